@@ -1,0 +1,38 @@
+"""LSTMs that train and run fast on a CPU, with torch's names and hand-derived gradients.
+
+Everything below is loaded on first use, so that ``import numba_lstm`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from ._version import __version__
+
+__all__ = [
+    "__version__",
+    "get_num_threads",
+    "interop",
+    "losses",
+    "models",
+    "nn",
+    "optim",
+    "set_num_threads",
+    "text",
+    "training",
+]
+
+_FROM_THREADS = ("get_num_threads", "set_num_threads")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FROM_THREADS:
+        return getattr(import_module(".threads", __name__), name)
+    if name in __all__:
+        return import_module(f".{name}", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
