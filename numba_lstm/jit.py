@@ -1,0 +1,188 @@
+"""How this package compiles: the one place for compiler flags and for the compile cache.
+
+`kernel` marks serial code that is compiled into its callers. `driver` marks what Python calls: it is
+compiled at first use, once as serial code and once with ``prange`` in parallel, whichever is asked
+for, and kept on disk.
+
+Numba keys a cached function by the time stamp of its own file, so that an edit in a *callee's* file
+leaves stale machine code behind. Here the cache folder is named after a hash of every source file of
+the package and of the versions of the compiler, so nothing stale can ever be found in it; the target
+CPU and its features are part of each entry's key (numba's own doing).
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import sys
+import tempfile
+import threading
+import types as pytypes
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import numba
+from numba import njit, prange
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+
+from . import threads
+
+__all__ = ["cache_folder", "driver", "kernel", "on_compile", "prange"]
+
+# Not plain fastmath=True: `ninf` and `nnan` would let isnan(nan) be folded to False.
+FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
+# error_model='python' checks every division, which raises, which blocks vectorisation.
+FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": FASTMATH, "nogil": True}
+
+kernel = njit(**FLAGS)
+
+_on_compile: list[Callable[[str], None]] = []
+_compile_lock = threading.RLock()
+
+
+def on_compile(callback: Callable[[str], None] | None) -> None:
+    """Have `callback` called with a driver's name before it is compiled (not when it is loaded).
+
+    Parameters
+    ----------
+    callback : callable or None
+        None takes all callbacks away.
+    """
+    if callback is None:
+        _on_compile.clear()
+    else:
+        _on_compile.append(callback)
+
+
+def _sources_hash() -> str:
+    digest = hashlib.sha256()
+    package = Path(__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        digest.update(str(path.relative_to(package)).encode())
+        digest.update(path.read_bytes())
+    digest.update(f"{numba.__version__} {llvmlite.__version__} {sys.version}".encode())
+    return digest.hexdigest()[:20]
+
+
+def _user_cache() -> Path:
+    if folder := os.environ.get("NUMBA_LSTM_CACHE_DIR"):
+        return Path(folder)
+    if folder := os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(folder) / "numba_lstm"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "numba_lstm"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", str(Path.home()))) / "numba_lstm" / "cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "numba_lstm"
+
+
+@functools.cache
+def cache_folder() -> str:
+    """The folder that holds compiled kernels; it exists and can be written to.
+
+    ``NUMBA_LSTM_CACHE_DIR`` or ``NUMBA_CACHE_DIR`` choose another place than the user's cache
+    folder. Where none can be written to, a temporary folder of this process serves, with one
+    warning.
+    """
+    key = _sources_hash()
+    try:
+        folder = _user_cache() / key
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home directory
+        folder = Path(tempfile.mkdtemp(prefix="numba_lstm-"))
+        warnings.warn(
+            f"numba_lstm: the compile cache cannot be written to ({error}); kernels are kept in "
+            f"{folder} for this process only. Set NUMBA_LSTM_CACHE_DIR to a folder that can.",
+            stacklevel=2,
+        )
+    return str(folder)
+
+
+class _Locator(_CacheLocator):
+    def __init__(self, py_func: Any, py_file: str) -> None:
+        self._py_file = py_file
+
+    def get_cache_path(self) -> str:
+        return cache_folder()
+
+    def get_source_stamp(self) -> str:
+        return "in the folder's name"
+
+    def get_disambiguator(self) -> str:
+        parts = Path(self._py_file).parts[-2:]
+        return hashlib.sha256("/".join(parts).encode()).hexdigest()[:8]
+
+    @classmethod
+    def from_function(cls, py_func: Any, py_file: str) -> _Locator:
+        return cls(py_func, py_file)
+
+
+class _Impl(CompileResultCacheImpl):
+    _locator_classes = [_Locator]  # noqa: RUF012 (numba's own attribute)
+
+
+class _Cache(FunctionCache):
+    """Numba's function cache in our folder; a damaged or unwritable entry only costs a compile."""
+
+    _impl_class = _Impl
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            found = super().load_overload(sig, target_context)
+        except Exception:  # a truncated or foreign file: any unpickling error at all
+            found = None
+        if found is None:
+            for callback in _on_compile:
+                callback(self._py_func.__name__)
+        return found
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        try:
+            super().save_overload(sig, data)
+        except OSError as error:
+            warnings.warn(f"numba_lstm: a kernel could not be cached: {error}", stacklevel=2)
+
+
+def _variant(function: Callable[..., Any], parallel: bool) -> Any:
+    # The same source under another name: numba's cache does not tell flags apart.
+    name = f"{function.__name__}_{'parallel' if parallel else 'serial'}"
+    copy = pytypes.FunctionType(
+        function.__code__, function.__globals__, name, function.__defaults__, function.__closure__
+    )
+    copy.__qualname__ = name
+    copy.__module__ = function.__module__
+    copy.__doc__ = function.__doc__
+    dispatcher = njit(parallel=parallel, **FLAGS)(copy)
+    dispatcher._cache = _Cache(copy)
+    return dispatcher
+
+
+class driver:
+    """A function that Python calls, ``f(nt, *arrays)``: its ``prange`` runs on `nt` threads.
+
+    With ``nt == 1`` serial machine code runs and no thread pool is woken. Both variants are compiled
+    only when they are first needed, and compute the same bits.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        functools.update_wrapper(self, function)
+        self._serial: Any = None
+        self._parallel: Any = None
+
+    def __call__(self, nt: int, *args: Any) -> Any:
+        if nt == 1:
+            if self._serial is None:
+                with _compile_lock:
+                    self._serial = self._serial or _variant(self.function, False)
+            return self._serial(1, *args)
+        if self._parallel is None:
+            with _compile_lock:
+                self._parallel = self._parallel or _variant(self.function, True)
+        with threads.pool(nt):
+            return self._parallel(nt, *args)

@@ -1,0 +1,41 @@
+"""What was measured about machines: block sizes and thresholds, each with its measurement.
+
+Everything is a rule from sizes; nothing here knows a benchmark's shape.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Waking the pool and joining it costs 1.1 µs (omp), its first kernel some more; 2**17 flops are
+# about 1.2 µs of one core's work at 110 GFLOP/s, and both cores then break even near 2.5 µs.
+MIN_PARALLEL_WORK = 1 << 18
+
+
+@dataclass(frozen=True)
+class Blocking:
+    """The register block of the microkernel: MR rows of NV vectors, and how a few rows are run.
+
+    Attributes
+    ----------
+    mr : int
+        Rows in a full block.
+    nv : int
+        Vectors beside each other in a full block, at most 4.
+    wide : tuple of int
+        For 1, 2, … rows: how many vectors are run at once when panels can be joined, so that few
+        rows have enough accumulators to hide the latency of an FMA.
+    """
+
+    mr: int
+    nv: int
+    wide: tuple[int, ...]
+
+
+# By the number of vector registers. GFLOP/s on one core of Zen 4 (peak 117): 32 registers of 64
+# bytes 6x4 117, 8x3 116, 7x3 117, 5x4 117, 12x2 40 (spills); 16 registers of 32 bytes 6x2 116,
+# 4x3 111, 4x2 107. On Zen 5 (peak 242) 6x4 232-240, and 3x4 on 16 registers spills.
+BLOCKING = {
+    32: Blocking(mr=6, nv=4, wide=(16, 8, 8)),
+    16: Blocking(mr=6, nv=2, wide=(8, 4, 4)),
+}
