@@ -1,0 +1,129 @@
+"""State dicts as safetensors files, byte for byte what torch's own tools read and write.
+
+The format: https://huggingface.co/docs/safetensors. A file holds named arrays and one optional
+mapping of text to text, the *metadata*.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from .._files import write_atomic
+
+__all__ = ["load", "load_with_metadata", "save"]
+
+_NUMPY_DTYPES = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "i1",
+    "U64": "<u8",
+    "U32": "<u4",
+    "U16": "<u2",
+    "U8": "u1",
+    "BOOL": "?",
+    "C64": "<c8",
+}
+_NATIVE = {kind: np.dtype(stored).newbyteorder("=") for kind, stored in _NUMPY_DTYPES.items()}
+
+
+def save(
+    state_dict: Mapping[str, np.ndarray],
+    path: str | os.PathLike[str],
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Write ``state_dict`` to ``path``, atomically.
+
+    Parameters
+    ----------
+    state_dict
+        Arrays by name, of any layout and byte order.
+    path
+        The file to make or replace; after a crash it is either as it was or complete.
+    metadata
+        Text by name, kept in the file's header.
+
+    Raises
+    ------
+    TypeError
+        When a name is not text or a value is not an array of numbers.
+    OSError
+        When the file cannot be written.
+    """
+    from safetensors.numpy import save as serialize
+
+    arrays = {}
+    for name, value in state_dict.items():
+        if not isinstance(name, str):
+            raise TypeError(f"state_dict: expected names to be text, got {name!r}")
+        array = np.asarray(value)
+        if array.dtype.newbyteorder("=") not in _NATIVE.values():
+            raise TypeError(
+                f"state_dict[{name!r}]: expected an array of numbers, got dtype {array.dtype}"
+            )
+        # The library takes the memory as it lies and ignores strides: a transposed array would
+        # be saved with its values in the wrong places.
+        arrays[name] = np.ascontiguousarray(array).reshape(array.shape)
+    write_atomic(path, serialize(arrays, dict(metadata) if metadata else None))
+
+
+def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Read the arrays of a safetensors file; each is the caller's own and writable.
+
+    Parameters
+    ----------
+    path
+        The file. bfloat16 arrays, which NumPy lacks, come as float32 with the same values.
+
+    Raises
+    ------
+    ValueError
+        When the file is damaged, cut short, no safetensors file at all, or holds a dtype that
+        NumPy has no equal for.
+    OSError
+        When it cannot be read.
+    """
+    return load_with_metadata(path)[0]
+
+
+def load_with_metadata(
+    path: str | os.PathLike[str],
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Read the arrays and the metadata of a safetensors file; raises what :func:`load` raises."""
+    from safetensors import SafetensorError, deserialize
+
+    data = Path(path).read_bytes()
+    try:
+        entries = deserialize(data)
+    except SafetensorError as error:
+        raise ValueError(
+            f"{os.fspath(path)}: expected a whole safetensors file, got {len(data)} bytes "
+            f"that cannot be read as one ({error})"
+        ) from None
+    arrays = {name: _array(path, name, entry) for name, entry in entries}
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + length])
+    return arrays, dict(header.get("__metadata__") or {})
+
+
+def _array(path: str | os.PathLike[str], name: str, entry: Mapping) -> np.ndarray:
+    """One array out of the file's bytes, in memory of its own."""
+    kind, shape, raw = entry["dtype"], entry["shape"], entry["data"]
+    if kind == "BF16":
+        # bfloat16 is the upper half of a float32.
+        upper = np.frombuffer(raw, "<u2").astype(np.uint32) << np.uint32(16)
+        return upper.view(np.float32).reshape(shape)
+    if kind not in _NUMPY_DTYPES:
+        raise ValueError(
+            f"{os.fspath(path)}: expected arrays of a dtype that NumPy has, got {kind} for {name!r}"
+        )
+    return np.frombuffer(raw, _NUMPY_DTYPES[kind]).reshape(shape).astype(_NATIVE[kind])
