@@ -1,0 +1,47 @@
+"""Layers with torch's names: `LSTM`, `LSTMCell`, `Linear`, `Embedding`, `Dropout`, `Sequential`.
+
+Each is loaded on first use, so that whoever needs only parameters imports and compiles no more.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from .module import Module
+from .parameter import Parameter
+
+_HOMES = {
+    "LSTM": "lstm",
+    "LSTMCell": "lstm_cell",
+    "Linear": "linear",
+    "Embedding": "embedding",
+    "Dropout": "dropout",
+    "Sequential": "sequential",
+}
+
+__all__ = [
+    "LSTM",
+    "Dropout",
+    "Embedding",
+    "LSTMCell",
+    "Linear",
+    "Module",
+    "Parameter",
+    "Sequential",
+    "init",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "init":
+        return import_module(".init", __name__)
+    if name in _HOMES:
+        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

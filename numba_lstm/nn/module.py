@@ -1,0 +1,313 @@
+"""The base class of every layer and model: a tree of parameters with names like torch's."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from . import random_state as _random
+from .checks import real_array
+from .parameter import Parameter
+
+__all__ = ["LoadResult", "Module", "once"]
+
+M = TypeVar("M", bound="Module")
+
+
+class LoadResult(NamedTuple):
+    """What `Module.load_state_dict` left alone."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class Module:
+    """A function of arrays with parameters, and its vector-Jacobian product.
+
+    A subclass sets its parameters and submodules as attributes, which registers them in order of
+    assignment, and defines `__call__` and `vjp`. What the backward pass needs is kept in the
+    pullback that `vjp` returns, never in the module: so a module may be used twice in one network,
+    stepped in a loop, and called from several threads.
+
+    Attributes
+    ----------
+    training : bool
+        True from the start; `train` and `eval` switch it. Dropout is all that looks at it.
+
+    Examples
+    --------
+    >>> class Scale(Module):
+    ...     def __init__(self):
+    ...         self.factor = Parameter([2.0])
+    ...     def __call__(self, x):
+    ...         return x * self.factor.numpy()
+    >>> [name for name, _ in Scale().named_parameters()]
+    ['factor']
+    """
+
+    training: bool = True
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the output and keep nothing."""
+        raise NotImplementedError(f"{type(self).__name__} does not define __call__")
+
+    def vjp(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the output, and return it with its pullback."""
+        raise NotImplementedError(f"{type(self).__name__} does not define vjp")
+
+    # -- the tree -----------------------------------------------------------------------------
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """Yield the direct submodules with their names, in order of assignment."""
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+
+    def children(self) -> Iterator[Module]:
+        """Yield the direct submodules, each once."""
+        return iter(dict.fromkeys(child for _, child in self.named_children()))
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """Yield this module and all below it with dotted names, parents first, each once."""
+        return self._named_modules(prefix, set())
+
+    def _named_modules(self, prefix: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
+        if id(self) in seen:
+            return
+        seen.add(id(self))
+        yield prefix, self
+        for name, child in self.named_children():
+            yield from child._named_modules(_join(prefix, name), seen)
+
+    def modules(self) -> Iterator[Module]:
+        """Yield this module and all below it, parents first, each once."""
+        return (module for _, module in self.named_modules())
+
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+        """Yield every parameter with its dotted name; a shared one once, under its first name.
+
+        Parameters
+        ----------
+        prefix : str
+            Put before every name, with a dot.
+        """
+        seen: set[int] = set()
+        for path, module in self.named_modules(prefix):
+            for name, value in vars(module).items():
+                if isinstance(value, Parameter) and id(value) not in seen:
+                    seen.add(id(value))
+                    yield _join(path, name), value
+
+    def parameters(self) -> Iterator[Parameter]:
+        """Yield every parameter once."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    def zero_grad(self) -> None:
+        """Set every parameter's gradient to None."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def train(self: M, mode: bool = True) -> M:
+        """Switch this module and all below it to training, or with False to evaluation.
+
+        Raises
+        ------
+        TypeError
+            If `mode` is not a bool.
+        """
+        if not isinstance(mode, (bool, np.bool_)):
+            raise TypeError(f"mode: expected True or False, got {mode!r}")
+        for module in self.modules():
+            module.training = bool(mode)
+        return self
+
+    def eval(self: M) -> M:
+        """Switch this module and all below it to evaluation."""
+        return self.train(False)
+
+    # -- saving and loading -------------------------------------------------------------------
+
+    def _all_names(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+        """Like `named_parameters`, but a shared parameter comes under each of its names."""
+        for name, value in vars(self).items():
+            if isinstance(value, Parameter):
+                yield _join(prefix, name), value
+        for name, child in self.named_children():
+            yield from child._all_names(_join(prefix, name))
+
+    def state_dict(self, prefix: str = "") -> dict[str, np.ndarray]:
+        """Return copies of all parameters' values by name.
+
+        As with torch, a parameter that stands in two places comes under both names.
+        """
+        return {name: p.numpy().copy() for name, p in self._all_names(prefix)}
+
+    def load_state_dict(self, d: Mapping[str, Any], strict: bool = True) -> LoadResult:
+        """Write all parameters from a dictionary, or, on any error, none.
+
+        Parameters
+        ----------
+        d : mapping of str to array_like
+            Values by name, as `state_dict` gives them; any real dtype is cast. Of a parameter with
+            several names any one name will do; several must hold the same values.
+        strict : bool
+            Where False, names that are missing or not known are passed by.
+
+        Returns
+        -------
+        LoadResult
+            The names missing from `d` and those in `d` that are not known: empty lists if strict.
+
+        Raises
+        ------
+        TypeError
+            If `d` is no mapping, or all that is wrong is values that are not real numbers.
+        ValueError
+            If names or shapes do not fit. The message lists everything that is wrong.
+        """
+        if not isinstance(d, Mapping):
+            raise TypeError(f"d: expected a mapping of names to arrays, got {type(d).__name__}")
+        wanted = dict(self._all_names())
+        values, problems, only_types = _read_values(wanted, d)
+        loaded = {id(wanted[name]) for name in d if name in wanted}
+        missing = [name for name, p in wanted.items() if name not in d and id(p) not in loaded]
+        unexpected = [str(name) for name in d if name not in wanted]
+        if strict and (missing or unexpected):
+            only_types = False
+            problems += [f"missing: {name}" for name in missing]
+            problems += [f"not known: {name}" for name in unexpected]
+        if problems:
+            error = TypeError if only_types else ValueError
+            what = type(self).__name__
+            raise error(f"d does not fit this {what}:\n  " + "\n  ".join(problems))
+        for parameter, value in values:
+            parameter[...] = value
+        return LoadResult(missing, unexpected)
+
+    def random_state(self) -> dict[str, Any]:
+        """Return the state of every random generator in the tree, ready for JSON.
+
+        Returns
+        -------
+        dict
+            The state of each generator that a module holds as an attribute, by its dotted name; a
+            generator that several modules share comes once.
+        """
+        return {name: _random.get(rng) for name, rng in self._generators()}
+
+    def load_random_state(self, d: Mapping[str, Any]) -> None:
+        """Put every random generator in the tree into a state that `random_state` gave.
+
+        Raises
+        ------
+        TypeError
+            If `d` is no mapping.
+        ValueError
+            If it holds other names, or states of another kind of generator; then nothing changes.
+        """
+        if not isinstance(d, Mapping):
+            raise TypeError(f"d: expected a mapping of names to states, got {type(d).__name__}")
+        generators = dict(self._generators())
+        if set(generators) != set(d):
+            raise ValueError(
+                f"d: expected the states of {sorted(generators)}, got {sorted(map(str, d))}"
+            )
+        states = {name: _random.check(name, rng, d[name]) for name, rng in generators.items()}
+        for name, rng in generators.items():
+            rng.bit_generator.state = states[name]
+
+    def _generators(self) -> Iterator[tuple[str, np.random.Generator]]:
+        seen: set[int] = set()
+        for path, module in self.named_modules():
+            for name, value in vars(module).items():
+                if isinstance(value, np.random.Generator) and id(value.bit_generator) not in seen:
+                    seen.add(id(value.bit_generator))
+                    yield _join(path, name), value
+
+    # -- repr ---------------------------------------------------------------------------------
+
+    def extra_repr(self) -> str:
+        """Return the arguments that `repr` shows."""
+        return ""
+
+    def __repr__(self) -> str:
+        head, extra = type(self).__name__, self.extra_repr()
+        lines = [f"({name}): {child!r}" for name, child in self.named_children()]
+        if not lines:
+            return f"{head}({extra})"
+        if extra:
+            lines.insert(0, extra)
+        body = "\n".join(lines).replace("\n", "\n  ")
+        return f"{head}(\n  {body}\n)"
+
+
+class once:
+    """Wrap a pullback so that it answers one call only.
+
+    A pullback may overwrite what the forward pass saved, so a second answer would be wrong. After a
+    call that was refused (ValueError or TypeError, which come before anything is computed) it may
+    be called again. After an answer the wrapped function is let go, and what it saved with it.
+
+    Parameters
+    ----------
+    fn : callable
+        The pullback.
+
+    Raises
+    ------
+    RuntimeError
+        By the call after the one that was answered, or while another thread's is being answered.
+    """
+
+    __slots__ = ("__weakref__", "_fn", "_lock")
+
+    def __init__(self, fn: Callable[..., Any]) -> None:
+        self._fn: Callable[..., Any] | None = fn
+        self._lock = threading.Lock()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with self._lock:
+            fn, self._fn = self._fn, None
+        if fn is None:
+            raise RuntimeError(
+                "this pullback has been called already; call vjp again for another backward pass"
+            )
+        try:
+            return fn(*args, **kwargs)
+        except (TypeError, ValueError):
+            self._fn = fn
+            raise
+
+
+def _join(prefix: str, name: str) -> str:
+    return f"{prefix}.{name}" if prefix else name
+
+
+def _read_values(
+    wanted: Mapping[str, Parameter], d: Mapping[str, Any]
+) -> tuple[list[tuple[Parameter, np.ndarray]], list[str], bool]:
+    """Read what `d` holds for each wanted name, and list in words whatever does not fit."""
+    values: dict[int, tuple[Parameter, str, np.ndarray]] = {}
+    problems: list[str] = []
+    only_types = True
+    for name, parameter in wanted.items():
+        if name not in d:
+            continue
+        try:
+            value = real_array(name, d[name])
+        except (TypeError, ValueError) as error:
+            problems.append(str(error))
+            only_types = only_types and isinstance(error, TypeError)
+            continue
+        if value.shape != parameter.shape:
+            problems.append(f"{name}: expected shape {parameter.shape}, got {value.shape}")
+            only_types = False
+            continue
+        _, other, first = values.setdefault(id(parameter), (parameter, name, value))
+        if first is not value and not np.array_equal(first, value, equal_nan=True):
+            problems.append(f"{other} and {name} are one parameter here, but the values differ")
+            only_types = False
+    return [(parameter, value) for parameter, _, value in values.values()], problems, only_types

@@ -1,0 +1,279 @@
+"""A parameter: an array that counts its writes, so that packed copies of it are never stale."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import numpy as np
+
+from .checks import real_array
+
+__all__ = ["Parameter"]
+
+T = TypeVar("T")
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+class Parameter:
+    """An array that is learnt, with its gradient and with packed copies for the kernels.
+
+    The values are stored once, in torch's layout. They are read through `numpy()` and written
+    through ``p[...] = value`` or `mutate()`; each write adds one to `version`, against which the
+    copies in `packed` are checked.
+
+    Parameters
+    ----------
+    data : array_like
+        Real numbers of any shape; copied. float32 and float64 keep their dtype, longer floats
+        become float64, everything else becomes float32.
+
+    Attributes
+    ----------
+    requires_grad : bool
+        Where False the parameter is frozen: it takes no gradient and optimizers pass it by.
+
+    Notes
+    -----
+    `add_grad` and `packed` may be called from several threads at once. Writing while another thread
+    computes with the parameter is the caller's to avoid.
+
+    Examples
+    --------
+    >>> p = Parameter(np.zeros((2, 3), np.float32))
+    >>> p[0] = 1
+    >>> p.version, float(p.numpy().sum())
+    (1, 3.0)
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_data",
+        "_grad",
+        "_lock",
+        "_packed",
+        "_version",
+        "_view",
+        "requires_grad",
+    )
+
+    def __init__(self, data: Any) -> None:
+        source = real_array("data", data)
+        dtype = source.dtype.newbyteorder("=")
+        if dtype not in _FLOATS:
+            wide = dtype.kind == "f" and dtype.itemsize > 8
+            dtype = _FLOATS[wide]
+        self._set_up(np.array(source, dtype=dtype, order="C"))
+
+    def _set_up(self, data: np.ndarray) -> None:
+        self._data = data
+        self._view = data.view()
+        self._view.flags.writeable = False
+        self._version = 0
+        self._grad: np.ndarray | None = None
+        self._packed: dict[Hashable, Any] = {}
+        self._lock = threading.RLock()  # reentrant: a `make` may ask for another packed form
+        self.requires_grad = True
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def numpy(self) -> np.ndarray:
+        """Return a read-only view of the values, which later writes show through."""
+        return self._view
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy:
+            return np.array(self._view, dtype=dtype)
+        if dtype is None or np.dtype(dtype) == self._view.dtype:
+            return self._view
+        if copy is False:
+            raise ValueError(f"a {self.dtype} parameter cannot be seen as {dtype} without a copy")
+        return self._view.astype(dtype)
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return a copy of a part, so that ``p[...] -= step`` reads, computes and writes back."""
+        part = self._view[key]
+        return part.copy() if isinstance(part, np.ndarray) else part
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape, which never changes."""
+        return self._data.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """float32 or float64."""
+        return self._data.dtype
+
+    @property
+    def size(self) -> int:
+        """The number of values."""
+        return self._data.size
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self._data.ndim
+
+    @property
+    def version(self) -> int:
+        """How many times the values have been written."""
+        return self._version
+
+    # -- writing ------------------------------------------------------------------------------
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Write a part as NumPy would, casting any real dtype.
+
+        Raises
+        ------
+        TypeError
+            If `value` is not real numbers.
+        ValueError
+            If its shape does not broadcast to the part.
+        IndexError
+            If `key` is out of range.
+        """
+        self._write(key, real_array("value", value))
+
+    def _write(self, key: Any, value: np.ndarray) -> None:
+        with self._lock:
+            try:
+                self._data[key] = value
+            finally:
+                self._bump()
+
+    @contextmanager
+    def mutate(self) -> Iterator[np.ndarray]:
+        """Lend the writeable array itself, for optimizers and loaders.
+
+        The version rises when the block ends, however it ends. The array must not be kept.
+        """
+        try:
+            yield self._data
+        finally:
+            with self._lock:
+                self._bump()
+
+    def _bump(self) -> None:
+        self._version += 1
+        self._packed = {}
+
+    # -- gradient -----------------------------------------------------------------------------
+
+    @property
+    def grad(self) -> np.ndarray | None:
+        """The gradient added up so far, an array like the values, or None.
+
+        Setting it copies; None clears it.
+
+        Raises
+        ------
+        TypeError
+            If it is set to anything but real numbers.
+        ValueError
+            If it is set to an array of another shape.
+        """
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is self._grad:  # ``p.grad *= 0.5`` ends here
+            return
+        if value is not None:
+            array = self._checked_grad("grad", value)
+            value = np.array(array, dtype=self._data.dtype, order="C")
+        with self._lock:
+            self._grad = value
+
+    def add_grad(self, g: Any, own: bool = False) -> None:
+        """Add to the gradient; of several threads that do, none loses an addend.
+
+        Parameters
+        ----------
+        g : array_like
+            Of the parameter's shape.
+        own : bool
+            The caller gives `g` away: where there is no gradient yet, it becomes the gradient itself.
+
+        Raises
+        ------
+        TypeError
+            If `g` is not real numbers.
+        ValueError
+            If it has another shape.
+
+        Notes
+        -----
+        A frozen parameter ignores it.
+        """
+        array = self._checked_grad("g", g)
+        if not self.requires_grad:
+            return
+        dtype = self._data.dtype
+        with self._lock:
+            if self._grad is not None:
+                np.add(self._grad, array, out=self._grad, casting="same_kind")
+            elif own and array.dtype == dtype and array.flags.carray:
+                self._grad = array
+            else:
+                self._grad = np.array(array, dtype=dtype, order="C")
+
+    def _checked_grad(self, name: str, value: Any) -> np.ndarray:
+        array = value if type(value) is np.ndarray and value.dtype == self._data.dtype else None
+        if array is None:
+            array = real_array(name, value)
+        if array.shape != self._data.shape:
+            raise ValueError(f"{name}: expected shape {self._data.shape}, got {array.shape}")
+        return array
+
+    # -- packed copies ------------------------------------------------------------------------
+
+    def packed(self, key: Hashable, make: Callable[[np.ndarray], T]) -> T:
+        """Return ``make(values)``, computed once for each key and version.
+
+        Parameters
+        ----------
+        key : hashable
+            Which packed form this is.
+        make : callable
+            Called with the stored array, which it must not write to or return.
+
+        Returns
+        -------
+        object
+            What `make` returned. Whoever gets it must not write to it. What was made from older
+            values is dropped at the next write.
+        """
+        entry = self._packed.get(key)
+        if entry is None:
+            with self._lock:
+                entry = self._packed.get(key)
+                if entry is None:
+                    # A one-element list, so that a `make` that returns None is computed once, too.
+                    entry = self._packed[key] = [make(self._data)]
+        return entry[0]
+
+    # -- copying ------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Locks cannot be copied, and packed copies are cheaper made again than stored.
+        with self._lock:
+            return {
+                "data": self._data,
+                "grad": self._grad,
+                "version": self._version,
+                "requires_grad": self.requires_grad,
+            }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._set_up(np.require(state["data"], requirements=("C", "A", "W")))
+        self._grad = state["grad"]
+        self._version = state["version"]
+        self.requires_grad = state["requires_grad"]
+
+    def __repr__(self) -> str:
+        frozen = "" if self.requires_grad else ", requires_grad=False"
+        return f"Parameter(shape={self.shape}, dtype={self.dtype}{frozen})"
