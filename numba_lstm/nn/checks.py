@@ -1,8 +1,8 @@
 """What every module does to its arguments first: refuse what cannot be meant, unify the rest.
 
 Kernels are compiled for C-contiguous, aligned, native, writeable arrays of one dtype; each other
-form would compile another specialisation. So everything a caller passes goes through here, and what has
-the right form already passes without a copy, in less than a microsecond.
+form would compile another specialisation. So everything a caller passes goes through here, and
+what has the right form already passes without a copy, in less than a microsecond.
 """
 
 from __future__ import annotations

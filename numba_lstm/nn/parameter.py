@@ -196,7 +196,7 @@ class Parameter:
         g : array_like
             Of the parameter's shape.
         own : bool
-            The caller gives `g` away: where there is no gradient yet, it becomes the gradient itself.
+            The caller gives `g` away: where there is no gradient yet, it becomes the gradient.
 
         Raises
         ------
