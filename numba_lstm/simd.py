@@ -7,7 +7,7 @@ Inside a `numba_lstm.jit.kernel`:
 - ``load(p, offset)``, ``store(p, offset, v)`` move `lanes(p)` consecutive items; ``load_n`` and
   ``store_n`` only the first n of them (the rest reads as 0 and is not written).
 - ``+ - * /`` work between vectors and between a vector and a scalar of its type; `fma`, `vmin`,
-  `vmax`, `where_gt`, `round_even`, `exp2_int`, `hsum` are below.
+  `vmax`, `where_gt`, `round_even`, `exp2_int`, `polynomial`, `hsum` are below.
 - ``gemm_tile`` and ``gemm_tile_t`` are the microkernels.
 
 The width is chosen from the features of numba's target, ``NUMBA_CPU_NAME`` and
@@ -225,11 +225,15 @@ def _emit_where_gt(b: ir.IRBuilder, x: ir.Value, y: ir.Value, p: ir.Value, q: ir
 
 
 def _emit_round(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
-    # Adding and taking away 1.5·2^(p-1) rounds to an integer; without fast-math flags it stays.
-    # llvm.rint would be a library call on x86-64 without SSE4.1.
-    single = isinstance(x.type.element, ir.FloatType)
-    magic = ir.Constant(x.type, [1.5 * 2.0 ** (23 if single else 52)] * x.type.count)
-    return b.fsub(b.fadd(x, magic), magic)
+    # Not by adding and taking away 1.5·2^23: numba's fast-math pass flags every addition it finds,
+    # these too, and LLVM then folds them.
+    if TARGET.fma:
+        return _call(b, "rint", x)
+    # x86-64 before SSE4.1, where llvm.rint would be a library call.
+    half = ir.Constant(x.type, [0.5] * x.type.count)
+    zero = ir.Constant(x.type, [0.0] * x.type.count)
+    half = b.select(b.fcmp_ordered("<", x, zero), b.fneg(half), half)
+    return b.sitofp(b.fptosi(b.fadd(x, half), ir.VectorType(_I32, x.type.count)), x.type)
 
 
 def _emit_exp2_int(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
@@ -245,12 +249,39 @@ def _emit_exp2_int(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     return b.bitcast(b.shl(n, ir.Constant(integers, [shift] * x.type.count)), x.type)
 
 
+def _emit_constant(value: float) -> Callable[..., ir.Value]:
+    def emit(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
+        return ir.Constant(x.type, [value] * x.type.count)
+
+    return emit
+
+
+zeros_like = _elementwise(1, _emit_constant(0.0), "A vector of zeros, of x's type.")
 fma = _elementwise(3, _fma, "x·y + z, rounded once where the target has FMA.")
 vmin = _elementwise(2, _emit_min, "The lesser, item by item; NaN in x stays NaN.")
 vmax = _elementwise(2, _emit_max, "The greater, item by item; NaN in x stays NaN.")
 where_gt = _elementwise(4, _emit_where_gt, "z where x > y, else w (also where either is NaN).")
-round_even = _elementwise(1, _emit_round, "The nearest integer, |x| < 2^22 (2^51 for float64).")
+round_even = _elementwise(1, _emit_round, "The nearest integer, |x| < 2^31.")
 exp2_int = _elementwise(1, _emit_exp2_int, "2^x for integral x within the normal exponents.")
+
+
+@intrinsic
+def polynomial(typingctx, x, coefficients):
+    """Horner's rule; `coefficients` is a tuple of floats, the highest power's first."""
+    if not isinstance(x, Vector):
+        return None
+
+    def codegen(context, b, sig, args):
+        terms = [
+            _splat(b, context.cast(b, c, t, x.dtype), x.lanes)
+            for c, t in zip(cgutils.unpack_tuple(b, args[1]), sig.args[1])
+        ]
+        value = terms[0]
+        for term in terms[1:]:
+            value = _fma(b, value, args[0], term)
+        return value
+
+    return x(x, coefficients), codegen
 
 
 @intrinsic
