@@ -1,0 +1,185 @@
+"""Tokens laid out for training and validation: contiguous streams, side by side in a batch.
+
+Truncated back-propagation through time carries the state from one window to the next, so column b
+of every window must go on where column b of the last one stopped. ``Streams`` is for training: it
+goes round for ever, in windows of one shape. ``windows`` is for validation: one pass in which each
+target counts exactly once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..nn.checks import as_tokens, size
+
+__all__ = ["IGNORE", "Streams", "Window", "windows"]
+
+#: The target that ``losses.cross_entropy`` leaves out of its mean (torch's ``ignore_index``).
+IGNORE = -100
+
+
+class Window(NamedTuple):
+    """One step's data: ``targets[t, b]`` is the token that comes after ``inputs[t, b]``.
+
+    Attributes
+    ----------
+    inputs, targets
+        (T, B) int64, C-contiguous, the receiver's own.
+    fresh
+        Whether the streams start anew here: the state carried so far must be dropped.
+    """
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    fresh: bool
+
+
+class Streams:
+    """An endless iterator of training windows over `batch` contiguous streams.
+
+    The streams begin at evenly spaced tokens. Each is a whole number of windows long, so all
+    windows have one shape; to that end neighbouring streams overlap by a part of a window, and
+    every token but, where batch is 1, the last few is trained on in each epoch.
+
+    Parameters
+    ----------
+    tokens
+        (N,) integers; kept as int64, copied only if they are not that already.
+    batch
+        B, the number of streams.
+    seq_len
+        T, the length of a window.
+
+    Attributes
+    ----------
+    position : int
+        The number of windows given since the start, over all epochs. Setting it on streams over
+        the same tokens, batch and seq_len continues exactly there.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument of the wrong kind, or fewer than ``batch * seq_len + 1`` tokens.
+
+    Examples
+    --------
+    >>> streams = Streams(np.arange(13), batch=2, seq_len=3)
+    >>> inputs, targets, fresh = next(streams)
+    >>> inputs.T.tolist(), targets.T.tolist(), fresh
+    ([[0, 1, 2], [6, 7, 8]], [[1, 2, 3], [7, 8, 9]], True)
+    >>> next(streams).inputs.T.tolist(), len(streams)
+    ([[3, 4, 5], [9, 10, 11]], 2)
+    """
+
+    def __init__(self, tokens: Any, batch: int, seq_len: int) -> None:
+        self.batch = size("batch", batch)
+        self.seq_len = size("seq_len", seq_len)
+        self.tokens = _as_ids("tokens", tokens)
+        pairs = self.tokens.size - 1
+        if pairs < self.batch * self.seq_len:
+            raise ValueError(
+                f"tokens: too short: expected at least {self.batch * self.seq_len + 1} for "
+                f"batch={batch} streams of seq_len={seq_len} and a target, got {self.tokens.size}"
+            )
+        # Rounded up, so that the streams reach over all pairs; but a stream cannot be longer than
+        # the text, which rounding up could ask for where there are one or two streams.
+        self._count = min(_ceil(_ceil(pairs, self.batch), self.seq_len), pairs // self.seq_len)
+        last = pairs - self._count * self.seq_len
+        self._starts = np.arange(self.batch, dtype=np.int64) * last // max(self.batch - 1, 1)
+        self._position = 0
+
+    def __len__(self) -> int:
+        """Return the number of windows in an epoch."""
+        return self._count
+
+    def __iter__(self) -> Streams:
+        return self
+
+    def __next__(self) -> Window:
+        step = self._position % self._count
+        places = np.arange(step * self.seq_len, (step + 1) * self.seq_len)[:, None] + self._starts
+        self._position += 1
+        return Window(self.tokens[places], self.tokens[places + 1], step == 0)
+
+    @property
+    def position(self) -> int:
+        """The number of windows given since the start, over all epochs; may be set."""
+        return self._position
+
+    @position.setter
+    def position(self, value: int) -> None:
+        self._position = size("position", value, 0)
+
+    @property
+    def epoch(self) -> int:
+        """The number of epochs given in full."""
+        return self._position // self._count
+
+    def __repr__(self) -> str:
+        return (
+            f"Streams(tokens={self.tokens.size}, batch={self.batch}, seq_len={self.seq_len}, "
+            f"position={self.position})"
+        )
+
+
+def windows(tokens: Any, batch: int, seq_len: int) -> Iterator[Window]:
+    """Yield one pass over `tokens` in which each of them but the first is a target exactly once.
+
+    Parameters
+    ----------
+    tokens
+        (N,) integers, N at least 2.
+    batch
+        At most this many streams; fewer where there are fewer targets.
+    seq_len
+        T, the length of a window; the last one may be shorter.
+
+    Yields
+    ------
+    Window
+        The state is carried from each to the next. Where one stream is a token shorter than
+        another, its last target is `IGNORE` (and its last input a token whose output is of no
+        use), so weight a window's mean loss by ``(targets != IGNORE).sum()``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        At the call, not at the first window: an argument of the wrong kind, or fewer than two
+        tokens.
+    """
+    batch, seq_len = size("batch", batch), size("seq_len", seq_len)
+    ids = _as_ids("tokens", tokens)
+    pairs = ids.size - 1
+    if pairs < 1:
+        raise ValueError(f"tokens: too short: expected at least 2, got {ids.size}")
+    batch = min(batch, pairs)
+    bounds = np.arange(batch + 1, dtype=np.int64) * pairs // batch
+    return _windows(ids, bounds, seq_len)
+
+
+def _windows(ids: np.ndarray, bounds: np.ndarray, seq_len: int) -> Iterator[Window]:
+    """Yield the windows of streams b over the pairs bounds[b] to bounds[b + 1]."""
+    starts, ends = bounds[:-1], bounds[1:]
+    length = int((ends - starts).max())
+    for first in range(0, length, seq_len):
+        places = np.arange(first, min(first + seq_len, length))[:, None] + starts
+        beyond = places >= ends
+        places[beyond] = 0
+        targets = ids[places + 1]
+        targets[beyond] = IGNORE
+        yield Window(ids[places], targets, first == 0)
+
+
+def _as_ids(name: str, value: Any) -> np.ndarray:
+    """Return a contiguous int64 vector, or raise naming the argument."""
+    ids = as_tokens(name, value, np.iinfo(np.int64).max, ndim=1)
+    if ids.size == 0:
+        raise ValueError(f"{name}: too short: got no tokens at all")
+    return ids
+
+
+def _ceil(a: int, b: int) -> int:
+    return -(-a // b)

@@ -1,0 +1,203 @@
+"""Vocabularies map text to ids and back, refuse what they do not know, and survive JSON."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import time
+
+import numpy as np
+import pytest
+
+from numba_lstm.text import CharVocabulary, WordVocabulary, vocabulary_from_json
+
+UNICODE = "naïve Ünïcödé 中文 🙂\n\tend"
+VERSE = "to be, or not to be:\nthat is the question"
+
+
+def test_characters_get_ids_in_code_point_order():
+    vocabulary = CharVocabulary.build("hello")
+    assert vocabulary.tokens == ("e", "h", "l", "o")
+    ids = vocabulary.encode("hole")
+    assert ids.dtype == np.int64
+    assert ids.tolist() == [1, 3, 2, 0]
+    assert vocabulary.unknown_id is None
+    assert len(vocabulary) == 4
+    assert "h" in vocabulary
+    assert "x" not in vocabulary
+
+
+@pytest.mark.parametrize("unknown", [False, True])
+def test_any_unicode_text_comes_back_from_characters(unknown):
+    vocabulary = CharVocabulary.build(UNICODE, unknown=unknown)
+    ids = vocabulary.encode(UNICODE)
+    assert len(ids) == len(UNICODE)
+    assert len(vocabulary) == len(set(UNICODE)) + unknown
+    assert vocabulary.decode(ids) == UNICODE
+    assert vocabulary.encode("").shape == (0,)
+    assert vocabulary.decode([]) == ""
+
+
+def test_lone_surrogates_do_not_break_the_mapping():
+    text = "a\udc80b"
+    vocabulary = CharVocabulary.build(text)
+    assert vocabulary.decode(vocabulary.encode(text)) == text
+    assert vocabulary_from_json(json.loads(json.dumps(vocabulary.to_json()))) == vocabulary
+
+
+@pytest.mark.parametrize("stranger", ["A", "c", "€", "🙂", "\U0010ffff", "\0"])
+def test_an_unknown_character_is_refused_by_name_and_place(stranger):
+    vocabulary = CharVocabulary.build("bd\n ")
+    with pytest.raises(ValueError, match=r"text: .*position 5 \(line 2, column 3\)") as error:
+        vocabulary.encode("bd\nbd" + stranger)
+    assert f"U+{ord(stranger):04X}" in str(error.value)
+
+
+def test_unknown_characters_become_one_token_if_the_vocabulary_has_it():
+    vocabulary = CharVocabulary.build("abc", unknown=True)
+    assert vocabulary.unknown_id == 0
+    ids = vocabulary.encode("aXb🙂\0")
+    assert ids.tolist() == [1, 0, 2, 0, 0]
+    assert vocabulary.decode(ids) == "a\ufffdb\ufffd\ufffd"
+
+
+def test_a_megabyte_of_characters_is_encoded_in_well_under_50_ms():
+    text = "The quick brown fox jumps over the lazy dog.\n" * 23_000
+    vocabulary = CharVocabulary.build(text)
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        vocabulary.encode(text)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.05
+
+
+def test_words_are_ordered_by_frequency_and_then_by_code_points():
+    vocabulary = WordVocabulary.build("b a b c a. b")
+    assert vocabulary.tokens == ("<unk>", "<glue>", " ", "\n", "b", "a", ".", "c")
+    assert vocabulary.unknown_id == 0
+    ids = vocabulary.encode("a b.")
+    assert ids.dtype == np.int64
+    assert ids.tolist() == [5, 4, 6]
+
+
+def test_rare_words_are_left_out_and_read_back_as_unknown():
+    vocabulary = WordVocabulary.build(VERSE, min_count=2)
+    assert vocabulary.tokens[4:] == ("be", "to")
+    expected = "to be<unk> <unk> <unk> to be<unk>\n<unk> <unk> <unk> <unk>"
+    assert vocabulary.decode(vocabulary.encode(VERSE)) == expected
+
+
+def test_max_size_counts_every_token_and_keeps_the_frequent_ones():
+    assert WordVocabulary.build(VERSE, max_size=6).tokens[4:] == ("be", "to")
+    assert len(WordVocabulary.build(VERSE, max_size=1000)) == 14
+    with pytest.raises(ValueError, match="max_size"):
+        WordVocabulary.build(VERSE, max_size=4)
+
+
+def test_any_unicode_text_comes_back_from_words():
+    for text in (UNICODE, VERSE, "  a--b 'tis o' the  (x).\r\n\n3.14, e\u0301"):
+        vocabulary = WordVocabulary.build(text)
+        assert vocabulary.decode(vocabulary.encode(text)) == text
+        assert vocabulary.unknown_id not in vocabulary.encode(text)
+
+
+@pytest.mark.parametrize("kind", [CharVocabulary, WordVocabulary])
+def test_text_can_be_decoded_token_by_token(kind):
+    text = UNICODE + VERSE
+    vocabulary = kind.build(text)
+    ids = vocabulary.encode(text).tolist()
+    pieces = [
+        vocabulary.decode([i], previous=before)
+        for before, i in zip([None, *ids], ids, strict=False)
+    ]
+    assert "".join(pieces) == text
+
+
+@pytest.mark.parametrize(
+    "vocabulary",
+    [
+        CharVocabulary.build(UNICODE),
+        CharVocabulary.build(UNICODE, unknown=True),
+        WordVocabulary.build(UNICODE),
+    ],
+    ids=["char", "char-unknown", "word"],
+)
+def test_json_and_pickle_give_an_equal_vocabulary(vocabulary):
+    data = json.loads(json.dumps(vocabulary.to_json()))
+    for copy in (
+        vocabulary_from_json(data),
+        type(vocabulary).from_json(data),
+        pickle.loads(pickle.dumps(vocabulary)),
+    ):
+        assert copy == vocabulary
+        assert hash(copy) == hash(vocabulary)
+        assert copy.encode(UNICODE).tolist() == vocabulary.encode(UNICODE).tolist()
+
+
+def test_vocabularies_differ_by_tokens_order_and_kind():
+    base = CharVocabulary(["a", "b"])
+    assert base == CharVocabulary(["a", "b"])
+    others = (CharVocabulary(["b", "a"]), CharVocabulary(["<unk>", "a", "b"]), ("a", "b"))
+    for other in others:
+        assert base != other
+    assert WordVocabulary.build("a b") != WordVocabulary.build("a a b b", min_count=2, max_size=5)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        [],
+        {},
+        {"level": "char"},
+        {"level": "byte", "tokens": ["a"]},
+        {"level": ["char"], "tokens": ["a"]},
+        {"level": "char", "tokens": "abc"},
+        {"level": "char", "tokens": None},
+        {"level": "char", "tokens": []},
+        {"level": "char", "tokens": ["<unk>"]},
+        {"level": "char", "tokens": ["a", "a"]},
+        {"level": "char", "tokens": ["a", "bc"]},
+        {"level": "char", "tokens": ["a", "<unk>"]},
+        {"level": "char", "tokens": ["a", 1]},
+        {"level": "word", "tokens": ["a"]},
+        {"level": "word", "tokens": ["<unk>", "<glue>", " ", "\n", "a b"]},
+        {"level": "word", "tokens": ["<unk>", "<glue>", " ", "\n", " "]},
+    ],
+)
+def test_json_that_is_no_vocabulary_is_refused(data):
+    with pytest.raises(ValueError, match="vocabulary: "):
+        vocabulary_from_json(data)
+
+
+def test_json_of_the_other_kind_is_refused():
+    with pytest.raises(ValueError, match="level 'word'"):
+        WordVocabulary.from_json(CharVocabulary.build("a").to_json())
+
+
+@pytest.mark.parametrize("kind", [CharVocabulary, WordVocabulary])
+def test_bad_arguments_are_named(kind):
+    with pytest.raises(ValueError, match=r"text: .*empty"):
+        kind.build("")
+    for call in (kind.build, kind.build("ab").encode):
+        with pytest.raises(TypeError, match="text: expected a str, got bytes"):
+            call(b"ab")
+    vocabulary = kind.build("ab")
+    for ids in ([len(vocabulary)], [-1]):
+        with pytest.raises(ValueError, match="ids"):
+            vocabulary.decode(ids)
+    with pytest.raises(TypeError, match="ids"):
+        vocabulary.decode([0.5])
+    with pytest.raises(ValueError, match="ids"):
+        vocabulary.decode([[0]])
+
+
+def test_bad_counts_are_named():
+    for value, kind in ((0, ValueError), (1.5, TypeError), (True, TypeError)):
+        with pytest.raises(kind, match="min_count"):
+            WordVocabulary.build("a", min_count=value)
+        with pytest.raises(kind, match="max_size"):
+            WordVocabulary.build("a", max_size=value)
+    with pytest.raises(ValueError, match="previous"):
+        WordVocabulary.build("a").decode([0], previous=99)
