@@ -83,3 +83,7 @@ def test_joining_can_stop_and_go_on_anywhere():
 def test_only_what_can_be_cut_is_a_piece():
     assert all(map(is_piece, ["a", "don't", "_", "\n", "-", "🙂"]))
     assert not any(map(is_piece, ["", "a b", "--", "<unk>", "'a"]))
+
+
+def test_an_unknown_piece_counts_as_a_word_so_that_usual_spaces_stay_unsaid():
+    assert cut("a stranger, a stranger", {"a"}) == ["a", UNKNOWN, GLUE, UNKNOWN, "a", UNKNOWN]
