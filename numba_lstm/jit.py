@@ -33,10 +33,11 @@ from . import threads
 
 __all__ = ["cache_folder", "driver", "kernel", "on_compile", "prange"]
 
-# Not plain fastmath=True: `ninf` and `nnan` would let isnan(nan) be folded to False.
-FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
-# error_model='python' checks every division, which raises, which blocks vectorisation.
-FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": FASTMATH, "nogil": True}
+# No fast-math at all: every flag lets LLVM choose between roundings, and it chooses differently in
+# the serial and the parallel variant, in inference and in training (f·c + i·g becomes either of two
+# FMAs). The same bits on any number of threads need explicit vectors and explicit `simd.fma`, which
+# are as fast. error_model='python' would check every division, which blocks vectorisation.
+FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": False, "nogil": True}
 
 kernel = njit(**FLAGS)
 

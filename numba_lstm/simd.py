@@ -121,7 +121,6 @@ class _VectorModel(models.PrimitiveModel):
 
 
 _VECTORS = {dtype: Vector(dtype) for dtype in (types.float32, types.float64)}
-_FLAGS = ("contract", "arcp", "reassoc", "nsz", "afn")
 
 
 def _name(v: ir.VectorType) -> str:
@@ -163,7 +162,7 @@ def _operator(op: Callable[..., Any], emit: str) -> None:
 
     def lower(context: Any, b: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         x, y = (_vector_of(b, t, a, sig.return_type) for t, a in zip(sig.args, args))
-        return getattr(b, emit)(x, y, flags=_FLAGS)
+        return getattr(b, emit)(x, y)
 
     for case in _Template.cases:
         lower_builtin(op, *case.args)(lower)
@@ -225,8 +224,6 @@ def _emit_where_gt(b: ir.IRBuilder, x: ir.Value, y: ir.Value, p: ir.Value, q: ir
 
 
 def _emit_round(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
-    # Not by adding and taking away 1.5·2^23: numba's fast-math pass flags every addition it finds,
-    # these too, and LLVM then folds them.
     if TARGET.fma:
         return _call(b, "rint", x)
     # x86-64 before SSE4.1, where llvm.rint would be a library call.

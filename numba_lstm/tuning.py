@@ -39,3 +39,11 @@ BLOCKING = {
     32: Blocking(mr=6, nv=4, wide=(16, 8, 8)),
     16: Blocking(mr=6, nv=2, wide=(8, 4, 4)),
 }
+
+# Rows of A that share one sweep over the packed weights in `gemm`: 96 rows of 256 float32 are
+# 96 KB of L2 beside the panel being used, and the panel is read from L2 once for 16 register blocks.
+GEMM_ROWS = 96
+
+# Terms of the sum over time and batch that `gemm_transposed` takes at once: 256 rows of a panel are
+# 64 KB (float32), which stay in L2 beside the same rows of A.
+GEMM_TRANSPOSED_K = 256

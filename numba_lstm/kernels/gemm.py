@@ -1,0 +1,170 @@
+"""Matrix products in the panel layout of `pack`: everything around the time loop, and Linear.
+
+`gemm` is ``C = A·W + b`` with W packed; `gemm_transposed` is ``C = Aᵀ·Z`` with Z packed, the weight
+gradients. Each thread computes its own part of C with k in the same order, so results do not
+depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import tuning
+from ..jit import driver, kernel, prange
+from ..simd import (
+    PANEL,
+    at,
+    flush_denormals,
+    gemm_tile,
+    gemm_tile_t,
+    lanes,
+    load,
+    restore_denormals,
+    shift,
+    store,
+    store_n,
+)
+from .blocks import MR, first, row_block
+
+__all__ = ["gemm", "gemm_transposed"]
+
+ROWS_AT_ONCE = tuning.GEMM_ROWS
+K_AT_ONCE = tuning.GEMM_TRANSPOSED_K
+
+
+@kernel
+def _store_tile(tile, m, nv, c, stride, n):
+    """Copy m rows of nv vectors from the tile to c, the first `n` columns only."""
+    v = lanes(tile)
+    for i in range(m):
+        for j in range(nv):
+            x = load(tile, (i * nv + j) * v)
+            if (j + 1) * v <= n:
+                store(c, i * stride + j * v, x)
+            else:
+                store_n(c, i * stride + j * v, x, n - j * v)
+
+
+@kernel
+def _gemm_panel(a, lda, segments, a_stride, k, w, bias, c, c_row, n, rows, tile):
+    """One panel of C for `rows` rows: pointers, strides in items; see `gemm`."""
+    v = lanes(a)
+    nv = min(PANEL, (n + v - 1) // v)
+    r = 0
+    while r < rows:
+        m = row_block(rows - r)
+        here = shift(a, r * lda)
+        if nv * v <= n:
+            out = shift(c, r * c_row)
+            gemm_tile(m, nv, here, lda, segments, a_stride, k, w, bias, 0, out, c_row)
+        else:
+            gemm_tile(m, nv, here, lda, segments, a_stride, k, w, bias, 0, tile, nv * v)
+            _store_tile(tile, m, nv, shift(c, r * c_row), c_row, n)
+        r += m
+
+
+@driver
+def gemm(nt, a, lda, segments, a_stride, k, m, w, bias, c, c_panel, c_row, n):
+    """``C[r, j] = b[j] + Σ_s Σ_k A[s, r, k] · W[s·K + k, j]`` for r < m and j < n.
+
+    Parameters
+    ----------
+    a : (…) array, taken flat
+        ``A[s, r, k]`` at ``a[s·a_stride + r·lda + k]``, `segments` segments of `k`: rows of a
+        matrix (one segment), or gate activations in panels (a segment for each panel).
+    w : (panels, segments·k, PANEL·V)
+        Packed by `pack.pack_rows` or `pack.pack_columns`.
+    bias : (panels, PANEL·V)
+        In the same order; zeros for none.
+    c : (…) array, taken flat
+        ``C[r, j]`` at ``c[(j div PANEL·V)·c_panel + r·c_row + j mod PANEL·V]``: a row-major matrix
+        (``c_panel = PANEL·V``) or panels. Must not overlap `a`.
+    """
+    width = PANEL * lanes(c)
+    panels = (n + width - 1) // width
+    blocks = (m + ROWS_AT_ONCE - 1) // ROWS_AT_ONCE
+    # Threads share the longer side: blocks of rows, or panels where there are few rows.
+    by_rows = blocks >= 2 * nt or panels < nt
+    if not by_rows:
+        blocks = 1
+    tiles = np.empty((nt, (MR + 1) * width), c.dtype)
+    for q in prange(nt):
+        state = flush_denormals()
+        tile = at(tiles, (q, 0))
+        p0, p1, b0, b1 = 0, panels, 0, blocks
+        if by_rows:
+            b0, b1 = first(q, nt, blocks), first(q + 1, nt, blocks)
+        else:
+            p0, p1 = first(q, nt, panels), first(q + 1, nt, panels)
+        for block in range(b0, b1):
+            r0, r1 = first(block, blocks, m), first(block + 1, blocks, m)
+            for p in range(p0, p1):
+                _gemm_panel(
+                    at(a, (r0 * lda,)), lda, segments, a_stride, k,
+                    at(w, (p, 0, 0)), at(bias, (p, 0)),
+                    at(c, (p * c_panel + r0 * c_row,)), c_row, n - p * width, r1 - r0, tile,
+                )  # fmt: skip
+        restore_denormals(state)
+
+
+@kernel
+def _add_column_sums(z, k, tile, total):
+    """total (PANEL·V float64) += the sum of k rows of a panel, 64 rows at a time in float32."""
+    v = lanes(z)
+    width = PANEL * v
+    for k0 in range(0, k, 64):
+        for j in range(PANEL):
+            x = load(z, k0 * width + j * v)
+            for i in range(k0 + 1, min(k, k0 + 64)):
+                x = x + load(z, i * width + j * v)
+            store(tile, j * v, x)
+        for j in range(width):
+            total[j] += tile[j]
+
+
+@driver
+def gemm_transposed(nt, a, lda, k, m, z, z_panel, panels, zeros, c, sums):
+    """``C[p, i, j] = Σ_k A[k, i] · Z[p, k, j]`` for i < m: the gradient of a packed weight.
+
+    Parameters
+    ----------
+    a : 1-D array
+        ``A[k, i]`` at ``a[k·lda + i]``.
+    z : 1-D array
+        ``Z[p, k, j]`` at ``z[p·z_panel + k·PANEL·V + j]``.
+    zeros : (PANEL·V,)
+    c : (panels, m, PANEL·V), overwritten
+    sums : (panels, PANEL·V) float64, overwritten, or of no panels
+        Also ``Σ_k Z[p, k, j]``, the gradient of the bias, while Z is at hand.
+    """
+    width = PANEL * lanes(c)
+    blocks = (m + MR - 1) // MR
+    total = panels * blocks
+    tiles = np.empty((nt, width), c.dtype)
+    for q in prange(nt):
+        state = flush_denormals()
+        # Each thread a contiguous run of (panel, block of rows of C), to the block: panels alone
+        # would leave threads idle where they are few.
+        begin, end = first(q, nt, total), first(q + 1, nt, total)
+        for k0 in range(0, k, K_AT_ONCE):
+            kc = min(K_AT_ONCE, k - k0)
+            unit = begin
+            while unit < end:
+                p = unit // blocks
+                block = unit - p * blocks
+                stop = min(blocks, block + end - unit)
+                here = at(z, (p * z_panel + k0 * width,))
+                if block == 0 and p < sums.shape[0]:
+                    if k0 == 0:
+                        sums[p] = 0
+                    _add_column_sums(here, kc, at(tiles, (q, 0)), sums[p])
+                for i in range(block, stop):
+                    i0, i1 = first(i, blocks, m), first(i + 1, blocks, m)
+                    out = at(c, (p, i0, 0))
+                    start, stride = (at(zeros, (0,)), 0) if k0 == 0 else (out, width)
+                    gemm_tile_t(
+                        i1 - i0, PANEL, at(a, (k0 * lda + i0,)), lda, 1, 0, kc,
+                        here, start, stride, out, width,
+                    )  # fmt: skip
+                unit += stop - block
+        restore_denormals(state)

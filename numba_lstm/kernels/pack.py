@@ -1,0 +1,151 @@
+"""Weights between torch's layout and the microkernel's, both ways.
+
+A matrix W (gates·H, K), gate after gate, is cut into vectors of V rows: vector ``n`` holds rows
+``gate·H + u`` of gate = n mod gates and units u = (n div gates)·V … + V, so that a hidden unit's
+gates lie beside each other. Units past H are zero. PANEL vectors make a panel:
+
+- `pack_rows`: ``(ceil(n/PANEL), K, PANEL·V)``, the operand of x·Wᵀ (columns are W's rows);
+- `pack_columns`: ``(ceil(K/(PANEL·V)), rows, PANEL·V)``, the operand of dz·W (columns are W's
+  columns), its rows in the order of the vectors above; with gates = 1 simply W's rows.
+
+`unpack_rows` and `unpack_columns` are their inverses, adding into the gradient or overwriting it.
+gates = 4 is the LSTM, gates = 1 a plain matrix.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..jit import driver, kernel, prange
+from ..simd import PANEL, lanes
+from .blocks import first
+
+__all__ = [
+    "pack_bias",
+    "pack_columns",
+    "pack_rows",
+    "packed_columns_shape",
+    "packed_rows_shape",
+    "unpack_bias",
+    "unpack_columns",
+    "unpack_rows",
+]
+
+
+def vectors(gates: int, hidden: int, v: int) -> int:
+    """How many vectors of `v` rows a matrix of `gates` gates of `hidden` units is cut into."""
+    return gates * -(-hidden // v)
+
+
+def packed_rows_shape(gates: int, hidden: int, k: int, v: int) -> tuple[int, int, int]:
+    """The shape that `pack_rows` fills, `v` the vector's width."""
+    return -(-vectors(gates, hidden, v) // PANEL), k, PANEL * v
+
+
+def packed_columns_shape(gates: int, hidden: int, k: int, v: int) -> tuple[int, int, int]:
+    """The shape that `pack_columns` fills: with more than one gate the rows are padded."""
+    rows = hidden if gates == 1 else vectors(gates, hidden, v) * v
+    return -(-k // (PANEL * v)), rows, PANEL * v
+
+
+@kernel
+def _source_row(n, i, gates, hidden, v):
+    """W's row that is row `i` of vector `n`, or -1 in the padding."""
+    unit = (n // gates) * v + i
+    return (n % gates) * hidden + unit if unit < hidden else -1
+
+
+@driver
+def pack_rows(nt, w, gates, out):
+    """w (gates·H, K) into out (panels, K, PANEL·V)."""
+    hidden, k = w.shape[0] // gates, w.shape[1]
+    v = lanes(w)
+    panels = out.shape[0]
+    for q in prange(nt):
+        for n in range(first(q, nt, panels * PANEL), first(q + 1, nt, panels * PANEL)):
+            p, column = n // PANEL, (n % PANEL) * v
+            for i in range(v):
+                row = _source_row(n, i, gates, hidden, v)
+                if row >= 0:
+                    for j in range(k):
+                        out[p, j, column + i] = w[row, j]
+                else:
+                    for j in range(k):
+                        out[p, j, column + i] = 0
+
+
+@driver
+def unpack_rows(nt, packed, gates, accumulate, w):
+    """The inverse of `pack_rows`: packed (panels, K, PANEL·V) into, or added to, w (gates·H, K)."""
+    hidden, k = w.shape[0] // gates, w.shape[1]
+    v = lanes(w)
+    total = packed.shape[0] * PANEL
+    for q in prange(nt):
+        for n in range(first(q, nt, total), first(q + 1, nt, total)):
+            p, column = n // PANEL, (n % PANEL) * v
+            for i in range(v):
+                row = _source_row(n, i, gates, hidden, v)
+                if row >= 0 and accumulate:
+                    for j in range(k):
+                        w[row, j] += packed[p, j, column + i]
+                elif row >= 0:
+                    for j in range(k):
+                        w[row, j] = packed[p, j, column + i]
+
+
+@driver
+def pack_columns(nt, w, gates, out):
+    """w (gates·H, K) into out (ceil(K/(PANEL·V)), rows, PANEL·V)."""
+    hidden, k = w.shape[0] // gates, w.shape[1]
+    v = lanes(w)
+    panels, rows, width = out.shape
+    for q in prange(nt):
+        for row in range(first(q, nt, rows), first(q + 1, nt, rows)):
+            source = row if gates == 1 else _source_row(row // v, row % v, gates, hidden, v)
+            for p in range(panels):
+                count = min(width, k - p * width) if source >= 0 else 0
+                for j in range(count):
+                    out[p, row, j] = w[source, p * width + j]
+                for j in range(count, width):
+                    out[p, row, j] = 0
+
+
+@driver
+def unpack_columns(nt, packed, accumulate, w):
+    """The inverse of `pack_columns` with gates = 1: into, or added to, w (rows, K)."""
+    rows, k = w.shape
+    panels, width = packed.shape[0], packed.shape[2]
+    for q in prange(nt):
+        for row in range(first(q, nt, rows), first(q + 1, nt, rows)):
+            for p in range(panels):
+                count = min(width, k - p * width)
+                if accumulate:
+                    for j in range(count):
+                        w[row, p * width + j] += packed[p, row, j]
+                else:
+                    for j in range(count):
+                        w[row, p * width + j] = packed[p, row, j]
+
+
+def _bias_order(size: int, gates: int, v: int) -> tuple[np.ndarray, np.ndarray]:
+    hidden = size // gates
+    total = -(-vectors(gates, hidden, v) // PANEL) * PANEL
+    n, i = np.divmod(np.arange(total * v), v)
+    unit = (n // gates) * v + i
+    return (n % gates) * hidden + unit, unit < hidden
+
+
+def pack_bias(bias: np.ndarray, gates: int, v: int) -> np.ndarray:
+    """bias (gates·H,) as (panels, PANEL·V), in `pack_rows`'s order."""
+    source, real = _bias_order(bias.size, gates, v)
+    out = np.zeros(source.size, bias.dtype)
+    out[real] = bias[source[real]]
+    return out.reshape(-1, PANEL * v)
+
+
+def unpack_bias(packed: np.ndarray, gates: int, hidden: int, v: int) -> np.ndarray:
+    """The inverse of `pack_bias`: (gates·H,)."""
+    source, real = _bias_order(gates * hidden, gates, v)
+    out = np.empty(gates * hidden, packed.dtype)
+    out[source[real]] = packed.reshape(-1)[real]
+    return out
