@@ -8,7 +8,16 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__all__ = ["checkpoint", "config", "loop", "progress"]
+__all__ = [
+    "checkpoint",
+    "config",
+    "data",
+    "evaluation",
+    "interrupt",
+    "loop",
+    "progress",
+    "session",
+]
 
 
 def __getattr__(name: str) -> Any:

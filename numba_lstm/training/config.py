@@ -74,6 +74,9 @@ class TrainConfig:
     dropout: float = _option(
         0.4, float, "Probability to drop a unit while training.", low=0.0, high=1.0
     )
+    embedding_dropout: float | None = _option(
+        None, float, "Another dropout for the embedding (default: as dropout).", low=0.0, high=1.0
+    )
     tie_weights: bool = _option(
         False, bool, "Use the embedding as the output's weight (needs embedding = hidden)."
     )
@@ -81,7 +84,9 @@ class TrainConfig:
     seq_len: int = _option(64, int, "Steps that gradients travel back.", low=1)
     lr: float = _option(3e-3, float, "Highest learning rate.", above=0.0)
     optimizer: str = _option("adamw", str, "The optimizer.", choices=("adam", "adamw", "sgd"))
-    weight_decay: float = _option(0.01, float, "Weight decay.", low=0.0)
+    weight_decay: float | None = _option(
+        None, float, "Weight decay (default: the optimizer's, 0.01 for adamw, else 0).", low=0.0
+    )
     schedule: str = _option(
         "cosine", str, "How the learning rate falls over the run.", choices=("cosine", "constant")
     )

@@ -1,0 +1,169 @@
+"""The recurrent language model: embedding, LSTM stack, dropout, linear.
+
+The architecture of Zaremba, Sutskever and Vinyals, "Recurrent neural network regularization"
+(2014): dropout stands on the non-recurrent connections only.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..nn import LSTM, Dropout, Embedding, Linear, Module
+from ..nn.checks import as_cotangent, as_tokens, generator, probability, size
+from ..nn.checks import dtype as check_dtype
+from ..nn.module import once
+
+__all__ = ["LanguageModel"]
+
+
+class LanguageModel(Module):
+    """Predict each next token from all before it.
+
+    ``logits = decoder(dropout(lstm(dropout(embedding(tokens)))))``
+
+    Parameters
+    ----------
+    vocab_size : int
+        V, the number of different tokens.
+    embedding_size : int
+        E, the width of the embedding.
+    hidden_size : int
+        H, the units of each LSTM layer.
+    num_layers : int
+        L, the LSTM layers.
+    dropout : float
+        The probability to drop a unit while training: of the embedding's output, between layers
+        and before the decoder.
+    tie_weights : bool
+        Use the embedding's own parameter as the decoder's weight (Press and Wolf, 2017).
+    embedding_dropout : float, optional
+        Another probability for the embedding's output; ``dropout`` where it is not given.
+    dtype : dtype_like
+        float32 or float64.
+    seed : None, int or numpy.random.Generator
+        The same seed gives the same parameters and the same dropout masks.
+
+    Raises
+    ------
+    TypeError, ValueError
+        A size below 1, a probability outside 0..1, another dtype; or ``tie_weights`` where
+        ``embedding_size`` is not ``hidden_size``.
+
+    Examples
+    --------
+    >>> model = LanguageModel(65, 16, 32, seed=0)
+    >>> logits, state = model([[1, 2], [3, 4], [5, 6]])
+    >>> logits.shape, state[0].shape
+    ((3, 2, 65), (1, 2, 32))
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        embedding_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        tie_weights: bool = False,
+        *,
+        embedding_dropout: float | None = None,
+        dtype: Any = np.float32,
+        seed: Any = None,
+    ) -> None:
+        self.vocab_size = size("vocab_size", vocab_size)
+        self.embedding_size = size("embedding_size", embedding_size)
+        self.hidden_size = size("hidden_size", hidden_size)
+        self.num_layers = size("num_layers", num_layers)
+        self.dtype = check_dtype(dtype)
+        self.tie_weights = bool(tie_weights)
+        dropout = probability("dropout", dropout)
+        if embedding_dropout is None:
+            embedding_dropout = dropout
+        if self.tie_weights and self.embedding_size != self.hidden_size:
+            raise ValueError(
+                "tie_weights: expected embedding_size and hidden_size to be equal, "
+                f"got {self.embedding_size} and {self.hidden_size}"
+            )
+        about = {"dtype": self.dtype, "seed": generator(seed)}
+        self.embedding = Embedding(self.vocab_size, self.embedding_size, **about)
+        self.embedding_dropout = Dropout(
+            probability("embedding_dropout", embedding_dropout), seed=about["seed"]
+        )
+        # With one layer there is nothing between layers, and torch warns of dropout there.
+        between = dropout if self.num_layers > 1 else 0.0
+        self.lstm = LSTM(
+            self.embedding_size, self.hidden_size, self.num_layers, dropout=between, **about
+        )
+        self.dropout = Dropout(dropout, seed=about["seed"])
+        self.decoder = Linear(self.hidden_size, self.vocab_size, **about)
+        if self.tie_weights:
+            # The embedding's own unit variance would make logits of the size of sqrt(H).
+            bound = self.hidden_size**-0.5
+            self.embedding.weight[...] = about["seed"].uniform(
+                -bound, bound, self.embedding.weight.shape
+            )
+            self.decoder.weight = self.embedding.weight
+
+    def __call__(
+        self, tokens: Any, state: tuple[Any, Any] | None = None
+    ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+        """Compute the logits of each next token and keep nothing.
+
+        Parameters
+        ----------
+        tokens : array_like of int
+            (T, B), each at least 0 and below V; T at least 1.
+        state : (h, c), optional
+            (L, B, H) each; zeros where it is not given.
+
+        Returns
+        -------
+        logits : numpy.ndarray
+            (T, B, V).
+        (h, c)
+            The state after the last step, (L, B, H) each.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming tokens, h0 or c0.
+        """
+        tokens = as_tokens("tokens", tokens, self.vocab_size, ndim=2)
+        x = self.embedding_dropout(self.embedding(tokens))
+        y, state = self.lstm(x, state)
+        return self.decoder(self.dropout(y)), state
+
+    def vjp(self, tokens: Any, state: tuple[Any, Any] | None = None) -> Any:
+        """Compute what `__call__` does, and a pullback.
+
+        Returns
+        -------
+        (logits, state)
+            As `__call__`'s.
+        pullback : callable
+            ``pullback(dlogits) -> None`` adds to every parameter's gradient. ``dlogits`` is
+            (T, B, V), or None for zero. The state is taken as a constant: gradients do not
+            travel into the state given nor out of the state returned, which is what truncated
+            back-propagation wants.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming tokens, h0 or c0; the pullback's name dlogits.
+        """
+        tokens = as_tokens("tokens", tokens, self.vocab_size, ndim=2)
+        x, embed_back = self.embedding.vjp(tokens)
+        x, drop_x_back = self.embedding_dropout.vjp(x)
+        (y, state), lstm_back = self.lstm.vjp(x, state)
+        y, drop_y_back = self.dropout.vjp(y)
+        logits, decode_back = self.decoder.vjp(y)
+        shape = logits.shape
+
+        def pullback(dlogits: Any) -> None:
+            dlogits = as_cotangent("dlogits", dlogits, self.dtype, shape)
+            dx, _ = lstm_back(drop_y_back(decode_back(dlogits)), None)
+            embed_back(drop_x_back(dx))
+
+        return (logits, state), once(pullback)

@@ -1,0 +1,339 @@
+"""A run's folder: what it holds, and how it stays whole whenever the process may be killed.
+
+    config.toml         the resolved options
+    vocab.json          the vocabulary
+    model.safetensors   the best model by validation so far (the last one where nothing validates)
+    metrics.jsonl       a line for each logging step
+    resume.safetensors  all that an identical continuation needs: the last model, the optimizer,
+                        random states, the carried state and the counters, in one file
+
+Each file is replaced whole. ``resume.safetensors`` alone says where the run stands: lines of
+``metrics.jsonl`` beyond it are taken back when the run is resumed. A better model is written before
+the state that knows of it; killed between the two, the continuation makes the same model again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._files import sync_folder, write_atomic
+from ..interop import safetensors
+from .config import TrainConfig, merge, read_toml, write_toml
+
+__all__ = ["Checkpoint", "Run", "RunError"]
+
+CONFIG, VOCAB, MODEL = "config.toml", "vocab.json", "model.safetensors"
+METRICS, RESUME = "metrics.jsonl", "resume.safetensors"
+# One key only: the format does not keep the order of several, and equal runs make equal files.
+_KEY = "numba_lstm"
+_FORMAT = 1
+
+
+class RunError(ValueError):
+    """A run's folder that cannot be used for what was asked."""
+
+
+@dataclass
+class Checkpoint:
+    """All that a continuation needs.
+
+    Attributes
+    ----------
+    model
+        The model's state dict.
+    optimizer
+        The optimizer's state dict: dictionaries and lists of arrays and of what JSON can hold.
+    random
+        The states of the model's random generators, for JSON.
+    state
+        The carried (h, c), or None before the first step.
+    counters
+        Whatever else the loop counts, for JSON.
+    """
+
+    model: dict[str, np.ndarray]
+    optimizer: dict[str, Any]
+    random: dict[str, Any]
+    state: tuple[np.ndarray, np.ndarray] | None
+    counters: dict[str, Any]
+
+    def is_finite(self) -> bool:
+        """Whether every parameter is a finite number."""
+        return all(bool(np.isfinite(array).all()) for array in self.model.values())
+
+    def pack(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """Split into flat arrays by name and a tree for JSON."""
+        arrays: dict[str, np.ndarray] = {}
+        tree = {
+            name: _take_arrays(getattr(self, name), name, arrays)
+            for name in ("model", "optimizer", "random", "state", "counters")
+        }
+        return arrays, tree
+
+    @classmethod
+    def unpack(cls, arrays: Mapping[str, np.ndarray], tree: Mapping[str, Any]) -> Checkpoint:
+        """Join what `pack` split."""
+        parts = {name: _put_arrays(value, arrays) for name, value in tree.items()}
+        if parts["state"] is not None:
+            parts["state"] = tuple(parts["state"])
+        return cls(**parts)
+
+
+class Run:
+    """An existing run folder.
+
+    Parameters
+    ----------
+    path
+        The folder.
+
+    Raises
+    ------
+    RunError
+        When it is missing or lacks its config or vocabulary.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        if not self.path.is_dir():
+            what = "no such folder" if not self.path.exists() else "expected a folder, got a file"
+            raise RunError(f"{self.path}: {what}")
+        missing = [name for name in (CONFIG, VOCAB) if not (self.path / name).is_file()]
+        if missing:
+            raise RunError(f"{self.path}: expected a run, but it has no {' and no '.join(missing)}")
+
+    # -- making one ---------------------------------------------------------------------------
+
+    @staticmethod
+    def refuse_existing(path: str | os.PathLike[str]) -> None:
+        """Raise RunError unless ``path`` can become a new run: absent, or an empty folder."""
+        target = Path(path)
+        if target.is_dir():
+            if any(target.iterdir()):
+                raise RunError(
+                    f"{target}: expected a new or empty folder, got one that holds files; "
+                    "continue it with --resume, or choose another"
+                )
+        elif os.path.lexists(target):
+            raise RunError(f"{target}: expected a new or empty folder, got a file")
+
+    @classmethod
+    def create(
+        cls,
+        path: str | os.PathLike[str],
+        config: TrainConfig,
+        vocabulary: Mapping[str, Any],
+        checkpoint: Checkpoint,
+    ) -> Run:
+        """Make a run's folder, complete from the moment it can be seen.
+
+        Parameters
+        ----------
+        path
+            Absent, or an empty folder; folders above it are made.
+        config
+            The resolved options.
+        vocabulary
+            For JSON.
+        checkpoint
+            Where the run stands; its model is written as the model, too.
+
+        Raises
+        ------
+        RunError
+            When there is something already.
+        OSError
+            When it cannot be written.
+        """
+        target = Path(path)
+        cls.refuse_existing(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        stage = target.with_name(f".{target.name}.{os.getpid()}-{time.time_ns()}.new")
+        stage.mkdir()
+        try:
+            # How many threads a machine has is no property of the run.
+            options = {k: v for k, v in config.values().items() if k != "threads"}
+            write_atomic(stage / CONFIG, write_toml(options))
+            write_atomic(stage / VOCAB, json.dumps(vocabulary, ensure_ascii=True) + "\n")
+            write_atomic(stage / METRICS, "")
+            run = cls(stage)
+            run.save_model(checkpoint.model)
+            run.save(checkpoint)
+            _move_folder(stage, target)
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+        sync_folder(target.parent)
+        return cls(target)
+
+    # -- options and vocabulary ---------------------------------------------------------------
+
+    def config(self, flags: Mapping[str, Any] | None = None) -> TrainConfig:
+        """Read the run's options, with ``flags`` over them."""
+        path = self.path / CONFIG
+        return merge((str(path), read_toml(path)), ("", flags or {}))
+
+    def write_config(self, config: TrainConfig) -> None:
+        """Replace the run's options, for a continuation that changed some."""
+        options = {k: v for k, v in config.values().items() if k != "threads"}
+        write_atomic(self.path / CONFIG, write_toml(options))
+
+    def vocabulary(self) -> Any:
+        """Read the vocabulary's JSON."""
+        return _read_json(self.path / VOCAB)
+
+    # -- the model ----------------------------------------------------------------------------
+
+    def save_model(self, model: Mapping[str, np.ndarray], **about: Any) -> None:
+        """Replace the model; ``about`` (step, val_loss) goes into the file's metadata."""
+        metadata = {_KEY: json.dumps({"format": _FORMAT, **about}, allow_nan=False)}
+        safetensors.save(model, self.path / MODEL, metadata)
+
+    def model(self) -> dict[str, np.ndarray]:
+        """Read the model's state dict; RunError when there is none, ValueError when damaged."""
+        path = self.path / MODEL
+        if not path.is_file():
+            raise RunError(f"{self.path}: expected a run, but it has no {MODEL}")
+        return safetensors.load(path)
+
+    # -- where it stands ----------------------------------------------------------------------
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Replace the state that `load` reads.
+
+        Raises
+        ------
+        FloatingPointError
+            When a parameter is not finite; the file is then as it was.
+        """
+        if not checkpoint.is_finite():
+            raise FloatingPointError("a parameter is not finite")
+        arrays, tree = checkpoint.pack()
+        metadata = {_KEY: json.dumps({"format": _FORMAT, **tree}, allow_nan=False)}
+        safetensors.save(arrays, self.path / RESUME, metadata)
+
+    def load(self) -> Checkpoint:
+        """Read where the run stands.
+
+        Raises
+        ------
+        RunError
+            When the folder has no such state, or one of another format.
+        ValueError
+            When the file is damaged.
+        """
+        path = self.path / RESUME
+        if not path.is_file():
+            raise RunError(f"{self.path}: expected a run to resume, but it has no {RESUME}")
+        arrays, metadata = safetensors.load_with_metadata(path)
+        try:
+            tree = json.loads(metadata[_KEY])
+            found = tree.pop("format")
+            if found != _FORMAT:
+                raise RunError(f"{path}: expected format {_FORMAT}, got {found}")
+            return Checkpoint.unpack(arrays, tree)
+        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+            raise RunError(f"{path}: expected a run's state, got something else: {error}") from None
+
+    # -- metrics ------------------------------------------------------------------------------
+
+    def append_metrics(self, record: Mapping[str, Any]) -> None:
+        """Add a line to the metrics."""
+        with open(self.path / METRICS, "a", encoding="utf-8", newline="\n") as file:
+            file.write(json.dumps(record, allow_nan=False) + "\n")
+
+    def metrics(self) -> Iterator[dict[str, Any]]:
+        """Yield the metrics' lines; a last line cut short by a kill is passed by.
+
+        Raises
+        ------
+        RunError
+            When the file is missing, or any other line is no JSON object.
+        """
+        path = self.path / METRICS
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        except FileNotFoundError:
+            raise RunError(f"{self.path}: expected a run, but it has no {METRICS}") from None
+        except UnicodeDecodeError as error:
+            raise RunError(f"{path}: expected JSON lines: {error}") from None
+        for number, line in enumerate(lines, 1):
+            if not line.endswith("\n"):
+                return
+            try:
+                record = json.loads(line)
+                record["step"] + 0
+            except (json.JSONDecodeError, KeyError, TypeError):
+                raise RunError(
+                    f"{path}: line {number}: expected a JSON object with a step"
+                ) from None
+            yield record
+
+    def rewind(self, step: int) -> None:
+        """Drop what a killed process left: metrics after ``step``, and half-written files."""
+        for litter in self.path.glob(".*.new"):
+            litter.unlink(missing_ok=True)
+        kept = [record for record in self.metrics() if record["step"] <= step]
+        write_atomic(
+            self.path / METRICS,
+            "".join(json.dumps(record, allow_nan=False) + "\n" for record in kept),
+        )
+
+
+def _move_folder(stage: Path, target: Path) -> None:
+    """Rename a complete folder to where nothing, or an empty folder, stands."""
+    with contextlib.suppress(OSError):
+        target.rmdir()
+    try:
+        os.rename(stage, target)
+    except OSError:
+        # An empty folder that something is mounted on stays; the state goes in last, because a
+        # folder with it counts as a run to resume.
+        if not target.is_dir():
+            raise
+        for name in (CONFIG, VOCAB, METRICS, MODEL, RESUME):
+            os.rename(stage / name, target / name)
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_bytes())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise RunError(f"{path}: expected JSON: {error}") from None
+
+
+def _take_arrays(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
+    """A copy of a tree in which each array is replaced by a reference to ``arrays``."""
+    if isinstance(value, np.ndarray):
+        while name in arrays:  # {"a": {"b": …}, "a.b": …} would meet in one name
+            name += "'"
+        arrays[name] = value
+        return {"array": name}
+    if isinstance(value, Mapping):
+        # Pairs, because JSON would turn whole-number keys into text.
+        return {
+            "dict": [[k, _take_arrays(item, f"{name}.{k}", arrays)] for k, item in value.items()]
+        }
+    if isinstance(value, list | tuple):
+        return [_take_arrays(item, f"{name}.{i}", arrays) for i, item in enumerate(value)]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _put_arrays(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+    """The inverse of `_take_arrays`; tuples come back as lists."""
+    if isinstance(value, list):
+        return [_put_arrays(item, arrays) for item in value]
+    if isinstance(value, dict):
+        if "array" in value:
+            return arrays[value["array"]]
+        return {key: _put_arrays(item, arrays) for key, item in value["dict"]}
+    return value

@@ -1,0 +1,77 @@
+"""Ctrl-C and SIGTERM, heard between two steps so that a run can be saved first."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+__all__ = ["Interrupted", "Interrupts"]
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user or the system asked to stop.
+
+    A KeyboardInterrupt, so that no ``except Exception`` on the way takes it for a failure.
+
+    Attributes
+    ----------
+    signum
+        The signal, by number.
+    """
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.signum = signum
+
+    @property
+    def exit_code(self) -> int:
+        """What a shell expects of a process that stopped for the signal."""
+        return 128 + self.signum
+
+
+class Interrupts:
+    """Hears SIGINT and SIGTERM while it is entered as a context.
+
+    The first signal is only remembered, and raised by the next `check`; a second one is raised at
+    once, wherever the program is. Within `at_once` the first is raised at once, too. In any thread
+    but the main one signals cannot be heard, and nothing is changed.
+    """
+
+    def __init__(self) -> None:
+        self._heard: int | None = None
+        self._at_once = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            for signum in (signal.SIGINT, signal.SIGTERM):
+                self._before[signum] = signal.signal(signum, self._hear)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler)
+        self._before.clear()
+
+    def _hear(self, signum: int, _frame: Any) -> None:
+        if self._at_once or self._heard is not None:
+            raise Interrupted(signum)
+        self._heard = signum
+
+    def check(self) -> None:
+        """Raise Interrupted if a signal has come."""
+        if self._heard is not None:
+            raise Interrupted(self._heard)
+
+    @contextlib.contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Within it there is nothing to save: a signal need not wait for `check`."""
+        self._at_once = True
+        try:
+            self.check()
+            yield
+        finally:
+            self._at_once = False

@@ -1,0 +1,380 @@
+"""The training loop: truncated back-propagation through time over contiguous streams.
+
+One step reads the next window, carries the state in and out, and updates the parameters. Between
+steps the loop logs, validates and saves; whatever it does there changes no bit of what follows, so
+that a run may be stopped anywhere and go on as if it had not been.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import losses, optim
+from .checkpoint import Checkpoint, Run
+from .config import TrainConfig
+from .data import Data
+from .evaluation import evaluate
+from .interrupt import Interrupted, Interrupts
+from .progress import Progress
+
+__all__ = ["Counters", "Diverged", "Trainer"]
+
+_SAVE_SECONDS = 30.0
+
+
+class Diverged(ArithmeticError):
+    """The loss, the gradient or a parameter stopped being a finite number."""
+
+
+@dataclass
+class Counters:
+    """What the loop counts, all of which a continuation needs.
+
+    Attributes
+    ----------
+    step, tokens
+        Steps done, and tokens trained on.
+    seconds
+        The time training has taken, validation and saving included, over all continuations.
+    position
+        The streams' position.
+    loss_sum, loss_count
+        The losses of the steps since the last line of metrics.
+    measured_step
+        The step of the last line of metrics.
+    train_loss, val_loss
+        Of the last line that had them.
+    best_loss, best_step
+        Of the best validation so far.
+    digest
+        The fingerprint of the data.
+    """
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    position: int = 0
+    loss_sum: float = 0.0
+    loss_count: int = 0
+    measured_step: int = 0
+    train_loss: float | None = None
+    val_loss: float | None = None
+    best_loss: float | None = None
+    best_step: int | None = None
+    digest: str = ""
+
+
+class Trainer:
+    """Trains a language model from where it stands to the end of its run.
+
+    Parameters
+    ----------
+    config
+        The options; one of ``steps``, ``epochs`` and ``minutes`` is set.
+    data
+        The tokens.
+    model
+        A new LanguageModel, or one that `restore` will set.
+    progress
+        What shows the run to a person.
+    now
+        The clock, in seconds.
+
+    Notes
+    -----
+    With ``steps`` or ``epochs`` the run is reproducible to the bit, over any number of
+    interruptions and for any number of threads. With ``minutes`` the learning rate follows the
+    share of the time that is used up, and how many steps fit into it is the machine's affair. The
+    time used before an interruption counts.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        data: Data,
+        model: Any,
+        *,
+        progress: Progress | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        from ..text import Streams
+
+        self.config, self.data, self.model = config, data, model
+        self.progress = Progress(quiet=True) if progress is None else progress
+        self.streams = Streams(data.train, config.batch, config.seq_len)
+        self.optimizer = make_optimizer(config, model)
+        self.counters = Counters(digest=data.digest())
+        self.state: tuple[np.ndarray, np.ndarray] | None = None
+        self.interrupts = Interrupts()
+        self.total_steps = config.steps
+        if config.epochs is not None:
+            self.total_steps = config.epochs * len(self.streams)
+        self._now = now
+        self._since = 0.0
+        self._saved_at = 0.0
+        self._run: Run | None = None
+
+    # -- going on from a checkpoint -----------------------------------------------------------
+
+    def checkpoint(self) -> Checkpoint:
+        """Where the run stands now."""
+        self.counters.position = self.streams.position
+        return Checkpoint(
+            model=self.model.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            random=self.model.random_state(),
+            state=self.state,
+            counters=asdict(self.counters),
+        )
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Put everything where a checkpoint of the same configuration had it.
+
+        Raises
+        ------
+        ValueError
+            When the checkpoint does not fit the model, or was made with other data.
+        """
+        counters = Counters(**checkpoint.counters)
+        if counters.digest != self.counters.digest:
+            raise ValueError(
+                f"data: {self.config.data}: expected the text that the run was trained on, "
+                "got another"
+            )
+        self.model.load_state_dict(checkpoint.model)
+        self.model.load_random_state(checkpoint.random)
+        self.optimizer.load_state_dict(checkpoint.optimizer)
+        self.streams.position = counters.position
+        self.state = checkpoint.state
+        self.counters = counters
+
+    # -- the run ------------------------------------------------------------------------------
+
+    def warm_up(self) -> None:
+        """Compile all kernels that `run` will need, on copies: nothing here changes."""
+        import copy
+
+        model = copy.deepcopy(self.model)
+        optimizer = make_optimizer(self.config, model)
+        window = np.zeros((self.config.seq_len, self.config.batch), np.int64)
+        _, state = _train_step(model, optimizer, window, window, None, self.config.clip)
+        _train_step(model, optimizer, window, window, state, self.config.clip)
+        if self.data.valid is not None:
+            few = self.data.valid[: self.config.batch * self.config.seq_len + 1]
+            evaluate(model, few, self.config.batch, self.config.seq_len)
+
+    def run(self, run: Run) -> None:
+        """Train to the end, saving into a run's folder.
+
+        Raises
+        ------
+        Diverged
+            The last good checkpoint is kept.
+        Interrupted
+            After saving, on SIGINT or SIGTERM.
+        """
+        self._run = run
+        with self.interrupts:
+            with self.interrupts.at_once():
+                self.warm_up()
+            self.model.train()
+            self._since = self._now() - self.counters.seconds
+            self._saved_at = self._now()
+            try:
+                self._loop()
+            except Interrupted:
+                self._save()
+                raise
+            finally:
+                self.progress.clear()
+            self._save()
+
+    def fraction(self) -> float:
+        """How much of the run is done, 0 to 1."""
+        if self.total_steps is not None:
+            return min(self.counters.step / self.total_steps, 1.0)
+        return min(self.counters.seconds / (60.0 * self.config.minutes), 1.0)
+
+    def summary(self) -> dict[str, Any]:
+        """The figures of the run so far."""
+        c = self.counters
+        return {
+            "steps": c.step,
+            "epochs": c.position / len(self.streams),
+            "tokens": c.tokens,
+            "seconds": c.seconds,
+            "tokens_per_second": c.tokens / c.seconds if c.seconds > 0.0 else None,
+            "train_loss": self._train_loss(),
+            # The loss of the model that was kept, so that `evaluate` finds the same.
+            "val_loss": c.best_loss,
+            "best_step": c.best_step,
+            "last_val_loss": c.val_loss,
+            "parameters": sum(p.size for p in self.model.parameters()),
+        }
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _loop(self) -> None:
+        while True:
+            finished = self.fraction() >= 1.0
+            if self._is_due(finished):
+                self._measure(finished)
+            if finished:
+                return
+            self.interrupts.check()
+            self._step()
+            if self._now() - self._saved_at >= _SAVE_SECONDS:
+                self._save()
+
+    def _step(self) -> None:
+        c = self.counters
+        inputs, targets, fresh = next(self.streams)
+        if fresh:
+            self.state = None
+        self.optimizer.lr = learning_rate(self.config, self._schedule_place())
+        loss, self.state = _train_step(
+            self.model, self.optimizer, inputs, targets, self.state, self.config.clip, c.step + 1
+        )
+        c.step += 1
+        c.tokens += targets.size
+        c.loss_sum += loss
+        c.loss_count += 1
+        c.seconds = self._now() - self._since
+        self.progress.step(
+            {
+                "fraction": self.fraction(),
+                "step": c.step,
+                "seconds": c.seconds,
+                "train_loss": self._train_loss(),
+                "val_loss": c.val_loss,
+                "tokens_per_second": c.tokens / c.seconds if c.seconds > 0.0 else None,
+            }
+        )
+
+    def _schedule_place(self) -> float:
+        """Where on the schedule the next step is: at a share of steps its middle, so that neither
+        the first step nor the last has a learning rate of zero."""
+        if self.total_steps is not None:
+            return (self.counters.step + 0.5) / self.total_steps
+        return self.fraction()
+
+    def _is_due(self, finished: bool) -> bool:
+        c = self.counters
+        if c.step == c.measured_step:
+            return False
+        every = (self.config.log_every, self.config.valid_every)
+        return finished or any(c.step % n == 0 for n in every)
+
+    def _measure(self, finished: bool) -> None:
+        """Write a line of metrics, validating first where that is due.
+
+        An interruption while validating leaves everything as it was before, so that the
+        continuation begins with the same validation.
+        """
+        assert self._run is not None
+        c = self.counters
+        validating = self.data.valid is not None and (
+            finished or c.step % self.config.valid_every == 0
+        )
+        val_loss = self._validate() if validating else None
+        c.seconds = self._now() - self._since
+        c.train_loss = self._train_loss()
+        c.loss_sum, c.loss_count, c.measured_step = 0.0, 0, c.step
+        record = {
+            "step": c.step,
+            "tokens": c.tokens,
+            "train_loss": c.train_loss,
+            "val_loss": val_loss,
+            "lr": float(self.optimizer.lr),
+            "seconds": c.seconds,
+        }
+        better = val_loss is not None and (c.best_loss is None or val_loss < c.best_loss)
+        if val_loss is not None:
+            c.val_loss = val_loss
+        if better:
+            c.best_loss, c.best_step = val_loss, c.step
+            self._run.save_model(self._finite_model(), step=c.step, val_loss=val_loss)
+        self._run.append_metrics(record)
+        if validating:
+            self.progress.validated(record, better)
+            self._save()
+
+    def _validate(self) -> float:
+        result = evaluate(
+            self.model,
+            self.data.valid,
+            self.config.batch,
+            self.config.seq_len,
+            check=self.interrupts.check,
+        )
+        if not math.isfinite(result.loss):
+            raise Diverged(f"the validation loss at step {self.counters.step} is {result.loss}")
+        return result.loss
+
+    def _train_loss(self) -> float | None:
+        c = self.counters
+        return c.loss_sum / c.loss_count if c.loss_count else c.train_loss
+
+    def _finite_model(self) -> dict[str, np.ndarray]:
+        model = self.model.state_dict()
+        for name, array in model.items():
+            if not np.isfinite(array).all():
+                raise Diverged(f"{name} is not finite after step {self.counters.step}")
+        return model
+
+    def _save(self) -> None:
+        assert self._run is not None
+        model = self._finite_model()
+        if self.counters.best_step is None:
+            self._run.save_model(model, step=self.counters.step)
+        self._run.save(self.checkpoint())
+        self._saved_at = self._now()
+
+
+def _train_step(
+    model: Any,
+    optimizer: Any,
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    state: Any,
+    clip: float,
+    step: int = 0,
+) -> tuple[float, Any]:
+    """One update; gives the loss before it and the state to carry on."""
+    optimizer.zero_grad()
+    (logits, state), pullback = model.vjp(inputs, state)
+    loss, dlogits = losses.cross_entropy(logits, targets)
+    loss = float(loss)
+    if not math.isfinite(loss):
+        raise Diverged(f"the loss at step {step} is {loss}")
+    pullback(dlogits)
+    # An infinite bound clips nothing and still gives the norm, which must be checked.
+    norm = float(optim.clip_grad_norm_(model.parameters(), clip or math.inf))
+    if not math.isfinite(norm):
+        raise Diverged(f"the gradient's norm at step {step} is {norm}")
+    optimizer.step()
+    return loss, state
+
+
+def make_optimizer(config: TrainConfig, model: Any) -> Any:
+    """The optimizer that the options name, over a model's parameters."""
+    kinds = {"adam": optim.Adam, "adamw": optim.AdamW, "sgd": optim.SGD}
+    options = {} if config.weight_decay is None else {"weight_decay": config.weight_decay}
+    return kinds[config.optimizer](model.parameters(), lr=config.lr, **options)
+
+
+def learning_rate(config: TrainConfig, place: float) -> float:
+    """The learning rate at a place (0..1) of the run: a linear rise, then the schedule's fall."""
+    if place < config.warmup:
+        # Never zero: a step that cannot move would be wasted.
+        return config.lr * max(place / config.warmup, 0.01)
+    if config.schedule == "constant":
+        return config.lr
+    left = (place - config.warmup) / (1.0 - config.warmup) if config.warmup < 1.0 else 1.0
+    return config.lr * 0.5 * (1.0 + math.cos(math.pi * left))
