@@ -24,12 +24,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import llvmlite
 import numba
 from numba import njit, prange
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
-from . import threads
+from . import simd, threads
 
 __all__ = ["cache_folder", "driver", "kernel", "on_compile", "prange"]
 
@@ -65,7 +64,7 @@ def _sources_hash() -> str:
     for path in sorted(package.rglob("*.py")):
         digest.update(str(path.relative_to(package)).encode())
         digest.update(path.read_bytes())
-    digest.update(f"{numba.__version__} {llvmlite.__version__} {sys.version}".encode())
+    digest.update(f"{numba.__version__} {simd.LLVMLITE_VERSION} {sys.version}".encode())
     return digest.hexdigest()[:20]
 
 
@@ -150,6 +149,7 @@ class _Cache(FunctionCache):
 
 
 def _variant(function: Callable[..., Any], parallel: bool) -> Any:
+    simd.load_microkernels(cache_folder())
     # The same source under another name: numba's cache does not tell flags apart.
     name = f"{function.__name__}_{'parallel' if parallel else 'serial'}"
     copy = pytypes.FunctionType(

@@ -17,7 +17,10 @@ aborts inside LLVM and cannot be caught.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import operator
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +49,7 @@ class Target:
     """What the kernels are compiled for: vector width, vector registers, whether FMA is native."""
 
     cpu: str
+    features: str
     vector_bytes: int
     registers: int
     fma: bool
@@ -85,10 +89,10 @@ def _probe_target() -> Target:
     assembly = machine.emit_assembly(llvm.parse_assembly(_PROBE))
     fma = "vfmadd" in assembly or "fmla" in assembly
     if "zmm" in assembly:
-        return Target(cpu, 64, 32, fma)
+        return Target(cpu, features, 64, 32, fma)
     if "ymm" in assembly:
-        return Target(cpu, 32, 16, fma)
-    return Target(cpu, 16, 32 if "fmla" in assembly else 16, fma)
+        return Target(cpu, features, 32, 16, fma)
+    return Target(cpu, features, 16, 32 if "fmla" in assembly else 16, fma)
 
 
 TARGET = _probe_target()
@@ -521,25 +525,15 @@ class _Micro:
     m: int
     nv: int
 
-    @property
-    def name(self) -> str:
-        kind = "t" if self.transposed else "n"
-        return f"numba_lstm_gemm_{kind}_f{self.item.bitwidth}_{self.m}x{self.nv}"
-
     def function(self, module: ir.Module) -> ir.Function:
-        if self.name in module.globals:
-            return module.globals[self.name]
-        p = _ir_scalar(self.item).as_pointer()
-        parameters = [p, _I64, _I64, _I64, _I64, p, p, _I64, p, _I64]
-        function = ir.Function(module, ir.FunctionType(ir.VoidType(), parameters), self.name)
-        function.linkage = "linkonce_odr"
-        # Inlined at each of its call sites it would only bloat; the call is nothing beside K.
+        """Define it in `module`."""
+        name = f"{_micro_name(self.item, self.transposed)}_{self.m}x{self.nv}"
+        function = ir.Function(module, _micro_type(self.item), name)
+        function.linkage = "internal"
         function.attributes.add("noinline")
         b = ir.IRBuilder(function.append_basic_block("entry"))
         # Columns in groups that fit the registers: AVX2's sixteen hold 6x2, so 6x4 is two of those.
-        group = max(TARGET.blocking.nv, TARGET.blocking.wide[self.m - 1]) if self.m <= len(
-            TARGET.blocking.wide
-        ) else TARGET.blocking.nv
+        group = TARGET.blocking.columns_at_once(self.m)
         for n0 in range(0, self.nv, group):
             self._emit_group(b, function.args, range(n0, min(self.nv, n0 + group)))
         b.ret_void()
@@ -636,6 +630,90 @@ def _blocks() -> list[tuple[int, int]]:
     return narrow + wide
 
 
+def _micro_name(item: types.Type, transposed: bool) -> str:
+    return f"numba_lstm_gemm_{'t' if transposed else 'n'}_f{item.bitwidth}"
+
+
+def _micro_type(item: types.Type, *before: ir.Type) -> ir.FunctionType:
+    p = _ir_scalar(item).as_pointer()
+    rest = [p, _I64, _I64, _I64, _I64, p, p, _I64, p, _I64]
+    return ir.FunctionType(ir.VoidType(), [*before, *rest])
+
+
+def _microkernel_module(item: types.Type) -> ir.Module:
+    """Both microkernels for one format: a function (m, nv, …) that jumps to the block's own."""
+    module = ir.Module("numba_lstm_microkernels")
+    module.triple = llvm.get_process_triple()
+    for transposed in (False, True):
+        dispatch = ir.Function(
+            module, _micro_type(item, _I64, _I64), _micro_name(item, transposed)
+        )
+        b = ir.IRBuilder(dispatch.append_basic_block("entry"))
+        done = b.append_basic_block("done")
+        m, nv, *rest = dispatch.args
+        switch = b.switch(b.add(b.mul(m, ir.Constant(_I64, 32)), nv), done)
+        for rows, vectors in _blocks():
+            if transposed and vectors > PANEL:
+                continue
+            block = b.append_basic_block("case")
+            switch.add_case(ir.Constant(_I64, rows * 32 + vectors), block)
+            b.position_at_end(block)
+            b.call(_Micro(item, transposed, rows, vectors).function(module), rest, tail=True)
+            b.branch(done)
+        b.position_at_end(done)
+        b.ret_void()
+    return module
+
+
+_engines: list[llvm.ExecutionEngine] = []
+
+
+def load_microkernels(folder: str) -> None:
+    """Make the microkernels known to the JIT under their names; compiled once into `folder`.
+
+    They are machine code of their own, and kernels call them by name: emitted into each kernel they
+    were optimised over and over, 10 s for the backward driver alone.
+    """
+    if _engines:
+        return
+    cpu = TARGET.cpu
+    features = TARGET.features
+    key = hashlib.sha256(f"{cpu} {features} {TARGET}".encode()).hexdigest()[:16]
+    for item in _VECTORS:
+        machine = llvm.Target.from_default_triple().create_target_machine(
+            cpu=cpu, features=features, opt=3, codemodel="jitdefault", jit=True, reloc="default"
+        )
+        module = llvm.parse_assembly(str(_microkernel_module(item)))
+        engine = llvm.create_mcjit_compiler(module, machine)
+        path = os.path.join(folder, f"microkernels-f{item.bitwidth}-{key}.o")
+        _keep_object(engine, path)
+        engine.finalize_object()
+        for transposed in (False, True):
+            name = _micro_name(item, transposed)
+            llvm.add_symbol(name, engine.get_function_address(name))
+        _engines.append(engine)
+
+
+def _keep_object(engine: llvm.ExecutionEngine, path: str) -> None:
+    """Have the engine read its machine code from `path`, or leave it there."""
+
+    def compiled(module: Any, code: bytes) -> None:
+        beside = f"{path}.{os.getpid()}"
+        with contextlib.suppress(OSError):
+            with open(beside, "wb") as file:
+                file.write(hashlib.sha256(code).digest() + code)
+            os.replace(beside, path)
+
+    def wanted(module: Any) -> bytes | None:
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            content = file.read()
+            if hashlib.sha256(content[32:]).digest() == content[:32]:
+                return content[32:]
+        return None
+
+    engine.set_object_cache(compiled, wanted)
+
+
 def _microkernel(transposed: bool, doc: str) -> Any:
     def make(typingctx, m, nv, a, lda, segments, a_stride, k, w, c0, ldc0, c, ldc):
         if not (_is_pointer(a) and a == w == c0 == c):
@@ -644,22 +722,10 @@ def _microkernel(transposed: bool, doc: str) -> Any:
         sig = types.void(n, n, a, n, n, n, n, w, c0, n, c, n)
 
         def codegen(context, b, sig, args):
-            m, nv, rest = args[0], args[1], args[2:]
-            done = b.append_basic_block("gemm.done")
-            bad = b.append_basic_block("gemm.unreachable")
-            key = b.add(b.mul(m, ir.Constant(_I64, 32)), nv)
-            switch = b.switch(key, bad)
-            b.position_at_end(bad)
-            b.branch(done)
-            for rows, vectors in _blocks():
-                if transposed and vectors > PANEL:
-                    continue
-                block = b.append_basic_block("gemm.case")
-                switch.add_case(ir.Constant(_I64, rows * 32 + vectors), block)
-                b.position_at_end(block)
-                b.call(_Micro(a.dtype, transposed, rows, vectors).function(b.module), rest)
-                b.branch(done)
-            b.position_at_end(done)
+            function = cgutils.get_or_insert_function(
+                b.module, _micro_type(a.dtype, _I64, _I64), _micro_name(a.dtype, transposed)
+            )
+            b.call(function, args)
             return context.get_dummy_value()
 
         return sig, codegen

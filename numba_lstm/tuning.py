@@ -31,12 +31,16 @@ class Blocking:
     nv: int
     wide: tuple[int, ...]
 
+    def columns_at_once(self, m: int) -> int:
+        """Vectors whose accumulators a block of `m` rows holds in registers at a time."""
+        return max(self.nv, self.wide[m - 1]) if m <= len(self.wide) else self.nv
+
 
 # By the number of vector registers. GFLOP/s on one core of Zen 4 (peak 117): 32 registers of 64
 # bytes 6x4 117, 8x3 116, 7x3 117, 5x4 117, 12x2 40 (spills); 16 registers of 32 bytes 6x2 116,
 # 4x3 111, 4x2 107. On Zen 5 (peak 242) 6x4 232-240, and 3x4 on 16 registers spills.
 BLOCKING = {
-    32: Blocking(mr=6, nv=4, wide=(16, 8, 8)),
+    32: Blocking(mr=6, nv=4, wide=(16, 8, 4)),
     16: Blocking(mr=6, nv=2, wide=(8, 4, 4)),
 }
 
