@@ -64,7 +64,7 @@ def evaluate(
         for inputs, targets, _ in windows(tokens, batch, seq_len):
             check()
             logits, state = model(inputs, state)
-            loss, _ = losses.cross_entropy(logits, targets, ignore_index=IGNORE)
+            loss, _ = losses.cross_entropy(logits, targets, IGNORE, with_gradient=False)
             here = int((targets != IGNORE).sum())
             total += float(loss) * here
             count += here

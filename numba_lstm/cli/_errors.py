@@ -1,0 +1,53 @@
+"""Which failure ends in which exit code, and in which words."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import click
+
+__all__ = ["BadInput", "bad_input", "exit_code", "one_line"]
+
+FAILED, BAD_INPUT, DIVERGED, INTERRUPTED = 1, 2, 3, 130
+
+
+class BadInput(click.ClickException):
+    """What the user gave cannot be used."""
+
+    exit_code = BAD_INPUT
+
+
+@contextlib.contextmanager
+def bad_input() -> Iterator[None]:
+    """Within it, while the user's input is read, a wrong value or file is the input's fault."""
+    try:
+        yield
+    except (ValueError, TypeError, OSError) as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise BadInput(one_line(error)) from error
+
+
+def exit_code(error: BaseException) -> int:
+    """The code that the process ends with."""
+    if isinstance(error, click.ClickException):
+        return error.exit_code
+    if isinstance(error, click.Abort | KeyboardInterrupt):
+        return INTERRUPTED
+    return FAILED
+
+
+def one_line(error: BaseException) -> str:
+    """The failure in one line, without a traceback."""
+    if isinstance(error, click.ClickException):
+        text = error.format_message()
+    elif isinstance(error, click.Abort | KeyboardInterrupt):
+        text = "interrupted"
+    elif isinstance(error, OSError) and error.strerror:
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    elif isinstance(error, ValueError | TypeError | ArithmeticError):
+        text = str(error)
+    else:
+        text = f"{type(error).__name__}: {error}".rstrip(": ")
+    return " ".join(text.split()) or type(error).__name__

@@ -1,0 +1,84 @@
+"""A click group that imports its commands late and ends every failure in one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from ._errors import exit_code, one_line
+
+__all__ = ["CommandGroup"]
+
+
+class CommandGroup(click.Group):
+    """The commands' home.
+
+    Parameters
+    ----------
+    name
+        The group's name.
+    homes
+        For each command ``"module:attribute"`` inside this package, in the order of the help.
+    attrs
+        As click's Group takes them.
+    """
+
+    def __init__(self, name: str, homes: Mapping[str, str], **attrs: Any) -> None:
+        super().__init__(name, **attrs)
+        self._homes = dict(homes)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of the help."""
+        return list(self._homes)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command, or give None where there is no such."""
+        if cmd_name not in self._homes:
+            return None
+        module, attribute = self._homes[cmd_name].split(":")
+        return getattr(import_module(f".{module}", __package__), attribute)
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        *more: Any,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the command line; in standalone mode exit with one of the promised codes."""
+        if not standalone_mode:
+            return super().main(args, *more, standalone_mode=False, **extra)
+        _never_fail_to_print()
+        try:
+            result = super().main(args, *more, standalone_mode=False, **extra)
+            # Of ctx.exit(code) click returns the code; a command's own result is None.
+            code = result if isinstance(result, int) else 0
+            sys.stdout.flush()
+        except BaseException as error:
+            if isinstance(error, SystemExit):
+                raise
+            if os.environ.get("NUMBA_LSTM_TRACEBACK"):
+                raise
+            code = exit_code(error)
+            if isinstance(error, BrokenPipeError):
+                _close_stdout()
+            else:
+                click.echo(f"error: {one_line(error)}", err=True)
+        sys.exit(code)
+
+
+def _never_fail_to_print() -> None:
+    """A character that the terminal's encoding lacks is no reason to fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _close_stdout() -> None:
+    """Whoever read our output has gone; the interpreter's last flush must not complain of it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

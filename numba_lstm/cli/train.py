@@ -1,0 +1,172 @@
+"""``numba-lstm train …``."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..training.config import ConfigError, TrainConfig, merge, read_toml
+from ._errors import DIVERGED, bad_input
+from ._group import CommandGroup
+from ._kernels import announce_compiling, set_threads
+from ._output import json_option, print_json
+
+if TYPE_CHECKING:
+    from ..training.checkpoint import Run
+    from ..training.loop import Trainer
+    from ..training.progress import Progress
+
+_SAMPLE_TOKENS = {"char": 400, "word": 100}
+
+train = CommandGroup("train", {"lm": "train:lm"}, help="Train a model.")
+
+
+def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command a flag for each option of `TrainConfig`; those not given come as None."""
+    for about in reversed(dataclasses.fields(TrainConfig)):
+        kind, choices = about.metadata["kind"], about.metadata["choices"]
+        flag = "--" + about.name.replace("_", "-")
+        words = about.metadata["help"]
+        if about.default is not None and kind is not bool:
+            words = f"{words.rstrip('.')} (default {about.default})."
+        if kind is bool:
+            flag = f"{flag}/--no-{flag[2:]}"
+        value = click.Choice(choices) if choices else kind
+        extra = {} if kind is bool else {"type": value}
+        command = click.option(flag, about.name, default=None, help=words, **extra)(command)
+    return command
+
+
+@click.command()
+@config_options
+@click.option("--config", "config_file", metavar="FILE.toml", help="Read options; flags win.")
+@click.option("--out", metavar="RUN", help="The run's new folder (default: runs/lm-DATE-TIME).")
+@click.option("--resume", "resumed", metavar="RUN", help="Go on with an interrupted run.")
+@click.option("--quiet", is_flag=True, help="Print no progress and no sample.")
+@json_option
+@click.pass_context
+def lm(
+    ctx: click.Context,
+    config_file: str | None,
+    out: str | None,
+    resumed: str | None,
+    quiet: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Train a language model on a text file, or on the bundled Shakespeare.
+
+    A run is a folder. Ctrl-C saves it, --resume goes on with it: with --steps or --epochs the
+    result is the same to the bit as without the interruption. With --minutes the learning rate
+    follows the time, of which that used before the interruption counts.
+
+    In a file given to --config each option is a line, such as `hidden = 512`.
+    """
+    flags = {name: value for name, value in options.items() if value is not None}
+    with bad_input():
+        trainer, run = _prepare(flags, config_file, out, resumed, quiet)
+    progress = trainer.progress
+    if not quiet:
+        click.echo(f"run: {run.path}", err=True)
+        announce_compiling(progress.note)
+    status, code = _train(trainer, run, progress)
+    summary = {"run": str(run.path), "status": status, **trainer.summary()}
+    if not quiet and code == 0:
+        _print_people(run, summary, trainer.config, to_stderr=as_json)
+    if as_json:
+        print_json(summary)
+    ctx.exit(code)
+
+
+def _prepare(
+    flags: dict[str, Any],
+    config_file: str | None,
+    out: str | None,
+    resumed: str | None,
+    quiet: bool,
+) -> tuple[Trainer, Run]:
+    """Read and check everything; only then is a new run's folder made."""
+    if resumed is not None and (out is not None or config_file is not None):
+        other = "out" if out is not None else "config"
+        raise ConfigError(f"resume and {other}: expected one of them, got both")
+    if out == "":
+        raise ConfigError("out: expected a folder's name, got ''")
+    file_layer = (config_file or "", read_toml(config_file) if config_file else {})
+    config = merge(file_layer, ("", flags))
+    set_threads(config.threads)
+    # The imports that cost time come after what can be refused without them.
+    from ..training import session
+    from ..training.progress import Progress
+
+    progress = Progress(quiet=quiet)
+    if resumed is not None:
+        return session.resume(resumed, flags, progress)
+    return session.start(config, out or _new_name(), progress)
+
+
+def _train(trainer: Trainer, run: Run, progress: Progress) -> tuple[str, int]:
+    """Train; how that ended, and the exit code."""
+    from ..training.interrupt import Interrupted
+    from ..training.loop import Diverged
+
+    again = f"numba-lstm train lm --resume {run.path}"
+    try:
+        trainer.run(run)
+    except Interrupted as signal:
+        click.echo(f"interrupted: saved at step {trainer.counters.step}; go on: {again}", err=True)
+        return "interrupted", signal.exit_code
+    except Diverged as error:
+        click.echo(f"error: diverged: {error}; the last good checkpoint is kept", err=True)
+        return "diverged", DIVERGED
+    return "done", 0
+
+
+def _print_people(
+    run: Run, summary: dict[str, Any], config: TrainConfig, *, to_stderr: bool
+) -> None:
+    """The figures and a sample of text."""
+    import math
+
+    unit = "character" if config.level == "char" else "token"
+    speed = summary["tokens_per_second"]
+    lines = [
+        f"trained {summary['steps']} steps, {summary['tokens']} tokens in "
+        f"{summary['seconds']:.1f} s" + (f" ({speed:,.0f} tokens a second)" if speed else ""),
+        f"train loss {summary['train_loss']:.4f} nats a {unit}",
+    ]
+    if summary["val_loss"] is not None:
+        bits = summary["val_loss"] / math.log(2)
+        lines.append(
+            f"validation loss {summary['val_loss']:.4f} nats a {unit} "
+            f"({bits:.3f} bits), best at step {summary['best_step']}"
+        )
+    for line in [*lines, f"saved in {run.path}", "", "a sample:", _sample(run, config.level)]:
+        click.echo(line, err=to_stderr)
+
+
+def _sample(run: Run, level: str) -> str:
+    import numpy as np
+
+    from ..models import generate
+    from ..training.session import load_model
+    from .sample import first_prompt
+
+    model, vocabulary, config = load_model(run)
+    prompt = first_prompt(vocabulary)
+    made = list(generate(model, prompt, _SAMPLE_TOKENS[level], temperature=0.8, seed=config.seed))
+    return vocabulary.decode(np.array(made, np.int64), previous=int(prompt[-1]))
+
+
+def _new_name() -> Path:
+    """A name under runs/ that nothing has yet."""
+    name = Path("runs") / time.strftime("lm-%Y%m%d-%H%M%S")
+    number, free = 1, name
+    while free.exists():
+        number += 1
+        free = name.with_name(f"{name.name}-{number}")
+    return free
