@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -16,3 +17,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     """Random numbers that depend on the test's name only, not on which other tests run."""
     return np.random.default_rng(zlib.crc32(request.node.nodeid.encode()))
+
+
+@pytest.fixture
+def global_random_state_stays() -> Iterator[None]:
+    """Fail if the test draws from NumPy's global generator, or seeds it."""
+    before = np.random.get_state()  # noqa: NPY002
+    yield
+    after = np.random.get_state()  # noqa: NPY002
+    assert before[2] == after[2] and np.array_equal(before[1], after[1])

@@ -402,6 +402,6 @@ def _describe(value: Any, array: np.ndarray | None = None) -> str:
     if isinstance(value, (str, bytes, bool, int, float, complex, np.generic)):
         text = repr(value)
         return text if len(text) <= 40 else f"{text[:37]}..."
-    if array is not None:
+    if array is not None and (array.ndim or array.dtype != object):
         return f"an array of {array.dtype}"
     return f"an object of type {type(value).__name__}"

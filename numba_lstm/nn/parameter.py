@@ -221,6 +221,26 @@ class Parameter:
             else:
                 self._grad = np.array(array, dtype=dtype, order="C")
 
+    @contextmanager
+    def accumulate(self) -> Iterator[tuple[np.ndarray, bool]]:
+        """Lend the gradient's array to a kernel that adds into it, or fills it.
+
+        Yields
+        ------
+        grad : numpy.ndarray
+            Like the values. Nobody else adds to it until the block ends.
+        accumulate : bool
+            Whether to add to what stands there; if False it is uninitialised and all of it must be
+            written. It becomes the gradient when the block ends without an error.
+        """
+        with self._lock:
+            if self._grad is not None:
+                yield self._grad, True
+            else:
+                grad = np.empty_like(self._data)
+                yield grad, False
+                self._grad = grad
+
     def _checked_grad(self, name: str, value: Any) -> np.ndarray:
         array = value if type(value) is np.ndarray and value.dtype == self._data.dtype else None
         if array is None:
@@ -255,6 +275,11 @@ class Parameter:
                     # A one-element list, so that a `make` that returns None is computed once, too.
                     entry = self._packed[key] = [make(self._data)]
         return entry[0]
+
+    def repack(self, key: Hashable, value: Any) -> None:
+        """Replace what `packed` holds under `key`, for forms that depend on more than this."""
+        with self._lock:
+            self._packed[key] = [value]
 
     # -- copying ------------------------------------------------------------------------------
 
