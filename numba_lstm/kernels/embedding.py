@@ -1,0 +1,79 @@
+"""Rows of a table by number: gathered going forward, scattered back with addition.
+
+Both are memory moves. Threads split what is written, tokens when gathering and columns when
+scattering, so each sum is added up by one thread in the order of the tokens: the same bits for any
+number of threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..jit import driver, kernel, prange
+
+__all__ = ["gather_rows", "scatter_add_rows"]
+
+# Columns are split at whole cache lines (of float32), so that no two threads write to one line.
+LINE = 16
+
+
+@kernel
+def _gather(tokens, table, out, first, last):
+    for n in range(first, last):
+        # Unsigned, because a signed index may mean "from the end", which costs a test each time.
+        row = np.uint64(tokens[n])
+        for e in range(table.shape[1]):
+            out[n, e] = table[row, e]
+
+
+@driver
+def gather_rows(nt, tokens, table, out):
+    """out[n] = table[tokens[n]].
+
+    Parameters
+    ----------
+    nt : int
+        Threads.
+    tokens : int64 array, shape (N,)
+        0 <= token < V; not checked.
+    table : array, shape (V, E), C-contiguous
+    out : array, shape (N, E), C-contiguous
+        Overwritten. May not overlap `table`.
+    """
+    count = tokens.shape[0]
+    for q in prange(nt):
+        _gather(tokens, table, out, count * q // nt, count * (q + 1) // nt)
+
+
+@kernel
+def _scatter_add(tokens, rows, out, skip, first, last):
+    for n in range(tokens.shape[0]):
+        if tokens[n] != skip:
+            row = np.uint64(tokens[n])
+            for e in range(first, last):
+                out[row, np.uint64(e)] += rows[n, np.uint64(e)]
+
+
+@driver
+def scatter_add_rows(nt, tokens, rows, out, skip):
+    """out[tokens[n]] += rows[n], for n = 0, 1, … in this order.
+
+    Parameters
+    ----------
+    nt : int
+        Threads; each adds up columns of its own.
+    tokens : int64 array, shape (N,)
+        0 <= token < V; not checked.
+    rows : array, shape (N, E), C-contiguous
+    out : array, shape (V, E), C-contiguous, of the dtype of rows
+        Added to. May not overlap `rows`.
+    skip : int
+        Rows of this token are left out; -1 for none.
+    """
+    width = out.shape[1]
+    lines = (width + LINE - 1) // LINE
+    for q in prange(nt):
+        first = min(width, LINE * (lines * q // nt))
+        last = min(width, LINE * (lines * (q + 1) // nt))
+        if first < last:
+            _scatter_add(tokens, rows, out, skip, first, last)
