@@ -1,0 +1,218 @@
+"""The package's shape, held by reading every import in it: layers, who uses what, laziness."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "numba_lstm"
+
+# Imports go from a later line to an earlier one, never within a line. What stands in one folder may
+# import its neighbours, but not in a circle.
+LAYERS = [
+    {"_version", "_files", "tuning"},
+    {"simd", "threads"},
+    {"jit"},
+    {"kernels"},
+    {"nn"},
+    {"losses", "optim"},
+    {"text", "interop"},
+    {"models"},
+    {"training"},
+    {"cli"},
+]
+RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+
+LLVM_USERS = {"simd.py", "cli/info.py"}  # info only tells its version
+DEPENDENCIES = {"numba", "numpy", "scipy", "click", "safetensors", "llvmlite"}
+OPTIONAL = {"matplotlib"}  # in functions only
+
+
+def sources() -> dict[str, str]:
+    """The text of every file of the package by its path, with slashes."""
+    found = {p.relative_to(PACKAGE).as_posix(): p.read_text() for p in PACKAGE.rglob("*.py")}
+    assert len(found) > 20
+    return found
+
+
+def imports(path: str, text: str) -> Iterator[tuple[str, bool, bool]]:
+    """Yield (dotted name, whether it is of this package, whether it is imported in a function).
+
+    Names of this package begin below it: ``nn.checks``. The package itself is ''.
+    """
+    folder = path.split("/")[:-1]
+    tree = ast.parse(text)
+    inside = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for node in ast.walk(function)
+    }
+    for node in ast.walk(tree):
+        lazy = id(node) in inside
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                top, _, rest = alias.name.partition(".")
+                yield (rest, True, lazy) if top == "numba_lstm" else (alias.name, False, lazy)
+        elif isinstance(node, ast.ImportFrom):
+            module = (node.module or "").split(".") if node.module else []
+            if node.level:
+                base = folder[: len(folder) - node.level + 1] + module
+            elif module[0] == "numba_lstm":
+                base = module[1:]
+            else:
+                yield node.module or "", False, lazy
+                continue
+            for alias in node.names:
+                yield ".".join([*base, alias.name]), True, lazy
+
+
+def layer_problems(files: dict[str, str]) -> list[str]:
+    problems = []
+    for path, text in files.items():
+        own = path.split("/")[0].removesuffix(".py")
+        if own in ("__init__", "reference"):
+            continue
+        if own not in RANK:
+            problems.append(f"{path}: {own} is in no layer")
+            continue
+        for name, ours, _ in imports(path, text):
+            other = name.split(".")[0]
+            if not ours or other in (own, "__version__"):
+                continue
+            if other not in RANK or RANK[other] >= RANK[own]:
+                problems.append(f"{path} imports {name}")
+    return problems
+
+
+def circles(files: dict[str, str]) -> list[str]:
+    """Modules that import themselves by way of others, whether at the top or in a function."""
+    modules = {
+        path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in files
+    }
+    edges: dict[str, set[str]] = {}
+    for path, text in files.items():
+        own = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        for name, ours, _ in imports(path, text):
+            target = name if name in modules else name.rpartition(".")[0]
+            if ours and target in modules and target != own:
+                edges.setdefault(own, set()).add(target)
+    found = []
+    for start in edges:
+        reached, todo = set(), [start]
+        while todo:
+            for target in edges.get(todo.pop(), ()):
+                if target not in reached:
+                    reached.add(target)
+                    todo.append(target)
+        if start in reached:
+            found.append(start)
+    return found
+
+
+def reference_problems(files: dict[str, str]) -> list[str]:
+    return [
+        f"{path} imports {name}"
+        for path, text in files.items()
+        if path.startswith("reference/")
+        for name, ours, _ in imports(path, text)
+        if (not name.startswith("reference.") if ours else not (name == "numpy" or standard(name)))
+    ]
+
+
+def dependency_problems(files: dict[str, str]) -> list[str]:
+    problems = []
+    for path, text in files.items():
+        for name, ours, lazy in imports(path, text):
+            top = name.split(".")[0]
+            if ours or standard(name):
+                continue
+            if top not in DEPENDENCIES and not (top in OPTIONAL and lazy):
+                problems.append(f"{path} imports {name}")
+            if top == "llvmlite" and path not in LLVM_USERS:
+                problems.append(f"{path} imports {name}")
+    return problems
+
+
+def prange_problems(files: dict[str, str]) -> list[str]:
+    problems = []
+    for path, text in files.items():
+        tree = ast.parse(text)
+        allowed: set[int] = set()
+        if path.startswith("kernels/"):
+            for function in ast.walk(tree):
+                if isinstance(function, ast.FunctionDef) and any(
+                    isinstance(mark, ast.Name) and mark.id == "driver"
+                    for mark in function.decorator_list
+                ):
+                    allowed |= {id(node) for node in ast.walk(function)}
+        for node in ast.walk(tree):
+            used = (isinstance(node, ast.Name) and node.id == "prange") or (
+                isinstance(node, ast.Attribute) and node.attr == "prange"
+            )
+            if used and id(node) not in allowed:
+                problems.append(f"{path}:{node.lineno} uses prange")
+    return problems
+
+
+def standard(name: str) -> bool:
+    return name.split(".")[0] in sys.stdlib_module_names
+
+
+RULES = [layer_problems, circles, reference_problems, dependency_problems, prange_problems]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_package_keeps_the_rule(rule):
+    assert rule(sources()) == []
+
+
+@pytest.mark.parametrize(
+    "rule, path, text",
+    [
+        (layer_problems, "kernels/gemm.py", "from ..nn import checks"),
+        (layer_problems, "nn/x.py", "def f():\n    from ..losses import mse"),
+        (layer_problems, "nn/x.py", "from .. import reference"),
+        (layer_problems, "nn/x.py", "import numba_lstm.training.loop"),
+        (layer_problems, "losses.py", "from . import optim"),
+        (layer_problems, "nn/x.py", "from numba_lstm.models import LanguageModel"),
+        (layer_problems, "novel.py", ""),
+        (reference_problems, "reference/lstm.py", "from ..nn import Module"),
+        (reference_problems, "reference/lstm.py", "from .. import nn"),
+        (reference_problems, "reference/lstm.py", "import scipy.special"),
+        (dependency_problems, "kernels/gemm.py", "from llvmlite import ir"),
+        (dependency_problems, "nn/x.py", "import torch"),
+        (dependency_problems, "cli/plot.py", "import matplotlib.pyplot as plt"),
+        (prange_problems, "kernels/gemm.py", "@kernel\ndef f(nt):\n    for q in prange(nt): pass"),
+        (prange_problems, "nn/x.py", "@driver\ndef f(nt):\n    for q in numba.prange(nt): pass"),
+    ],
+)
+def test_the_rule_finds_a_break(rule, path, text):
+    assert len(rule({path: text})) == 1
+
+
+def test_the_rule_finds_a_circle():
+    files = {"nn/a.py": "from .b import f", "nn/b.py": "def f():\n    from . import a"}
+    assert circles(files) == ["nn.a", "nn.b"]
+
+
+@pytest.mark.parametrize(
+    "statement, absent",
+    [
+        ("import numba_lstm", ["numba", "llvmlite", "scipy", "click", "numpy", "torch"]),
+        (
+            "from numba_lstm import nn; nn.Module; nn.Parameter; nn.Embedding; nn.Dropout; nn.init",
+            ["numba", "llvmlite", "scipy", "click", "torch"],
+        ),
+        ("import numba_lstm.reference", ["numba", "llvmlite", "scipy", "click", "numba_lstm.nn"]),
+    ],
+)
+def test_importing_loads_nothing_heavy(statement, absent):
+    code = f"{statement}\nimport sys\nprint(*(m for m in {absent} if m in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
