@@ -247,13 +247,14 @@ def lstm_stack_forward(
     suffixes = ["", "_reverse"] if "weight_hh_l0_reverse" in parameters else [""]
     layers = sum(name.startswith("weight_hh_l") for name in parameters) // len(suffixes)
     saved: list[list[LayerSaved]] = []
-    hn, cn = [], []
+    hn: list[Array] = []
+    cn: list[Array] = []
     for layer in range(layers):
         outputs, kept = [], []
         for suffix in suffixes:
             which = len(hn)
             names = _names(layer, suffix)
-            weights = [parameters.get(name) for name in names]
+            weights: list[Any] = [parameters.get(name) for name in names]
             flipped = x[::-1] if suffix else x  # the reverse direction starts at the end
             y, h, c, keep = lstm_forward(flipped, h0[which], c0[which], *weights)
             outputs.append(y[::-1] if suffix else y)
