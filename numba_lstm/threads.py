@@ -47,7 +47,7 @@ def _pool_size() -> int:
 def _default() -> int:
     if "NUMBA_NUM_THREADS" in os.environ:
         return _pool_size()
-    return max(1, min(_pool_size(), math.ceil(_cgroup_quota())))
+    return max(1, math.ceil(min(_pool_size(), _cgroup_quota())))
 
 
 def get_num_threads() -> int:

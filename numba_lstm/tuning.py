@@ -51,3 +51,21 @@ GEMM_ROWS = 96
 # Terms of the sum over time and batch that `gemm_transposed` takes at once: 256 rows of a panel are
 # 64 KB (float32), which stay in L2 beside the same rows of A.
 GEMM_TRANSPOSED_K = 256
+
+# Bytes of scratch memory kept for the next call.
+SCRATCH_BYTES = 1 << 29
+
+# Rows of zeros between the panels of saved gates are added until a panel is this odd multiple of
+# cache lines away from the next: panels a power of two apart fall into the same few cache sets. At
+# T=128 B=64 H=256 the backward loop in panels went from 139 to 184 GFLOP/s.
+GATES_ROW_MULTIPLE, GATES_ROW_REST = 16, 11
+
+# What a core's second-level cache holds of the weights beside everything else.
+L2_BYTES = 768 * 1024
+
+# Below so many rows a thread the inputs of all steps are projected by one GEMM beforehand.
+PROJECT_ROWS = 4
+
+# Rows (steps times batch) of a piece of a long sequence in inference: with H = 256 their projected
+# inputs are 8 MB.
+INFER_ROWS = 2048

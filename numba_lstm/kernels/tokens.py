@@ -1,0 +1,31 @@
+"""Backward of the projected embedding table: dz summed by token."""
+
+from __future__ import annotations
+
+from ..jit import driver, prange
+from ..simd import PANEL, at, flush_denormals, lanes, load, restore_denormals, store
+from .blocks import first
+
+
+@driver
+def sum_by_token(nt, z, tokens, table):
+    """``table[p, v, :] = Σ z[p, k, :]`` over all k with tokens[k] = v, in order of k.
+
+    Parameters
+    ----------
+    z : (P, ≥ K, PANEL·V)
+    tokens : (K,) int64
+    table : (P, vocabulary, PANEL·V), overwritten
+    """
+    panels = table.shape[0]
+    v = lanes(z)
+    for q in prange(nt):
+        state = flush_denormals()
+        for p in range(first(q, nt, panels), first(q + 1, nt, panels)):
+            table[p] = 0
+            for k in range(tokens.shape[0]):
+                source = at(z, (p, k, 0))
+                target = at(table, (p, tokens[k], 0))
+                for j in range(PANEL):
+                    store(target, j * v, load(target, j * v) + load(source, j * v))
+        restore_denormals(state)

@@ -1,0 +1,120 @@
+"""The linear layer, on the LSTM's own microkernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import init
+from .checks import as_cotangent, as_float, generator, size
+from .checks import dtype as check_dtype
+from .module import Module, once
+from .parameter import Parameter
+
+__all__ = ["Linear"]
+
+
+class Linear(Module):
+    """y = x·Wᵀ + b, over the last dimension of x.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+    bias : bool
+        Whether there is a b.
+    dtype : dtype_like
+        float32 or float64.
+    seed : None, int or numpy.random.Generator
+        For the initial values, torch's: uniform within ±1/√in_features.
+
+    Attributes
+    ----------
+    weight : Parameter, (out_features, in_features)
+    bias : Parameter, (out_features,), or None
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument: a size below 1, another dtype.
+
+    Examples
+    --------
+    >>> Linear(3, 2, seed=0)([[1.0, 2.0, 3.0]]).shape
+    (1, 2)
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        dtype: Any = np.float32,
+        seed: Any = None,
+    ) -> None:
+        self.in_features = size("in_features", in_features)
+        self.out_features = size("out_features", out_features)
+        self.dtype = check_dtype(dtype)
+        shape = (self.out_features, self.in_features)
+        self.weight = Parameter(np.empty(shape, self.dtype))
+        self.bias = Parameter(np.empty(shape[:1], self.dtype)) if bias else None
+        init.reset_linear_(self, seed=generator(seed))
+
+    def __call__(self, x: Any) -> np.ndarray:
+        """Compute y.
+
+        Parameters
+        ----------
+        x : array_like, (…, in_features)
+
+        Returns
+        -------
+        y : numpy.ndarray, (…, out_features)
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming x.
+        """
+        from . import matmul
+
+        x = self._checked("x", x, self.in_features)
+        return matmul.forward(self.weight, self.bias, x)
+
+    def vjp(self, x: Any) -> tuple[np.ndarray, Callable[[Any], np.ndarray]]:
+        """Compute y, and a pullback ``(dy) -> dx``.
+
+        dx = dy·W; ``dW += dyᵀ·x`` and ``db += Σ dy`` are added to the gradients. `x` must keep its
+        values until the pullback has been called.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming x; the pullback's name dy.
+        """
+        from . import matmul
+
+        x = self._checked("x", x, self.in_features)
+        y = matmul.forward(self.weight, self.bias, x)
+        shape = y.shape
+
+        def pullback(dy: Any) -> np.ndarray:
+            dy = as_cotangent("dy", dy, self.dtype, shape)
+            return matmul.backward(self.weight, self.bias, x, dy)
+
+        return y, once(pullback)
+
+    def _checked(self, name: str, x: Any, width: int) -> np.ndarray:
+        x = as_float(name, x, self.dtype)
+        if x.ndim == 0 or x.shape[-1] != width:
+            raise ValueError(f"{name}: expected shape (…, {width}), got {x.shape}")
+        return x
+
+    def extra_repr(self) -> str:
+        """Return the arguments that `repr` shows."""
+        return (
+            f"in_features={self.in_features}, out_features={self.out_features}, "
+            f"bias={self.bias is not None}"
+        )

@@ -1,0 +1,86 @@
+"""x·Wᵀ + b and its gradients for checked arrays, W a parameter in torch's layout."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import threads
+from ..kernels import pack
+from ..kernels.gemm import gemm, gemm_transposed
+from ..simd import PANEL, TARGET
+from .layer import packed_columns, packed_rows
+from .parameter import Parameter
+from .scratch import Lease
+
+
+def forward(weight: Parameter, bias: Parameter | None, x: np.ndarray) -> np.ndarray:
+    """y (…, O) of x (…, I)."""
+    outputs, inputs = weight.shape
+    y = np.empty((*x.shape[:-1], outputs), x.dtype)
+    rows = y.size // outputs
+    packed = packed_rows(weight, 1)
+    width = packed.shape[2]
+    if bias is None:
+        b = weight.packed("no bias", lambda a: np.zeros((packed.shape[0], width), a.dtype))
+    else:
+        b = bias.packed("rows", lambda a: pack.pack_bias(a, 1, width // PANEL))
+    nt = threads.threads_for(2.0 * rows * inputs * outputs)
+    gemm(
+        nt, x.reshape(-1), inputs, 1, 0, inputs, rows, packed, b,
+        y.reshape(-1), width, outputs, outputs,
+    )  # fmt: skip
+    return y
+
+
+def backward(
+    weight: Parameter, bias: Parameter | None, x: np.ndarray, dy: np.ndarray
+) -> np.ndarray:
+    """dx of dy, adding to the parameters' gradients.
+
+    Each product packs the smaller operand: the weight for dx, and for dW whichever of x and dy has
+    the fewer columns.
+    """
+    outputs, inputs = weight.shape
+    rows = dy.size // outputs
+    dx = np.empty(x.shape, x.dtype)
+    packed = packed_columns(weight, 1)
+    width = packed.shape[2]
+    zeros = weight.packed("no dx bias", lambda a: np.zeros((packed.shape[0], width), a.dtype))
+    nt = threads.threads_for(2.0 * rows * inputs * outputs)
+    gemm(
+        nt, dy.reshape(-1), outputs, 1, 0, outputs, rows, packed, zeros,
+        dx.reshape(-1), width, inputs, inputs,
+    )  # fmt: skip
+    if bias is not None and bias.requires_grad:
+        bias.add_grad(dy.reshape(rows, outputs).sum(0, np.float64).astype(x.dtype), own=True)
+    if weight.requires_grad:
+        _weight_gradient(weight, x.reshape(rows, inputs), dy.reshape(rows, outputs), nt)
+    return dx
+
+
+def _weight_gradient(weight: Parameter, x: np.ndarray, dy: np.ndarray, nt: int) -> None:
+    rows, inputs, outputs = x.shape[0], x.shape[1], dy.shape[1]
+    if rows == 0:
+        weight.add_grad(np.zeros_like(weight.numpy()), own=True)
+        return
+    width = PANEL * TARGET.lanes(x.itemsize)
+    zeros = weight.packed("zeros", lambda w: np.zeros(width, w.dtype))
+    no_sums = np.empty((0, width), np.float64)
+    lease = Lease()
+    by_inputs = inputs <= outputs
+    a, b = (dy, x) if by_inputs else (x, dy)
+    panels = -(-b.shape[1] // width)
+    z = lease.array((panels, rows, width), x.dtype)
+    pack.pack_columns(threads.threads_for(b.size), b, 1, z)
+    packed = lease.array((panels, a.shape[1], width), x.dtype)
+    gemm_transposed(
+        nt, a.reshape(-1), a.shape[1], rows, a.shape[1], z.reshape(-1), rows * width, panels,
+        zeros, packed, no_sums,
+    )  # fmt: skip
+    with weight.accumulate() as (grad, accumulate):
+        few = threads.threads_for(weight.size)
+        if by_inputs:
+            pack.unpack_columns(few, packed, accumulate, grad)
+        else:
+            pack.unpack_rows(few, packed, 1, accumulate, grad)
+    lease.release()

@@ -1,0 +1,74 @@
+"""Scratch memory that is used again from call to call, safe when several threads call.
+
+A training step of a few megabytes spends several percent of its time on page faults when it takes
+its memory from the system each time.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+
+from .. import tuning
+
+__all__ = ["Lease"]
+
+_lock = threading.Lock()
+_free: dict[int, list[np.ndarray]] = {}
+_kept = 0
+
+
+def _size_class(size: int) -> int:
+    """`size` rounded up to 1, 1.25, 1.5 or 1.75 times a power of two, at least a page."""
+    step = 1 << max(10, size.bit_length() - 3)
+    return -(-size // step) * step
+
+
+def _take(size: int) -> np.ndarray:
+    global _kept
+    with _lock:
+        buffers = _free.get(size)
+        if buffers:
+            _kept -= size
+            return buffers.pop()
+    return np.empty(size, np.uint8)
+
+
+def _give(buffers: Sequence[np.ndarray]) -> None:
+    global _kept
+    with _lock:
+        for buffer in buffers:
+            if _kept + buffer.size <= tuning.SCRATCH_BYTES:
+                _free.setdefault(buffer.size, []).append(buffer)
+                _kept += buffer.size
+
+
+class Lease:
+    """Arrays on loan until `release`, or until nobody holds the lease any more."""
+
+    __slots__ = ("_buffers",)
+
+    def __init__(self) -> None:
+        self._buffers: list[np.ndarray] = []
+
+    def array(self, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+        """An uninitialised C-contiguous array, its start on a cache line."""
+        dtype = np.dtype(dtype)
+        size = math.prod(shape) * dtype.itemsize
+        buffer = _take(_size_class(size + 64))
+        self._buffers.append(buffer)
+        start = -buffer.ctypes.data % 64
+        return buffer[start : start + size].view(dtype).reshape(shape)
+
+    def release(self) -> None:
+        """Give the memory back; none of its arrays may be used again."""
+        buffers, self._buffers = self._buffers, []
+        _give(buffers)
+
+    def __del__(self) -> None:
+        buffers = getattr(self, "_buffers", None)
+        if buffers and _give is not None:
+            _give(buffers)

@@ -1,0 +1,228 @@
+"""One call of a recurrent stack: arguments checked, layers run, backward kept at hand.
+
+A `Call` lives as long as the pullback that belongs to it. The kernels are imported when the first
+one is made.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .checks import as_float, as_tokens
+from .dropout import draw_mask
+from .scratch import Lease
+
+State = tuple[np.ndarray, np.ndarray]
+
+
+class _Done(NamedTuple):
+    """What the backward pass of one layer needs: a `layer.Saved` for each direction."""
+
+    saved: list[Any]
+    mask: np.ndarray | None  # of the dropout on the layer's outputs
+
+
+def _pair(name: str, parts: str, value: Any) -> tuple[Any, Any]:
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        raise TypeError(f"{name}: expected a pair {parts}, got {type(value).__name__}")
+    return value[0], value[1]
+
+
+class Call:
+    """Arguments of one call of `module` (an `LSTM`), in the kernels' form: time first, batched."""
+
+    def __init__(
+        self, module: Any, hx: Any, *, x: Any = None, tokens: Any = None, embedding: Any = None
+    ) -> None:
+        from . import layer
+
+        self.kernels = layer
+        self.module = module
+        self.embedding = None if embedding is None else embedding.weight
+        self.tokens = layer._NO_TOKENS
+        self.batched = True
+        if embedding is None:
+            self.x = self._input(x)
+        else:
+            self.x = self._token_input(embedding, tokens)
+        self.steps, self.batch = self.x.shape[0], self.x.shape[1]
+        if self.steps == 0:
+            name = "x" if embedding is None else "tokens"
+            raise ValueError(f"{name}: expected at least one time step, got shape {self.given}")
+        self.directions = 2 if module.bidirectional else 1
+        self.weights = [layer.Weights(*w) for w in module.weights()]
+        h0, c0 = (None, None) if hx is None else _pair("hx", "(h0, c0)", hx)
+        self.h0 = None if hx is None else self._state("h0", h0)
+        self.c0 = None if hx is None else self._state("c0", c0)
+        self.lease = Lease()
+        self.done: list[_Done] = []
+
+    # -- arguments ----------------------------------------------------------------------------
+
+    def _input(self, x: Any) -> np.ndarray:
+        module = self.module
+        x = as_float("x", x, module.dtype)
+        self.given = x.shape
+        if x.ndim not in (2, 3) or x.shape[-1] != module.input_size:
+            order = "(B, T, " if module.batch_first else "(T, B, "
+            raise ValueError(
+                f"x: expected shape {order}{module.input_size}) or (T, {module.input_size}), "
+                f"got {x.shape}"
+            )
+        self.batched = x.ndim == 3
+        return self._time_first(x)
+
+    def _token_input(self, embedding: Any, tokens: Any) -> np.ndarray:
+        module = self.module
+        width = embedding.weight.shape[1]
+        if width != module.input_size or embedding.weight.dtype != module.dtype:
+            raise ValueError(
+                f"embedding: expected {module.input_size} columns of {module.dtype}, got {width} "
+                f"of {embedding.weight.dtype}"
+            )
+        tokens = as_tokens("tokens", tokens, embedding.num_embeddings, ndim=2)
+        self.given = tokens.shape
+        tokens = self._time_first(tokens)
+        self.tokens = tokens.reshape(-1)
+        return np.empty((*tokens.shape, 0), module.dtype)
+
+    def _time_first(self, array: np.ndarray) -> np.ndarray:
+        """(T, B, …) of what the caller gave, or of one sequence."""
+        if not self.batched:
+            return array[:, None]
+        return np.ascontiguousarray(array.swapaxes(0, 1)) if self.module.batch_first else array
+
+    def _as_given(self, array: np.ndarray) -> np.ndarray:
+        if not self.batched:
+            return array[:, 0]
+        return array.swapaxes(0, 1) if self.module.batch_first else array
+
+    def _state(self, name: str, value: Any) -> np.ndarray:
+        shape: tuple[int, ...] = (len(self.weights), self.batch, self.module.hidden_size)
+        if self.batched:
+            return as_float(name, value, self.module.dtype, shape=shape)
+        return as_float(name, value, self.module.dtype, shape=shape[::2])[:, None]
+
+    def _states(self, h: list[np.ndarray], c: list[np.ndarray]) -> State:
+        if not self.batched:
+            h, c = [a[0] for a in h], [a[0] for a in c]
+        return np.stack(h), np.stack(c)
+
+    # -- forward ------------------------------------------------------------------------------
+
+    def infer(self) -> tuple[np.ndarray, State]:
+        """Run all layers and keep nothing."""
+        result = self._run(save=False)
+        self.lease.release()
+        return result
+
+    def forward(self) -> tuple[np.ndarray, State]:
+        """Run all layers and keep what `backward` needs."""
+        return self._run(save=True)
+
+    def _run(self, save: bool) -> tuple[np.ndarray, State]:
+        module, kernels, size = self.module, self.kernels, self.module.hidden_size
+        width = self.directions * size
+        last = module.num_layers - 1
+        x = self.x
+        hn, cn = [], []
+        for number in range(module.num_layers):
+            shape = (self.steps, self.batch, width)
+            y = np.empty(shape, x.dtype) if number == last else self.lease.array(shape, x.dtype)
+            saved = []
+            for direction in range(self.directions):
+                at = number * self.directions + direction
+                w = self.weights[at]
+                h0 = None if self.h0 is None else self.h0[at]
+                c0 = None if self.c0 is None else self.c0[at]
+                about = (w, x, h0, c0, direction == 1, y, direction * size)
+                table = self._table(w) if number == 0 else None
+                tokens = self.tokens if number == 0 else kernels._NO_TOKENS
+                if save:
+                    h, c, kept = kernels.forward(*about, self.lease, tokens, table)
+                    saved.append(kept)
+                else:
+                    h, c = kernels.infer(*about, tokens, table)
+                hn.append(h)
+                cn.append(c)
+            mask = None
+            if number != last and module.training and module.dropout > 0:
+                mask = draw_mask(module.rng, shape, module.dropout, x.dtype)
+                np.multiply(y, mask, out=y)
+            if save:
+                self.done.append(_Done(saved, mask))
+            x = y
+        return self._as_given(y), self._states(hn, cn)
+
+    def _table(self, w: Any) -> np.ndarray | None:
+        """The embedding's rows times W_ih plus the biases, packed: (P, V, PANEL·V)."""
+        if self.embedding is None:
+            return None
+        kernels = self.kernels
+        rows, inputs = self.embedding.shape
+        packed = kernels.packed_rows(w.w_ih, kernels.GATES)
+        table = self.lease.array((packed.shape[0], rows, packed.shape[2]), packed.dtype)
+        kernels.project(
+            self.embedding.numpy(), rows, inputs, packed, kernels.packed_bias(w), table
+        )
+        return table
+
+    # -- backward -----------------------------------------------------------------------------
+
+    def backward(
+        self, dy: Any = None, dstate: tuple[Any, Any] | None = None
+    ) -> tuple[np.ndarray | None, State]:
+        """The pullback of `forward`: (dy, (dhn, dcn)=None) -> dx, (dh0, dc0)."""
+        dy, dhn, dcn = self._cotangents(dy, dstate)
+        dx, dh0, dc0 = self._run_back(dy, dhn, dcn)
+        self.lease.release()
+        return None if dx is None else self._as_given(dx), self._states(dh0, dc0)
+
+    def _cotangents(self, dy: Any, dstate: Any) -> tuple[Any, Any, Any]:
+        dhn, dcn = (None, None) if dstate is None else _pair("dstate", "(dhn, dcn)", dstate)
+        if dy is not None:
+            width = self.directions * self.module.hidden_size
+            dy = as_float("dy", dy, self.module.dtype, shape=(*self.given[: 1 + self.batched], width))
+            dy = self._time_first(dy)
+        dhn = None if dhn is None else self._state("dhn", dhn)
+        dcn = None if dcn is None else self._state("dcn", dcn)
+        return dy, dhn, dcn
+
+    def _run_back(
+        self, dy: np.ndarray | None, dhn: np.ndarray | None, dcn: np.ndarray | None
+    ) -> tuple[np.ndarray | None, list[np.ndarray], list[np.ndarray]]:
+        kernels, count = self.kernels, len(self.weights)
+        dh0: list[Any] = [None] * count
+        dc0: list[Any] = [None] * count
+        dx = dy
+        for number in reversed(range(self.module.num_layers)):
+            done = self.done[number]
+            if done.mask is not None and dy is not None:
+                np.multiply(dy, done.mask, out=dy)
+            for direction, saved in enumerate(done.saved):
+                at = number * self.directions + direction
+                w = self.weights[at]
+                dh0[at], dc0[at] = kernels.backward(
+                    w, saved, dy, direction * self.module.hidden_size,
+                    None if dhn is None else dhn[at], None if dcn is None else dcn[at], self.lease,
+                )  # fmt: skip
+                kernels.weight_gradients(w, saved, self.embedding if number == 0 else None)
+            dx = self._input_gradient(number, done.saved)
+            dy = dx
+        return dx, dh0, dc0
+
+    def _input_gradient(self, number: int, saved: list[Any]) -> np.ndarray | None:
+        """dx of a layer, the sum over its directions; None where tokens went in."""
+        if number == 0 and self.embedding is not None:
+            return None
+        total: np.ndarray | None = None
+        for direction, kept in enumerate(saved):
+            w = self.weights[number * self.directions + direction]
+            shape = (self.steps, self.batch, w.w_ih.shape[1])
+            fresh = number == 0 and direction == 0
+            part = np.empty(shape, w.w_ih.dtype) if fresh else self.lease.array(shape, w.w_ih.dtype)
+            self.kernels.input_gradient(w.w_ih, kept.z, self.steps * self.batch, part)
+            total = part if total is None else np.add(total, part, out=total)
+        return total
