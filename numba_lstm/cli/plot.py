@@ -39,7 +39,10 @@ def plot(run: str, output: str) -> None:
 
 def _draw(records: list[dict[str, Any]], title: str) -> Any:
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
+    validated = [record["val_loss"] for record in records if record.get("val_loss") is not None]
+    best = f"validation (best {min(validated):.4f})" if validated else ""
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     by_step, by_time = figure.subplots(1, 2, sharey=True)
     minutes = max(record["seconds"] for record in records) >= 120.0
@@ -51,7 +54,7 @@ def _draw(records: list[dict[str, Any]], title: str) -> Any:
     for axis, label, place in axes:
         for key, words, style in (
             ("train_loss", "training", {"color": "tab:blue", "linewidth": 1.2, "alpha": 0.8}),
-            ("val_loss", "validation", {"color": "tab:orange", "marker": "o", "markersize": 4}),
+            ("val_loss", best, {"color": "tab:orange", "marker": "o", "markersize": 4}),
         ):
             points = [(place(r), r[key]) for r in records if r.get(key) is not None]
             if points:
@@ -59,17 +62,7 @@ def _draw(records: list[dict[str, Any]], title: str) -> Any:
         axis.set_xlabel(label)
         axis.grid(alpha=0.3)
     by_step.set_ylabel("loss, nats a token")
-    measured = [record for record in records if record.get("val_loss") is not None]
-    if measured:
-        best = min(measured, key=lambda record: record["val_loss"])
-        by_step.annotate(
-            f"best {best['val_loss']:.4f}",
-            (best["step"], best["val_loss"]),
-            xytext=(0, 14),
-            textcoords="offset points",
-            ha="right",
-            color="tab:orange",
-        )
+    by_step.xaxis.set_major_locator(MaxNLocator(integer=True))
     by_step.legend()
     figure.suptitle(title)
     return figure

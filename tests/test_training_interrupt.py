@@ -1,0 +1,49 @@
+"""Signals are heard between steps, once; a second one is not waited with."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from numba_lstm.training.interrupt import Interrupted, Interrupts
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_first_signal_waits_for_the_check_and_the_second_does_not(signum, code):
+    before = signal.getsignal(signum)
+    with Interrupts() as interrupts:
+        interrupts.check()
+        os.kill(os.getpid(), signum)
+        with pytest.raises(Interrupted) as caught:
+            interrupts.check()
+        assert caught.value.exit_code == code
+        with pytest.raises(Interrupted):
+            os.kill(os.getpid(), signum)
+            signal.sigtimedwait([], 0.2)
+    assert signal.getsignal(signum) is before
+
+
+def test_within_at_once_the_first_signal_is_not_waited_with():
+    with Interrupts() as interrupts:
+        with pytest.raises(Interrupted), interrupts.at_once():
+            os.kill(os.getpid(), signal.SIGINT)
+            signal.sigtimedwait([], 0.2)
+        interrupts.check()
+
+
+def test_in_another_thread_it_changes_nothing():
+    before = signal.getsignal(signal.SIGINT)
+    seen = []
+
+    def enter():
+        with Interrupts() as interrupts:
+            interrupts.check()
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert seen == [before]

@@ -1,0 +1,373 @@
+"""The loop: what an interruption, a bad number or a clock does to a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import signal
+
+import numpy as np
+import pytest
+
+from numba_lstm.training import loop as module
+from numba_lstm.training.checkpoint import Run
+from numba_lstm.training.config import merge
+from numba_lstm.training.data import load_data
+from numba_lstm.training.evaluation import evaluate
+from numba_lstm.training.interrupt import Interrupted
+from numba_lstm.training.loop import Diverged, Trainer, learning_rate
+from numba_lstm.training.session import make_model
+
+OPTIONS = {
+    "hidden": 8,
+    "embedding": 6,
+    "layers": 2,
+    "dropout": 0.3,
+    "batch": 3,
+    "seq_len": 5,
+    "steps": 12,
+    "valid_every": 4,
+    "log_every": 3,
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    path = tmp_path_factory.mktemp("text") / "text.txt"
+    path.write_text("so shaken as we are, so wan with care,\nfind we a time.\n" * 3)
+    return load_data(merge(("", {"data": str(path), "batch": 3, "seq_len": 5})))
+
+
+class Clock:
+    """Gives the time, and a second more each time it is asked."""
+
+    def __init__(self, tick=0.0):
+        self.time, self.tick = 0.0, tick
+
+    def __call__(self):
+        self.time += self.tick
+        return self.time
+
+
+def make(data, path=None, clock=None, **options):
+    config = merge(("", {**OPTIONS, **options}))
+    trainer = Trainer(config, data, make_model(config, len(data.vocabulary)), now=clock or Clock())
+    if path is None:
+        return trainer
+    run = Run.create(path, config, data.vocabulary.to_json(), trainer.checkpoint())
+    return trainer, run
+
+
+def again(data, run, **options):
+    """A new trainer where the run's folder says that it stands."""
+    trainer = make(data, **options)
+    trainer.restore(run.load())
+    run.rewind(trainer.counters.measured_step)
+    return trainer
+
+
+def contents(run):
+    """The files that an uninterrupted run and a resumed one must share to the bit."""
+    names = ("model.safetensors", "resume.safetensors", "metrics.jsonl")
+    return {name: (run.path / name).read_bytes() for name in names}
+
+
+def stop_after(monkeypatch, trainer, step, signum=signal.SIGINT):
+    """Have a signal heard once so many steps are done."""
+    done = trainer._step
+
+    def one_step():
+        done()
+        if trainer.counters.step == step:
+            trainer.interrupts._heard = signum
+
+    monkeypatch.setattr(trainer, "_step", one_step)
+
+
+@pytest.fixture
+def whole(data, tmp_path):
+    trainer, run = make(data, tmp_path / "whole")
+    trainer.run(run)
+    return trainer, run
+
+
+@pytest.mark.parametrize("stop", [1, 4, 5, 11])
+def test_an_interrupted_run_goes_on_to_the_same_bits(data, tmp_path, whole, monkeypatch, stop):
+    trainer, run = make(data, tmp_path / "parts")
+    stop_after(monkeypatch, trainer, stop)
+    with pytest.raises(Interrupted):
+        trainer.run(run)
+    assert run.load().counters["step"] == stop
+    trainer = again(data, run)
+    trainer.run(run)
+    assert contents(run) == contents(whole[1])
+
+
+def test_an_interruption_while_validating_changes_no_bit(data, tmp_path, whole, monkeypatch):
+    trainer, run = make(data, tmp_path / "parts")
+
+    def validate_never():
+        raise Interrupted(signal.SIGINT)
+
+    monkeypatch.setattr(trainer, "_validate", validate_never)
+    with pytest.raises(Interrupted):
+        trainer.run(run)
+    again(data, run).run(run)
+    assert contents(run) == contents(whole[1])
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(data, tmp_path, whole, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    trainer, run = make(data, tmp_path / "parts")
+    step = trainer._step
+
+    def die_at_seven():
+        step()
+        if trainer.counters.step == 7:
+            raise Killed
+
+    monkeypatch.setattr(trainer, "_step", die_at_seven)
+    with pytest.raises(Killed):
+        trainer.run(run)
+    assert [record["step"] for record in run.metrics()] == [3, 4, 6]
+    assert run.load().counters["step"] == 4
+    again(data, run).run(run)
+    assert contents(run) == contents(whole[1])
+
+
+def test_killed_between_the_better_model_and_the_state_it_makes_the_same_again(
+    data, tmp_path, whole, monkeypatch
+):
+    class Killed(BaseException):
+        pass
+
+    trainer, run = make(data, tmp_path / "parts")
+
+    def die(checkpoint):
+        raise Killed
+
+    monkeypatch.setattr(run, "save", die)
+    with pytest.raises(Killed):
+        trainer.run(run)
+    run = Run(run.path)
+    assert run.load().counters["step"] == 0
+    again(data, run).run(run)
+    assert contents(run) == contents(whole[1])
+
+
+def test_reporting_and_saving_more_often_change_no_parameter(data, tmp_path, whole, monkeypatch):
+    monkeypatch.setattr(module, "_SAVE_SECONDS", -1.0)
+    trainer, run = make(data, tmp_path / "often", log_every=1, valid_every=2)
+    trainer.run(run)
+    for name, array in whole[0].model.state_dict().items():
+        assert np.array_equal(array, trainer.model.state_dict()[name]), name
+
+
+def test_warming_up_changes_nothing(data):
+    trainer = make(data)
+    before = trainer.checkpoint().pack()
+    trainer.warm_up()
+    after = trainer.checkpoint().pack()
+    assert before[1] == after[1]
+    assert all(np.array_equal(before[0][name], after[0][name]) for name in before[0])
+
+
+def test_the_metrics_have_a_line_for_each_log_and_validation(whole):
+    records = list(whole[1].metrics())
+    assert [record["step"] for record in records] == [3, 4, 6, 8, 9, 12]
+    assert [record["step"] for record in records if record["val_loss"] is not None] == [4, 8, 12]
+    assert records[-1]["tokens"] == 12 * 15
+
+
+def test_the_train_loss_is_the_mean_since_the_last_line(data, tmp_path):
+    trainer, run = make(data, tmp_path / "each", log_every=1)
+    trainer.run(run)
+    each = [record["train_loss"] for record in run.metrics()]
+    trainer, run = make(data, tmp_path / "some", log_every=6, valid_every=12)
+    trainer.run(run)
+    means = [record["train_loss"] for record in run.metrics()]
+    np.testing.assert_allclose(means, [np.mean(each[:6]), np.mean(each[6:])], rtol=1e-12)
+
+
+def test_the_best_model_is_kept_and_reported(data, tmp_path, monkeypatch):
+    trainer, run = make(data, tmp_path / "run", steps=12)
+    real = iter([3.0, 2.0, 2.5])
+    monkeypatch.setattr(trainer, "_validate", lambda: next(real))
+    models = {}
+    save_model = run.save_model
+
+    def remember(model, **about):
+        models[about["step"]] = {name: array.copy() for name, array in model.items()}
+        save_model(model, **about)
+
+    monkeypatch.setattr(run, "save_model", remember)
+    trainer.run(run)
+    summary = trainer.summary()
+    assert (summary["val_loss"], summary["best_step"], summary["last_val_loss"]) == (2.0, 8, 2.5)
+    kept = run.model()
+    assert all(np.array_equal(kept[name], array) for name, array in models[8].items())
+
+
+def test_the_reported_loss_is_what_an_evaluation_of_the_saved_model_finds(data, whole):
+    trainer, run = whole
+    model = make_model(trainer.config, len(data.vocabulary))
+    model.load_state_dict(run.model())
+    assert evaluate(model, data.valid, 3, 5).loss == trainer.summary()["val_loss"]
+
+
+def test_without_validation_the_last_model_is_kept(data, tmp_path):
+    blind = dataclasses.replace(data, valid=None)
+    trainer, run = make(blind, tmp_path / "run")
+    trainer.run(run)
+    assert trainer.summary()["val_loss"] is None
+    kept, last = run.model(), trainer.model.state_dict()
+    assert all(np.array_equal(kept[name], last[name]) for name in last)
+
+
+def test_an_interruption_before_any_validation_leaves_the_last_model(data, tmp_path, monkeypatch):
+    trainer, run = make(data, tmp_path / "run")
+    stop_after(monkeypatch, trainer, 2, signal.SIGTERM)
+    with pytest.raises(Interrupted) as caught:
+        trainer.run(run)
+    assert caught.value.exit_code == 143
+    kept, last = run.model(), trainer.model.state_dict()
+    assert all(np.array_equal(kept[name], last[name]) for name in last)
+
+
+@pytest.mark.parametrize("what", ["loss", "norm", "parameter", "validation"])
+def test_divergence_stops_the_run_and_keeps_the_last_good_checkpoint(
+    data, tmp_path, monkeypatch, what
+):
+    trainer, run = make(data, tmp_path / "run")
+    step = trainer._step
+    real_norm, real_evaluate = module.optim.clip_grad_norm_, module.evaluate
+
+    def bad_step():
+        parameter = trainer.model.decoder.bias
+        if trainer.counters.step == 5 and what == "loss":
+            parameter[...] = np.nan
+        step()
+        if trainer.counters.step == 6 and what == "parameter":
+            trainer.model.embedding.weight[len(data.vocabulary) - 1] = np.inf
+            monkeypatch.setattr(module, "_SAVE_SECONDS", -1.0)
+
+    def bad_norm(parameters, bound):
+        norm = real_norm(parameters, bound)
+        return math.nan if trainer.counters.step == 5 and what == "norm" else norm
+
+    def bad_evaluate(*args, **options):
+        result = real_evaluate(*args, **options)
+        if trainer.counters.step == 8 and what == "validation":
+            return dataclasses.replace(result, loss=math.inf)
+        return result
+
+    monkeypatch.setattr(trainer, "_step", bad_step)
+    monkeypatch.setattr(module.optim, "clip_grad_norm_", bad_norm)
+    monkeypatch.setattr(module, "evaluate", bad_evaluate)
+    with pytest.raises(Diverged):
+        trainer.run(run)
+    kept = run.load()
+    assert kept.counters["step"] == 4
+    assert kept.is_finite()
+    assert all(np.isfinite(array).all() for array in run.model().values())
+
+
+def test_the_state_is_carried_within_an_epoch_and_dropped_at_its_end(data, tmp_path, monkeypatch):
+    trainer, run = make(data, tmp_path / "run", epochs=2, steps=None)
+    assert trainer.total_steps == 2 * len(trainer.streams)
+    given = []
+    real = module._train_step
+
+    def record(model, optimizer, inputs, targets, state, *rest):
+        result = real(model, optimizer, inputs, targets, state, *rest)
+        given.append((state, result[1]))
+        return result
+
+    monkeypatch.setattr(trainer, "warm_up", lambda: None)
+    monkeypatch.setattr(module, "_train_step", record)
+    trainer.run(run)
+    for number, (state, _) in enumerate(given):
+        if number % len(trainer.streams) == 0:
+            assert state is None
+        else:
+            assert state is given[number - 1][1]
+
+
+def test_minutes_bound_the_time_and_plan_the_schedule_over_it(data, tmp_path):
+    clock = Clock(tick=0.5)
+    trainer, run = make(
+        data, tmp_path / "run", clock, minutes=1.0, steps=None, log_every=1, valid_every=10**6
+    )
+    trainer.run(run)
+    records = list(run.metrics())
+    assert 60.0 <= trainer.counters.seconds < 64.0
+    rates = [record["lr"] for record in records]
+    assert max(rates) <= trainer.config.lr
+    assert rates[-1] < 0.02 * trainer.config.lr
+    middle = min(records, key=lambda record: abs(record["seconds"] - 30.6))
+    assert middle["lr"] == pytest.approx(trainer.config.lr / 2, rel=0.1)
+
+
+def test_the_time_used_before_an_interruption_counts(data, tmp_path, monkeypatch):
+    options = {"minutes": 1.0, "steps": None, "valid_every": 10**6}
+    trainer, run = make(data, tmp_path / "run", Clock(tick=0.5), **options)
+    stop_after(monkeypatch, trainer, 10)
+    with pytest.raises(Interrupted):
+        trainer.run(run)
+    used = run.load().counters["seconds"]
+    assert used > 5.0
+    clock = Clock(tick=0.5)
+    trainer = again(data, run, clock=clock, **options)
+    trainer.run(run)
+    assert trainer.counters.seconds >= 60.0
+    assert clock.time < 60.0 - used + 5.0
+
+
+def test_a_checkpoint_of_other_data_or_another_model_is_refused(data, whole):
+    other = dataclasses.replace(data, train=data.train[:-1])
+    with pytest.raises(ValueError, match="expected the text that the run was trained on"):
+        make(other).restore(whole[1].load())
+    with pytest.raises(ValueError, match="expected shape"):
+        make(data, hidden=9).restore(whole[1].load())
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_each_optimizer_lowers_the_loss(data, tmp_path, optimizer):
+    trainer, run = make(
+        data,
+        tmp_path / "run",
+        optimizer=optimizer,
+        lr=0.5 if optimizer == "sgd" else 0.02,
+        steps=60,
+        dropout=0.0,
+    )
+    trainer.run(run)
+    records = list(run.metrics())
+    assert records[-1]["train_loss"] < 0.95 * records[0]["train_loss"]
+
+
+def test_the_learning_rate_rises_then_falls_along_a_cosine():
+    config = merge(("", {"lr": 2.0, "warmup": 0.1}))
+    assert learning_rate(config, 0.0) > 0.0
+    assert learning_rate(config, 0.05) == pytest.approx(1.0)
+    assert learning_rate(config, 0.1) == pytest.approx(2.0)
+    assert learning_rate(config, 0.55) == pytest.approx(1.0)
+    assert learning_rate(config, 1.0) == pytest.approx(0.0, abs=1e-12)
+    constant = merge(("", {"lr": 2.0, "warmup": 0.0, "schedule": "constant"}))
+    assert {learning_rate(constant, place) for place in (0.0, 0.5, 1.0)} == {2.0}
+
+
+def test_clipping_bounds_the_gradient_and_zero_does_not(data, monkeypatch):
+    bounds = []
+    real = module.optim.clip_grad_norm_
+
+    def record(parameters, bound):
+        bounds.append(bound)
+        return real(parameters, bound)
+
+    monkeypatch.setattr(module.optim, "clip_grad_norm_", record)
+    for clip in (0.25, 0.0):
+        make(data, clip=clip)._step()
+    assert bounds == [0.25, math.inf]

@@ -1,0 +1,110 @@
+"""A run begins, goes on and is read, or is refused before anything is written."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from numba_lstm.training import session
+from numba_lstm.training.checkpoint import Run, RunError
+from numba_lstm.training.config import ConfigError, merge
+
+TEXT = "so shaken as we are, so wan with care,\nfind we a time.\n" * 3
+
+
+@pytest.fixture
+def config(tmp_path):
+    (tmp_path / "text.txt").write_text(TEXT)
+    options = {"hidden": 8, "embedding": 6, "batch": 2, "seq_len": 5, "steps": 4}
+    return merge(("", {"data": str(tmp_path / "text.txt"), **options}))
+
+
+@pytest.fixture
+def run(config, tmp_path):
+    trainer, run = session.start(config, tmp_path / "run")
+    trainer.run(run)
+    return run
+
+
+def snapshot(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_files_are_remembered_from_the_root(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _, run = session.start(merge(("", {**config.values(), "data": "text.txt"})), "run")
+    assert run.config().data == str(tmp_path / "text.txt")
+
+
+def test_a_finished_run_resumed_is_as_it_was(run):
+    before = snapshot(run.path)
+    trainer, again = session.resume(run.path)
+    trainer.run(again)
+    assert trainer.counters.step == 4
+    assert snapshot(run.path) == before
+
+
+def test_a_run_can_be_made_longer(run):
+    trainer, again = session.resume(run.path, {"steps": 9})
+    trainer.run(again)
+    assert [record["step"] for record in run.metrics()] == [4, 9]
+    assert run.config().steps == 9
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"hidden": 9}, "hidden: expected the run's 8, got 9"),
+        ({"seed": 1}, "seed: expected the run's 0, got 1"),
+        ({"steps": 9, "minutes": 1.0}, "steps and minutes"),
+        ({"data": "absent.txt"}, r"absent\.txt"),
+    ],
+)
+def test_a_resumed_run_cannot_become_another(run, flags, words):
+    before = snapshot(run.path)
+    with pytest.raises((ConfigError, OSError), match=words):
+        session.resume(run.path, flags)
+    assert snapshot(run.path) == before
+
+
+def test_the_same_value_again_is_no_change_and_the_text_may_move(run, tmp_path):
+    moved = tmp_path / "moved.txt"
+    os.rename(tmp_path / "text.txt", moved)
+    trainer, _ = session.resume(run.path, {"hidden": 8, "data": str(moved)})
+    assert trainer.config.data == str(moved)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [(TEXT + "Q", "expected the run's vocabulary"), (TEXT[:-20] + TEXT[:20], "expected the text")],
+)
+def test_a_text_that_changed_is_refused(run, tmp_path, text, words):
+    (tmp_path / "text.txt").write_text(text)
+    before = snapshot(run.path)
+    with pytest.raises(ValueError, match=words):
+        session.resume(run.path)
+    assert snapshot(run.path) == before
+
+
+def test_nothing_is_written_when_the_data_cannot_be_used(config, tmp_path):
+    (tmp_path / "text.txt").write_text("short")
+    with pytest.raises(ConfigError, match="too short"):
+        session.start(config, tmp_path / "new")
+    assert os.listdir(tmp_path) == ["text.txt"]
+
+
+def test_the_model_comes_back_in_evaluation_mode(run):
+    model, vocabulary, config = session.load_model(Run(run.path))
+    assert not model.training
+    assert (len(vocabulary), config.hidden) == (model.vocab_size, 8)
+    for name, array in run.model().items():
+        assert np.array_equal(model.state_dict()[name], array)
+
+
+def test_a_model_that_does_not_fit_its_options_is_refused(run):
+    text = (run.path / "config.toml").read_text()
+    (run.path / "config.toml").write_text(text.replace("hidden = 8", "hidden = 9"))
+    with pytest.raises(RunError, match="the model does not fit the run's options"):
+        session.load_model(Run(run.path))
