@@ -1,0 +1,222 @@
+"""Losses: ``loss, gradient = losses.cross_entropy(logits, targets)``, with torch's definitions.
+
+Each returns the mean as a float, summed in float64, and its gradient with respect to the first
+argument, an array of that argument's shape and dtype: what a model's pullback is called with. With
+``with_gradient=False`` the gradient is None and costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .nn import checks
+from .threads import threads_for
+
+__all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "mse"]
+
+Result = tuple[float, np.ndarray | None]
+
+# Operations for an item, roughly, from which the number of threads follows.
+_WORK = 30
+
+
+def cross_entropy(
+    logits: Any, targets: Any, ignore_index: int = -100, *, with_gradient: bool = True
+) -> Result:
+    """Mean of -log softmax(logits)[target] over the targets that are not ignored.
+
+    Parameters
+    ----------
+    logits : array_like, shape (..., V)
+        Unnormalised log probabilities. float64 stays float64; other real numbers become float32. An
+        infinite or NaN logit gives what torch gives: -inf is a class ruled out, +inf and NaN make
+        the loss NaN.
+    targets : array_like of int, shape (...)
+        Class indices, each 0 ≤ target < V or `ignore_index`.
+    ignore_index : int
+        Targets of this value do not count, and their gradients are zero.
+    with_gradient : bool
+        Whether the gradient is wanted.
+
+    Returns
+    -------
+    loss : float
+        In nats.
+    gradient : numpy.ndarray, shape (..., V), or None
+        (softmax(logits) - onehot(target)) / count, in the logits' dtype.
+
+    Raises
+    ------
+    TypeError
+        If `logits` are not real numbers, or `targets` or `ignore_index` not integers.
+    ValueError
+        If the shapes do not fit, a target is out of range, or no target counts: the mean of
+        nothing would be NaN.
+
+    Examples
+    --------
+    >>> loss, gradient = cross_entropy([[0.0, 0.0]], [1])
+    >>> round(loss, 4), gradient.tolist()
+    (0.6931, [[0.5, -0.5]])
+    """
+    x = _floats("logits", logits)
+    if x.ndim == 0 or x.shape[-1] == 0:
+        raise ValueError(f"logits: expected shape (..., V) with V at least 1, got {x.shape}")
+    classes = x.shape[-1]
+    flat_targets, count = _class_targets(targets, x.shape[:-1], classes, ignore_index)
+    from .kernels import losses as kernels
+
+    nt = threads_for(x.size * _WORK)
+    gradient = np.empty(x.shape if with_gradient else (nt, classes), x.dtype)
+    row_losses = np.empty(flat_targets.size, np.float64)
+    kernels.cross_entropy(
+        nt,
+        x.reshape(-1, classes),
+        flat_targets,
+        1.0 / count,
+        bool(with_gradient),
+        gradient.reshape(-1, classes),
+        row_losses,
+        kernels.ones[x.dtype],
+    )
+    return float(row_losses.sum()) / count, gradient if with_gradient else None
+
+
+def mse(prediction: Any, target: Any, *, with_gradient: bool = True) -> Result:
+    """Mean of (prediction - target)².
+
+    Parameters
+    ----------
+    prediction : array_like
+        float64 stays float64; other real numbers become float32.
+    target : array_like, of the shape of `prediction`
+        Cast to its dtype. There is no broadcasting.
+    with_gradient : bool
+        Whether the gradient is wanted.
+
+    Returns
+    -------
+    loss : float
+    gradient : numpy.ndarray or None
+        2 (prediction - target) / size, in the prediction's shape and dtype.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not real numbers.
+    ValueError
+        If the shapes differ, or there is nothing to average.
+
+    Examples
+    --------
+    >>> loss, gradient = mse([1.0, 2.0], [0.0, 2.0])
+    >>> loss, gradient.tolist()
+    (0.5, [1.0, 0.0])
+    """
+    from .kernels import losses as kernels
+
+    return _blockwise(kernels.mse, "prediction", prediction, "target", target, with_gradient)
+
+
+def binary_cross_entropy_with_logits(
+    logits: Any, targets: Any, *, with_gradient: bool = True
+) -> Result:
+    """Mean of -t log σ(x) - (1 - t) log(1 - σ(x)), in a form that overflows for no logit x.
+
+    Parameters
+    ----------
+    logits : array_like
+        float64 stays float64; other real numbers become float32.
+    targets : array_like, of the shape of `logits`
+        Probabilities, 0 and 1 included. Cast to the logits' dtype. There is no broadcasting.
+    with_gradient : bool
+        Whether the gradient is wanted.
+
+    Returns
+    -------
+    loss : float
+    gradient : numpy.ndarray or None
+        (σ(logits) - targets) / size, in the logits' shape and dtype.
+
+    Raises
+    ------
+    TypeError
+        If an argument is not real numbers.
+    ValueError
+        If the shapes differ, or there is nothing to average.
+
+    Examples
+    --------
+    >>> loss, gradient = binary_cross_entropy_with_logits([0.0], [1.0])
+    >>> round(loss, 4), gradient.tolist()
+    (0.6931, [-0.5])
+    """
+    from .kernels import losses as kernels
+
+    def run(nt: int, x: np.ndarray, *others: Any) -> None:
+        kernels.binary_cross_entropy(nt, x, *others, kernels.ones[x.dtype])
+
+    return _blockwise(run, "logits", logits, "targets", targets, with_gradient)
+
+
+def _blockwise(
+    run: Any, name: str, value: Any, target_name: str, target: Any, with_gradient: bool
+) -> Result:
+    """Call a kernel over flat arrays, which gives a loss for each block."""
+    from .kernels.losses import BLOCK
+
+    x = _floats(name, value)
+    t = checks.as_float(target_name, target, x.dtype, shape=x.shape)
+    if x.size == 0:
+        raise ValueError(f"{name}: expected at least one value to average, got shape {x.shape}")
+    gradient = np.empty(x.shape, x.dtype)
+    block_losses = np.empty(-(-x.size // BLOCK), np.float64)
+    nt = threads_for(x.size * _WORK)
+    run(nt, x.reshape(-1), t.reshape(-1), 1.0 / x.size, gradient.reshape(-1), block_losses)
+    return float(block_losses.sum()) / x.size, gradient if with_gradient else None
+
+
+def _floats(name: str, value: Any) -> np.ndarray:
+    """In one form for the kernels: float64 where it is that or longer, else float32."""
+    array = value if type(value) is np.ndarray else checks.real_array(name, value)
+    wide = array.dtype.kind == "f" and array.dtype.itemsize >= 8
+    # The value itself, not the array of it: a masked array is refused by what it is.
+    return checks.as_float(name, value, np.dtype(np.float64 if wide else np.float32))
+
+
+def _class_targets(
+    targets: Any, shape: tuple[int, ...], classes: int, ignore_index: int
+) -> tuple[np.ndarray, int]:
+    """Flat targets, -1 where they are ignored, and how many are not."""
+    ignored = _equal(targets, ignore_index)
+    if ignored is None:
+        tokens = checks.as_tokens("targets", targets, classes)
+        count = tokens.size
+    else:
+        tokens = checks.as_tokens("targets", np.where(ignored, 0, targets), classes)
+        tokens[ignored] = -1
+        count = tokens.size - int(np.count_nonzero(ignored))
+    if tokens.shape != shape:
+        raise ValueError(
+            f"targets: expected shape {shape} to fit the logits' {(*shape, classes)}, "
+            f"got {tokens.shape}"
+        )
+    if count == 0:
+        what = "none" if tokens.size == 0 else f"all are ignore_index ({ignore_index})"
+        raise ValueError(f"targets: expected at least one target that counts, got {what}")
+    return tokens.reshape(-1), count
+
+
+def _equal(targets: Any, ignore_index: int) -> np.ndarray | None:
+    """Where integer targets are to be ignored; None where nowhere."""
+    if isinstance(ignore_index, (bool, np.bool_)) or not isinstance(
+        ignore_index, (int, np.integer)
+    ):
+        raise TypeError(f"ignore_index: expected an integer, got {ignore_index!r}")
+    array = checks.real_array("targets", targets)
+    if array.dtype.kind not in "iu":
+        return None  # refused by as_tokens, in its words
+    ignored = array == int(ignore_index)
+    return ignored if ignored.any() else None

@@ -1,0 +1,334 @@
+"""The base of the optimizers: parameter groups, state, and one kernel call for all parameters."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import numbers
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..nn.parameter import Parameter
+from .tables import address, as_parameters, threads_of
+
+__all__ = ["Optimizer", "check_number"]
+
+Options = dict[str, Any]
+State = dict[str, Any]
+
+
+def check_number(
+    name: str, value: Any, low: float = 0.0, below: float = math.inf, what: str = ""
+) -> float:
+    """Check a finite number with low ≤ value < below.
+
+    Raises
+    ------
+    TypeError
+        If it is no real number (a bool is none).
+    ValueError
+        If it is out of range, infinite or NaN.
+    """
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
+    number = float(value)
+    if not (low <= number < below and math.isfinite(number)):
+        limits = f"of at least {low:g}" if below == math.inf else f"from {low:g} to below {below:g}"
+        raise ValueError(f"{name}: expected a finite number {limits}, got {number:g}")
+    return number
+
+
+class Optimizer:
+    """What SGD and Adam have in common; not to be used itself.
+
+    A subclass names its options and the arrays of its state, and says what its kernel needs to know
+    of each parameter.
+
+    Parameters
+    ----------
+    parameters : Parameter, iterable of Parameter, or iterable of dict
+        Each dictionary is a group: ``{"params": parameters, option: value, …}``, as with torch.
+    defaults : dict
+        The options of a group that does not give its own.
+
+    Attributes
+    ----------
+    param_groups : list of dict
+        Each holds ``params`` and the group's options, which may be changed between steps.
+    state : dict
+        By parameter: ``step``, and arrays of the parameter's shape and dtype. Made at a parameter's
+        first step.
+    """
+
+    # Names of the arrays in a parameter's state, in the order of the kernel's table.
+    _arrays: tuple[str, ...] = ()
+    # Operations for an item, roughly, from which the number of threads follows.
+    _work = 10
+
+    def __init__(self, parameters: Any, defaults: Options) -> None:
+        self.defaults = self._checked(defaults)
+        self.param_groups: list[Options] = []
+        self.state: dict[Parameter, State] = {}
+        groups = [parameters] if isinstance(parameters, Mapping) else parameters
+        if not isinstance(groups, Parameter) and hasattr(groups, "__iter__"):
+            groups = list(groups)
+        if not (isinstance(groups, list) and any(isinstance(g, Mapping) for g in groups)):
+            groups = [{"params": groups}]
+        for group in groups:
+            self.add_param_group(group)
+        if not any(group["params"] for group in self.param_groups):
+            raise ValueError("parameters: expected at least one, got none")
+
+    # -- what a subclass says -----------------------------------------------------------------
+
+    def _checked(self, options: Options) -> Options:
+        """Return the options as they are kept, or raise, naming the one that is wrong."""
+        raise NotImplementedError
+
+    def _uses(self, options: Options) -> tuple[str, ...]:
+        """The names of the state arrays that a group's options call for."""
+        return self._arrays
+
+    def _row(
+        self, options: Options, step: int, fresh: bool, grad_scale: float
+    ) -> tuple[float, ...]:
+        """The numbers that the kernel needs for a parameter at its so-manieth step, from 1.
+
+        `fresh` says that its state's arrays are new.
+        """
+        raise NotImplementedError
+
+    def _kernel(self) -> Any:
+        raise NotImplementedError
+
+    # -- groups -------------------------------------------------------------------------------
+
+    def add_param_group(self, param_group: Mapping[str, Any]) -> None:
+        """Add a group of parameters with options of their own.
+
+        Parameters
+        ----------
+        param_group : dict
+            ``params``, a parameter or an iterable of them, and any of the options.
+
+        Raises
+        ------
+        TypeError
+            If it is something else.
+        ValueError
+            If an option is unknown or out of range, or a parameter is listed twice.
+        """
+        if not isinstance(param_group, Mapping):
+            raise TypeError(f"parameters: expected a dict, got {type(param_group).__name__}")
+        given = dict(param_group)
+        if "params" not in given:
+            raise ValueError("parameters: expected a group to hold 'params', got none")
+        params = as_parameters(given.pop("params"))
+        for name in given:
+            if name not in self.defaults:
+                raise ValueError(
+                    f"{name}: expected one of {', '.join(self.defaults)} as a group's option"
+                )
+        present = {p for group in self.param_groups for p in group["params"]}
+        if len(set(params)) < len(params) or not present.isdisjoint(params):
+            raise ValueError("parameters: expected each once, got one that is listed twice")
+        self.param_groups.append({"params": params, **self._checked({**self.defaults, **given})})
+
+    @property
+    def lr(self) -> float:
+        """The first group's learning rate; setting it sets that of every group.
+
+        Raises
+        ------
+        TypeError
+            If it is set to anything but a real number.
+        ValueError
+            If that is negative, infinite or NaN.
+        """
+        return self.param_groups[0]["lr"]
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        value = check_number("lr", value)
+        for group in self.param_groups:
+            group["lr"] = value
+
+    # -- stepping -----------------------------------------------------------------------------
+
+    def zero_grad(self) -> None:
+        """Set every parameter's gradient to None."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.grad = None
+
+    def step(self, grad_scale: float = 1.0) -> None:
+        """Update every parameter that has a gradient and is not frozen.
+
+        Parameters
+        ----------
+        grad_scale : float
+            The gradients are multiplied by it as they are read; they are not changed. With
+            `optim.clip_scale` this clips without a pass of its own.
+        """
+        tables: dict[np.dtype, tuple[list, list]] = {}
+        stepped: list[State] = []
+        with contextlib.ExitStack() as writing:
+            keep = []  # the arrays of the table stay alive until the kernel returns
+            for group in self.param_groups:
+                # Options may have been changed by hand since the last step.
+                options = self._checked({name: group[name] for name in self.defaults})
+                uses = self._uses(options)
+                for p in group["params"]:
+                    grad = p.grad
+                    if grad is None or not p.requires_grad:
+                        continue
+                    state, fresh = self._state_of(p, uses)
+                    arrays = [writing.enter_context(p.mutate()), grad]
+                    arrays += [state[name] for name in uses]
+                    keep.append(arrays)
+                    stepped.append(state)
+                    addresses = [address(array) for array in arrays]
+                    addresses += [0] * (len(self._arrays) - len(uses))
+                    rows, settings = tables.setdefault(p.dtype, ([], []))
+                    rows.append((p.size, *addresses))
+                    settings.append(self._row(options, state["step"] + 1, fresh, grad_scale))
+            for dtype, (rows, settings) in tables.items():
+                table = np.array(rows, np.int64)
+                self._kernel()(
+                    threads_of(table, self._work),
+                    table,
+                    np.array(settings, np.float64),
+                    np.empty(0, dtype),
+                )
+        for state in stepped:
+            state["step"] += 1
+
+    def _state_of(self, p: Parameter, uses: tuple[str, ...]) -> tuple[State, bool]:
+        """A parameter's state, and whether arrays were made for it just now."""
+        state = self.state.get(p)
+        if state is None:
+            state = self.state[p] = {"step": 0}
+        fresh = False
+        for name in uses:
+            if name not in state:
+                state[name] = np.zeros(p.shape, p.dtype)
+                fresh = True
+        return state, fresh
+
+    # -- saving and loading -------------------------------------------------------------------
+
+    def _parameters(self) -> list[Parameter]:
+        return [p for group in self.param_groups for p in group["params"]]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a bit-identical continuation needs, in torch's form.
+
+        Returns
+        -------
+        dict
+            ``{"state": {index: {"step": int, name: array, …}}, "param_groups": [{"params":
+            [index, …], option: value, …}]}``. A parameter's index counts over all groups; arrays
+            are copies.
+        """
+        parameters = self._parameters()
+        index = {p: i for i, p in enumerate(parameters)}
+        return {
+            "state": {
+                index[p]: {
+                    name: value.copy() if isinstance(value, np.ndarray) else value
+                    for name, value in self.state[p].items()
+                }
+                for p in parameters
+                if p in self.state
+            },
+            "param_groups": [
+                {**group, "params": [index[p] for p in group["params"]]}
+                for group in self.param_groups
+            ],
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Continue where another optimizer of the same kind and parameters stood.
+
+        Everything is checked first: on any error nothing changes.
+
+        Parameters
+        ----------
+        state_dict : dict
+            From `state_dict`; arrays are copied. Lists may stand for tuples.
+
+        Raises
+        ------
+        TypeError
+            If a value is of the wrong type.
+        ValueError
+            If keys, indices, the number of parameters or a shape do not fit.
+        """
+        if not isinstance(state_dict, Mapping) or set(state_dict) != {"state", "param_groups"}:
+            got = sorted(map(str, state_dict)) if isinstance(state_dict, Mapping) else state_dict
+            raise ValueError(f"state_dict: expected 'state' and 'param_groups', got {got!r:.80}")
+        groups = self._loaded_groups(state_dict["param_groups"])
+        parameters = self._parameters()
+        state = {}
+        for index, entry in state_dict["state"].items():
+            if not isinstance(index, int) or not 0 <= index < len(parameters):
+                raise ValueError(
+                    f"state_dict: expected indices from 0 to {len(parameters) - 1}, got {index!r}"
+                )
+            state[parameters[index]] = self._loaded_state(index, parameters[index], entry)
+        for group, options in zip(self.param_groups, groups):
+            group.update(options)
+        self.state = state
+
+    def _loaded_groups(self, saved: Any) -> list[Options]:
+        if len(saved) != len(self.param_groups):
+            raise ValueError(
+                f"state_dict: expected {len(self.param_groups)} groups, got {len(saved)}"
+            )
+        loaded, start = [], 0
+        for group, options in zip(self.param_groups, saved):
+            end = start + len(group["params"])
+            if list(options.get("params", ())) != list(range(start, end)):
+                raise ValueError(
+                    f"state_dict: expected a group of the parameters {start} to {end - 1}, "
+                    f"got {options.get('params')!r:.80}"
+                )
+            missing = [name for name in self.defaults if name not in options]
+            unknown = [name for name in options if name not in (*self.defaults, "params")]
+            if missing or unknown:
+                raise ValueError(
+                    f"state_dict: expected a group's options to be {', '.join(self.defaults)}; "
+                    f"missing: {missing}, unknown: {unknown}"
+                )
+            loaded.append(self._checked({name: options[name] for name in self.defaults}))
+            start = end
+        return loaded
+
+    def _loaded_state(self, index: int, p: Parameter, saved: Mapping[str, Any]) -> State:
+        unknown = [name for name in saved if name not in ("step", *self._arrays)]
+        step = saved.get("step")
+        if unknown or isinstance(step, bool) or not isinstance(step, (int, np.integer)) or step < 0:
+            raise ValueError(
+                f"state_dict: expected parameter {index} to have a whole number 'step' and "
+                f"{', '.join(self._arrays)}, got {', '.join(map(str, saved))} (step {step!r})"
+            )
+        state: State = {"step": int(step)}
+        for name in self._arrays:
+            if name in saved:
+                array = np.array(saved[name], dtype=p.dtype, order="C")
+                if array.shape != p.shape:
+                    raise ValueError(
+                        f"state_dict: expected {name} of parameter {index} to have shape "
+                        f"{p.shape}, got {array.shape}"
+                    )
+                state[name] = array
+        return state
+
+    def __repr__(self) -> str:
+        lines = []
+        for number, group in enumerate(self.param_groups):
+            options = ", ".join(f"{name}={group[name]}" for name in self.defaults)
+            lines.append(f"  ({number}): {len(group['params'])} parameters, {options}")
+        return "\n".join((f"{type(self).__name__}(", *lines, ")"))

@@ -1,0 +1,58 @@
+"""Tables of sizes and addresses: how many arrays of many sizes reach a kernel in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ctypes import addressof, c_char
+from typing import Any
+
+import numpy as np
+
+from ..nn.parameter import Parameter
+from ..threads import threads_for
+
+__all__ = ["address", "as_parameters", "threads_of", "with_gradients"]
+
+
+def address(array: np.ndarray) -> int:
+    """Where a C-contiguous, writeable array begins; the caller keeps it alive.
+
+    Anything else is refused by Python's buffer protocol, which takes 0.25 µs here where NumPy's own
+    attributes take 1.2.
+    """
+    return addressof(c_char.from_buffer(array)) if array.size else 0
+
+
+def threads_of(table: np.ndarray, work: int) -> int:
+    """Threads for a table whose first column holds sizes, with so many operations for an item."""
+    return threads_for(int(table[:, 0].sum()) * work)
+
+
+def with_gradients(parameters: Any) -> dict[np.dtype, list[np.ndarray]]:
+    """The gradients that are there, by dtype; frozen parameters have none.
+
+    Raises
+    ------
+    TypeError
+        If `parameters` is neither a parameter nor an iterable of them.
+    """
+    found: dict[np.dtype, list[np.ndarray]] = {}
+    for p in dict.fromkeys(as_parameters(parameters)):
+        if p.grad is not None and p.requires_grad:
+            found.setdefault(p.dtype, []).append(p.grad)
+    return found
+
+
+def as_parameters(parameters: Any) -> list[Parameter]:
+    """A list of parameters from one or from an iterable of them."""
+    if isinstance(parameters, Parameter):
+        return [parameters]
+    if not isinstance(parameters, Iterable) or isinstance(parameters, (str, bytes)):
+        raise TypeError(
+            f"parameters: expected an iterable of Parameter, got {type(parameters).__name__}"
+        )
+    listed = list(parameters)
+    for p in listed:
+        if not isinstance(p, Parameter):
+            raise TypeError(f"parameters: expected Parameter, got {type(p).__name__}")
+    return listed
