@@ -67,6 +67,8 @@ class CommandGroup(click.Group):
             code = exit_code(error)
             if isinstance(error, BrokenPipeError):
                 _close_stdout()
+            elif isinstance(error, click.exceptions.NoArgsIsHelpError):
+                error.show()
             else:
                 click.echo(f"error: {one_line(error)}", err=True)
         sys.exit(code)

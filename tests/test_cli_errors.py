@@ -1,0 +1,53 @@
+"""Each failure has its exit code and one line of words."""
+
+from __future__ import annotations
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from numba_lstm.cli import _errors
+from numba_lstm.cli._group import CommandGroup
+
+
+def fail_with(error, monkeypatch):
+    """End a command by an error; the result of running it."""
+    command = click.Command("fail", callback=lambda: (_ for _ in ()).throw(error))
+    group = CommandGroup("test", {"fail": "nowhere:fail"})
+    monkeypatch.setattr(group, "get_command", lambda ctx, name: command)
+    return CliRunner().invoke(group, ["fail"])
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (_errors.BadInput("no such file"), 2, "no such file"),
+        (RuntimeError("out of\n  luck"), 1, "RuntimeError: out of luck"),
+        (OSError(28, "No space left on device", "run/x"), 1, "run/x: No space left on device"),
+        (MemoryError(), 1, "MemoryError"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (click.UsageError("what?"), 2, "what?"),
+    ],
+)
+def test_a_failure_is_one_line_without_a_traceback(error, code, line, monkeypatch):
+    result = fail_with(error, monkeypatch)
+    assert result.exit_code == code
+    assert result.stdout == ""
+    assert result.stderr.strip() == f"error: {line}"
+
+
+def test_whoever_debugs_gets_the_traceback(monkeypatch):
+    monkeypatch.setenv("NUMBA_LSTM_TRACEBACK", "1")
+    result = fail_with(RuntimeError("out of luck"), monkeypatch)
+    assert isinstance(result.exception, RuntimeError)
+
+
+@pytest.mark.parametrize("error", [ValueError("x: bad"), TypeError("x: bad"), OSError("x: bad")])
+def test_what_fails_while_input_is_read_is_the_inputs_fault(error):
+    with pytest.raises(_errors.BadInput, match="x: bad"), _errors.bad_input():
+        raise error
+
+
+def test_a_bug_while_input_is_read_is_not_the_inputs_fault():
+    with pytest.raises(KeyError), _errors.bad_input():
+        raise KeyError("bug")

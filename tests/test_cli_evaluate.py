@@ -1,0 +1,60 @@
+"""``evaluate`` finds the loss that training reported, and measures any text."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from cli_tool import TEXT, cli, trained
+from click.testing import CliRunner
+
+from numba_lstm.cli import main
+
+
+def evaluate(*args):
+    return CliRunner().invoke(main, ["evaluate", str(trained()[0]), *map(str, args)])
+
+
+def test_the_runs_own_validation_text_gives_the_reported_loss():
+    result = cli("evaluate", trained()[0], "--json")
+    assert (result.code, result.err) == (0, "")
+    figures = json.loads(result.out)
+    assert figures["loss"] == json.loads(trained()[1].out)["val_loss"]
+    assert figures["perplexity"] == pytest.approx(math.exp(figures["loss"]))
+    assert figures["bits_per_token"] == pytest.approx(figures["loss"] / math.log(2))
+    assert figures["tokens"] == len(TEXT) - int(0.9 * len(TEXT)) - 1
+
+
+def test_any_text_in_the_vocabulary_can_be_measured(tmp_path):
+    path = tmp_path / "other.txt"
+    path.write_text("we pant for peace")
+    result = evaluate("--data", path)
+    assert result.exit_code == 0
+    assert {line.split()[0] for line in result.stdout.splitlines()} == {
+        "loss",
+        "perplexity",
+        "bits_per_token",
+        "tokens",
+    }
+    assert result.stdout.split()[-1] == "16"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"Z\xc3\xbcrich", "is not in the vocabulary"),
+        (b"", "empty"),
+        (b"s", "too short"),
+        (b"\x00\x01", "expected text"),
+    ],
+)
+def test_bad_text_is_refused_by_the_files_name(tmp_path, content, words):
+    path = tmp_path / "other.txt"
+    path.write_bytes(content)
+    result = evaluate("--data", path, "--json")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert words in line
+    assert "other.txt" in line

@@ -1,0 +1,244 @@
+"""``train lm`` in real processes: results, signals, kills, resuming, bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+
+import pytest
+from cli_tool import TEXT, TINY, cli, folder, start, trained
+from click.testing import CliRunner
+
+from numba_lstm.cli import main
+
+
+@pytest.fixture
+def text_file():
+    return folder() / "text.txt"
+
+
+def train(text_file, run, *more, **options):
+    return cli("train", "lm", "--data", text_file, *TINY, "--out", run, *more, **options)
+
+
+def losses(run):
+    """The metrics without what depends on the clock."""
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    return [{k: v for k, v in record.items() if k != "seconds"} for record in records]
+
+
+def wait_for_step(process, run, step):
+    """Wait until a running process has logged a step."""
+    path = run / "metrics.jsonl"
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()[1]
+        if path.exists() and path.read_text().count("\n") >= step:
+            return
+        time.sleep(0.005)
+    process.kill()
+    raise AssertionError("the run did not get there")
+
+
+def test_json_is_the_only_output_and_a_run_is_all_its_files():
+    run, result = trained()
+    assert result.code == 0, result.err
+    assert result.out.count("\n") == 1
+    summary = json.loads(result.out)
+    assert summary["run"] == str(run)
+    assert summary["steps"] == 12
+    assert summary["tokens"] == 12 * 4 * 8
+    assert summary["tokens_per_second"] == pytest.approx(summary["tokens"] / summary["seconds"])
+    assert summary["train_loss"] > 0
+    assert summary["val_loss"] == min(r["val_loss"] for r in losses(run) if r["val_loss"])
+    assert [record["step"] for record in losses(run)] == [3, 4, 6, 8, 9, 12]
+    names = {"config.toml", "vocab.json", "metrics.jsonl", "model.safetensors"}
+    assert {path.name for path in run.iterdir()} == {*names, "resume.safetensors"}
+    # The people's text, a sample among it, goes to the other stream.
+    assert "step 12" in result.err
+    assert "a sample:" in result.err
+
+
+def test_two_runs_of_one_config_are_equal_for_any_number_of_threads(tmp_path, text_file):
+    run, _ = trained()
+    result = cli(
+        "train", "lm", "--config", run / "config.toml", "--out", tmp_path / "run", "--threads", 1,
+        "--quiet",
+    )  # fmt: skip
+    assert (result.code, result.out, result.err) == (0, "", "")
+    assert losses(tmp_path / "run") == losses(run)
+    for name in ("model.safetensors", "vocab.json", "config.toml"):
+        assert (tmp_path / "run" / name).read_bytes() == (run / name).read_bytes(), name
+
+
+def test_killed_and_interrupted_and_resumed_equals_uninterrupted(tmp_path, text_file):
+    """A kill -9, then Ctrl-C, then SIGTERM, and still the same bits."""
+    steps = ["--steps", 4000, "--valid-every", 100, "--log-every", 1, "--quiet"]
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    uninterrupted = train(text_file, whole, *steps, "--json")
+    assert uninterrupted.code == 0, uninterrupted.err
+
+    process = start("train", "lm", "--data", text_file, *TINY, *steps, "--out", parts)
+    wait_for_step(process, parts, 250)
+    process.kill()
+    process.communicate()
+    reached = len(losses(parts))
+    assert reached >= 250
+    for signum, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        process = start("train", "lm", "--resume", parts, "--json", "--quiet")
+        reached += 60
+        wait_for_step(process, parts, reached)
+        asked = time.monotonic()
+        process.send_signal(signum)
+        out, err = process.communicate(timeout=60)
+        assert time.monotonic() - asked < 2.0
+        assert process.returncode == code, err
+        summary = json.loads(out)
+        assert summary["status"] == "interrupted"
+        assert summary["steps"] == len(losses(parts)) < 4000
+        assert "saved at step" in err
+        reached = summary["steps"]
+
+    resumed = cli("train", "lm", "--resume", parts, "--json", "--quiet")
+    assert resumed.code == 0, resumed.err
+    for name in ("model.safetensors", "vocab.json", "config.toml"):
+        assert (parts / name).read_bytes() == (whole / name).read_bytes(), name
+    assert losses(parts) == losses(whole)
+    one, two = json.loads(uninterrupted.out), json.loads(resumed.out)
+    for key in ("steps", "tokens", "train_loss", "val_loss", "best_step", "last_val_loss"):
+        assert one[key] == two[key], key
+
+
+def test_a_diverged_loss_exits_3_and_keeps_the_last_good_checkpoint(tmp_path, text_file):
+    run = tmp_path / "run"
+    result = train(
+        text_file, run, "--steps", 300, "--lr", 1e39, "--optimizer", "sgd", "--clip", 0,
+        "--warmup", 0, "--dropout", 0, "--json",
+    )  # fmt: skip
+    assert result.code == 3
+    assert json.loads(result.out)["status"] == "diverged"
+    assert "error: diverged: " in result.err.splitlines()[-1]
+    assert "Traceback" not in result.err
+    assert cli("evaluate", run, "--json").code == 0
+
+
+def test_minutes_bound_the_time_and_a_word_model_trains(tmp_path, text_file):
+    result = train(
+        text_file, tmp_path / "run", "--minutes", 0.02, "--level", "word", "--min-count", 2,
+        "--layers", 2, "--embedding", 8, "--tie-weights", "--valid-fraction", 0.2,
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    assert "validation loss" in result.out
+    assert "a sample:" in result.out
+    assert "minutes = 0.02" in (tmp_path / "run" / "config.toml").read_text()
+    assert 1.2 <= losses_seconds(tmp_path / "run") < 4.0
+
+
+def losses_seconds(run):
+    return json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])["seconds"]
+
+
+def refused(args, cwd):
+    """The one line with which bad input is refused; nothing may be written."""
+    before = sorted((str(path), path.stat().st_mtime_ns) for path in cwd.rglob("*"))
+    result = CliRunner().invoke(main, ["train", "lm", *map(str, args)])
+    assert result.exit_code == 2, (result.output, result.exception)
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert sorted((str(path), path.stat().st_mtime_ns) for path in cwd.rglob("*")) == before
+    return line
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """An empty folder to be in, with some files to be refused."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.txt").write_bytes(b"")
+    (tmp_path / "binary.txt").write_bytes(bytes(range(256)))
+    (tmp_path / "short.txt").write_text("to be")
+    (tmp_path / "good.txt").write_text(TEXT)
+    (tmp_path / "options.toml").write_text("hidden = 8\nhiden = 9\n")
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "thesis.txt").write_text("mine")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--data", "absent.txt"], "absent.txt: no such file"),
+        (["--data", "empty.txt"], "empty.txt: expected text, got an empty file"),
+        (["--data", "binary.txt"], "binary.txt: expected"),
+        (["--data", "short.txt"], "too short"),
+        (["--data", "taken"], "expected a text file, got a folder"),
+        (["--data", "good.txt", "--valid", "absent.txt"], "absent.txt"),
+        (["--data", "good.txt", "--hidden", "0"], "hidden: expected a whole number of at least 1"),
+        (["--data", "good.txt", "--dropout", "1.5"], "dropout: expected"),
+        (["--data", "good.txt", "--lr", "nan"], "lr: expected"),
+        (["--data", "good.txt", "--steps", "3", "--minutes", "1"], "steps and minutes"),
+        (["--data", "good.txt", "--tie-weights"], "tie_weights: expected"),
+        (["--data", "good.txt", "--threads", "100000"], "threads: expected 1 to"),
+        (["--data", "good.txt", "--out", "taken"], "expected a new or empty folder"),
+        (["--data", "good.txt", "--out", "good.txt"], "expected a new or empty folder"),
+        (["--data", "good.txt", "--out", ""], "out: expected"),
+        (["--config", "options.toml"], "options.toml: hiden: no such option; did you mean hidden"),
+        (["--config", "absent.toml"], "absent.toml: No such file"),
+        (["--resume", "absent"], "absent: no such folder"),
+        (["--resume", "taken"], "expected a run, but it has no config.toml"),
+        (["--resume", "taken", "--out", "new"], "resume and out"),
+        (["--seed", "-1"], "seed: expected"),
+    ],
+)
+def test_bad_input_is_refused_in_one_line_and_nothing_is_written(workplace, args, words):
+    assert words in refused(args, workplace)
+
+
+def test_an_existing_run_is_refused_and_untouched_without_resume(text_file):
+    run, _ = trained()
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    line = train(text_file, run, "--steps", 1).error(2)
+    assert "expected a new or empty folder" in line
+    assert "--resume" in line
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+
+
+def test_a_resumed_run_refuses_another_vocabulary_and_other_options(workplace):
+    run, _ = trained()
+    (workplace / "other.txt").write_text(TEXT + "Zürich")
+    assert "expected the run's vocabulary" in refused(["--resume", run, "--data", "other.txt"], run)
+    assert "hidden: expected the run's 8, got 16" in refused(["--resume", run, "--hidden", 16], run)
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path, workplace):
+    import shutil
+
+    run = tmp_path / "run"
+    shutil.copytree(trained()[0], run)
+    state = run / "resume.safetensors"
+    state.write_bytes(state.read_bytes()[:-7])
+    assert "resume.safetensors: expected a whole safetensors file" in refused(
+        ["--resume", run], run
+    )
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_is_refused(workplace):
+    workplace.chmod(0o500)
+    try:
+        assert "ermission" in refused(["--data", "good.txt", "--out", "new/run"], workplace)
+    finally:
+        workplace.chmod(0o700)
+
+
+def test_a_new_run_without_a_name_gets_one_that_nothing_has(tmp_path, text_file):
+    result = cli(
+        "train", "lm", "--data", text_file, *TINY, "--steps", 1, "--json", "--quiet", cwd=tmp_path
+    )
+    assert result.code == 0, result.err
+    (made,) = (tmp_path / "runs").iterdir()
+    assert json.loads(result.out)["run"] == str(made.relative_to(tmp_path))
+    assert made.name.startswith("lm-")

@@ -1,0 +1,20 @@
+"""``warmup`` leaves nothing to compile for training and sampling."""
+
+from __future__ import annotations
+
+import json
+
+from cli_tool import TINY, cli, folder
+
+
+def test_after_it_nothing_is_compiled_anew(tmp_path):
+    result = cli("warmup", "--json")
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["seconds"] > 0
+    text = folder() / "text.txt"
+    cli("train", "lm", "--data", text, *TINY, "--steps", 2, "--out", tmp_path / "run", "--quiet")
+    options = ["--steps", 2, "--out", tmp_path / "other"]
+    for args in (("train", "lm", "--data", text, *TINY, *options), ("sample", tmp_path / "run")):
+        done = cli(*args)
+        assert done.code == 0, done.err
+        assert "compiling" not in done.err
