@@ -27,6 +27,7 @@ def run_twice(model, tokens):
         ((7, 5, 6, 2), {"dropout": 0.4}),
         ((9, 6, 6), {"dropout": 0.3, "tie_weights": True}),
         ((7, 5, 6), {"dropout": 0.4, "embedding_dropout": 0.0}),
+        ((70, 5, 6), {}),
     ],
 )
 def test_every_gradient_equals_differences(sizes, options, rng):
@@ -76,6 +77,34 @@ def test_a_carried_state_continues_the_sequence(rng):
     assert whole.shape == (10, 4, 13)
     assert [part.shape for part in state] == [(2, 4, 9)] * 2
     np.testing.assert_allclose(run_twice(model, tokens), whole, rtol=1e-5, atol=1e-6)
+
+
+def test_going_by_kind_of_token_gives_the_bits_of_going_through_the_embedding(rng, monkeypatch):
+    model = LanguageModel(7, 5, 33, num_layers=2, seed=1)
+    tokens = rng.integers(0, 7, (9, 4))
+    asked = []
+    found = []
+    for by_token in (True, False):
+        assert model._by_token(tokens)
+        with monkeypatch.context() as patch:
+            patch.setattr(model, "_by_token", lambda _, answer=by_token: asked.append(1) or answer)
+            model.zero_grad()
+            (logits, _), pullback = model.vjp(tokens)
+            assert np.array_equal(model(tokens)[0], logits)
+        pullback(np.ones_like(logits))
+        found.append((logits, {name: p.grad for name, p in model.named_parameters()}))
+    assert len(asked) == 4
+    assert np.array_equal(found[0][0], found[1][0])
+    for name, gradient in found[1][1].items():
+        gradcheck.assert_close(found[0][1][name], gradient, 2e-6, name)
+
+
+def test_few_tokens_and_dropped_embeddings_go_through_the_embedding():
+    model = LanguageModel(7, 5, 6, dropout=0.5, seed=1)
+    many, few = np.zeros((4, 2), int), np.zeros((1, 7), int)
+    assert not model._by_token(many)
+    assert model.eval()._by_token(many)
+    assert not model._by_token(few)
 
 
 def test_calling_in_evaluation_mode_equals_vjp_to_the_bit(rng):

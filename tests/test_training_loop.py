@@ -15,7 +15,7 @@ from numba_lstm.training.config import merge
 from numba_lstm.training.data import load_data
 from numba_lstm.training.evaluation import evaluate
 from numba_lstm.training.interrupt import Interrupted
-from numba_lstm.training.loop import Diverged, Trainer, learning_rate
+from numba_lstm.training.loop import Diverged, Trainer
 from numba_lstm.training.session import make_model
 
 OPTIONS = {
@@ -242,7 +242,7 @@ def test_divergence_stops_the_run_and_keeps_the_last_good_checkpoint(
 ):
     trainer, run = make(data, tmp_path / "run")
     step = trainer._step
-    real_norm, real_evaluate = module.optim.clip_grad_norm_, module.evaluate
+    real_norm, real_evaluate = module.optim.grad_norm, module.evaluate
 
     def bad_step():
         parameter = trainer.model.decoder.bias
@@ -253,8 +253,8 @@ def test_divergence_stops_the_run_and_keeps_the_last_good_checkpoint(
             trainer.model.embedding.weight[len(data.vocabulary) - 1] = np.inf
             monkeypatch.setattr(module, "_SAVE_SECONDS", -1.0)
 
-    def bad_norm(parameters, bound):
-        norm = real_norm(parameters, bound)
+    def bad_norm(parameters):
+        norm = real_norm(parameters)
         return math.nan if trainer.counters.step == 5 and what == "norm" else norm
 
     def bad_evaluate(*args, **options):
@@ -264,7 +264,7 @@ def test_divergence_stops_the_run_and_keeps_the_last_good_checkpoint(
         return result
 
     monkeypatch.setattr(trainer, "_step", bad_step)
-    monkeypatch.setattr(module.optim, "clip_grad_norm_", bad_norm)
+    monkeypatch.setattr(module.optim, "grad_norm", bad_norm)
     monkeypatch.setattr(module, "evaluate", bad_evaluate)
     with pytest.raises(Diverged):
         trainer.run(run)
@@ -348,26 +348,27 @@ def test_each_optimizer_lowers_the_loss(data, tmp_path, optimizer):
     assert records[-1]["train_loss"] < 0.95 * records[0]["train_loss"]
 
 
-def test_the_learning_rate_rises_then_falls_along_a_cosine():
-    config = merge(("", {"lr": 2.0, "warmup": 0.1}))
-    assert learning_rate(config, 0.0) > 0.0
-    assert learning_rate(config, 0.05) == pytest.approx(1.0)
-    assert learning_rate(config, 0.1) == pytest.approx(2.0)
-    assert learning_rate(config, 0.55) == pytest.approx(1.0)
-    assert learning_rate(config, 1.0) == pytest.approx(0.0, abs=1e-12)
-    constant = merge(("", {"lr": 2.0, "warmup": 0.0, "schedule": "constant"}))
-    assert {learning_rate(constant, place) for place in (0.0, 0.5, 1.0)} == {2.0}
+def test_the_learning_rate_follows_the_schedule_and_is_never_zero(data, tmp_path):
+    options = {"lr": 2e-3, "warmup": 0.25, "log_every": 1, "optimizer": "adam"}
+    rates = {}
+    for schedule in ("cosine", "constant"):
+        trainer, run = make(data, tmp_path / schedule, schedule=schedule, **options)
+        trainer.run(run)
+        rates[schedule] = [record["lr"] / 2e-3 for record in run.metrics()]
+    places = (np.arange(12) + 0.5) / 12
+    rising, falling = places / 0.25, 0.5 + 0.5 * np.cos(np.pi * (places - 0.25) / 0.75)
+    np.testing.assert_allclose(rates["cosine"], np.where(places < 0.25, rising, falling))
+    np.testing.assert_allclose(rates["constant"], np.minimum(rising, 1.0))
 
 
-def test_clipping_bounds_the_gradient_and_zero_does_not(data, monkeypatch):
-    bounds = []
-    real = module.optim.clip_grad_norm_
-
-    def record(parameters, bound):
-        bounds.append(bound)
-        return real(parameters, bound)
-
-    monkeypatch.setattr(module.optim, "clip_grad_norm_", record)
-    for clip in (0.25, 0.0):
-        make(data, clip=clip)._step()
-    assert bounds == [0.25, math.inf]
+@pytest.mark.parametrize("clip", [0.01, 0.0])
+def test_clipping_bounds_the_step_and_zero_does_not(data, clip):
+    trainer = make(data, clip=clip, optimizer="sgd", lr=1.0, warmup=0.0, schedule="constant")
+    before = trainer.model.state_dict()
+    trainer._step()
+    after = trainer.model.state_dict()
+    moved = math.sqrt(sum(((after[name] - before[name]) ** 2).sum() for name in before))
+    if clip:
+        assert moved == pytest.approx(0.01, rel=1e-2)
+    else:
+        assert moved > 0.02

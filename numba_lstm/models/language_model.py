@@ -131,8 +131,10 @@ class LanguageModel(Module):
             Naming tokens, h0 or c0.
         """
         tokens = as_tokens("tokens", tokens, self.vocab_size, ndim=2)
-        x = self.embedding_dropout(self.embedding(tokens))
-        y, state = self.lstm(x, state)
+        if self._by_token(tokens):
+            y, state = self.lstm.infer_tokens(self.embedding, tokens, state)
+        else:
+            y, state = self.lstm(self.embedding_dropout(self.embedding(tokens)), state)
         return self.decoder(self.dropout(y)), state
 
     def vjp(self, tokens: Any, state: tuple[Any, Any] | None = None) -> Any:
@@ -154,16 +156,30 @@ class LanguageModel(Module):
             Naming tokens, h0 or c0; the pullback's name dlogits.
         """
         tokens = as_tokens("tokens", tokens, self.vocab_size, ndim=2)
-        x, embed_back = self.embedding.vjp(tokens)
-        x, drop_x_back = self.embedding_dropout.vjp(x)
-        (y, state), lstm_back = self.lstm.vjp(x, state)
+        (y, state), input_back = self._lstm_vjp(tokens, state)
         y, drop_y_back = self.dropout.vjp(y)
         logits, decode_back = self.decoder.vjp(y)
         shape = logits.shape
 
         def pullback(dlogits: Any) -> None:
             dlogits = as_cotangent("dlogits", dlogits, self.dtype, shape)
-            dx, _ = lstm_back(drop_y_back(decode_back(dlogits)), None)
-            embed_back(drop_x_back(dx))
+            input_back(drop_y_back(decode_back(dlogits)))
 
         return (logits, state), once(pullback)
+
+    def _lstm_vjp(self, tokens: np.ndarray, state: Any) -> Any:
+        """The LSTM's outputs of tokens, and a pullback (dy) -> None."""
+        if self._by_token(tokens):
+            return self.lstm.vjp_tokens(self.embedding, tokens, state)
+        x, embed_back = self.embedding.vjp(tokens)
+        x, drop_back = self.embedding_dropout.vjp(x)
+        outputs, lstm_back = self.lstm.vjp(x, state)
+        return outputs, lambda dy: embed_back(drop_back(lstm_back(dy)[0]))
+
+    def _by_token(self, tokens: np.ndarray) -> bool:
+        """Whether the first layer's input product is cheaper by kind of token; the same bits.
+
+        Dropout of the embedding's output makes each occurrence of a token another one.
+        """
+        dropping = self.training and self.embedding_dropout.p > 0.0
+        return not dropping and self.vocab_size < tokens.size

@@ -109,6 +109,9 @@ class Trainer:
         self.progress = Progress(quiet=True) if progress is None else progress
         self.streams = Streams(data.train, config.batch, config.seq_len)
         self.optimizer = make_optimizer(config, model)
+        # It goes by the share of the run that is done and remembers nothing, so that it needs no
+        # saving: the learning rate it multiplies is the options'.
+        self.schedule = make_schedule(config, self.optimizer)
         self.counters = Counters(digest=data.digest())
         self.state: tuple[np.ndarray, np.ndarray] | None = None
         self.interrupts = Interrupts()
@@ -237,7 +240,7 @@ class Trainer:
         inputs, targets, fresh = next(self.streams)
         if fresh:
             self.state = None
-        self.optimizer.lr = learning_rate(self.config, self._schedule_place())
+        self.schedule.step(self._schedule_place())
         loss, self.state = _train_step(
             self.model, self.optimizer, inputs, targets, self.state, self.config.clip, c.step + 1
         )
@@ -354,11 +357,11 @@ def _train_step(
     if not math.isfinite(loss):
         raise Diverged(f"the loss at step {step} is {loss}")
     pullback(dlogits)
-    # An infinite bound clips nothing and still gives the norm, which must be checked.
-    norm = float(optim.clip_grad_norm_(model.parameters(), clip or math.inf))
+    norm = optim.grad_norm(model.parameters())
     if not math.isfinite(norm):
         raise Diverged(f"the gradient's norm at step {step} is {norm}")
-    optimizer.step()
+    # Clipping in the optimizer's own pass spares one over all gradients.
+    optimizer.step(grad_scale=optim.clip_scale(norm, clip) if clip else 1.0)
     return loss, state
 
 
@@ -369,12 +372,7 @@ def make_optimizer(config: TrainConfig, model: Any) -> Any:
     return kinds[config.optimizer](model.parameters(), lr=config.lr, **options)
 
 
-def learning_rate(config: TrainConfig, place: float) -> float:
-    """The learning rate at a place (0..1) of the run: a linear rise, then the schedule's fall."""
-    if place < config.warmup:
-        # Never zero: a step that cannot move would be wasted.
-        return config.lr * max(place / config.warmup, 0.01)
-    if config.schedule == "constant":
-        return config.lr
-    left = (place - config.warmup) / (1.0 - config.warmup) if config.warmup < 1.0 else 1.0
-    return config.lr * 0.5 * (1.0 + math.cos(math.pi * left))
+def make_schedule(config: TrainConfig, optimizer: Any) -> Any:
+    """The learning rate's course that the options name."""
+    kinds = {"cosine": optim.CosineLR, "constant": optim.ConstantLR}
+    return kinds[config.schedule](optimizer, warmup=config.warmup)
