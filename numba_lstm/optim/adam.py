@@ -34,7 +34,7 @@ class Adam(Optimizer):
         If an argument is wrong, by name.
     """
 
-    _arrays = ("exp_avg", "exp_avg_sq")
+    _arrays = _required = ("exp_avg", "exp_avg_sq")
     _work = 20
 
     def __init__(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..nn import checks
 from ..nn.parameter import Parameter
 from .tables import address, as_parameters, threads_of
 
@@ -40,6 +41,12 @@ def check_number(
     return number
 
 
+def _mapping(what: str, value: Any) -> Mapping[Any, Any]:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"state_dict: expected {what} to be a dict, got {type(value).__name__}")
+    return value
+
+
 class Optimizer:
     """What SGD and Adam have in common; not to be used itself.
 
@@ -64,6 +71,8 @@ class Optimizer:
 
     # Names of the arrays in a parameter's state, in the order of the kernel's table.
     _arrays: tuple[str, ...] = ()
+    # Those of them that are there from the first step on, whatever the options.
+    _required: tuple[str, ...] = ()
     # Operations for an item, roughly, from which the number of threads follows.
     _work = 10
 
@@ -266,13 +275,16 @@ class Optimizer:
         ValueError
             If keys, indices, the number of parameters or a shape do not fit.
         """
-        if not isinstance(state_dict, Mapping) or set(state_dict) != {"state", "param_groups"}:
-            got = sorted(map(str, state_dict)) if isinstance(state_dict, Mapping) else state_dict
-            raise ValueError(f"state_dict: expected 'state' and 'param_groups', got {got!r:.80}")
-        groups = self._loaded_groups(state_dict["param_groups"])
+        saved = _mapping("the whole", state_dict)
+        if set(saved) != {"state", "param_groups"}:
+            raise ValueError(
+                "state_dict: expected 'state' and 'param_groups', got "
+                f"{', '.join(map(repr, saved))}"
+            )
+        groups = self._loaded_groups(saved["param_groups"])
         parameters = self._parameters()
         state = {}
-        for index, entry in state_dict["state"].items():
+        for index, entry in _mapping("'state'", saved["state"]).items():
             if not isinstance(index, int) or not 0 <= index < len(parameters):
                 raise ValueError(
                     f"state_dict: expected indices from 0 to {len(parameters) - 1}, got {index!r}"
@@ -289,6 +301,7 @@ class Optimizer:
             )
         loaded, start = [], 0
         for group, options in zip(self.param_groups, saved):
+            _mapping("a group", options)
             end = start + len(group["params"])
             if list(options.get("params", ())) != list(range(start, end)):
                 raise ValueError(
@@ -307,9 +320,12 @@ class Optimizer:
         return loaded
 
     def _loaded_state(self, index: int, p: Parameter, saved: Mapping[str, Any]) -> State:
+        _mapping(f"parameter {index}", saved)
+        step: Any = saved.get("step")
+        whole = isinstance(step, (int, np.integer)) and not isinstance(step, bool) and step >= 0
         unknown = [name for name in saved if name not in ("step", *self._arrays)]
-        step = saved.get("step")
-        if unknown or isinstance(step, bool) or not isinstance(step, (int, np.integer)) or step < 0:
+        missing = [name for name in self._required if name not in saved]
+        if not whole or unknown or missing:
             raise ValueError(
                 f"state_dict: expected parameter {index} to have a whole number 'step' and "
                 f"{', '.join(self._arrays)}, got {', '.join(map(str, saved))} (step {step!r})"
@@ -317,13 +333,7 @@ class Optimizer:
         state: State = {"step": int(step)}
         for name in self._arrays:
             if name in saved:
-                array = np.array(saved[name], dtype=p.dtype, order="C")
-                if array.shape != p.shape:
-                    raise ValueError(
-                        f"state_dict: expected {name} of parameter {index} to have shape "
-                        f"{p.shape}, got {array.shape}"
-                    )
-                state[name] = array
+                state[name] = checks.as_float(name, saved[name], p.dtype, shape=p.shape).copy()
         return state
 
     def __repr__(self) -> str:

@@ -169,7 +169,7 @@ class StepLR(Schedule):
 
 
 class ReduceLROnPlateau(Schedule):
-    """The learning rate times `factor` when a metric has not improved for `patience` calls and one.
+    """The learning rate times `factor` after more than `patience` calls without improvement.
 
     Parameters
     ----------
