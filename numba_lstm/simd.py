@@ -516,7 +516,8 @@ class _Micro:
     A panel W holds PANEL vectors for each k, k after k and segment after segment; vectors past the
     fourth are those of the panels that follow. The accumulators stay in registers over all of K.
 
-    Arguments of the emitted function: (a, lda, segments, a_stride, k, w, c0, ldc0, c, ldc). A is at
+    Arguments of the emitted function: (a, lda, segments, a_stride, k, w, w_panel, c0, ldc0, c, ldc),
+    `w_panel` the distance of two panels. A is at
     ``a[s·a_stride + m·lda + k]``, transposed at ``a[s·a_stride + m + k·lda]``.
     """
 
@@ -540,14 +541,13 @@ class _Micro:
         return function
 
     def _emit_group(self, b: ir.IRBuilder, args: Any, columns: range) -> None:
-        a, lda, segments, a_stride, k, w, c0, ldc0, c, ldc = args
+        a, lda, segments, a_stride, k, w, w_panel, c0, ldc0, c, ldc = args
         v = _ir_vector(self.item)
         rows = range(self.m)
         zero, one = ir.Constant(_I64, 0), ir.Constant(_I64, 1)
         panel_row = ir.Constant(_I64, PANEL * v.count)
-        panel_size = b.mul(b.mul(segments, k), panel_row)
         panels = {
-            q: b.gep(w, [b.mul(panel_size, ir.Constant(_I64, q))])
+            q: b.gep(w, [b.mul(w_panel, ir.Constant(_I64, q))])
             for q in sorted({n // PANEL for n in columns})
         }
 
@@ -636,7 +636,7 @@ def _micro_name(item: types.Type, transposed: bool) -> str:
 
 def _micro_type(item: types.Type, *before: ir.Type) -> ir.FunctionType:
     p = _ir_scalar(item).as_pointer()
-    rest = [p, _I64, _I64, _I64, _I64, p, p, _I64, p, _I64]
+    rest = [p, _I64, _I64, _I64, _I64, p, _I64, p, _I64, p, _I64]
     return ir.FunctionType(ir.VoidType(), [*before, *rest])
 
 
@@ -715,11 +715,11 @@ def _keep_object(engine: llvm.ExecutionEngine, path: str) -> None:
 
 
 def _microkernel(transposed: bool, doc: str) -> Any:
-    def make(typingctx, m, nv, a, lda, segments, a_stride, k, w, c0, ldc0, c, ldc):
+    def make(typingctx, m, nv, a, lda, segments, a_stride, k, w, w_panel, c0, ldc0, c, ldc):
         if not (_is_pointer(a) and a == w == c0 == c):
             return None
         n = types.intp
-        sig = types.void(n, n, a, n, n, n, n, w, c0, n, c, n)
+        sig = types.void(n, n, a, n, n, n, n, w, n, c0, n, c, n)
 
         def codegen(context, b, sig, args):
             function = cgutils.get_or_insert_function(
@@ -738,8 +738,8 @@ gemm_tile = _microkernel(
     False,
     """``C = C0 + Σ_s Σ_k A[s,m,k]·W[s,k,:]`` for m ≤ MR rows and nv vectors; see `_Micro`.
 
-    gemm_tile(m, nv, a, lda, segments, a_stride, k, w, c0, ldc0, c, ldc). `c0` may be `c`; ``ldc0=0``
-    starts every row from one vector of biases. `segments` and `k` are at least 1 and 1.
+    gemm_tile(m, nv, a, lda, segments, a_stride, k, w, w_panel, c0, ldc0, c, ldc). `c0` may be `c`;
+    ``ldc0=0`` starts every row from one vector of biases. `w_panel` counts only past PANEL vectors. `segments` and `k` are at least 1 and 1.
     """,
 )
 gemm_tile_t = _microkernel(

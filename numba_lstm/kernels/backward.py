@@ -61,7 +61,8 @@ def _recurrent_part(z, row, w_hh, vector, m, nv, tile):
     width = PANEL * v
     gemm_tile(
         m, nv, at(z, (0, row, 0)), width, z.shape[0], z.shape[1] * width, width,
-        at(w_hh, (vector // PANEL, 0, vector % PANEL * v)), tile, nv * v, tile, nv * v,
+        at(w_hh, (vector // PANEL, 0, vector % PANEL * v)), w_hh.shape[1] * width,
+        tile, nv * v, tile, nv * v,
     )  # fmt: skip
 
 

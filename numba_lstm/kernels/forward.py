@@ -3,7 +3,7 @@
 A step is, for each panel of hidden units and block of rows: start from the input's part of z, add
 h_prev·W_hhᵀ on the microkernel, apply the gates to the finished tile. The input's part is one of
 
-- FUSED: bias + x_t·W_ihᵀ, multiplied right here;
+- FUSED: bias + x_t·W_ihᵀ. x_t is copied beside h_prev, and both products are one, over K = I + H;
 - PROJECTED: read from z, where `gemm` has put it for all steps at once (few rows);
 - TOKENS: a row of the projected embedding table, for each token.
 
@@ -24,6 +24,7 @@ from ..simd import (
     gemm_tile,
     lanes,
     load,
+    load_n,
     restore_denormals,
     shift,
     store,
@@ -37,50 +38,63 @@ FUSED, PROJECTED, TOKENS = 0, 1, 2
 
 @kernel
 def _copy(source, target, n):
-    for j in range(0, n, lanes(source)):
+    """Copy n items, a vector at a time."""
+    v = lanes(source)
+    whole = n // v * v
+    for j in range(0, whole, v):
         store(target, j, load(source, j))
+    if whole < n:
+        store_n(target, whole, load_n(source, whole, n - whole), n - whole)
 
 
 @kernel
-def _input_part(source, x, w_ih, bias, z, tokens, t, r, m, p, count, tile):
-    """Put the input's part of z_t for m rows and `count` panels into the tile."""
-    width = PANEL * lanes(tile)
-    row = t * x.shape[1] + r
+def _copy_inputs(source, x, u, t, r0, r1):
+    """Put x_t beside h_prev, for rows r0 … r1 of u (B, I + P·V)."""
     if source == FUSED:
-        inputs = x.shape[2]
+        for r in range(r0, r1):
+            _copy(at(x, (t, r, 0)), at(u, (r, 0)), x.shape[2])
+
+
+@kernel
+def _pre_activation(source, u, inputs, w, bias, z, tokens, row, r, m, p, count, tile):
+    """z_t of m rows and `count` panels into the tile; `row` is the first one's number t·B + r."""
+    width = PANEL * lanes(tile)
+    padded, k = u.shape[1], w.shape[1]
+    ldc = count * width
+    if source == FUSED:
         gemm_tile(
-            m, count * PANEL, at(x, (t, r, 0)), inputs, 1, 0, inputs,
-            at(w_ih, (p, 0, 0)), at(bias, (p, 0)), 0, tile, count * width,
+            m, count * PANEL, at(u, (r, 0)), padded, 1, 0, k,
+            at(w, (p, 0, 0)), k * width, at(bias, (p, 0)), 0, tile, ldc,
         )  # fmt: skip
         return
     for i in range(m):
         place = row + i if source == PROJECTED else tokens[row + i]
         for j in range(count):
-            here = at(z, (p + j, place, 0)) if source == PROJECTED else at(w_ih, (p + j, place, 0))
-            _copy(here, shift(tile, (i * count + j) * width), width)
+            _copy(at(z, (p + j, place, 0)), shift(tile, (i * count + j) * width), width)
+    gemm_tile(
+        m, count * PANEL, at(u, (r, 0)), padded, 1, 0, k - inputs,
+        at(w, (p, inputs, 0)), k * width, tile, ldc, tile, ldc,
+    )  # fmt: skip
 
 
 @kernel
 def _step(
-    source, save, x, w_ih, bias, z, tokens, w_hh, h_prev, h_out, c_prev, c_out, y, y_column,
+    source, save, inputs, hidden, w, bias, given, z, tokens, u, u_out, c_prev, c_out, y, y_column,
     t, p0, p1, r0, r1, tile,
 ):  # fmt: skip
-    """One time step of panels p0 … p1 and rows r0 … r1; h and c are (B, Hp) slices."""
+    """One time step of panels p0 … p1 and rows r0 … r1; u and c are (B, …) slices."""
     v = lanes(tile)
     width = PANEL * v
-    batch, hidden = x.shape[1], w_hh.shape[1]
-    padded = h_prev.shape[1]
+    batch = u.shape[0]
+    h_column = inputs if source == FUSED else 0
     p = p0
     while p < p1:
         count = panels_at_once(r1 - r0, p1 - p)
         r = r0
         while r < r1:
             m = row_block(r1 - r)
-            _input_part(source, x, w_ih, bias, z, tokens, t, r, m, p, count, tile)
-            gemm_tile(
-                m, count * PANEL, at(h_prev, (r, 0)), padded, 1, 0, hidden,
-                at(w_hh, (p, 0, 0)), tile, count * width, tile, count * width,
-            )  # fmt: skip
+            row = t * batch + r
+            _pre_activation(source, u, inputs, w, bias, given, tokens, row, r, m, p, count, tile)
             for i in range(m):
                 for j in range(count):
                     unit = (p + j) * v
@@ -88,10 +102,10 @@ def _step(
                         shift(tile, (i * count + j) * width),
                         at(c_prev, (r + i, unit)),
                         at(c_out, (r + i, unit)),
-                        at(h_out, (r + i, unit)),
+                        at(u_out, (r + i, h_column + unit)),
                     )
                     if save:
-                        place = at(z, (p + j, t * batch + r + i, 0))
+                        place = at(z, (p + j, row + i, 0))
                         store(place, 0, gi)
                         store(place, v, gf)
                         store(place, 2 * v, gg)
@@ -118,8 +132,9 @@ def _slots(s, t, save, reverse):
 
 @driver
 def lstm_forward(
-    nt, columns, source, save, reverse, x, w_ih, bias, z, tokens, w_hh, h, c, y, y_column
-):
+    nt, columns, source, save, reverse, inputs, hidden, x, w, bias, given, z, tokens, u, c, y,
+    y_column,
+):  # fmt: skip
     """Run a layer, one direction, over x.
 
     Parameters
@@ -129,21 +144,27 @@ def lstm_forward(
     source, save, reverse : int, bool, bool
         Where the input's part comes from; whether gates and states are kept for `backward`;
         whether time runs from the last step to the first.
+    inputs, hidden : int
+        I and H.
     x : (T, B, I)
         With PROJECTED and TOKENS only its first two sizes count.
-    w_ih : (P, I, PANEL·V), or the projected table (P, vocabulary, PANEL·V)
+    w : (P, I + H, PANEL·V)
+        Packed W_ih above W_hh.
     bias : (P, PANEL·V)
+    given : (P, …, PANEL·V)
+        The input's part of z by row (PROJECTED; may be `z` itself) or by token (TOKENS).
     z : (P, ≥ T·B, PANEL·V)
-        With PROJECTED the input's part on entry; with `save` the gates on return.
+        With `save` the gates on return.
     tokens : (T·B,) int64
-    w_hh : (P, H, PANEL·V)
-    h, c : (T + 1, B, P·V) with `save`, else (2, B, P·V)
-        The initial state in the first slot (the last one, saving in reverse), padding zero. All
-        states on return; without `save` the last is in slot T mod 2.
+    u : (T + 1, B, width) with `save`, else (2, B, width)
+        Rows of x_t beside h_{t-1} (FUSED, width I + P·V) or of h_{t-1} alone (width P·V). The
+        initial h in the first slot (the last one, saving in reverse), its padding zero.
+    c : (T + 1, B, P·V) with `save`, else (2, B, P·V)
+        Likewise. All states on return; without `save` the last is in slot T mod 2.
     y : (T, B, ≥ y_column + H), written
     """
     steps, batch = x.shape[0], x.shape[1]
-    panels = w_hh.shape[0]
+    panels = w.shape[0]
     tiles = np.empty((nt, 32 * PANEL * lanes(y)), y.dtype)
     rows = nt // columns
     if columns == 1:
@@ -154,22 +175,29 @@ def lstm_forward(
             for s in range(steps):
                 t = steps - 1 - s if reverse else s
                 before, after = _slots(s, t, save, reverse)
+                _copy_inputs(source, x, u[before], t, r0, r1)
                 _step(
-                    source, save, x, w_ih, bias, z, tokens, w_hh, h[before], h[after],
+                    source, save, inputs, hidden, w, bias, given, z, tokens, u[before], u[after],
                     c[before], c[after], y, y_column, t, 0, panels, r0, r1, tile,
                 )  # fmt: skip
             restore_denormals(state)
-    else:
-        for s in range(steps):
-            t = steps - 1 - s if reverse else s
-            before, after = _slots(s, t, save, reverse)
-            for q in prange(nt):
-                state = flush_denormals()
-                row, column = q // columns, q % columns
-                _step(
-                    source, save, x, w_ih, bias, z, tokens, w_hh, h[before], h[after],
-                    c[before], c[after], y, y_column, t,
-                    first(column, columns, panels), first(column + 1, columns, panels),
-                    first(row, rows, batch), first(row + 1, rows, batch), at(tiles, (q, 0)),
-                )  # fmt: skip
-                restore_denormals(state)
+        return
+    for s in range(steps):
+        t = steps - 1 - s if reverse else s
+        before, after = _slots(s, t, save, reverse)
+        if s == 0:
+            _copy_inputs(source, x, u[before], t, 0, batch)
+        for q in prange(nt):
+            state = flush_denormals()
+            row, column = q // columns, q % columns
+            _step(
+                source, save, inputs, hidden, w, bias, given, z, tokens, u[before], u[after],
+                c[before], c[after], y, y_column, t,
+                first(column, columns, panels), first(column + 1, columns, panels),
+                first(row, rows, batch), first(row + 1, rows, batch), at(tiles, (q, 0)),
+            )  # fmt: skip
+            if s + 1 < steps:
+                t_next = t - 1 if reverse else t + 1
+                r0, r1 = first(q, nt, batch), first(q + 1, nt, batch)
+                _copy_inputs(source, x, u[after], t_next, r0, r1)
+            restore_denormals(state)

@@ -56,9 +56,9 @@ def _gemm_panel(a, lda, segments, a_stride, k, w, bias, c, c_row, n, rows, tile)
         here = shift(a, r * lda)
         if nv * v <= n:
             out = shift(c, r * c_row)
-            gemm_tile(m, nv, here, lda, segments, a_stride, k, w, bias, 0, out, c_row)
+            gemm_tile(m, nv, here, lda, segments, a_stride, k, w, 0, bias, 0, out, c_row)
         else:
-            gemm_tile(m, nv, here, lda, segments, a_stride, k, w, bias, 0, tile, nv * v)
+            gemm_tile(m, nv, here, lda, segments, a_stride, k, w, 0, bias, 0, tile, nv * v)
             _store_tile(tile, m, nv, shift(c, r * c_row), c_row, n)
         r += m
 
@@ -72,8 +72,8 @@ def gemm(nt, a, lda, segments, a_stride, k, m, w, bias, c, c_panel, c_row, n):
     a : (…) array, taken flat
         ``A[s, r, k]`` at ``a[s·a_stride + r·lda + k]``, `segments` segments of `k`: rows of a
         matrix (one segment), or gate activations in panels (a segment for each panel).
-    w : (panels, segments·k, PANEL·V)
-        Packed by `pack.pack_rows` or `pack.pack_columns`.
+    w : (panels, ≥ segments·k, PANEL·V)
+        Packed by `pack.pack_rows` or `pack.pack_columns`; the first rows of each panel count.
     bias : (panels, PANEL·V)
         In the same order; zeros for none.
     c : (…) array, taken flat
@@ -164,7 +164,7 @@ def gemm_transposed(nt, a, lda, k, m, z, z_panel, panels, zeros, c, sums):
                     start, stride = (at(zeros, (0,)), 0) if k0 == 0 else (out, width)
                     gemm_tile_t(
                         i1 - i0, PANEL, at(a, (k0 * lda + i0,)), lda, 1, 0, kc,
-                        here, start, stride, out, width,
+                        here, 0, start, stride, out, width,
                     )  # fmt: skip
                 unit += stop - block
         restore_denormals(state)

@@ -56,8 +56,8 @@ def _source_row(n, i, gates, hidden, v):
 
 
 @driver
-def pack_rows(nt, w, gates, out):
-    """w (gates·H, K) into out (panels, K, PANEL·V)."""
+def pack_rows(nt, w, gates, k0, out):
+    """w (gates·H, K) into rows k0 … k0 + K of out's panels (panels, ≥ k0 + K, PANEL·V)."""
     hidden, k = w.shape[0] // gates, w.shape[1]
     v = lanes(w)
     panels = out.shape[0]
@@ -68,15 +68,15 @@ def pack_rows(nt, w, gates, out):
                 row = _source_row(n, i, gates, hidden, v)
                 if row >= 0:
                     for j in range(k):
-                        out[p, j, column + i] = w[row, j]
+                        out[p, k0 + j, column + i] = w[row, j]
                 else:
                     for j in range(k):
-                        out[p, j, column + i] = 0
+                        out[p, k0 + j, column + i] = 0
 
 
 @driver
-def unpack_rows(nt, packed, gates, accumulate, w):
-    """The inverse of `pack_rows`: packed (panels, K, PANEL·V) into, or added to, w (gates·H, K)."""
+def unpack_rows(nt, packed, gates, k0, accumulate, w):
+    """The inverse of `pack_rows`: those rows of `packed` into, or added to, w (gates·H, K)."""
     hidden, k = w.shape[0] // gates, w.shape[1]
     v = lanes(w)
     total = packed.shape[0] * PANEL
@@ -87,10 +87,10 @@ def unpack_rows(nt, packed, gates, accumulate, w):
                 row = _source_row(n, i, gates, hidden, v)
                 if row >= 0 and accumulate:
                     for j in range(k):
-                        w[row, j] += packed[p, j, column + i]
+                        w[row, j] += packed[p, k0 + j, column + i]
                 elif row >= 0:
                     for j in range(k):
-                        w[row, j] = packed[p, j, column + i]
+                        w[row, j] = packed[p, k0 + j, column + i]
 
 
 @driver

@@ -6,6 +6,7 @@ live in their parameters; what the backward pass needs is in the `Saved` that `f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,10 +14,10 @@ import numpy as np
 from .. import threads, tuning
 from ..kernels import pack
 from ..kernels.backward import lstm_backward
-from ..kernels.forward import PROJECTED, TOKENS, lstm_forward
+from ..kernels.forward import FUSED, PROJECTED, TOKENS, lstm_forward
 from ..kernels.gates import GATES
 from ..kernels.gemm import gemm, gemm_transposed
-from ..kernels.schedule import choose, input_source
+from ..kernels.schedule import Schedule, choose, input_source
 from ..kernels.tokens import sum_by_token
 from ..simd import PANEL, TARGET
 from .parameter import Parameter
@@ -52,10 +53,34 @@ def packed_rows(w: Parameter, gates: int) -> np.ndarray:
     def make(a: np.ndarray) -> np.ndarray:
         v = TARGET.lanes(a.itemsize)
         out = np.empty(pack.packed_rows_shape(gates, a.shape[0] // gates, a.shape[1], v), a.dtype)
-        pack.pack_rows(threads.threads_for(a.size), a, gates, out)
+        pack.pack_rows(threads.threads_for(a.size), a, gates, 0, out)
         return out
 
     return w.packed(("rows", gates), make)
+
+
+def _of_two(first: Parameter, second: Parameter, key: str, make: Callable[[], Any]) -> Any:
+    """What is made of two parameters, cached in the first with the second's version beside it."""
+    version, value = first.packed(key, lambda a: (None, None))
+    if version != (id(second), second.version):
+        version, value = (id(second), second.version), make()
+        first.repack(key, (version, value))
+    return value
+
+
+def packed_weights(w: Weights) -> np.ndarray:
+    """W_ih above W_hh in packed rows (P, I + H, PANEL·V), cached."""
+
+    def make() -> np.ndarray:
+        inputs = w.w_ih.shape[1]
+        shape = pack.packed_rows_shape(GATES, w.hidden, inputs + w.hidden, w.lanes)
+        out = np.empty(shape, w.w_ih.dtype)
+        nt = threads.threads_for(out.size)
+        pack.pack_rows(nt, w.w_ih.values_for_kernel(), GATES, 0, out)
+        pack.pack_rows(nt, w.w_hh.values_for_kernel(), GATES, inputs, out)
+        return out
+
+    return _of_two(w.w_ih, w.w_hh, "rows of both", make)
 
 
 def packed_columns(w: Parameter, gates: int) -> np.ndarray:
@@ -73,25 +98,22 @@ def packed_columns(w: Parameter, gates: int) -> np.ndarray:
 
 def packed_bias(w: Weights) -> np.ndarray:
     """b_ih + b_hh in the order of the packed rows, cached in b_ih; zeros without biases."""
-    if w.b_ih is None or w.b_hh is None:
+    b_ih, b_hh = w.b_ih, w.b_hh
+    if b_ih is None or b_hh is None:
         return w.w_hh.packed("no bias", lambda a: np.zeros((w.panels, PANEL * w.lanes), a.dtype))
-    other = w.b_hh
-    version, packed = w.b_ih.packed("bias", lambda a: (None, None))
-    if version != (id(other), other.version):
-        # b_hh alone was written: its version stands beside the sum, whichever thread comes first.
-        packed = pack.pack_bias(w.b_ih.numpy() + other.numpy(), GATES, w.lanes)
-        w.b_ih.repack("bias", ((id(other), other.version), packed))
-    return packed
+    return _of_two(
+        b_ih, b_hh, "sum", lambda: pack.pack_bias(b_ih.numpy() + b_hh.numpy(), GATES, w.lanes)
+    )
 
 
 class Saved(NamedTuple):
     """What one direction's backward pass needs, on loan."""
 
-    x: np.ndarray | None  # (T, B, I); None for tokens
+    x: np.ndarray  # (T, B, I), or of no columns for tokens
     tokens: np.ndarray  # (T·B,) or empty
     z: np.ndarray  # (P, ≥ T·B, PANEL·V), the gates
-    h: np.ndarray  # (T + 1, B, P·V), in order of time
-    c: np.ndarray
+    u: np.ndarray  # (T + 1, B, P·V, or I more before it), x and h_prev in order of time
+    c: np.ndarray  # (T + 1, B, P·V)
     reverse: bool
 
 
@@ -102,9 +124,10 @@ def _gates_rows(rows: int) -> int:
     return rows + (tuning.GATES_ROW_REST - rows) % tuning.GATES_ROW_MULTIPLE
 
 
-def _initial(array: np.ndarray, slot: int, state: np.ndarray | None, hidden: int) -> None:
-    array[slot, :, hidden:] = 0
-    array[slot, :, :hidden] = 0 if state is None else state
+def _set_state(array: np.ndarray, column: int, state: np.ndarray | None, hidden: int) -> None:
+    """Columns from `column` on of array (B, …): the state, then zeros in the padding."""
+    array[:, column + hidden :] = 0
+    array[:, column : column + hidden] = 0 if state is None else state
 
 
 def _step_flops(w: Weights, batch: int, inputs: int) -> float:
@@ -123,46 +146,53 @@ def project(
     )  # fmt: skip
 
 
+class _Plan(NamedTuple):
+    """How a layer runs over a sequence: schedule, and where the input's part of z comes from."""
+
+    schedule: Schedule
+    source: int
+    inputs: int  # I, 0 for tokens
+    h_column: int  # where h stands in a row of u
+
+
+def _plan(w: Weights, x: np.ndarray, table: np.ndarray | None) -> _Plan:
+    steps, batch, _ = x.shape
+    inputs = w.w_ih.shape[1]
+    fused = inputs if table is None else 0
+    schedule = choose(
+        steps,
+        batch,
+        w.panels,
+        (w.hidden + fused) * w.panels * PANEL * w.lanes * x.itemsize,
+        steps * _step_flops(w, batch, fused),
+    )
+    rows = -(-batch * schedule.columns // schedule.nt)
+    source = TOKENS if table is not None else input_source(steps, rows)
+    return _Plan(schedule, source, inputs, inputs if source == FUSED else 0)
+
+
 def _run(
     w: Weights,
+    plan: _Plan,
     x: np.ndarray,
     tokens: np.ndarray,
     table: np.ndarray | None,
     save: bool,
     reverse: bool,
-    z: np.ndarray | None,
-    h: np.ndarray,
+    z: np.ndarray,
+    u: np.ndarray,
     c: np.ndarray,
     y: np.ndarray,
     y_column: int,
-    lease: Lease,
-) -> np.ndarray:
-    """Choose source and schedule, and run the time loop; returns z."""
-    steps, batch, inputs = x.shape
-    w_hh = packed_rows(w.w_hh, GATES)
-    bias = packed_bias(w)
-    width = PANEL * w.lanes
-    fused_inputs = inputs if table is None else 0
-    schedule = choose(
-        steps,
-        batch,
-        w.panels,
-        (w.hidden + fused_inputs) * w.panels * width * x.itemsize,
-        steps * _step_flops(w, batch, fused_inputs),
-    )
-    rows = -(-batch * schedule.columns // schedule.nt)
-    source = TOKENS if table is not None else input_source(steps, rows)
-    w_in = table if table is not None else packed_rows(w.w_ih, GATES)
-    if z is None:
-        shape = (w.panels, steps * batch, width) if source == PROJECTED else (1, 1, width)
-        z = lease.array(shape, x.dtype)
-    if source == PROJECTED:
-        project(x, steps * batch, inputs, w_in, bias, z)
+) -> None:
+    """Run the time loop, after the projection where the plan has one (into z)."""
+    packed, bias = packed_weights(w), packed_bias(w)
+    if plan.source == PROJECTED:
+        project(x, x.shape[0] * x.shape[1], plan.inputs, packed, bias, z)
     lstm_forward(
-        schedule.nt, schedule.columns, source, save, reverse, x, w_in, bias, z, tokens, w_hh,
-        h, c, y, y_column,
+        *plan.schedule, plan.source, save, reverse, plan.inputs, w.hidden, x, packed, bias,
+        z if table is None else table, z, tokens, u, c, y, y_column,
     )  # fmt: skip
-    return z
 
 
 def infer(
@@ -179,20 +209,24 @@ def infer(
     """Run forward and keep nothing: fills y's columns, returns hn and cn (B, H)."""
     steps, batch = x.shape[0], x.shape[1]
     lease = Lease()
-    state = (2, batch, w.panels * w.lanes)
-    h, c = lease.array(state, x.dtype), lease.array(state, x.dtype)
-    _initial(h, 0, h0, w.hidden)
-    _initial(c, 0, c0, w.hidden)
+    plan = _plan(w, x, table)
     # Long sequences in pieces, so that projected inputs stay in the cache.
-    piece = max(1, tuning.INFER_ROWS // max(1, batch))
+    piece = min(steps, max(1, tuning.INFER_ROWS // max(1, batch)))
+    padded, column = w.panels * w.lanes, plan.h_column
+    u = lease.array((2, batch, column + padded), x.dtype)
+    c = lease.array((2, batch, padded), x.dtype)
+    rows = piece * batch if plan.source == PROJECTED else 1
+    z = lease.array((w.panels, rows, PANEL * w.lanes), x.dtype)
+    _set_state(u[0], column, h0, w.hidden)
+    _set_state(c[0], 0, c0, w.hidden)
     starts = range(0, steps, piece)
     for start in reversed(starts) if reverse else starts:
         t = slice(start, min(steps, start + piece))
         some = tokens[t.start * batch : t.stop * batch]
-        _run(w, x[t], some, table, False, reverse, None, h, c, y[t], y_column, lease)
+        _run(w, plan, x[t], some, table, False, reverse, z, u, c, y[t], y_column)
         if (t.stop - t.start) % 2:
-            h[0], c[0] = h[1], c[1]
-    result = h[0, :, : w.hidden].copy(), c[0, :, : w.hidden].copy()
+            u[0], c[0] = u[1], c[1]
+    result = u[0, :, column : column + w.hidden].copy(), c[0, :, : w.hidden].copy()
     lease.release()
     return result
 
@@ -211,15 +245,18 @@ def forward(
 ) -> tuple[np.ndarray, np.ndarray, Saved]:
     """Run forward and keep what `backward` needs in arrays of `lease`."""
     steps, batch = x.shape[0], x.shape[1]
-    state = (steps + 1, batch, w.panels * w.lanes)
-    h, c = lease.array(state, x.dtype), lease.array(state, x.dtype)
+    plan = _plan(w, x, table)
+    padded, column = w.panels * w.lanes, plan.h_column
+    u = lease.array((steps + 1, batch, column + padded), x.dtype)
+    c = lease.array((steps + 1, batch, padded), x.dtype)
     z = lease.array((w.panels, _gates_rows(steps * batch), PANEL * w.lanes), x.dtype)
     begin, end = (steps, 0) if reverse else (0, steps)
-    _initial(h, begin, h0, w.hidden)
-    _initial(c, begin, c0, w.hidden)
-    _run(w, x, tokens, table, True, reverse, z, h, c, y, y_column, lease)
-    saved = Saved(x if table is None else None, tokens, z, h, c, reverse)
-    return h[end, :, : w.hidden].copy(), c[end, :, : w.hidden].copy(), saved
+    _set_state(u[begin], column, h0, w.hidden)
+    _set_state(c[begin], 0, c0, w.hidden)
+    _run(w, plan, x, tokens, table, True, reverse, z, u, c, y, y_column)
+    saved = Saved(x, tokens, z, u, c, reverse)
+    h = u[end, :, column : column + w.hidden]
+    return h.copy(), c[end, :, : w.hidden].copy(), saved
 
 
 def backward(
@@ -232,21 +269,18 @@ def backward(
     lease: Lease,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Turn the saved gates into dz, in place; returns dh0 and dc0 (B, H)."""
-    z, h, c = saved.z, saved.h, saved.c
-    steps, batch, padded = h.shape[0] - 1, h.shape[1], h.shape[2]
-    dh, dc = lease.array((1, batch, padded), z.dtype), lease.array((1, batch, padded), z.dtype)
-    _initial(dh, 0, dhn, w.hidden)
-    _initial(dc, 0, dcn, w.hidden)
+    z, c = saved.z, saved.c
+    steps, batch, padded = c.shape[0] - 1, c.shape[1], c.shape[2]
+    dh, dc = lease.array((batch, padded), z.dtype), lease.array((batch, padded), z.dtype)
+    _set_state(dh, 0, dhn, w.hidden)
+    _set_state(dc, 0, dcn, w.hidden)
     w_hh = packed_columns(w.w_hh, GATES)
-    schedule = choose(
-        steps, batch, w.panels, w_hh.nbytes, steps * _step_flops(w, batch, 0)
-    )
+    schedule = choose(steps, batch, w.panels, w_hh.nbytes, steps * _step_flops(w, batch, 0))
     given = dy is not None
     lstm_backward(
-        schedule.nt, schedule.columns, saved.reverse, given, dy if given else h, y_column,
-        w_hh, z, c, dh[0], dc[0], w.hidden,
-    )  # fmt: skip
-    return dh[0, :, : w.hidden].copy(), dc[0, :, : w.hidden].copy()
+        *schedule, saved.reverse, given, dy if given else c, y_column, w_hh, z, c, dh, dc, w.hidden
+    )
+    return dh[:, : w.hidden].copy(), dc[:, : w.hidden].copy()
 
 
 def input_gradient(w_ih: Parameter, z: np.ndarray, rows: int, dx: np.ndarray) -> None:
@@ -267,67 +301,68 @@ def weight_gradients(w: Weights, saved: Saved, embedding: Parameter | None = Non
 
     With tokens, `embedding` is the table whose rows were the inputs; its gradient is added, too.
     """
-    z, h = saved.z, saved.h
-    steps, batch = h.shape[0] - 1, h.shape[1]
-    rows = steps * batch
+    z, u = saved.z, saved.u
+    rows = (u.shape[0] - 1) * u.shape[1]
     if rows == 0:
         for p in (*w, embedding):
             if p is not None:
                 p.add_grad(np.zeros_like(p.numpy()), own=True)
         return
-    h_prev = h[1:] if saved.reverse else h[:-1]
     lease = Lease()
-    if embedding is None:
-        assert saved.x is not None
-        _input_weight_gradient(w, saved.x, z, rows, lease)
-    else:
+    sums = np.empty((z.shape[0], z.shape[2]), np.float64)
+    inputs, width = w.w_ih.shape[1], u.shape[2]
+    before = u[1:] if saved.reverse else u[:-1]
+    if embedding is not None:
         table = lease.array((z.shape[0], embedding.shape[0], z.shape[2]), z.dtype)
         sum_by_token(threads.threads_for(4.0 * z.size), z, saved.tokens, table)
-        _input_weight_gradient(w, embedding.numpy(), table, embedding.shape[0], lease)
+        entries = embedding.shape[0]
+        d = _gradient(embedding.values_for_kernel(), inputs, inputs, table, entries, sums, lease)
+        _add_rows(w.w_ih, d, 0)
+        d = _gradient(before, width, w.hidden, z, rows, None, lease)
+        _add_rows(w.w_hh, d, 0)
         if embedding.requires_grad:
-            d = np.empty(embedding.shape, z.dtype)
-            input_gradient(w.w_ih, table, embedding.shape[0], d)
-            embedding.add_grad(d, own=True)
-    if w.w_hh.requires_grad:
-        _add_weight_gradient(w.w_hh, h_prev, h.shape[2], w.hidden, z, rows, GATES, None, lease)
-    lease.release()
-
-
-def _input_weight_gradient(
-    w: Weights, x: np.ndarray, z: np.ndarray, rows: int, lease: Lease
-) -> None:
-    sums = np.empty((z.shape[0], z.shape[2]), np.float64)
-    inputs = w.w_ih.shape[1]
-    _add_weight_gradient(w.w_ih, x, inputs, inputs, z, rows, GATES, sums, lease)
+            dx = np.empty(embedding.shape, z.dtype)
+            input_gradient(w.w_ih, table, entries, dx)
+            embedding.add_grad(dx, own=True)
+    elif width > z.shape[0] * w.lanes:
+        # x stands beside h_prev: one product for both.
+        d = _gradient(before, width, inputs + w.hidden, z, rows, sums, lease)
+        _add_rows(w.w_ih, d, 0)
+        _add_rows(w.w_hh, d, inputs)
+    else:
+        _add_rows(w.w_ih, _gradient(saved.x, inputs, inputs, z, rows, sums, lease), 0)
+        _add_rows(w.w_hh, _gradient(before, width, w.hidden, z, rows, None, lease), 0)
     if w.b_ih is not None and w.b_hh is not None:
         db = pack.unpack_bias(sums, GATES, w.hidden, w.lanes).astype(z.dtype)
         w.b_ih.add_grad(db)
         w.b_hh.add_grad(db)
+    lease.release()
 
 
-def _add_weight_gradient(
-    p: Parameter,
+def _gradient(
     a: np.ndarray,
     lda: int,
     columns: int,
     z: np.ndarray,
     rows: int,
-    gates: int,
     sums: np.ndarray | None,
     lease: Lease,
-) -> None:
-    """``p.grad += dzᵀ·a`` for a (rows, ≥ columns, row stride lda) and p (gates·H, columns)."""
+) -> np.ndarray:
+    """``dzᵀ·a`` packed, (P, columns, PANEL·V), for a (rows, ≥ columns, row stride lda)."""
     width = z.shape[2]
     packed = lease.array((z.shape[0], columns, width), z.dtype)
-    zeros = p.packed("zeros", lambda w: np.zeros(width, w.dtype))
     if sums is None:
         sums = np.empty((0, width), np.float64)
     nt = threads.threads_for(2.0 * rows * columns * z.shape[0] * width)
     gemm_transposed(
         nt, a.reshape(-1), lda, rows, columns, z.reshape(-1), z.shape[1] * width, z.shape[0],
-        zeros, packed, sums,
+        np.zeros(width, z.dtype), packed, sums,
     )  # fmt: skip
-    if not p.requires_grad:
-        return
-    with p.accumulate() as (grad, accumulate):
-        pack.unpack_rows(threads.threads_for(p.size), packed, gates, accumulate, grad)
+    return packed
+
+
+def _add_rows(p: Parameter, packed: np.ndarray, k0: int) -> None:
+    if p.requires_grad:
+        with p.accumulate() as (grad, accumulate):
+            nt = threads.threads_for(p.size)
+            pack.unpack_rows(nt, packed, GATES, k0, accumulate, grad)

@@ -82,5 +82,5 @@ def _weight_gradient(weight: Parameter, x: np.ndarray, dy: np.ndarray, nt: int) 
         if by_inputs:
             pack.unpack_columns(few, packed, accumulate, grad)
         else:
-            pack.unpack_rows(few, packed, 1, accumulate, grad)
+            pack.unpack_rows(few, packed, 1, 0, accumulate, grad)
     lease.release()

@@ -83,6 +83,13 @@ class Parameter:
         """Return a read-only view of the values, which later writes show through."""
         return self._view
 
+    def values_for_kernel(self) -> np.ndarray:
+        """Return the stored array itself, for kernels that read it; it must not be written to.
+
+        A read-only view is another Numba type and would compile every kernel once more.
+        """
+        return self._data
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy:
             return np.array(self._view, dtype=dtype)

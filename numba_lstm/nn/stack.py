@@ -162,10 +162,10 @@ class Call:
             return None
         kernels = self.kernels
         rows, inputs = self.embedding.shape
-        packed = kernels.packed_rows(w.w_ih, kernels.GATES)
+        packed = kernels.packed_weights(w)
         table = self.lease.array((packed.shape[0], rows, packed.shape[2]), packed.dtype)
         kernels.project(
-            self.embedding.numpy(), rows, inputs, packed, kernels.packed_bias(w), table
+            self.embedding.values_for_kernel(), rows, inputs, packed, kernels.packed_bias(w), table
         )
         return table
 
