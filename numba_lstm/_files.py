@@ -36,9 +36,11 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
             os.fsync(file.fileno())
         os.chmod(beside, _mode_for(target))
         os.replace(beside, target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(beside)
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(target)  # a full disk is told without saying where
         raise
     sync_folder(target.parent)
 

@@ -43,19 +43,20 @@ class CommandGroup(click.Group):
         module, attribute = self._homes[cmd_name].split(":")
         return getattr(import_module(f".{module}", __package__), attribute)
 
-    def main(
+    def main(  # type: ignore[override]
         self,
         args: Sequence[str] | None = None,
-        *more: Any,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
         """Run the command line; in standalone mode exit with one of the promised codes."""
         if not standalone_mode:
-            return super().main(args, *more, standalone_mode=False, **extra)
+            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         _never_fail_to_print()
         try:
-            result = super().main(args, *more, standalone_mode=False, **extra)
+            result = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
             # Of ctx.exit(code) click returns the code; a command's own result is None.
             code = result if isinstance(result, int) else 0
             sys.stdout.flush()

@@ -37,7 +37,7 @@ def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
         if kind is bool:
             flag = f"{flag}/--no-{flag[2:]}"
         value = click.Choice(choices) if choices else kind
-        extra = {} if kind is bool else {"type": value}
+        extra: dict[str, Any] = {} if kind is bool else {"type": value}
         command = click.option(flag, about.name, default=None, help=words, **extra)(command)
     return command
 
@@ -47,7 +47,7 @@ def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--config", "config_file", metavar="FILE.toml", help="Read options; flags win.")
 @click.option("--out", metavar="RUN", help="The run's new folder (default: runs/lm-DATE-TIME).")
 @click.option("--resume", "resumed", metavar="RUN", help="Go on with an interrupted run.")
-@click.option("--quiet", is_flag=True, help="Print no progress and no sample.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors (and JSON).")
 @json_option
 @click.pass_context
 def lm(

@@ -41,8 +41,8 @@ def _warm() -> None:
     from ..training.session import make_model
 
     vocabulary = CharVocabulary([chr(code) for code in range(32, 97)])
-    for sizes in ({"hidden": 16, "embedding": 8, "batch": 2, "seq_len": 4}, {}):
-        config = TrainConfig(steps=1, **sizes)
+    small = TrainConfig(steps=1, hidden=16, embedding=8, batch=2, seq_len=4)
+    for config in (small, TrainConfig(steps=1)):
         tokens = np.arange(config.batch * config.seq_len + 1) % len(vocabulary)
         model = make_model(config, len(vocabulary))
         Trainer(config, Data(vocabulary, tokens, tokens), model).warm_up()

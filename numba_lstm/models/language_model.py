@@ -86,24 +86,23 @@ class LanguageModel(Module):
                 "tie_weights: expected embedding_size and hidden_size to be equal, "
                 f"got {self.embedding_size} and {self.hidden_size}"
             )
-        about = {"dtype": self.dtype, "seed": generator(seed)}
+        rng = generator(seed)
+        about: dict[str, Any] = {"dtype": self.dtype, "seed": rng}
         self.embedding = Embedding(self.vocab_size, self.embedding_size, **about)
         self.embedding_dropout = Dropout(
-            probability("embedding_dropout", embedding_dropout), seed=about["seed"]
+            probability("embedding_dropout", embedding_dropout), seed=rng
         )
         # With one layer there is nothing between layers, and torch warns of dropout there.
         between = dropout if self.num_layers > 1 else 0.0
         self.lstm = LSTM(
             self.embedding_size, self.hidden_size, self.num_layers, dropout=between, **about
         )
-        self.dropout = Dropout(dropout, seed=about["seed"])
+        self.dropout = Dropout(dropout, seed=rng)
         self.decoder = Linear(self.hidden_size, self.vocab_size, **about)
         if self.tie_weights:
             # The embedding's own unit variance would make logits of the size of sqrt(H).
             bound = self.hidden_size**-0.5
-            self.embedding.weight[...] = about["seed"].uniform(
-                -bound, bound, self.embedding.weight.shape
-            )
+            self.embedding.weight[...] = rng.uniform(-bound, bound, self.embedding.weight.shape)
             self.decoder.weight = self.embedding.weight
 
     def __call__(

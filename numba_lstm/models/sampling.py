@@ -116,6 +116,7 @@ def _generate(
 def _check_temperature(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"temperature: expected a number of at least 0, got {value!r}")
-    if not (math.isfinite(value) and value >= 0.0):
-        raise ValueError(f"temperature: expected a number of at least 0, got {value}")
-    return float(value)
+    number = float(value)
+    if not (math.isfinite(number) and number >= 0.0):
+        raise ValueError(f"temperature: expected a number of at least 0, got {number}")
+    return number

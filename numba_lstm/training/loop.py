@@ -202,6 +202,7 @@ class Trainer:
         """How much of the run is done, 0 to 1."""
         if self.total_steps is not None:
             return min(self.counters.step / self.total_steps, 1.0)
+        assert self.config.minutes is not None
         return min(self.counters.seconds / (60.0 * self.config.minutes), 1.0)
 
     def summary(self) -> dict[str, Any]:
@@ -309,6 +310,7 @@ class Trainer:
             self._save()
 
     def _validate(self) -> float:
+        assert self.data.valid is not None
         result = evaluate(
             self.model,
             self.data.valid,

@@ -126,7 +126,7 @@ def load_model(run: Run) -> tuple[LanguageModel, Any, TrainConfig]:
 
 def _absolute(config: TrainConfig) -> TrainConfig:
     """The same options with files named from the root, so that a run resumes from anywhere."""
-    changes = {}
+    changes: dict[str, Any] = {}
     if config.data != BUNDLED:
         changes["data"] = str(Path(config.data).absolute())
     if config.valid not in (None, BUNDLED):
