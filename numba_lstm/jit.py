@@ -178,12 +178,16 @@ class driver:
 
     def __call__(self, nt: int, *args: Any) -> Any:
         if nt == 1:
-            if self._serial is None:
-                with _compile_lock:
-                    self._serial = self._serial or _variant(self.function, False)
-            return self._serial(1, *args)
-        if self._parallel is None:
-            with _compile_lock:
-                self._parallel = self._parallel or _variant(self.function, True)
+            return (self._serial or self._compiled(False))(1, *args)
+        parallel = self._parallel or self._compiled(True)
+        if threads.ready(nt):
+            return parallel(nt, *args)
         with threads.pool(nt):
-            return self._parallel(nt, *args)
+            return parallel(nt, *args)
+
+    def _compiled(self, parallel: bool) -> Any:
+        name = "_parallel" if parallel else "_serial"
+        with _compile_lock:
+            if getattr(self, name) is None:
+                setattr(self, name, _variant(self.function, parallel))
+            return getattr(self, name)

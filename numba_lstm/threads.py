@@ -8,7 +8,7 @@ import operator
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import tuning
@@ -122,6 +122,12 @@ def _masked(nt: int) -> Iterator[None]:
 
 
 _layer: str | None = None
+_get_mask: Callable[[], int] | None = None  # numba.get_num_threads, once the pool is up
+
+
+def ready(nt: int) -> bool:
+    """Whether a kernel may run on `nt` threads right now, without entering `pool`."""
+    return _get_mask is not None and _get_mask() == nt
 
 
 @contextlib.contextmanager
@@ -141,13 +147,15 @@ def pool(nt: int) -> Iterator[None]:
 
 def threading_layer() -> str:
     """'omp', 'tbb' or 'workqueue': what numba's parallel kernels run on here."""
-    global _layer
+    global _layer, _get_mask
     if _layer is None:
         import numba
         from numba.np.ufunc import parallel
 
         parallel._launch_threads()
         _layer = numba.threading_layer()
+        if _layer != "workqueue":
+            _get_mask = numba.get_num_threads
     return _layer
 
 

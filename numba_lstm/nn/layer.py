@@ -26,25 +26,34 @@ from .scratch import Lease
 _NO_TOKENS = np.zeros(0, np.int64)
 
 
-class Weights(NamedTuple):
-    """The parameters of one direction: (4H, I), (4H, H), and two (4H,) or None."""
+class Weights:
+    """The parameters of one direction, the sizes that follow from them, and plans already made.
 
-    w_ih: Parameter
-    w_hh: Parameter
-    b_ih: Parameter | None
-    b_hh: Parameter | None
+    Attributes
+    ----------
+    w_ih, w_hh : Parameter, (4H, I) and (4H, H)
+    b_ih, b_hh : Parameter, (4H,), or None
+    inputs, hidden : int
+        I and H.
+    lanes, panels : int
+        V, and P = ceil(H / V).
+    """
 
-    @property
-    def hidden(self) -> int:
-        return self.w_hh.shape[0] // GATES
+    __slots__ = ("b_hh", "b_ih", "hidden", "inputs", "lanes", "panels", "plans", "w_hh", "w_ih")
 
-    @property
-    def lanes(self) -> int:
-        return TARGET.lanes(self.w_hh.dtype.itemsize)
+    def __init__(
+        self, w_ih: Parameter, w_hh: Parameter, b_ih: Parameter | None, b_hh: Parameter | None
+    ) -> None:
+        self.w_ih, self.w_hh, self.b_ih, self.b_hh = w_ih, w_hh, b_ih, b_hh
+        self.inputs = w_ih.shape[1]
+        self.hidden = w_hh.shape[0] // GATES
+        self.lanes = TARGET.lanes(w_hh.dtype.itemsize)
+        self.panels = -(-self.hidden // self.lanes)
+        self.plans: dict[Any, _Plan] = {}
 
-    @property
-    def panels(self) -> int:
-        return -(-self.hidden // self.lanes)
+    def parameters(self) -> tuple[Parameter | None, ...]:
+        """w_ih, w_hh, b_ih, b_hh."""
+        return self.w_ih, self.w_hh, self.b_ih, self.b_hh
 
 
 def packed_rows(w: Parameter, gates: int) -> np.ndarray:
@@ -72,7 +81,7 @@ def packed_weights(w: Weights) -> np.ndarray:
     """W_ih above W_hh in packed rows (P, I + H, PANEL·V), cached."""
 
     def make() -> np.ndarray:
-        inputs = w.w_ih.shape[1]
+        inputs = w.inputs
         shape = pack.packed_rows_shape(GATES, w.hidden, inputs + w.hidden, w.lanes)
         out = np.empty(shape, w.w_ih.dtype)
         nt = threads.threads_for(out.size)
@@ -155,20 +164,25 @@ class _Plan(NamedTuple):
     h_column: int  # where h stands in a row of u
 
 
-def _plan(w: Weights, x: np.ndarray, table: np.ndarray | None) -> _Plan:
+def _plan(w: Weights, x: np.ndarray, by_token: bool) -> _Plan:
     steps, batch, _ = x.shape
-    inputs = w.w_ih.shape[1]
-    fused = inputs if table is None else 0
-    schedule = choose(
-        steps,
-        batch,
-        w.panels,
-        (w.hidden + fused) * w.panels * PANEL * w.lanes * x.itemsize,
-        steps * _step_flops(w, batch, fused),
-    )
-    rows = -(-batch * schedule.columns // schedule.nt)
-    source = TOKENS if table is not None else input_source(steps, rows)
-    return _Plan(schedule, source, inputs, inputs if source == FUSED else 0)
+    key = (steps, batch, by_token, threads.get_num_threads())
+    plan = w.plans.get(key)
+    if plan is None:
+        fused = 0 if by_token else w.inputs
+        schedule = choose(
+            steps,
+            batch,
+            w.panels,
+            (w.hidden + fused) * w.panels * PANEL * w.lanes * x.itemsize,
+            steps * _step_flops(w, batch, fused),
+        )
+        rows = -(-batch * schedule.columns // schedule.nt)
+        source = TOKENS if by_token else input_source(steps, rows)
+        if len(w.plans) > 64:
+            w.plans.clear()
+        w.plans[key] = plan = _Plan(schedule, source, w.inputs, w.inputs * (source == FUSED))
+    return plan
 
 
 def _run(
@@ -209,14 +223,16 @@ def infer(
     """Run forward and keep nothing: fills y's columns, returns hn and cn (B, H)."""
     steps, batch = x.shape[0], x.shape[1]
     lease = Lease()
-    plan = _plan(w, x, table)
+    plan = _plan(w, x, table is not None)
     # Long sequences in pieces, so that projected inputs stay in the cache.
     piece = min(steps, max(1, tuning.INFER_ROWS // max(1, batch)))
     padded, column = w.panels * w.lanes, plan.h_column
     u = lease.array((2, batch, column + padded), x.dtype)
     c = lease.array((2, batch, padded), x.dtype)
-    rows = piece * batch if plan.source == PROJECTED else 1
-    z = lease.array((w.panels, rows, PANEL * w.lanes), x.dtype)
+    if plan.source == PROJECTED:
+        z = lease.array((w.panels, piece * batch, PANEL * w.lanes), x.dtype)
+    else:
+        z = packed_weights(w)  # of the right type, and not touched
     _set_state(u[0], column, h0, w.hidden)
     _set_state(c[0], 0, c0, w.hidden)
     starts = range(0, steps, piece)
@@ -245,7 +261,7 @@ def forward(
 ) -> tuple[np.ndarray, np.ndarray, Saved]:
     """Run forward and keep what `backward` needs in arrays of `lease`."""
     steps, batch = x.shape[0], x.shape[1]
-    plan = _plan(w, x, table)
+    plan = _plan(w, x, table is not None)
     padded, column = w.panels * w.lanes, plan.h_column
     u = lease.array((steps + 1, batch, column + padded), x.dtype)
     c = lease.array((steps + 1, batch, padded), x.dtype)
@@ -304,13 +320,13 @@ def weight_gradients(w: Weights, saved: Saved, embedding: Parameter | None = Non
     z, u = saved.z, saved.u
     rows = (u.shape[0] - 1) * u.shape[1]
     if rows == 0:
-        for p in (*w, embedding):
+        for p in (*w.parameters(), embedding):
             if p is not None:
                 p.add_grad(np.zeros_like(p.numpy()), own=True)
         return
     lease = Lease()
     sums = np.empty((z.shape[0], z.shape[2]), np.float64)
-    inputs, width = w.w_ih.shape[1], u.shape[2]
+    inputs, width = w.inputs, u.shape[2]
     before = u[1:] if saved.reverse else u[:-1]
     if embedding is not None:
         table = lease.array((z.shape[0], embedding.shape[0], z.shape[2]), z.dtype)

@@ -108,10 +108,10 @@ class LSTM(Module):
                 shapes = {"weight_ih": (rows, inputs), "weight_hh": (rows, self.hidden_size)}
                 if self.use_bias:
                     shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
-                names = tuple(f"{kind}_l{layer}{suffix}" for kind in shapes)
-                for name, shape in zip(names, shapes.values()):
-                    setattr(self, name, Parameter(np.empty(shape, self.dtype)))
-                self._names.append(names)
+                for kind, shape in shapes.items():
+                    setattr(self, f"{kind}_l{layer}{suffix}", Parameter(np.empty(shape, self.dtype)))
+                kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+                self._names.append(tuple(f"{kind}_l{layer}{suffix}" for kind in kinds))
         init.reset_recurrent_(self, self.hidden_size, seed=self.rng)
 
     def __call__(self, x: Any, hx: tuple[Any, Any] | None = None) -> tuple[np.ndarray, State]:
@@ -208,9 +208,16 @@ class LSTM(Module):
             parts.append("bidirectional=True")
         return ", ".join(parts)
 
-    def weights(self) -> list[tuple[Parameter | None, ...]]:
-        """The parameters of every layer and direction: w_ih, w_hh, b_ih, b_hh (None without)."""
-        return [
-            tuple(getattr(self, name) for name in names) + (None,) * (4 - len(names))
-            for names in self._names
-        ]
+    def weights(self) -> list[Any]:
+        """A `layer.Weights` for each layer and direction, made again when a parameter is exchanged."""
+        from .layer import Weights
+
+        d = self.__dict__
+        found = [tuple(map(d.get, names)) for names in self._names]
+        cached = d.get("_weights")
+        if cached is None or cached[0] != found:
+            cached = self._weights = (found, [Weights(*w) for w in found])
+        return cached[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k != "_weights"}

@@ -22,7 +22,7 @@ _kept = 0
 
 
 def _size_class(size: int) -> int:
-    """`size` rounded up to 1, 1.25, 1.5 or 1.75 times a power of two, at least a page."""
+    """`size` rounded up to 1, 1.25, 1.5 or 1.75 times a power of two, at least a kilobyte."""
     step = 1 << max(10, size.bit_length() - 3)
     return -(-size // step) * step
 
@@ -34,7 +34,9 @@ def _take(size: int) -> np.ndarray:
         if buffers:
             _kept -= size
             return buffers.pop()
-    return np.empty(size, np.uint8)
+    buffer = np.empty(size + 63, np.uint8)
+    start = -buffer.ctypes.data % 64
+    return buffer[start : start + size]
 
 
 def _give(buffers: Sequence[np.ndarray]) -> None:
@@ -56,12 +58,9 @@ class Lease:
 
     def array(self, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
         """An uninitialised C-contiguous array, its start on a cache line."""
-        dtype = np.dtype(dtype)
-        size = math.prod(shape) * dtype.itemsize
-        buffer = _take(_size_class(size + 64))
+        buffer = _take(_size_class(math.prod(shape) * dtype.itemsize))
         self._buffers.append(buffer)
-        start = -buffer.ctypes.data % 64
-        return buffer[start : start + size].view(dtype).reshape(shape)
+        return np.ndarray(shape, dtype, buffer.data)
 
     def release(self) -> None:
         """Give the memory back; none of its arrays may be used again."""

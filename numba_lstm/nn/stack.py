@@ -52,7 +52,7 @@ class Call:
             name = "x" if embedding is None else "tokens"
             raise ValueError(f"{name}: expected at least one time step, got shape {self.given}")
         self.directions = 2 if module.bidirectional else 1
-        self.weights = [layer.Weights(*w) for w in module.weights()]
+        self.weights = module.weights()
         h0, c0 = (None, None) if hx is None else _pair("hx", "(h0, c0)", hx)
         self.h0 = None if hx is None else self._state("h0", h0)
         self.c0 = None if hx is None else self._state("c0", c0)
@@ -108,6 +108,8 @@ class Call:
     def _states(self, h: list[np.ndarray], c: list[np.ndarray]) -> State:
         if not self.batched:
             h, c = [a[0] for a in h], [a[0] for a in c]
+        if len(h) == 1:
+            return h[0][None], c[0][None]
         return np.stack(h), np.stack(c)
 
     # -- forward ------------------------------------------------------------------------------
