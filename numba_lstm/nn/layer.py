@@ -127,7 +127,7 @@ class Saved(NamedTuple):
 
 
 def _gates_rows(rows: int) -> int:
-    """Rows of a panel of saved gates, with a few more to spread the panels over the cache's sets."""
+    """Rows of a panel of saved gates, a few more to spread the panels over the cache's sets."""
     if rows < tuning.GATES_ROW_MULTIPLE:
         return rows
     return rows + (tuning.GATES_ROW_REST - rows) % tuning.GATES_ROW_MULTIPLE
@@ -312,10 +312,13 @@ def input_gradient(w_ih: Parameter, z: np.ndarray, rows: int, dx: np.ndarray) ->
     )  # fmt: skip
 
 
-def weight_gradients(w: Weights, saved: Saved, embedding: Parameter | None = None) -> None:
+def weight_gradients(
+    w: Weights, saved: Saved, embedding: Parameter | None = None, padding: int | None = None
+) -> None:
     """Add ``dzᵀ·x``, ``dzᵀ·h_prev`` and the sums of dz to the parameters' gradients.
 
-    With tokens, `embedding` is the table whose rows were the inputs; its gradient is added, too.
+    With tokens, `embedding` is the table whose rows were the inputs; its gradient is added, too,
+    but for its row `padding`.
     """
     z, u = saved.z, saved.u
     rows = (u.shape[0] - 1) * u.shape[1]
@@ -339,6 +342,8 @@ def weight_gradients(w: Weights, saved: Saved, embedding: Parameter | None = Non
         if embedding.requires_grad:
             dx = np.empty(embedding.shape, z.dtype)
             input_gradient(w.w_ih, table, entries, dx)
+            if padding is not None:
+                dx[padding] = 0
             embedding.add_grad(dx, own=True)
     elif width > z.shape[0] * w.lanes:
         # x stands beside h_prev: one product for both.

@@ -41,6 +41,7 @@ class Call:
         self.kernels = layer
         self.module = module
         self.embedding = None if embedding is None else embedding.weight
+        self.padding = None if embedding is None else embedding.padding_idx
         self.tokens = layer._NO_TOKENS
         self.batched = True
         if embedding is None:
@@ -85,7 +86,8 @@ class Call:
         tokens = as_tokens("tokens", tokens, embedding.num_embeddings, ndim=2)
         self.given = tokens.shape
         tokens = self._time_first(tokens)
-        self.tokens = tokens.reshape(-1)
+        # A copy, as in `Embedding`: the pullback reads the ids again, and unchecked.
+        self.tokens = tokens.flatten()
         return np.empty((*tokens.shape, 0), module.dtype)
 
     def _time_first(self, array: np.ndarray) -> np.ndarray:
@@ -186,7 +188,9 @@ class Call:
         dhn, dcn = (None, None) if dstate is None else _pair("dstate", "(dhn, dcn)", dstate)
         if dy is not None:
             width = self.directions * self.module.hidden_size
-            dy = as_float("dy", dy, self.module.dtype, shape=(*self.given[: 1 + self.batched], width))
+            dy = as_float(
+                "dy", dy, self.module.dtype, shape=(*self.given[: 1 + self.batched], width)
+            )
             dy = self._time_first(dy)
         dhn = None if dhn is None else self._state("dhn", dhn)
         dcn = None if dcn is None else self._state("dcn", dcn)
@@ -210,7 +214,8 @@ class Call:
                     w, saved, dy, direction * self.module.hidden_size,
                     None if dhn is None else dhn[at], None if dcn is None else dcn[at], self.lease,
                 )  # fmt: skip
-                kernels.weight_gradients(w, saved, self.embedding if number == 0 else None)
+                table = self.embedding if number == 0 else None
+                kernels.weight_gradients(w, saved, table, self.padding)
             dx = self._input_gradient(number, done.saved)
             dy = dx
         return dx, dh0, dc0
