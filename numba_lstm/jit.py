@@ -1,12 +1,12 @@
 """How this package compiles: the one place for compiler flags and for the compile cache.
 
-`kernel` marks serial code that is compiled into its callers. `driver` marks what Python calls: it is
-compiled at first use, once as serial code and once with ``prange`` in parallel, whichever is asked
-for, and kept on disk.
+`kernel` marks serial code that is compiled into its callers. `driver` marks what Python calls: it
+is compiled at first use, once as serial code and once with ``prange`` in parallel, whichever is
+asked for, and kept on disk.
 
-Numba keys a cached function by the time stamp of its own file, so that an edit in a *callee's* file
-leaves stale machine code behind. Here the cache folder is named after a hash of every source file of
-the package and of the versions of the compiler, so nothing stale can ever be found in it; the target
+Numba keys a cached function by its own file alone, so that an edit in a *callee's* file leaves
+stale machine code behind. Here the cache folder is named after a hash of every source file of the
+package and of the versions of the compiler, so nothing stale can ever be found in it; the target
 CPU and its features are part of each entry's key (numba's own doing).
 """
 
@@ -166,8 +166,8 @@ def _variant(function: Callable[..., Any], parallel: bool) -> Any:
 class driver:
     """A function that Python calls, ``f(nt, *arrays)``: its ``prange`` runs on `nt` threads.
 
-    With ``nt == 1`` serial machine code runs and no thread pool is woken. Both variants are compiled
-    only when they are first needed, and compute the same bits.
+    With ``nt == 1`` serial machine code runs and no thread pool is woken. Both variants are
+    compiled only when they are first needed, and compute the same bits.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:

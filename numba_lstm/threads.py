@@ -9,7 +9,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from . import tuning
 
@@ -176,5 +175,3 @@ if hasattr(os, "register_at_fork"):
 def forked() -> bool:
     """Whether this process is a fork of one that had started its pool: kernels are serial here."""
     return _forked
-
-

@@ -45,7 +45,7 @@ BLOCKING = {
 }
 
 # Rows of A that share one sweep over the packed weights in `gemm`: 96 rows of 256 float32 are
-# 96 KB of L2 beside the panel being used, and the panel is read from L2 once for 16 register blocks.
+# 96 KB of L2 beside the panel being used, and the panel is read once for 16 register blocks.
 GEMM_ROWS = 96
 
 # Terms of the sum over time and batch that `gemm_transposed` takes at once: 256 rows of a panel are

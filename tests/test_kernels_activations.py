@@ -33,7 +33,9 @@ def _apply(which, x):
 def _all_magnitudes(dtype):
     rng = np.random.default_rng(0)
     powers = np.logspace(-37, 37, 200_000)
-    x = np.concatenate([powers, -powers, rng.uniform(-20, 20, 400_000), rng.uniform(-1, 1, 100_000)])
+    x = np.concatenate(
+        [powers, -powers, rng.uniform(-20, 20, 400_000), rng.uniform(-1, 1, 100_000)]
+    )
     return np.concatenate([x, [0.0, -0.0, 1e-45, 3e38, -3e38]]).astype(dtype)
 
 

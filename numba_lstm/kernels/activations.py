@@ -55,7 +55,7 @@ _EXP_SINGLE = (
     -1.0000000110990621,
     1.0000000777495361,
 )
-_EXP_DOUBLE = tuple(c * (-1) ** (11 - i) for i, c in enumerate(_Q_DOUBLE)) + (-1.0, 1.0)
+_EXP_DOUBLE = (*(c * (-1) ** (11 - i) for i, c in enumerate(_Q_DOUBLE)), -1.0, 1.0)
 # ln 2 in two parts, the first with enough trailing zeros that n times it is exact.
 _LN2_SINGLE = (0.693359375, -0.00021219444005469058)
 _LN2_DOUBLE = (6.93145751953125e-1, 1.4286068203094172e-06)

@@ -15,9 +15,12 @@ from numba.extending import overload
 from ..jit import driver, kernel, prange
 from ..simd import (
     Vector,
+    add_squares_wide,
+    add_wide,
     at,
     flush_denormals,
     fma,
+    hmax,
     hsum,
     lanes,
     load,
@@ -30,10 +33,10 @@ from ..simd import (
     vmax,
     vmin,
     where_gt,
+    wide_zeros,
     zeros_like,
 )
 from .activations import exp
-from .reductions import add_squares_wide, add_wide, hmax, wide_zeros
 
 __all__ = ["BLOCK", "binary_cross_entropy", "cross_entropy", "mse", "ones"]
 

@@ -14,8 +14,19 @@ from __future__ import annotations
 import math
 
 from ..jit import driver, kernel, prange
-from ..simd import flush_denormals, hsum, lanes, load, load_n, restore_denormals, scalar, shift
-from .reductions import add_squares_wide, pointer, wide_zeros
+from ..simd import (
+    add_squares_wide,
+    flush_denormals,
+    hsum,
+    lanes,
+    load,
+    load_n,
+    pointer,
+    restore_denormals,
+    scalar,
+    shift,
+    wide_zeros,
+)
 
 __all__ = ["BLOCK", "adam", "scale", "sgd", "squared_norms"]
 

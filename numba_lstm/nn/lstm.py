@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from . import init
-from .checks import generator, probability, size
 from .checks import dtype as check_dtype
+from .checks import generator, probability, size
 from .embedding import Embedding
 from .module import Module, once
 from .parameter import Parameter
@@ -105,13 +105,12 @@ class LSTM(Module):
         for layer in range(self.num_layers):
             inputs = self.input_size if layer == 0 else directions * self.hidden_size
             for suffix in ("", "_reverse")[:directions]:
-                shapes = {"weight_ih": (rows, inputs), "weight_hh": (rows, self.hidden_size)}
-                if self.use_bias:
-                    shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
-                for kind, shape in shapes.items():
-                    setattr(self, f"{kind}_l{layer}{suffix}", Parameter(np.empty(shape, self.dtype)))
                 kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-                self._names.append(tuple(f"{kind}_l{layer}{suffix}" for kind in kinds))
+                names = tuple(f"{kind}_l{layer}{suffix}" for kind in kinds)
+                shapes = ((rows, inputs), (rows, self.hidden_size), (rows,), (rows,))
+                for name, shape in list(zip(names, shapes))[: 4 if self.use_bias else 2]:
+                    setattr(self, name, Parameter(np.empty(shape, self.dtype)))
+                self._names.append(names)
         init.reset_recurrent_(self, self.hidden_size, seed=self.rng)
 
     def __call__(self, x: Any, hx: tuple[Any, Any] | None = None) -> tuple[np.ndarray, State]:
@@ -209,14 +208,14 @@ class LSTM(Module):
         return ", ".join(parts)
 
     def weights(self) -> list[Any]:
-        """A `layer.Weights` for each layer and direction, made again when a parameter is exchanged."""
+        """A `layer.Weights` for each layer and direction, made anew when a parameter is exchanged."""
         from .layer import Weights
 
         d = self.__dict__
         found = [tuple(map(d.get, names)) for names in self._names]
         cached = d.get("_weights")
         if cached is None or cached[0] != found:
-            cached = self._weights = (found, [Weights(*w) for w in found])
+            cached = self._weights = (found, [Weights(*w) for w in found])  # type: ignore[arg-type]
         return cached[1]
 
     def __getstate__(self) -> dict[str, Any]:

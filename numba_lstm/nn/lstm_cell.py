@@ -146,7 +146,11 @@ class LSTMCell(Module):
                 f"x: expected shape (B, {self.input_size}) or ({self.input_size},), got {x.shape}"
             )
         batched = x.ndim == 2
-        x = x.reshape(1, -1, self.input_size) if x.size else np.empty((1, 0, self.input_size), x.dtype)
+        x = (
+            x.reshape(1, -1, self.input_size)
+            if x.size
+            else np.empty((1, 0, self.input_size), x.dtype)
+        )
         if hx is None:
             return x, None, None, batched
         if not isinstance(hx, (tuple, list)) or len(hx) != 2:

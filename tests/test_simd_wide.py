@@ -6,14 +6,18 @@ import numpy as np
 import pytest
 
 from numba_lstm.jit import driver, prange
-from numba_lstm.kernels.reductions import (
+from numba_lstm.simd import (
+    TARGET,
     add_squares_wide,
     add_wide,
+    at,
     hmax,
+    hsum,
+    lanes,
+    load,
     pointer,
     wide_zeros,
 )
-from numba_lstm.simd import TARGET, at, hsum, lanes, load
 
 DTYPES = [np.float32, np.float64]
 

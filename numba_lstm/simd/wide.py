@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ..simd import _VECTORS, Vector, _fma, _ir_vector, ir
+from .vector import VECTORS, Vector, emit_fma, ir_vector
 
-_WIDE = _VECTORS[types.float64]
+_WIDE = VECTORS[types.float64]
 
 
 @intrinsic
@@ -56,14 +57,14 @@ def wide_zeros(typingctx):
     """A vector of float64 zeros, to begin a sum with."""
 
     def codegen(context, b, sig, args):
-        return ir.Constant(_ir_vector(types.float64), None)
+        return ir.Constant(ir_vector(types.float64), None)
 
     return _WIDE(), codegen
 
 
 def _float64_parts(b: Any, x: Any) -> list[Any]:
     """The items of a vector as one vector of float64, or as two."""
-    whole = _ir_vector(types.float64)
+    whole = ir_vector(types.float64)
     if x.type == whole:
         return [x]
     parts = []
@@ -99,7 +100,7 @@ def add_squares_wide(typingctx, wide, v):
     def codegen(context, b, sig, args):
         total = args[0]
         for part in _float64_parts(b, args[1]):
-            total = _fma(b, part, part, total)
+            total = emit_fma(b, part, part, total)
         return total
 
     return _WIDE(_WIDE, v), codegen

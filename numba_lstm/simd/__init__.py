@@ -1,0 +1,67 @@
+"""Vectors of the target's own width, and the GEMM microkernel: the only place that speaks LLVM IR.
+
+Inside a `numba_lstm.jit.kernel`:
+
+- ``at(array, (i, j, …))`` is a pointer to an element of a C-contiguous array. No bounds check and
+  no negative index: those are what keeps LLVM from vectorising.
+- ``load(p, offset)``, ``store(p, offset, v)`` move `lanes(p)` consecutive items; ``load_n`` and
+  ``store_n`` only the first n of them (the rest reads as 0 and is not written).
+- ``+ - * /`` work between vectors and between a vector and a scalar of its type; `fma`, `vmin`,
+  `vmax`, `where_gt`, `round_even`, `exp2_int`, `polynomial`, `hsum` are functions of vectors.
+- ``gemm_tile`` and ``gemm_tile_t`` are the microkernels.
+"""
+
+from __future__ import annotations
+
+from .denormals import flush_denormals, restore_denormals
+from .memory import at, lanes, load, load_n, scalar, shift, store, store_n
+from .microkernel import PANEL, gemm_tile, gemm_tile_t, load_microkernels
+from .target import LLVMLITE_VERSION, TARGET, Target
+from .vector import (
+    Vector,
+    exp2_int,
+    fma,
+    hsum,
+    polynomial,
+    round_even,
+    vmax,
+    vmin,
+    where_gt,
+    zeros_like,
+)
+from .wide import add_squares_wide, add_wide, hmax, pointer, wide_zeros
+
+__all__ = [
+    "LLVMLITE_VERSION",
+    "PANEL",
+    "TARGET",
+    "Target",
+    "Vector",
+    "add_squares_wide",
+    "add_wide",
+    "at",
+    "exp2_int",
+    "flush_denormals",
+    "fma",
+    "gemm_tile",
+    "gemm_tile_t",
+    "hmax",
+    "hsum",
+    "lanes",
+    "load",
+    "load_microkernels",
+    "load_n",
+    "pointer",
+    "polynomial",
+    "restore_denormals",
+    "round_even",
+    "scalar",
+    "shift",
+    "store",
+    "store_n",
+    "vmax",
+    "vmin",
+    "where_gt",
+    "wide_zeros",
+    "zeros_like",
+]

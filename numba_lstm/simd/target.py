@@ -1,0 +1,73 @@
+"""What the kernels are compiled for: asked of LLVM, for numba's target.
+
+The width is chosen from the features of that target, ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES``
+included, never from the host alone: an AVX-512 intrinsic on another target aborts inside LLVM and
+cannot be caught.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import llvmlite
+import llvmlite.binding as llvm
+from numba.core import config
+from numba.core.codegen import get_host_cpu_features
+
+from ..tuning import BLOCKING, Blocking
+
+LLVMLITE_VERSION = llvmlite.__version__
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the kernels are compiled for: vector width, vector registers, whether FMA is native."""
+
+    cpu: str
+    features: str
+    vector_bytes: int
+    registers: int
+    fma: bool
+
+    @property
+    def blocking(self) -> Blocking:
+        """The row of the tuning table for this target."""
+        return BLOCKING[self.registers]
+
+    def lanes(self, itemsize: int) -> int:
+        """Items of so many bytes in a vector."""
+        return self.vector_bytes // itemsize
+
+
+_PROBE = """
+define void @probe(ptr %p) {
+  %a = load <16 x float>, ptr %p
+  %b = call <16 x float> @llvm.fma.v16f32(<16 x float> %a, <16 x float> %a, <16 x float> %a)
+  store <16 x float> %b, ptr %p
+  ret void
+}
+declare <16 x float> @llvm.fma.v16f32(<16 x float>, <16 x float>, <16 x float>)
+"""
+
+
+def _probe_target() -> Target:
+    """Ask LLVM what it makes of a wide FMA on numba's target: no list of CPUs could keep up."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    cpu = config.CPU_NAME or llvm.get_host_cpu_name()
+    # Numba gives a named CPU the host's features too, so a name alone would still mean AVX-512
+    # here; whoever names a CPU means that CPU.
+    features = config.CPU_FEATURES
+    if features is None:
+        features = "" if config.CPU_NAME else get_host_cpu_features()
+    machine = llvm.Target.from_default_triple().create_target_machine(cpu=cpu, features=features)
+    assembly = machine.emit_assembly(llvm.parse_assembly(_PROBE))
+    fma = "vfmadd" in assembly or "fmla" in assembly
+    if "zmm" in assembly:
+        return Target(cpu, features, 64, 32, fma)
+    if "ymm" in assembly:
+        return Target(cpu, features, 32, 16, fma)
+    return Target(cpu, features, 16, 32 if "fmla" in assembly else 16, fma)
+
+
+TARGET = _probe_target()
