@@ -1,6 +1,6 @@
 """The oracle itself: its gradients by complex step, its numbers beside torch's."""
 
-# ruff: noqa: E741 (I is the input's width, as everywhere)
+
 
 from __future__ import annotations
 

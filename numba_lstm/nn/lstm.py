@@ -208,7 +208,7 @@ class LSTM(Module):
         return ", ".join(parts)
 
     def weights(self) -> list[Any]:
-        """A `layer.Weights` for each layer and direction, made anew when a parameter is exchanged."""
+        """A `layer.Weights` for each layer and direction, anew when a parameter is exchanged."""
         from .layer import Weights
 
         d = self.__dict__

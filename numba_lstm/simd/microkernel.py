@@ -253,7 +253,8 @@ gemm_tile = _microkernel(
     """``C = C0 + Σ_s Σ_k A[s,m,k]·W[s,k,:]`` for m ≤ MR rows and nv vectors; see `_Micro`.
 
     gemm_tile(m, nv, a, lda, segments, a_stride, k, w, w_panel, c0, ldc0, c, ldc). `c0` may be `c`;
-    ``ldc0=0`` starts every row from one vector of biases. `w_panel` counts only past PANEL vectors. `k` is at least 1.
+    ``ldc0=0`` starts every row from one vector of biases.
+    `w_panel` counts only past PANEL vectors, and `k` is at least 1.
     """,
 )
 gemm_tile_t = _microkernel(
