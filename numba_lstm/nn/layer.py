@@ -56,16 +56,24 @@ class Weights:
         return self.w_ih, self.w_hh, self.b_ih, self.b_hh
 
 
+def _buffer(p: Parameter, key: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Where to pack to: the array that held the older values if there is one."""
+    old = p.stale(key)
+    return np.empty(shape, p.dtype) if old is None else old
+
+
 def packed_rows(w: Parameter, gates: int) -> np.ndarray:
     """A weight as the operand of x·Wᵀ, cached in the parameter."""
 
     def make(a: np.ndarray) -> np.ndarray:
         v = TARGET.lanes(a.itemsize)
-        out = np.empty(pack.packed_rows_shape(gates, a.shape[0] // gates, a.shape[1], v), a.dtype)
+        shape = pack.packed_rows_shape(gates, a.shape[0] // gates, a.shape[1], v)
+        out = _buffer(w, key, shape)
         pack.pack_rows(threads.threads_for(a.size), a, gates, 0, out)
         return out
 
-    return w.packed(("rows", gates), make)
+    key = ("rows", gates)
+    return w.packed(key, make)
 
 
 def _of_two(first: Parameter, second: Parameter, key: str, make: Callable[[], Any]) -> Any:
@@ -83,7 +91,8 @@ def packed_weights(w: Weights) -> np.ndarray:
     def make() -> np.ndarray:
         inputs = w.inputs
         shape = pack.packed_rows_shape(GATES, w.hidden, inputs + w.hidden, w.lanes)
-        out = np.empty(shape, w.w_ih.dtype)
+        _, old = w.w_ih.stale("rows of both") or (None, None)
+        out = old if old is not None and old.shape == shape else np.empty(shape, w.w_ih.dtype)
         nt = threads.threads_for(out.size)
         pack.pack_rows(nt, w.w_ih.values_for_kernel(), GATES, 0, out)
         pack.pack_rows(nt, w.w_hh.values_for_kernel(), GATES, inputs, out)
@@ -98,11 +107,12 @@ def packed_columns(w: Parameter, gates: int) -> np.ndarray:
     def make(a: np.ndarray) -> np.ndarray:
         v = TARGET.lanes(a.itemsize)
         shape = pack.packed_columns_shape(gates, a.shape[0] // gates, a.shape[1], v)
-        out = np.empty(shape, a.dtype)
+        out = _buffer(w, key, shape)
         pack.pack_columns(threads.threads_for(a.size), a, gates, out)
         return out
 
-    return w.packed(("columns", gates), make)
+    key = ("columns", gates)
+    return w.packed(key, make)
 
 
 def packed_bias(w: Weights) -> np.ndarray:

@@ -54,6 +54,7 @@ class Parameter:
         "_grad",
         "_lock",
         "_packed",
+        "_stale",
         "_version",
         "_view",
         "requires_grad",
@@ -74,6 +75,7 @@ class Parameter:
         self._version = 0
         self._grad: np.ndarray | None = None
         self._packed: dict[Hashable, Any] = {}
+        self._stale: dict[Hashable, Any] = {}
         self._lock = threading.RLock()  # reentrant: a `make` may ask for another packed form
         self.requires_grad = True
 
@@ -166,7 +168,7 @@ class Parameter:
 
     def _bump(self) -> None:
         self._version += 1
-        self._packed = {}
+        self._stale, self._packed = self._packed or self._stale, {}
 
     # -- gradient -----------------------------------------------------------------------------
 
@@ -282,6 +284,14 @@ class Parameter:
                     # A one-element list, so that a `make` that returns None is computed once, too.
                     entry = self._packed[key] = [make(self._data)]
         return entry[0]
+
+    def stale(self, key: Hashable) -> Any:
+        """Return what `packed` last held under `key` before the values changed, or None; once.
+
+        A `make` may fill it again: taking new memory for each optimizer step costs as much in page
+        faults as packing does.
+        """
+        return self._stale.pop(key, (None,))[0]
 
     def repack(self, key: Hashable, value: Any) -> None:
         """Replace what `packed` holds under `key`, for forms that depend on more than this."""
