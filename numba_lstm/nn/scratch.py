@@ -16,7 +16,8 @@ from .. import tuning
 
 __all__ = ["Lease"]
 
-_lock = threading.Lock()
+# Reentrant: a collection of garbage, within `_take` or `_give`, may end the life of a lease.
+_lock = threading.RLock()
 _free: dict[int, list[np.ndarray]] = {}
 _kept = 0
 
