@@ -24,6 +24,7 @@ LAYERS = [
     {"text", "interop"},
     {"models"},
     {"training"},
+    {"benchmark"},
     {"cli"},
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
@@ -31,6 +32,7 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 LLVM_USERS = ("simd/", "cli/info.py")  # info only tells its version
 DEPENDENCIES = {"numba", "numpy", "scipy", "click", "safetensors", "llvmlite"}
 OPTIONAL = {"matplotlib"}  # in functions only
+PEERS = {"torch", "onnx", "onnxruntime"}  # in functions of the benchmark only
 
 
 def sources() -> dict[str, str]:
@@ -132,7 +134,8 @@ def dependency_problems(files: dict[str, str]) -> list[str]:
             top = name.split(".")[0]
             if ours or standard(name):
                 continue
-            if top not in DEPENDENCIES and not (top in OPTIONAL and lazy):
+            optional = OPTIONAL | PEERS if path.startswith("benchmark/") else OPTIONAL
+            if top not in DEPENDENCIES and not (top in optional and lazy):
                 problems.append(f"{path} imports {name}")
             if top == "llvmlite" and not path.startswith(LLVM_USERS):
                 problems.append(f"{path} imports {name}")
@@ -187,6 +190,8 @@ def test_the_package_keeps_the_rule(rule):
         (reference_problems, "reference/lstm.py", "import scipy.special"),
         (dependency_problems, "kernels/gemm.py", "from llvmlite import ir"),
         (dependency_problems, "nn/x.py", "import torch"),
+        (dependency_problems, "nn/x.py", "def f():\n    import torch"),
+        (dependency_problems, "benchmark/x.py", "import torch"),
         (dependency_problems, "cli/plot.py", "import matplotlib.pyplot as plt"),
         (prange_problems, "kernels/gemm.py", "@kernel\ndef f(nt):\n    for q in prange(nt): pass"),
         (prange_problems, "nn/x.py", "@driver\ndef f(nt):\n    for q in numba.prange(nt): pass"),

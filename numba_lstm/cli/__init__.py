@@ -26,6 +26,7 @@ main = CommandGroup(
         "train": "train:train",
         "sample": "sample:sample",
         "evaluate": "evaluate:evaluate",
+        "bench": "bench:bench",
         "plot": "plot:plot",
         "info": "info:info",
         "warmup": "warmup:warmup",

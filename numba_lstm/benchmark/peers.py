@@ -1,0 +1,69 @@
+"""Who is measured: which module computes, what it needs, how to install it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+__all__ = ["OURS", "PEERS", "Peer", "missing", "parse"]
+
+INSTALL = "pip install 'numba_lstm[bench]'"
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One library.
+
+    Attributes
+    ----------
+    name : str
+    module : str
+        The module of this package that speaks for it.
+    needs : tuple of str
+        What must be importable.
+    kinds : tuple of str
+        The kinds of measurement it takes part in.
+    """
+
+    name: str
+    module: str
+    needs: tuple[str, ...]
+    kinds: tuple[str, ...]
+
+
+OURS = Peer("ours", "ours", (), ("infer", "train", "step", "latency", "cold", "memory"))
+PEERS = {
+    peer.name: peer
+    for peer in (
+        Peer("torch", "torch_peer", ("torch",), OURS.kinds),
+        Peer("onnxruntime", "onnx_peer", ("onnxruntime", "onnx"), ("infer", "latency")),
+    )
+}
+
+
+def parse(text: str) -> list[Peer]:
+    """Peers from ``"torch,onnxruntime"``; an empty text and "none" mean nobody.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown.
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if names == ["none"]:
+        return []
+    for name in names:
+        if name not in PEERS:
+            raise ValueError(f"--peers: expected some of {', '.join(PEERS)}, got {name!r}")
+    return [PEERS[name] for name in dict.fromkeys(names)]
+
+
+def missing(peers: Iterable[Peer]) -> dict[str, str]:
+    """For each peer that cannot be measured here, why not and what helps."""
+    found = {}
+    for peer in peers:
+        absent = [name for name in peer.needs if find_spec(name) is None]
+        if absent:
+            found[peer.name] = f"{' and '.join(absent)} not installed: {INSTALL}"
+    return found

@@ -1,0 +1,188 @@
+"""``numba-lstm bench``: how fast this library is here, beside others."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ._errors import FAILED, BadInput, bad_input
+from ._kernels import threads_option
+
+
+@click.command()
+@click.argument("cases", nargs=-1, metavar="[CASE]...")
+@click.option(
+    "--peers",
+    default="torch,onnxruntime",
+    show_default=True,
+    help="Whom to compare with; none for nobody.",
+)
+@click.option("--kind", "kinds", metavar="KIND,...", help="Only these kinds of measurement.")
+@threads_option
+@click.option("--quick", is_flag=True, help="Short and rough.")
+@click.option("--repeat", type=click.IntRange(1), default=1, help="Measure everything N times.")
+@click.option(
+    "--json",
+    "json_file",
+    is_flag=False,
+    flag_value="-",
+    metavar="[FILE]",
+    help="Write one JSON object to FILE; to standard output where FILE is - or not given.",
+)
+@click.option("--plot", "plot_file", metavar="FILE.png", help="Draw the roofline and the ratios.")
+@click.option("--list", "only_list", is_flag=True, help="List the cases and do nothing.")
+@click.pass_context
+def bench(
+    ctx: click.Context,
+    cases: tuple[str, ...],
+    peers: str,
+    kinds: str | None,
+    threads: int | None,
+    quick: bool,
+    repeat: int,
+    json_file: str | None,
+    plot_file: str | None,
+    only_list: bool,
+) -> None:
+    """Measure this library beside torch and onnxruntime.
+
+    CASE is a case's name, a group of cases, or a glob; all cases where none is given. A name tells
+    the sizes TxBxIxH: steps, batch, inputs, hidden units.
+
+    \b
+    Kinds of measurement:
+      infer    forward only
+      train    forward and backward: gradients of the input, the states, all parameters
+      step     a language model's training step: embedding, LSTM, linear, loss, clipping, Adam
+      latency  one step of one row, p50 and p99
+      cold     from the start of a process to its first result
+      memory   peak resident memory of a training step
+
+    Each library runs in a process of its own, in turns with the others, on the same weights and
+    inputs; it is timed only after its results were found to be equal. Figures are medians of
+    rounds, ratios the other's time divided by ours with their 95 % interval. The peak is measured
+    in the same run. Exit code 1: somebody disagreed or failed.
+    """
+    with bad_input():
+        from ..benchmark.cases import select
+
+        chosen = select(cases)
+        wanted = _kinds(kinds)
+        if only_list:
+            for case in chosen:
+                click.echo(f"{case.name:<24}  {', '.join(case.kinds)}")
+            return
+        result = _run(chosen, peers, threads, quick, repeat, wanted, (json_file, plot_file))
+    _show(result, json_file == "-")
+    if json_file == "-":
+        click.echo(json.dumps(result, allow_nan=False))
+    with bad_input():
+        _write(result, json_file, plot_file)
+    if any("error" in one for one in result["cases"]):
+        ctx.exit(FAILED)
+
+
+def _kinds(text: str | None) -> tuple[str, ...]:
+    from ..benchmark.cases import KINDS
+
+    if text is None:
+        return KINDS
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if name not in KINDS:
+            raise ValueError(f"--kind: expected some of {', '.join(KINDS)}, got {name!r}")
+    return names
+
+
+def _run(
+    chosen: list[Any],
+    peers: str,
+    threads: int | None,
+    quick: bool,
+    repeat: int,
+    kinds: tuple[str, ...],
+    files: tuple[str | None, str | None],
+) -> dict[str, Any]:
+    from ..benchmark.engine import FULL, QUICK
+    from ..benchmark.peers import parse
+    from ..benchmark.run import run
+    from ..threads import get_num_threads
+
+    if threads is not None and threads < 1:
+        raise ValueError(f"--threads: expected at least 1, got {threads}")
+    if not any(kind in kinds for case in chosen for kind in case.kinds):
+        raise ValueError(f"--kind: expected a kind of the chosen cases, got {', '.join(kinds)}")
+    others = parse(peers)
+    _check_files(*files)  # before the minutes of measuring, not after them
+    return run(
+        chosen,
+        others,
+        threads or get_num_threads(),
+        QUICK if quick else FULL,
+        kinds=kinds,
+        repeat=repeat,
+        say=_progress(),
+        warn=lambda text: click.echo(f"warning: {text}", err=True),
+    )
+
+
+def _progress() -> Any:
+    """One line that is written over on a terminal, lines elsewhere."""
+    live = sys.stderr.isatty()
+
+    def say(text: str) -> None:
+        click.echo(f"\r\033[K{text} ..." if live else f"{text} ...", err=True, nl=not live)
+
+    return say
+
+
+def _check_files(json_file: str | None, plot_file: str | None) -> None:
+    for file in (json_file, plot_file):
+        if file not in (None, "-") and not Path(file).absolute().parent.is_dir():
+            raise ValueError(f"{file}: expected a file in an existing folder")
+    if plot_file is None:
+        return
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+    except ImportError:
+        raise BadInput(
+            "--plot needs matplotlib, which is not installed: pip install 'numba_lstm[plot]'"
+        ) from None
+    kinds = FigureCanvasAgg.filetypes
+    if _suffix(plot_file) not in kinds:
+        raise ValueError(f"{plot_file}: expected a file such as .png or .svg")
+
+
+def _suffix(file: str) -> str:
+    return Path(file).suffix.lstrip(".").lower() or "png"
+
+
+def _show(result: dict[str, Any], to_error: bool) -> None:
+    from ..benchmark import report
+
+    stream = sys.stderr if to_error else sys.stdout
+    if sys.stderr.isatty():
+        click.echo("\r\033[K", err=True, nl=False)
+    parts = [
+        report.describe_machine(result),
+        report.table(result, colour=stream.isatty()),
+        report.summary(result),
+    ]
+    click.echo("\n\n".join(parts), err=to_error)
+
+
+def _write(result: dict[str, Any], json_file: str | None, plot_file: str | None) -> None:
+    from .._files import write_atomic
+
+    if json_file not in (None, "-"):
+        write_atomic(json_file, json.dumps(result, indent=1, allow_nan=False) + "\n")
+        click.echo(f"wrote {json_file}", err=True)
+    if plot_file is not None:
+        from ..benchmark.plot import picture
+
+        write_atomic(plot_file, picture(result, _suffix(plot_file)))
+        click.echo(f"wrote {plot_file}", err=True)
