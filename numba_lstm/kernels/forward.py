@@ -130,10 +130,27 @@ def _slots(s, t, save, reverse):
     return (t + 1, t) if reverse else (t, t + 1)
 
 
+@kernel
+def _begin(given, state, target, column, hidden, r0, r1):
+    """Rows r0 … r1 of target (B, …) from `column` on: the state, or zeros; zeros after it."""
+    for r in range(r0, r1):
+        if given:
+            _copy(at(state, (r, 0)), at(target, (r, column)), hidden)
+        for i in range(hidden if given else 0, target.shape[1] - column):
+            target[r, column + i] = 0
+
+
+@kernel
+def _end(source, column, state, r0, r1):
+    """state (B, H) = source's columns from `column` on, of rows r0 … r1."""
+    for r in range(r0, r1):
+        _copy(at(source, (r, column)), at(state, (r, 0)), state.shape[1])
+
+
 @driver
 def lstm_forward(
-    nt, columns, source, save, reverse, inputs, hidden, x, w, bias, given, z, tokens, u, c, y,
-    y_column,
+    nt, columns, source, save, reverse, inputs, x, w, bias, given, z, tokens, stated, h0, c0,
+    u, c, y, y_column, hn, cn,
 ):  # fmt: skip
     """Run a layer, one direction, over x.
 
@@ -144,8 +161,8 @@ def lstm_forward(
     source, save, reverse : int, bool, bool
         Where the input's part comes from; whether gates and states are kept for `backward`;
         whether time runs from the last step to the first.
-    inputs, hidden : int
-        I and H.
+    inputs : int
+        I.
     x : (T, B, I)
         With PROJECTED and TOKENS only its first two sizes count.
     w : (P, I + H, PANEL·V)
@@ -156,22 +173,33 @@ def lstm_forward(
     z : (P, ≥ T·B, PANEL·V)
         With `save` the gates on return.
     tokens : (T·B,) int64
-    u : (T + 1, B, width) with `save`, else (2, B, width)
-        Rows of x_t beside h_{t-1} (FUSED, width I + P·V) or of h_{t-1} alone (width P·V). The
-        initial h in the first slot (the last one, saving in reverse), its padding zero.
-    c : (T + 1, B, P·V) with `save`, else (2, B, P·V)
-        Likewise. All states on return; without `save` the last is in slot T mod 2.
+    stated : bool
+        Whether h0 and c0 count; zeros otherwise.
+    h0, c0 : (B, H)
+    u : (T + 1, B, width), written with `save`, else not touched
+        Rows of x_t beside h_{t-1} (FUSED, width I + P·V) or of h_{t-1} alone (width P·V), in order
+        of time: step t reads row t and writes row t + 1, in reverse reads t + 1 and writes t.
+    c : (T + 1, B, P·V), likewise
     y : (T, B, ≥ y_column + H), written
+    hn, cn : (B, H), written; may be h0 and c0
     """
-    steps, batch = x.shape[0], x.shape[1]
-    panels = w.shape[0]
-    tiles = np.empty((nt, 32 * PANEL * lanes(y)), y.dtype)
+    steps, batch, hidden = x.shape[0], x.shape[1], hn.shape[1]
+    panels, v = w.shape[0], lanes(y)
+    h_column = inputs if source == FUSED else 0
+    if not save:
+        u = np.empty((2, batch, h_column + panels * v), y.dtype)
+        c = np.empty((2, batch, panels * v), y.dtype)
+    tiles = np.empty((nt, 32 * PANEL * v), y.dtype)
     rows = nt // columns
+    start, _ = _slots(0, steps - 1 if reverse else 0, save, reverse)
+    _, stop = _slots(steps - 1, 0 if reverse else steps - 1, save, reverse)
     if columns == 1:
         for q in prange(nt):
             state = flush_denormals()
             tile = at(tiles, (q, 0))
             r0, r1 = first(q, rows, batch), first(q + 1, rows, batch)
+            _begin(stated, h0, u[start], h_column, hidden, r0, r1)
+            _begin(stated, c0, c[start], 0, hidden, r0, r1)
             for s in range(steps):
                 t = steps - 1 - s if reverse else s
                 before, after = _slots(s, t, save, reverse)
@@ -180,8 +208,12 @@ def lstm_forward(
                     source, save, inputs, hidden, w, bias, given, z, tokens, u[before], u[after],
                     c[before], c[after], y, y_column, t, 0, panels, r0, r1, tile,
                 )  # fmt: skip
+            _end(u[stop], h_column, hn, r0, r1)
+            _end(c[stop], 0, cn, r0, r1)
             restore_denormals(state)
         return
+    _begin(stated, h0, u[start], h_column, hidden, 0, batch)
+    _begin(stated, c0, c[start], 0, hidden, 0, batch)
     for s in range(steps):
         t = steps - 1 - s if reverse else s
         before, after = _slots(s, t, save, reverse)
@@ -201,3 +233,5 @@ def lstm_forward(
                 r0, r1 = first(q, nt, batch), first(q + 1, nt, batch)
                 _copy_inputs(source, x, u[after], t_next, r0, r1)
             restore_denormals(state)
+    _end(u[stop], h_column, hn, 0, batch)
+    _end(c[stop], 0, cn, 0, batch)

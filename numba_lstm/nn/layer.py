@@ -6,6 +6,7 @@ live in their parameters; what the backward pass needs is in the `Saved` that `f
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -23,7 +24,9 @@ from ..simd import PANEL, TARGET
 from .parameter import Parameter
 from .scratch import Lease
 
-_NO_TOKENS = np.zeros(0, np.int64)
+NO_TOKENS = np.zeros(0, np.int64)
+
+State = tuple[np.ndarray, np.ndarray]
 
 
 class Weights:
@@ -77,11 +80,12 @@ def packed_rows(w: Parameter, gates: int) -> np.ndarray:
 
 
 def _of_two(first: Parameter, second: Parameter, key: str, make: Callable[[], Any]) -> Any:
-    """What is made of two parameters, cached in the first with the second's version beside it."""
-    version, value = first.packed(key, lambda a: (None, None))
-    if version != (id(second), second.version):
-        version, value = (id(second), second.version), make()
-        first.repack(key, (version, value))
+    """What is made of two parameters, cached in the first beside the second and its version."""
+    # The second itself, not its id: after it is gone another parameter may get that.
+    other, version, value = first.packed(key, lambda a: (None, 0, None))
+    if other is None or other() is not second or version != second.version:
+        version, value = second.version, make()
+        first.repack(key, (weakref.ref(second), version, value))
     return value
 
 
@@ -91,7 +95,7 @@ def packed_weights(w: Weights) -> np.ndarray:
     def make() -> np.ndarray:
         inputs = w.inputs
         shape = pack.packed_rows_shape(GATES, w.hidden, inputs + w.hidden, w.lanes)
-        _, old = w.w_ih.stale("rows of both") or (None, None)
+        *_, old = w.w_ih.stale("rows of both") or (None,)
         out = old if old is not None and old.shape == shape else np.empty(shape, w.w_ih.dtype)
         nt = threads.threads_for(out.size)
         pack.pack_rows(nt, w.w_ih.values_for_kernel(), GATES, 0, out)
@@ -143,10 +147,10 @@ def _gates_rows(rows: int) -> int:
     return rows + (tuning.GATES_ROW_REST - rows) % tuning.GATES_ROW_MULTIPLE
 
 
-def _set_state(array: np.ndarray, column: int, state: np.ndarray | None, hidden: int) -> None:
-    """Columns from `column` on of array (B, …): the state, then zeros in the padding."""
-    array[:, column + hidden :] = 0
-    array[:, column : column + hidden] = 0 if state is None else state
+def _set_state(array: np.ndarray, state: np.ndarray | None, hidden: int) -> None:
+    """array (B, P·V) = the state, and zeros in the padding."""
+    array[:, hidden:] = 0
+    array[:, :hidden] = 0 if state is None else state
 
 
 def _step_flops(w: Weights, batch: int, inputs: int) -> float:
@@ -204,85 +208,86 @@ def _run(
     save: bool,
     reverse: bool,
     z: np.ndarray,
+    initial: State | None,
     u: np.ndarray,
     c: np.ndarray,
     y: np.ndarray,
     y_column: int,
+    final: State,
 ) -> None:
     """Run the time loop, after the projection where the plan has one (into z)."""
     packed, bias = packed_weights(w), packed_bias(w)
     if plan.source == PROJECTED:
         project(x, x.shape[0] * x.shape[1], plan.inputs, packed, bias, z)
+    given = z if table is None else table
+    stated = initial is not None
+    h0, c0 = final if initial is None else initial
+    nt, columns = plan.schedule
     lstm_forward(
-        *plan.schedule, plan.source, save, reverse, plan.inputs, w.hidden, x, packed, bias,
-        z if table is None else table, z, tokens, u, c, y, y_column,
+        nt, columns, plan.source, save, reverse, plan.inputs, x, packed, bias, given, z, tokens,
+        stated, h0, c0, u, c, y, y_column, final[0], final[1],
     )  # fmt: skip
 
 
 def infer(
     w: Weights,
     x: np.ndarray,
-    h0: np.ndarray | None,
-    c0: np.ndarray | None,
+    initial: State | None,
     reverse: bool,
     y: np.ndarray,
     y_column: int,
-    tokens: np.ndarray = _NO_TOKENS,
+    final: State,
+    tokens: np.ndarray = NO_TOKENS,
     table: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Run forward and keep nothing: fills y's columns, returns hn and cn (B, H)."""
+) -> None:
+    """Run forward and keep nothing: fills y's columns and final's hn and cn, (B, H) each."""
     steps, batch = x.shape[0], x.shape[1]
-    lease = Lease()
     plan = _plan(w, x, table is not None)
     # Long sequences in pieces, so that projected inputs stay in the cache.
     piece = min(steps, max(1, tuning.INFER_ROWS // max(1, batch)))
-    padded, column = w.panels * w.lanes, plan.h_column
-    u = lease.array((2, batch, column + padded), x.dtype)
-    c = lease.array((2, batch, padded), x.dtype)
+    lease = None
+    z = packed_weights(w)  # of the right type, and not touched
     if plan.source == PROJECTED:
+        lease = Lease()
         z = lease.array((w.panels, piece * batch, PANEL * w.lanes), x.dtype)
+    if piece == steps:
+        _run(
+            w, plan, x, tokens, table, False, reverse, z, initial, y, y, y, y_column, final
+        )  # fmt: skip
     else:
-        z = packed_weights(w)  # of the right type, and not touched
-    _set_state(u[0], column, h0, w.hidden)
-    _set_state(c[0], 0, c0, w.hidden)
-    starts = range(0, steps, piece)
-    for start in reversed(starts) if reverse else starts:
-        t = slice(start, min(steps, start + piece))
-        some = tokens[t.start * batch : t.stop * batch]
-        _run(w, plan, x[t], some, table, False, reverse, z, u, c, y[t], y_column)
-        if (t.stop - t.start) % 2:
-            u[0], c[0] = u[1], c[1]
-    result = u[0, :, column : column + w.hidden].copy(), c[0, :, : w.hidden].copy()
-    lease.release()
-    return result
+        starts = range(0, steps, piece)
+        for start in reversed(starts) if reverse else starts:
+            t = slice(start, min(steps, start + piece))
+            some = tokens[t.start * batch : t.stop * batch]
+            _run(
+                w, plan, x[t], some, table, False, reverse, z, initial, y, y, y[t], y_column, final
+            )  # fmt: skip
+            initial = final
+    if lease is not None:
+        lease.release()
 
 
 def forward(
     w: Weights,
     x: np.ndarray,
-    h0: np.ndarray | None,
-    c0: np.ndarray | None,
+    initial: State | None,
     reverse: bool,
     y: np.ndarray,
     y_column: int,
+    final: State,
     lease: Lease,
-    tokens: np.ndarray = _NO_TOKENS,
+    tokens: np.ndarray = NO_TOKENS,
     table: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray, Saved]:
-    """Run forward and keep what `backward` needs in arrays of `lease`."""
+) -> Saved:
+    """As `infer`, and keep what `backward` needs in arrays of `lease`."""
     steps, batch = x.shape[0], x.shape[1]
     plan = _plan(w, x, table is not None)
-    padded, column = w.panels * w.lanes, plan.h_column
-    u = lease.array((steps + 1, batch, column + padded), x.dtype)
+    padded = w.panels * w.lanes
+    u = lease.array((steps + 1, batch, plan.h_column + padded), x.dtype)
     c = lease.array((steps + 1, batch, padded), x.dtype)
     z = lease.array((w.panels, _gates_rows(steps * batch), PANEL * w.lanes), x.dtype)
-    begin, end = (steps, 0) if reverse else (0, steps)
-    _set_state(u[begin], column, h0, w.hidden)
-    _set_state(c[begin], 0, c0, w.hidden)
-    _run(w, plan, x, tokens, table, True, reverse, z, u, c, y, y_column)
-    saved = Saved(x, tokens, z, u, c, reverse)
-    h = u[end, :, column : column + w.hidden]
-    return h.copy(), c[end, :, : w.hidden].copy(), saved
+    _run(w, plan, x, tokens, table, True, reverse, z, initial, u, c, y, y_column, final)
+    return Saved(x, tokens, z, u, c, reverse)
 
 
 def backward(
@@ -292,21 +297,23 @@ def backward(
     y_column: int,
     dhn: np.ndarray | None,
     dcn: np.ndarray | None,
+    initial: State,
     lease: Lease,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Turn the saved gates into dz, in place; returns dh0 and dc0 (B, H)."""
+) -> None:
+    """Turn the saved gates into dz, in place; fills initial's dh0 and dc0, (B, H) each."""
     z, c = saved.z, saved.c
     steps, batch, padded = c.shape[0] - 1, c.shape[1], c.shape[2]
     dh, dc = lease.array((batch, padded), z.dtype), lease.array((batch, padded), z.dtype)
-    _set_state(dh, 0, dhn, w.hidden)
-    _set_state(dc, 0, dcn, w.hidden)
+    _set_state(dh, dhn, w.hidden)
+    _set_state(dc, dcn, w.hidden)
     w_hh = packed_columns(w.w_hh, GATES)
     schedule = choose(steps, batch, w.panels, w_hh.nbytes, steps * _step_flops(w, batch, 0))
     given = dy is not None
     lstm_backward(
         *schedule, saved.reverse, given, dy if given else c, y_column, w_hh, z, c, dh, dc, w.hidden
     )
-    return dh[:, : w.hidden].copy(), dc[:, : w.hidden].copy()
+    initial[0][...] = dh[:, : w.hidden]
+    initial[1][...] = dc[:, : w.hidden]
 
 
 def input_gradient(w_ih: Parameter, z: np.ndarray, rows: int, dx: np.ndarray) -> None:

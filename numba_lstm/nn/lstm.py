@@ -217,6 +217,3 @@ class LSTM(Module):
         if cached is None or cached[0] != found:
             cached = self._weights = (found, [Weights(*w) for w in found])  # type: ignore[arg-type]
         return cached[1]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k != "_weights"}

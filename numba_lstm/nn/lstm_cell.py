@@ -89,10 +89,11 @@ class LSTMCell(Module):
         """
         from . import layer
 
-        x, h, c, batched = self._arguments(x, hx)
+        x, initial, batched = self._arguments(x, hx)
+        final = self._new_state(x)
         y = np.empty((1, x.shape[1], self.hidden_size), x.dtype)
-        hn, cn = layer.infer(self._weights(), x, h, c, False, y, 0)
-        return (hn, cn) if batched else (hn[0], cn[0])
+        layer.infer(self._weights(), x, initial, False, y, 0, final)
+        return self._as_given(final, batched)
 
     def vjp(
         self, x: Any, hx: tuple[Any, Any] | None = None
@@ -116,56 +117,64 @@ class LSTMCell(Module):
         """
         from . import layer
 
-        x, h, c, batched = self._arguments(x, hx)
-        w = self._weights()
-        lease = Lease()
+        x, initial, batched = self._arguments(x, hx)
+        w, lease, final = self._weights(), Lease(), self._new_state(x)
         y = lease.array((1, x.shape[1], self.hidden_size), x.dtype)
-        hn, cn, saved = layer.forward(w, x, h, c, False, y, 0, lease)
+        saved = layer.forward(w, x, initial, False, y, 0, final, lease)
 
         def pullback(dstate: tuple[Any, Any]) -> tuple[np.ndarray, State]:
             if not isinstance(dstate, (tuple, list)) or len(dstate) != 2:
                 raise TypeError(f"dstate: expected a pair (dh, dc), got {type(dstate).__name__}")
-            shape = hn.shape if batched else hn.shape[1:]
             dh, dc = (
-                None if d is None else as_float(name, d, self.dtype, shape=shape).reshape(hn.shape)
+                None if d is None else self._state(name, d, x, batched)
                 for name, d in zip(("dh", "dc"), dstate)
             )
-            dh0, dc0 = layer.backward(w, saved, None, 0, dh, dc, lease)
+            before = self._new_state(x)
+            layer.backward(w, saved, None, 0, dh, dc, before, lease)
             layer.weight_gradients(w, saved)
             dx = np.empty(x.shape[1:], x.dtype)
             layer.input_gradient(w.w_ih, saved.z, x.shape[1], dx)
             lease.release()
-            return (dx, (dh0, dc0)) if batched else (dx[0], (dh0[0], dc0[0]))
+            return dx if batched else dx[0], self._as_given(before, batched)
 
-        return ((hn, cn) if batched else (hn[0], cn[0])), once(pullback)
+        return self._as_given(final, batched), once(pullback)
 
-    def _arguments(self, x: Any, hx: Any) -> tuple[np.ndarray, Any, Any, bool]:
+    def _arguments(self, x: Any, hx: Any) -> tuple[np.ndarray, State | None, bool]:
+        """x as (1, B, I), the states as (B, H), and whether there was a batch."""
         x = as_float("x", x, self.dtype)
         if x.ndim not in (1, 2) or x.shape[-1] != self.input_size:
             raise ValueError(
                 f"x: expected shape (B, {self.input_size}) or ({self.input_size},), got {x.shape}"
             )
         batched = x.ndim == 2
-        x = (
-            x.reshape(1, -1, self.input_size)
-            if x.size
-            else np.empty((1, 0, self.input_size), x.dtype)
-        )
+        x = x.reshape(1, len(x) if batched else 1, self.input_size)
         if hx is None:
-            return x, None, None, batched
+            return x, None, batched
         if not isinstance(hx, (tuple, list)) or len(hx) != 2:
             raise TypeError(f"hx: expected a pair (h, c), got {type(hx).__name__}")
-        shape = (x.shape[1], self.hidden_size) if batched else (self.hidden_size,)
-        h, c = (
-            as_float(name, value, self.dtype, shape=shape).reshape(-1, self.hidden_size)
-            for name, value in zip(("h0", "c0"), hx)
-        )
-        return x, h, c, batched
+        h, c = (self._state(name, value, x, batched) for name, value in zip(("h0", "c0"), hx))
+        return x, (h, c), batched
+
+    def _state(self, name: str, value: Any, x: np.ndarray, batched: bool) -> np.ndarray:
+        shape = (x.shape[1], self.hidden_size)
+        return as_float(name, value, self.dtype, shape=shape[not batched :]).reshape(shape)
+
+    def _new_state(self, x: np.ndarray) -> State:
+        shape = (x.shape[1], self.hidden_size)
+        return np.empty(shape, x.dtype), np.empty(shape, x.dtype)
+
+    @staticmethod
+    def _as_given(state: State, batched: bool) -> State:
+        return state if batched else (state[0][0], state[1][0])
 
     def _weights(self) -> Any:
         from .layer import Weights
 
-        return Weights(self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+        found = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+        cached = self.__dict__.get("_cached")
+        if cached is None or cached[0] != found:
+            cached = self._cached = (found, Weights(*found))
+        return cached[1]
 
     def extra_repr(self) -> str:
         """Return the arguments that `repr` shows."""

@@ -42,7 +42,7 @@ class Call:
         self.module = module
         self.embedding = None if embedding is None else embedding.weight
         self.padding = None if embedding is None else embedding.padding_idx
-        self.tokens = layer._NO_TOKENS
+        self.tokens = layer.NO_TOKENS
         self.batched = True
         if embedding is None:
             self.x = self._input(x)
@@ -107,12 +107,8 @@ class Call:
             return as_float(name, value, self.module.dtype, shape=shape)
         return as_float(name, value, self.module.dtype, shape=shape[::2])[:, None]
 
-    def _states(self, h: list[np.ndarray], c: list[np.ndarray]) -> State:
-        if not self.batched:
-            h, c = [a[0] for a in h], [a[0] for a in c]
-        if len(h) == 1:
-            return h[0][None], c[0][None]
-        return np.stack(h), np.stack(c)
+    def _states(self, h: np.ndarray, c: np.ndarray) -> State:
+        return (h, c) if self.batched else (h[:, 0], c[:, 0])
 
     # -- forward ------------------------------------------------------------------------------
 
@@ -131,7 +127,8 @@ class Call:
         width = self.directions * size
         last = module.num_layers - 1
         x = self.x
-        hn, cn = [], []
+        states = (len(self.weights), self.batch, size)
+        hn, cn = np.empty(states, x.dtype), np.empty(states, x.dtype)
         for number in range(module.num_layers):
             shape = (self.steps, self.batch, width)
             y = np.empty(shape, x.dtype) if number == last else self.lease.array(shape, x.dtype)
@@ -139,18 +136,14 @@ class Call:
             for direction in range(self.directions):
                 at = number * self.directions + direction
                 w = self.weights[at]
-                h0 = None if self.h0 is None else self.h0[at]
-                c0 = None if self.c0 is None else self.c0[at]
-                about = (w, x, h0, c0, direction == 1, y, direction * size)
-                table = self._table(w) if number == 0 else None
-                tokens = self.tokens if number == 0 else kernels._NO_TOKENS
+                initial = None if self.h0 is None else (self.h0[at], self.c0[at])
+                about = (w, x, initial, direction == 1, y, direction * size, (hn[at], cn[at]))
+                by_token = self.embedding is not None and number == 0
+                more = (self.tokens, self._table(w)) if by_token else ()
                 if save:
-                    h, c, kept = kernels.forward(*about, self.lease, tokens, table)
-                    saved.append(kept)
+                    saved.append(kernels.forward(*about, self.lease, *more))
                 else:
-                    h, c = kernels.infer(*about, tokens, table)
-                hn.append(h)
-                cn.append(c)
+                    kernels.infer(*about, *more)
             mask = None
             if number != last and module.training and module.dropout > 0:
                 mask = draw_mask(module.rng, shape, module.dropout, x.dtype)
@@ -160,11 +153,10 @@ class Call:
             x = y
         return self._as_given(y), self._states(hn, cn)
 
-    def _table(self, w: Any) -> np.ndarray | None:
+    def _table(self, w: Any) -> np.ndarray:
         """The embedding's rows times W_ih plus the biases, packed: (P, V, PANEL·V)."""
-        if self.embedding is None:
-            return None
         kernels = self.kernels
+        assert self.embedding is not None
         rows, inputs = self.embedding.shape
         packed = kernels.packed_weights(w)
         table = self.lease.array((packed.shape[0], rows, packed.shape[2]), packed.dtype)
@@ -198,10 +190,10 @@ class Call:
 
     def _run_back(
         self, dy: np.ndarray | None, dhn: np.ndarray | None, dcn: np.ndarray | None
-    ) -> tuple[np.ndarray | None, list[np.ndarray], list[np.ndarray]]:
-        kernels, count = self.kernels, len(self.weights)
-        dh0: list[Any] = [None] * count
-        dc0: list[Any] = [None] * count
+    ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
+        kernels = self.kernels
+        states = (len(self.weights), self.batch, self.module.hidden_size)
+        dh0, dc0 = np.empty(states, self.module.dtype), np.empty(states, self.module.dtype)
         dx = dy
         for number in reversed(range(self.module.num_layers)):
             done = self.done[number]
@@ -210,9 +202,10 @@ class Call:
             for direction, saved in enumerate(done.saved):
                 at = number * self.directions + direction
                 w = self.weights[at]
-                dh0[at], dc0[at] = kernels.backward(
+                kernels.backward(
                     w, saved, dy, direction * self.module.hidden_size,
-                    None if dhn is None else dhn[at], None if dcn is None else dcn[at], self.lease,
+                    None if dhn is None else dhn[at], None if dcn is None else dcn[at],
+                    (dh0[at], dc0[at]), self.lease,
                 )  # fmt: skip
                 table = self.embedding if number == 0 else None
                 kernels.weight_gradients(w, saved, table, self.padding)
