@@ -157,6 +157,21 @@ def test_nothing_aliases_and_the_callers_writes_change_nothing(rng):
             assert not np.shares_memory(one, other)
 
 
+def test_a_parameter_put_in_place_of_another_is_used():
+    # Twice in a row, so that the new one may get the memory, and the id, of one that was packed.
+    cell, x, hx = nn.LSTMCell(3, 5, seed=0), np.ones((2, 3)), (np.ones((2, 5)), np.ones((2, 5)))
+    for name in ("weight_hh", "bias_hh", "weight_ih"):
+        shape = getattr(cell, name).shape
+        for k in range(5):
+            setattr(cell, name, nn.Parameter(np.full(shape, k, "f4")))
+            cell(x, hx)
+            setattr(cell, name, nn.Parameter(np.full(shape, -k, "f4")))
+            setattr(cell, name, nn.Parameter(np.full(shape, 0.125, "f4")))
+            fresh = nn.LSTMCell(3, 5)
+            fresh.load_state_dict(cell.state_dict())
+            assert np.array_equal(cell(x, hx)[0], fresh(x, hx)[0]), (name, k)
+
+
 @pytest.mark.parametrize(
     ("x", "hx", "error", "message"),
     [
