@@ -33,7 +33,11 @@ def about() -> dict[str, Any]:
 
     return {
         "versions": {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__},
-        "settings": {"provider": "CPUExecutionProvider", "threads": _threads},
+        "settings": {
+            "provider": "CPUExecutionProvider",
+            "threads": _threads,
+            "denormal_as_zero": True,
+        },
     }
 
 
@@ -43,6 +47,7 @@ def prepare(case: Case, kind: str, arrays: Arrays) -> Subject:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = _threads
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
     session = onnxruntime.InferenceSession(
         _model(case, arrays).SerializeToString(), options, providers=["CPUExecutionProvider"]
     )

@@ -6,7 +6,7 @@ import io
 from typing import Any
 
 from .cases import Case, traffic
-from .report import verdict
+from .report import threads_in_words, verdict
 
 __all__ = ["draw", "picture"]
 
@@ -35,7 +35,7 @@ def draw(result: dict[str, Any]) -> Any:
     _draw_roofline(left, result)
     _draw_ratios(right, bars)
     machine = result["machine"]
-    figure.suptitle(f"{machine['cpu']}, {result['threads']} threads", fontsize=11)
+    figure.suptitle(f"{machine['cpu']}, {threads_in_words(result['threads'])}", fontsize=11)
     return figure
 
 
@@ -49,12 +49,13 @@ def _intensity(one: dict[str, Any]) -> float:
 
 def _draw_roofline(axis: Any, result: dict[str, Any]) -> None:
     import numpy as np
+    from matplotlib.ticker import FuncFormatter
 
     peak, bandwidth = result["peak_gflops"], result["bandwidth_gbs"]
     x = np.geomspace(0.25, 2048.0, 100)
     axis.plot(x, np.minimum(peak, x * bandwidth), color="black", linewidth=1.5)
-    axis.text(x[-1], peak * 1.05, f"FMA peak {peak:.0f} GFLOP/s", ha="right", va="bottom")
-    axis.text(0.3, 0.42 * bandwidth, f"memory {bandwidth:.0f} GB/s", ha="left", va="bottom")
+    axis.text(x[-1], peak * 1.08, f"FMA peak {peak:.0f} GFLOP/s", ha="right", va="bottom")
+    axis.text(0.24, 0.4 * bandwidth, f"memory {bandwidth:.0f} GB/s", ha="left", va="bottom")
     for kind, (marker, colour) in _KINDS.items():
         of_kind = [one for one in result["cases"] if one["kind"] == kind and "error" not in one]
         if not of_kind:
@@ -64,12 +65,15 @@ def _draw_roofline(axis: Any, result: dict[str, Any]) -> None:
             *zip(*places), marker=marker, color=colour, label=kind, s=36, alpha=0.85, zorder=3
         )
         for place, one in zip(places, of_kind):
-            if one["peak_fraction"] < 0.6:  # near the roof they would lie upon each other
+            if one["peak_fraction"] < 0.5:  # near the roof they would lie upon each other
                 axis.annotate(
-                    one["name"], place, xytext=(5, -3), textcoords="offset points", fontsize=6.5
+                    one["name"], place, xytext=(5, -3), textcoords="offset points", fontsize=6
                 )
     axis.set_xscale("log", base=2)
     axis.set_yscale("log", base=2)
+    axis.set_ylim(top=2.0 * peak)
+    for ticks in (axis.xaxis, axis.yaxis):
+        ticks.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_xlabel("flops for each byte that must move at least once")
     axis.set_ylabel("GFLOP/s, numba_lstm")
     axis.set_title("Roofline (small problems live in caches, above the memory's line)", fontsize=10)

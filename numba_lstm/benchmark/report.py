@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["describe_machine", "summary", "table", "verdict"]
+__all__ = ["describe_machine", "summary", "table", "threads_in_words", "verdict"]
 
 _COLOURS = {"ahead": "\033[32m", "behind": "\033[31m", "level": "\033[33m", "ERROR": "\033[31m"}
 _RESET = "\033[0m"
@@ -23,16 +23,20 @@ def describe_machine(result: dict[str, Any]) -> str:
     """What it was measured on, in a few lines."""
     machine, versions = result["machine"], result["versions"]
     caches = ", ".join(f"{name} {size}" for name, size in machine["caches"].items())
-    threads = result["threads"]
     return "\n".join(
         [
             f"{machine['cpu']} ({caches or 'caches unknown'})",
-            f"{threads} thread{'s' * (threads != 1)}, {machine['threading_layer']}, "
+            f"{threads_in_words(result['threads'])}, {machine['threading_layer']}, "
             f"{machine['vector_bits']}-bit vectors for {machine['target_cpu']}; "
             f"peak {result['peak_gflops']:.0f} GFLOP/s, reads {result['bandwidth_gbs']:.0f} GB/s",
             ", ".join(f"{name} {version}" for name, version in versions.items()),
         ]
     )
+
+
+def threads_in_words(n: int) -> str:
+    """'1 thread', '2 threads'."""
+    return f"{n} thread{'s' * (n != 1)}"
 
 
 def table(result: dict[str, Any], colour: bool = False) -> str:
@@ -67,6 +71,8 @@ def _row(one: dict[str, Any], peers: Sequence[str]) -> list[str]:
             continue
         interval = one["interval"][peer]
         ratio = f"{one['ratio'][peer]:.2f}x [{interval[0]:.2f}, {interval[1]:.2f}]"
+        if "repeats" in one:  # each run by itself, for the noise to be seen
+            ratio += " " + " ".join(f"{each['ratio'][peer]:.2f}" for each in one["repeats"])
         row += [_amount(one["peers"][peer]), ratio, verdict(interval)]
     return row
 

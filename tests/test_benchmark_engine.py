@@ -1,0 +1,101 @@
+"""The engine: agreement first, then peers in turns; failures are noted, processes are closed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from fake_bench import MS, TINY, fake_engine
+
+from numba_lstm.benchmark.engine import FULL, QUICK
+
+
+def measured(kinds, settings=QUICK, **engine):
+    log: list = []
+    return fake_engine(log, settings, **engine).measure(TINY, kinds), log
+
+
+def test_results_are_compared_before_anything_is_timed():
+    _, log = measured(["train"])
+    done = [entry[1] for entry in log]
+    assert done.index("time") > max(i for i, what in enumerate(done) if what == "results")
+    assert done.index("warm") > max(i for i, what in enumerate(done) if what == "results")
+
+
+def test_peers_take_turns_and_the_first_of_a_round_changes():
+    _, log = measured(["infer"], replace(QUICK, rounds=3, limit=60.0))
+    order = [entry[0] for entry in log if entry[1] == "time"]
+    there = ["ours", "torch", "onnxruntime"]
+    assert order == there + there[::-1] + there
+
+
+def test_each_round_s_figure_is_kept():
+    (one,), _ = measured(["infer"], replace(QUICK, rounds=4, limit=60.0))
+    assert one.error is None
+    assert one.values == {name: [ms / 1e3] * 4 for name, ms in MS.items()}
+    assert one.details["torch"]["p99"] == [2 * MS["torch"] / 1e3] * 4
+
+
+def test_a_case_that_takes_too_long_gets_the_least_number_of_rounds():
+    (one,), _ = measured(["infer"], replace(FULL, limit=-1.0))
+    assert {len(values) for values in one.values.values()} == {FULL.least_rounds}
+
+
+def test_a_peer_takes_part_only_in_its_kinds():
+    (one,), _ = measured(["train"])
+    assert set(one.values) == {"ours", "torch"}
+
+
+@pytest.mark.parametrize("kind", ["infer", "train", "latency", "cold"])
+def test_a_peer_that_disagrees_gives_an_error_and_no_figures(kind):
+    (one,), log = measured([kind], wrong="torch")
+    assert one.error.startswith("torch disagrees: y is off by")
+    assert one.values == {} and one.details == {}
+    assert "time" not in [entry[1] for entry in log]
+
+
+def test_our_own_wrong_results_are_an_error_too():
+    (one,), _ = measured(["infer"], wrong="ours")
+    assert "disagrees" in one.error
+
+
+def test_a_dead_peer_gives_an_error_and_the_next_kinds_are_still_tried():
+    found, _ = measured(["infer", "cold"], dead="torch")
+    assert found[0].error == "torch: its process ended with code -9"
+    assert found[1].error is None
+
+
+def test_every_process_that_was_started_is_closed():
+    for dead in ("", "torch"):
+        _, log = measured(["infer", "train", "memory"], dead=dead)
+        started = sum(entry[1] == "prepare" for entry in log)
+        assert started and sum(entry[1] == "close" for entry in log) >= 3
+
+
+def test_a_case_s_processes_serve_all_of_its_timed_kinds():
+    _, log = measured(["infer", "train", "latency"])
+    assert [entry[0] for entry in log if entry[1] == "close"] == ["onnxruntime", "torch", "ours"]
+
+
+def test_memory_comes_from_a_fresh_process_each_time():
+    (one,), log = measured(["memory"], replace(QUICK, memory_rounds=3))
+    assert [entry[1] for entry in log] == ["prepare", "memory", "close"] * 6
+    assert one.values["torch"] == [150 * 2**20] * 3
+
+
+def test_cold_starts_once_before_it_counts_and_compiles_into_an_empty_cache():
+    (one,), log = measured(["cold"], replace(FULL, cold_rounds=2))
+    assert [entry[0] for entry in log] == ["ours", "torch"] * 3 + ["ours"]
+    assert log[-1][2:] == ("NUMBA_LSTM_CACHE_DIR",)
+    assert one.values["ours"] == [2.0, 2.0]
+    assert one.details["ours"]["first_with_compiling"] == [10.2]
+
+
+def test_the_peak_is_measured_at_the_start_and_before_each_case():
+    log: list = []
+    engine = fake_engine(log)
+    assert engine.survey() == 20.0
+    before = len(engine.peaks)
+    engine.measure(TINY, ["infer", "train"])
+    assert before >= 1 and len(engine.peaks) == before + 1
+    assert "features" in engine.about["ours"]["machine"]
