@@ -69,3 +69,7 @@ PROJECT_ROWS = 4
 # Rows (steps times batch) of a piece of a long sequence in inference: with H = 256 their projected
 # inputs are 8 MB.
 INFER_ROWS = 2048
+
+# Bytes of dz in a piece of time of the backward pass, to be read from the cache by the products
+# that follow: a fraction of the last-level cache, whose other users are the states and dx.
+PIECE_BYTES = 4 << 20

@@ -118,14 +118,25 @@ def _initial_state(w_hh, z, dh, t, v0, v1, r0, r1, tile):
         vector += nv
 
 
+@kernel
+def _times(s, steps, reverse):
+    """The time of step s counted from the sequence's end, and that of the step after it."""
+    return (s, s - 1) if reverse else (steps - 1 - s, steps - s)
+
+
 @driver
-def lstm_backward(nt, columns, reverse, has_dy, dy, y_column, w_hh, z, c, dh, dc, hidden):
+def lstm_backward(
+    nt, columns, reverse, begin, end, has_dy, dy, y_column, w_hh, z, c, dh, dc, hidden
+):  # fmt: skip
     """Back through time: z holds the gates on entry and dz on return.
 
     Parameters
     ----------
     columns : int
         Threads share the batch in nt / columns parts and the units in `columns` parts.
+    begin, end : int
+        Which steps, counted from the sequence's last (0) to its first (T - 1). A call from 0 to T
+        and calls that follow each other give the same.
     has_dy : bool
         False where nothing but dhn and dcn arrives.
     dy : (T, B, ≥ y_column + H)
@@ -135,43 +146,42 @@ def lstm_backward(nt, columns, reverse, has_dy, dy, y_column, w_hh, z, c, dh, dc
     c : (T + 1, B, P·V)
         As `forward` saved it.
     dh, dc : (B, P·V)
-        dhn and dcn on entry, their padding zero; dh0 and dc0 on return.
+        dhn and dcn on entry, their padding zero. When step T - 1 is done, dh0 and dc0.
     """
     steps, batch, vectors = c.shape[0] - 1, dh.shape[0], z.shape[0]
     tiles = np.empty((nt, 32 * PANEL * lanes(z)), z.dtype)
     rows = nt // columns
-    first_t = steps - 1 if reverse else 0
+    first_t, _ = _times(steps - 1, steps, reverse)
     if columns == 1:
         for q in prange(nt):
             state = flush_denormals()
             tile = at(tiles, (q, 0))
             r0, r1 = first(q, rows, batch), first(q + 1, rows, batch)
-            for s in range(steps):
-                t = s if reverse else steps - 1 - s
-                t_after = t - 1 if reverse else t + 1
+            for s in range(begin, end):
+                t, t_after = _times(s, steps, reverse)
                 before, after = (t + 1, t) if reverse else (t, t + 1)
                 _step(
                     has_dy, dy, y_column, w_hh, z, c[before], c[after], dh, dc, hidden,
                     t, t_after, s == 0, 0, vectors, r0, r1, tile,
                 )  # fmt: skip
-            _initial_state(w_hh, z, dh, first_t, 0, vectors, r0, r1, tile)
+            if end == steps:
+                _initial_state(w_hh, z, dh, first_t, 0, vectors, r0, r1, tile)
             restore_denormals(state)
-    else:
-        for s in range(steps + 1):
-            t = s if reverse else steps - 1 - s
-            t_after = t - 1 if reverse else t + 1
-            before, after = (t + 1, t) if reverse else (t, t + 1)
-            for q in prange(nt):
-                state = flush_denormals()
-                tile = at(tiles, (q, 0))
-                row, column = q // columns, q % columns
-                v0, v1 = first(column, columns, vectors), first(column + 1, columns, vectors)
-                r0, r1 = first(row, rows, batch), first(row + 1, rows, batch)
-                if s == steps:
-                    _initial_state(w_hh, z, dh, first_t, v0, v1, r0, r1, tile)
-                else:
-                    _step(
-                        has_dy, dy, y_column, w_hh, z, c[before], c[after], dh, dc, hidden,
-                        t, t_after, s == 0, v0, v1, r0, r1, tile,
-                    )  # fmt: skip
-                restore_denormals(state)
+        return
+    for s in range(begin, end + (end == steps)):
+        for q in prange(nt):
+            state = flush_denormals()
+            tile = at(tiles, (q, 0))
+            row, column = q // columns, q % columns
+            v0, v1 = first(column, columns, vectors), first(column + 1, columns, vectors)
+            r0, r1 = first(row, rows, batch), first(row + 1, rows, batch)
+            if s == steps:
+                _initial_state(w_hh, z, dh, first_t, v0, v1, r0, r1, tile)
+            else:
+                t, t_after = _times(s, steps, reverse)
+                before, after = (t + 1, t) if reverse else (t, t + 1)
+                _step(
+                    has_dy, dy, y_column, w_hh, z, c[before], c[after], dh, dc, hidden,
+                    t, t_after, s == 0, v0, v1, r0, r1, tile,
+                )  # fmt: skip
+            restore_denormals(state)

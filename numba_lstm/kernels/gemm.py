@@ -123,18 +123,20 @@ def _add_column_sums(z, k, tile, total):
 
 
 @driver
-def gemm_transposed(nt, a, lda, k, m, z, z_panel, panels, zeros, c, sums):
+def gemm_transposed(nt, accumulate, a, lda, k, m, z, z_panel, panels, zeros, c, sums):
     """``C[p, i, j] = Σ_k A[k, i] · Z[p, k, j]`` for i < m: the gradient of a packed weight.
 
     Parameters
     ----------
+    accumulate : bool
+        Add to what stands in `c` and `sums`.
     a : 1-D array
         ``A[k, i]`` at ``a[k·lda + i]``.
     z : 1-D array
         ``Z[p, k, j]`` at ``z[p·z_panel + k·PANEL·V + j]``.
     zeros : (PANEL·V,)
-    c : (panels, m, PANEL·V), overwritten
-    sums : (panels, PANEL·V) float64, overwritten, or of no panels
+    c : (panels, m, PANEL·V), written
+    sums : (panels, PANEL·V) float64, written, or of no panels
         Also ``Σ_k Z[p, k, j]``, the gradient of the bias, while Z is at hand.
     """
     width = PANEL * lanes(c)
@@ -155,13 +157,14 @@ def gemm_transposed(nt, a, lda, k, m, z, z_panel, panels, zeros, c, sums):
                 stop = min(blocks, block + end - unit)
                 here = at(z, (p * z_panel + k0 * width,))
                 if block == 0 and p < sums.shape[0]:
-                    if k0 == 0:
+                    if k0 == 0 and not accumulate:
                         sums[p] = 0
                     _add_column_sums(here, kc, at(tiles, (q, 0)), sums[p])
                 for i in range(block, stop):
                     i0, i1 = first(i, blocks, m), first(i + 1, blocks, m)
                     out = at(c, (p, i0, 0))
-                    start, stride = (at(zeros, (0,)), 0) if k0 == 0 else (out, width)
+                    fresh = k0 == 0 and not accumulate
+                    start, stride = (at(zeros, (0,)), 0) if fresh else (out, width)
                     gemm_tile_t(
                         i1 - i0, PANEL, at(a, (k0 * lda + i0,)), lda, 1, 0, kc,
                         here, 0, start, stride, out, width,

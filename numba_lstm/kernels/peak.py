@@ -75,7 +75,7 @@ def fma_loop(nt, work, n):
 
 @kernel
 def _read(p, n, out):
-    """out = the sum of n items from p on, in vectors; n a multiple of 8 vectors."""
+    """Sum n items from p on into the third vector of out; n a multiple of 8 vectors."""
     v = lanes(p)
     a, b, c, d = load(p, 0), load(p, v), load(p, 2 * v), load(p, 3 * v)
     e, f, g, h = load(p, 4 * v), load(p, 5 * v), load(p, 6 * v), load(p, 7 * v)
@@ -88,7 +88,7 @@ def _read(p, n, out):
         f = f + load(p, i + 5 * v)
         g = g + load(p, i + 6 * v)
         h = h + load(p, i + 7 * v)
-    store(out, 0, a + b + c + d + e + f + g + h)
+    store(out, 2 * v, a + b + c + d + e + f + g + h)
 
 
 @driver

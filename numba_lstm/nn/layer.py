@@ -1,11 +1,12 @@
-"""One direction of one LSTM layer: from parameters and arrays to kernel calls.
+"""One direction of one LSTM layer, forward: from parameters and arrays to kernel calls.
 
 Arrays come here checked, C-contiguous and of one dtype. Nothing is kept but packed weights, which
-live in their parameters; what the backward pass needs is in the `Saved` that `forward` returns.
+live in their parameters; what `layer_backward` needs is in the `Saved` that `forward` returns.
 """
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,12 +15,10 @@ import numpy as np
 
 from .. import threads, tuning
 from ..kernels import pack
-from ..kernels.backward import lstm_backward
 from ..kernels.forward import FUSED, PROJECTED, TOKENS, lstm_forward
 from ..kernels.gates import GATES
-from ..kernels.gemm import gemm, gemm_transposed
+from ..kernels.gemm import gemm
 from ..kernels.schedule import Schedule, choose, input_source
-from ..kernels.tokens import sum_by_token
 from ..simd import PANEL, TARGET
 from .parameter import Parameter
 from .scratch import Lease
@@ -147,13 +146,7 @@ def _gates_rows(rows: int) -> int:
     return rows + (tuning.GATES_ROW_REST - rows) % tuning.GATES_ROW_MULTIPLE
 
 
-def _set_state(array: np.ndarray, state: np.ndarray | None, hidden: int) -> None:
-    """array (B, P·V) = the state, and zeros in the padding."""
-    array[:, hidden:] = 0
-    array[:, :hidden] = 0 if state is None else state
-
-
-def _step_flops(w: Weights, batch: int, inputs: int) -> float:
+def step_flops(w: Weights, batch: int, inputs: int) -> float:
     return 2.0 * batch * w.panels * PANEL * w.lanes * (w.hidden + inputs)
 
 
@@ -180,7 +173,8 @@ class _Plan(NamedTuple):
 
 def _plan(w: Weights, x: np.ndarray, by_token: bool) -> _Plan:
     steps, batch, _ = x.shape
-    key = (steps, batch, by_token, threads.get_num_threads())
+    # The threads of the largest work, which are fewer in a fork.
+    key = (steps, batch, by_token, threads.threads_for(math.inf))
     plan = w.plans.get(key)
     if plan is None:
         fused = 0 if by_token else w.inputs
@@ -189,7 +183,7 @@ def _plan(w: Weights, x: np.ndarray, by_token: bool) -> _Plan:
             batch,
             w.panels,
             (w.hidden + fused) * w.panels * PANEL * w.lanes * x.itemsize,
-            steps * _step_flops(w, batch, fused),
+            steps * step_flops(w, batch, fused),
         )
         rows = -(-batch * schedule.columns // schedule.nt)
         source = TOKENS if by_token else input_source(steps, rows)
@@ -288,119 +282,3 @@ def forward(
     z = lease.array((w.panels, _gates_rows(steps * batch), PANEL * w.lanes), x.dtype)
     _run(w, plan, x, tokens, table, True, reverse, z, initial, u, c, y, y_column, final)
     return Saved(x, tokens, z, u, c, reverse)
-
-
-def backward(
-    w: Weights,
-    saved: Saved,
-    dy: np.ndarray | None,
-    y_column: int,
-    dhn: np.ndarray | None,
-    dcn: np.ndarray | None,
-    initial: State,
-    lease: Lease,
-) -> None:
-    """Turn the saved gates into dz, in place; fills initial's dh0 and dc0, (B, H) each."""
-    z, c = saved.z, saved.c
-    steps, batch, padded = c.shape[0] - 1, c.shape[1], c.shape[2]
-    dh, dc = lease.array((batch, padded), z.dtype), lease.array((batch, padded), z.dtype)
-    _set_state(dh, dhn, w.hidden)
-    _set_state(dc, dcn, w.hidden)
-    w_hh = packed_columns(w.w_hh, GATES)
-    schedule = choose(steps, batch, w.panels, w_hh.nbytes, steps * _step_flops(w, batch, 0))
-    given = dy is not None
-    lstm_backward(
-        *schedule, saved.reverse, given, dy if given else c, y_column, w_hh, z, c, dh, dc, w.hidden
-    )
-    initial[0][...] = dh[:, : w.hidden]
-    initial[1][...] = dc[:, : w.hidden]
-
-
-def input_gradient(w_ih: Parameter, z: np.ndarray, rows: int, dx: np.ndarray) -> None:
-    """``dx = dz·W_ih``: dx (rows, I), overwritten."""
-    inputs = w_ih.shape[1]
-    packed = packed_columns(w_ih, GATES)
-    width = z.shape[2]
-    zeros = w_ih.packed("no dx bias", lambda a: np.zeros((packed.shape[0], width), a.dtype))
-    nt = threads.threads_for(2.0 * rows * inputs * z.shape[0] * width)
-    gemm(
-        nt, z.reshape(-1), width, z.shape[0], z.shape[1] * width, width, rows, packed, zeros,
-        dx.reshape(-1), width, inputs, inputs,
-    )  # fmt: skip
-
-
-def weight_gradients(
-    w: Weights, saved: Saved, embedding: Parameter | None = None, padding: int | None = None
-) -> None:
-    """Add ``dzᵀ·x``, ``dzᵀ·h_prev`` and the sums of dz to the parameters' gradients.
-
-    With tokens, `embedding` is the table whose rows were the inputs; its gradient is added, too,
-    but for its row `padding`.
-    """
-    z, u = saved.z, saved.u
-    rows = (u.shape[0] - 1) * u.shape[1]
-    if rows == 0:
-        for p in (*w.parameters(), embedding):
-            if p is not None:
-                p.add_grad(np.zeros_like(p.numpy()), own=True)
-        return
-    lease = Lease()
-    sums = np.empty((z.shape[0], z.shape[2]), np.float64)
-    inputs, width = w.inputs, u.shape[2]
-    before = u[1:] if saved.reverse else u[:-1]
-    if embedding is not None:
-        table = lease.array((z.shape[0], embedding.shape[0], z.shape[2]), z.dtype)
-        sum_by_token(threads.threads_for(4.0 * z.size), z, saved.tokens, table)
-        entries = embedding.shape[0]
-        d = _gradient(embedding.values_for_kernel(), inputs, inputs, table, entries, sums, lease)
-        _add_rows(w.w_ih, d, 0)
-        d = _gradient(before, width, w.hidden, z, rows, None, lease)
-        _add_rows(w.w_hh, d, 0)
-        if embedding.requires_grad:
-            dx = np.empty(embedding.shape, z.dtype)
-            input_gradient(w.w_ih, table, entries, dx)
-            if padding is not None:
-                dx[padding] = 0
-            embedding.add_grad(dx, own=True)
-    elif width > z.shape[0] * w.lanes:
-        # x stands beside h_prev: one product for both.
-        d = _gradient(before, width, inputs + w.hidden, z, rows, sums, lease)
-        _add_rows(w.w_ih, d, 0)
-        _add_rows(w.w_hh, d, inputs)
-    else:
-        _add_rows(w.w_ih, _gradient(saved.x, inputs, inputs, z, rows, sums, lease), 0)
-        _add_rows(w.w_hh, _gradient(before, width, w.hidden, z, rows, None, lease), 0)
-    if w.b_ih is not None and w.b_hh is not None:
-        db = pack.unpack_bias(sums, GATES, w.hidden, w.lanes).astype(z.dtype)
-        w.b_ih.add_grad(db)
-        w.b_hh.add_grad(db)
-    lease.release()
-
-
-def _gradient(
-    a: np.ndarray,
-    lda: int,
-    columns: int,
-    z: np.ndarray,
-    rows: int,
-    sums: np.ndarray | None,
-    lease: Lease,
-) -> np.ndarray:
-    """``dzᵀ·a`` packed, (P, columns, PANEL·V), for a (rows, ≥ columns, row stride lda)."""
-    width = z.shape[2]
-    packed = lease.array((z.shape[0], columns, width), z.dtype)
-    if sums is None:
-        sums = np.empty((0, width), np.float64)
-    nt = threads.threads_for(2.0 * rows * columns * z.shape[0] * width)
-    gemm_transposed(
-        nt, a.reshape(-1), lda, rows, columns, z.reshape(-1), z.shape[1] * width, z.shape[0],
-        np.zeros(width, z.dtype), packed, sums,
-    )  # fmt: skip
-    return packed
-
-
-def _add_rows(p: Parameter, packed: np.ndarray, k0: int) -> None:
-    if p.requires_grad:
-        with p.accumulate() as (grad, accumulate):
-            nt = threads.threads_for(p.size)
-            pack.unpack_rows(nt, packed, GATES, k0, accumulate, grad)

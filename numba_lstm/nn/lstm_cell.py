@@ -115,7 +115,7 @@ class LSTMCell(Module):
         TypeError, ValueError
             Naming x, h0 or c0; the pullback's name dh or dc.
         """
-        from . import layer
+        from . import layer, layer_backward
 
         x, initial, batched = self._arguments(x, hx)
         w, lease, final = self._weights(), Lease(), self._new_state(x)
@@ -130,12 +130,10 @@ class LSTMCell(Module):
                 for name, d in zip(("dh", "dc"), dstate)
             )
             before = self._new_state(x)
-            layer.backward(w, saved, None, 0, dh, dc, before, lease)
-            layer.weight_gradients(w, saved)
-            dx = np.empty(x.shape[1:], x.dtype)
-            layer.input_gradient(w.w_ih, saved.z, x.shape[1], dx)
+            dx = np.empty(x.shape, x.dtype)
+            layer_backward.backward(w, saved, None, 0, dh, dc, before, dx)
             lease.release()
-            return dx if batched else dx[0], self._as_given(before, batched)
+            return dx[0] if batched else dx[0, 0], self._as_given(before, batched)
 
         return self._as_given(final, batched), once(pullback)
 

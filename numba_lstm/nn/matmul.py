@@ -74,7 +74,7 @@ def _weight_gradient(weight: Parameter, x: np.ndarray, dy: np.ndarray, nt: int) 
     pack.pack_columns(threads.threads_for(b.size), b, 1, z)
     packed = lease.array((panels, a.shape[1], width), x.dtype)
     gemm_transposed(
-        nt, a.reshape(-1), a.shape[1], rows, a.shape[1], z.reshape(-1), rows * width, panels,
+        nt, False, a.reshape(-1), a.shape[1], rows, a.shape[1], z.reshape(-1), rows * width, panels,
         zeros, packed, no_sums,
     )  # fmt: skip
     with weight.accumulate() as (grad, accumulate):

@@ -136,7 +136,9 @@ class Call:
             for direction in range(self.directions):
                 at = number * self.directions + direction
                 w = self.weights[at]
-                initial = None if self.h0 is None else (self.h0[at], self.c0[at])
+                initial = None
+                if self.h0 is not None and self.c0 is not None:
+                    initial = self.h0[at], self.c0[at]
                 about = (w, x, initial, direction == 1, y, direction * size, (hn[at], cn[at]))
                 by_token = self.embedding is not None and number == 0
                 more = (self.tokens, self._table(w)) if by_token else ()
@@ -191,7 +193,8 @@ class Call:
     def _run_back(
         self, dy: np.ndarray | None, dhn: np.ndarray | None, dcn: np.ndarray | None
     ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
-        kernels = self.kernels
+        from . import layer_backward as kernels
+
         states = (len(self.weights), self.batch, self.module.hidden_size)
         dh0, dc0 = np.empty(states, self.module.dtype), np.empty(states, self.module.dtype)
         dx = dy
@@ -202,27 +205,27 @@ class Call:
             for direction, saved in enumerate(done.saved):
                 at = number * self.directions + direction
                 w = self.weights[at]
+                part = self._input_gradient(number, direction)
                 kernels.backward(
                     w, saved, dy, direction * self.module.hidden_size,
                     None if dhn is None else dhn[at], None if dcn is None else dcn[at],
-                    (dh0[at], dc0[at]), self.lease,
+                    (dh0[at], dc0[at]), part, self.embedding if number == 0 else None,
+                    self.padding,
                 )  # fmt: skip
-                table = self.embedding if number == 0 else None
-                kernels.weight_gradients(w, saved, table, self.padding)
-            dx = self._input_gradient(number, done.saved)
+                if direction == 0 or part is None or dx is None:
+                    dx = part
+                else:
+                    np.add(dx, part, out=dx)
             dy = dx
         return dx, dh0, dc0
 
-    def _input_gradient(self, number: int, saved: list[Any]) -> np.ndarray | None:
-        """dx of a layer, the sum over its directions; None where tokens went in."""
+    def _input_gradient(self, number: int, direction: int) -> np.ndarray | None:
+        """Memory for dx of one direction; None where tokens went in."""
         if number == 0 and self.embedding is not None:
             return None
-        total: np.ndarray | None = None
-        for direction, kept in enumerate(saved):
-            w = self.weights[number * self.directions + direction]
-            shape = (self.steps, self.batch, w.w_ih.shape[1])
-            fresh = number == 0 and direction == 0
-            part = np.empty(shape, w.w_ih.dtype) if fresh else self.lease.array(shape, w.w_ih.dtype)
-            self.kernels.input_gradient(w.w_ih, kept.z, self.steps * self.batch, part)
-            total = part if total is None else np.add(total, part, out=total)
-        return total
+        w = self.weights[number * self.directions + direction]
+        shape = (self.steps, self.batch, w.inputs)
+        # What the caller gets is his own; the rest is scratch.
+        if number == 0 and direction == 0:
+            return np.empty(shape, self.module.dtype)
+        return self.lease.array(shape, self.module.dtype)
