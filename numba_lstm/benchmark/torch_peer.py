@@ -119,7 +119,7 @@ def _step(case: Case, arrays: Arrays) -> Subject:
             y, state = self.lstm(self.embedding(tokens))
             return self.decoder(y), state
 
-    model = LanguageModel()
+    model: Any = LanguageModel()
     model.load_state_dict(_tensors(parameters(arrays)))
     tokens, targets = (torch.from_numpy(arrays[name]) for name in ("tokens", "targets"))
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, fused=True)
@@ -139,8 +139,7 @@ def _step(case: Case, arrays: Arrays) -> Subject:
 
     def results() -> dict[str, np.ndarray]:
         gradients()
-        grads = {f"grad {name}": p.grad for name, p in model.named_parameters()}
-        found = {name: np.array(grad) for name, grad in grads.items()}
+        found = {f"grad {name}": p.grad.numpy().copy() for name, p in model.named_parameters()}
         return found | {"losses": np.array([run() for _ in range(STEPS)])}
 
     return Subject(run, results)
