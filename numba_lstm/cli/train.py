@@ -65,7 +65,7 @@ def lm(
     result is the same to the bit as without the interruption. With --minutes the learning rate
     follows the time, of which that used before the interruption counts.
 
-    In a file given to --config each option is a line, such as `hidden = 512`.
+    In a file given to --config each option is a line, such as `hidden = 256`.
     """
     flags = {name: value for name, value in options.items() if value is not None}
     with bad_input():
