@@ -1,0 +1,70 @@
+"""What the programs of this folder share. They run from a checkout, installed or not."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+__all__ = ["describe", "finish", "parser", "stack", "time_of"]
+
+
+def parser(about: str) -> argparse.ArgumentParser:
+    """A parser with the options that all programs have."""
+    made = argparse.ArgumentParser(
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("--json", metavar="FILE", help="write the figures there; - for stdout")
+    made.add_argument("--seconds", type=float, default=0.3, help="for each figure")
+    return made
+
+
+def numbers(text: str) -> list[int]:
+    """``"1,2,4"`` as integers."""
+    return [int(part) for part in text.split(",")]
+
+
+def describe() -> dict[str, Any]:
+    """The machine, as `numba-lstm bench` records it."""
+    from numba_lstm.benchmark import machine, ours
+
+    about = ours.about()
+    return {"machine": machine.describe(about["machine"]), "versions": about["versions"]}
+
+
+def time_of(run: Callable[[], Any], seconds: float) -> float:
+    """Seconds of a call: the least median of five blocks, which a neighbour's burst leaves alone."""
+    from numba_lstm.benchmark.timing import time_calls, warm_up
+
+    call = warm_up(run, seconds / 6)
+    return min(time_calls(run, seconds / 6, 0.0, call).median for _ in range(5))
+
+
+def stack(kind: str, T: int, B: int, I: int, H: int, layers: int = 1) -> Any:
+    """(case, run): an LSTM stack of these sizes and its "infer" or "train" call."""
+    from numba_lstm.benchmark import ours
+    from numba_lstm.benchmark.arrays import make_arrays
+    from numba_lstm.benchmark.cases import Case
+
+    case = Case(f"{T}x{B}x{I}x{H}-L{layers}", (kind,), T, B, I, H, layers)
+    return case, ours.prepare(case, kind, make_arrays(case)).run
+
+
+def finish(result: dict[str, Any], file: str | None) -> None:
+    """Write the figures as JSON where asked for."""
+    text = json.dumps(describe() | result, indent=1) + "\n"
+    if file == "-":
+        print(text, end="")
+    elif file:
+        Path(file).write_text(text)
+
+
+def at_most_threads(n: int) -> None:
+    """Let this process use `n` threads, more than there are cores if need be."""
+    os.environ["NUMBA_NUM_THREADS"] = str(n)
