@@ -112,7 +112,8 @@ def main() -> None:
 
     from numba_lstm.simd import TARGET
 
-    print(f"{TARGET.cpu}: {TARGET.registers} registers of {TARGET.vector_bytes} bytes", flush=True)
+    if given.json != "-":
+        print(f"{TARGET.cpu}: {TARGET.registers} registers of {TARGET.vector_bytes} bytes")
     results = []
     for dtype in (np.float32, np.float64):
         for k in given.k:

@@ -72,8 +72,9 @@ def main() -> None:
             for one in [] if quiet else figures:
                 n = one["threads"]
                 print(
-                    f"{shape:<18} {kind:<6} {n:>3} threads {one['ms']:9.3f} ms  x{one['speedup']:5.2f}"
-                    f"  {one['gflops']:7.1f} GFLOP/s {one['gflops'] / peaks[n]:6.1%} of peak",
+                    f"{shape:<18} {kind:<6} {n:>3} threads {one['ms']:9.3f} ms "
+                    f"x{one['speedup']:5.2f} {one['gflops']:7.1f} GFLOP/s "
+                    f"{one['gflops'] / peaks[n]:6.1%} of peak",
                     flush=True,
                 )
     if given.plot:

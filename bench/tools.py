@@ -39,7 +39,7 @@ def describe() -> dict[str, Any]:
 
 
 def time_of(run: Callable[[], Any], seconds: float) -> float:
-    """Seconds of a call: the least median of five blocks, which a neighbour's burst leaves alone."""
+    """Seconds of a call: the least median of five blocks; a neighbour's burst spoils some only."""
     from numba_lstm.benchmark.timing import time_calls, warm_up
 
     call = warm_up(run, seconds / 6)
