@@ -41,7 +41,7 @@ class Blocking:
 # 4x3 111, 4x2 107. On Zen 5 (peak 242) 6x4 232-240, and 3x4 on 16 registers spills.
 BLOCKING = {
     32: Blocking(mr=6, nv=4, wide=(16, 8, 4)),
-    16: Blocking(mr=6, nv=2, wide=(8, 4, 4)),
+    16: Blocking(mr=6, nv=2, wide=(8, 4)),
 }
 
 # Rows of A that share one sweep over the packed weights in `gemm`: 96 rows of 256 float32 are
