@@ -1,7 +1,5 @@
 """The oracle itself: its gradients by complex step, its numbers beside torch's."""
 
-
-
 from __future__ import annotations
 
 import numpy as np
