@@ -26,7 +26,12 @@ from typing import Any
 
 import numba
 from numba import njit, prange
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
+from numba.core.caching import (
+    CompileResultCacheImpl,
+    FunctionCache,
+    IndexDataCacheFile,
+    _CacheLocator,
+)
 
 from . import simd, threads
 
@@ -126,10 +131,38 @@ class _Impl(CompileResultCacheImpl):
     _locator_classes = [_Locator]  # noqa: RUF012 (numba's own attribute)
 
 
+class _Entries(IndexDataCacheFile):
+    """One file for each signature and target, named after them.
+
+    Numba numbers its files and keeps an index beside them: two processes that compile at the same
+    time both take the next number, and one's signature then finds the other's machine code.
+    """
+
+    def _name(self, key: Any) -> str:
+        return f"{Path(self._index_name).stem}.{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}.nbc"
+
+    def flush(self) -> None:
+        for path in Path(self._cache_path).glob(f"{Path(self._index_name).stem}.*.nbc"):
+            path.unlink(missing_ok=True)
+
+    def load(self, key: Any) -> Any:
+        try:
+            return self._load_data(self._name(key))
+        except FileNotFoundError:
+            return None
+
+    def save(self, key: Any, data: Any) -> None:
+        self._save_data(self._name(key), data)
+
+
 class _Cache(FunctionCache):
     """Numba's function cache in our folder; a damaged or unwritable entry only costs a compile."""
 
     _impl_class = _Impl
+
+    def __init__(self, py_func: Any) -> None:
+        super().__init__(py_func)
+        self._cache_file = _Entries(cache_folder(), self._impl.filename_base, "")
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:

@@ -129,7 +129,7 @@ class LanguageModel(Module):
         TypeError, ValueError
             Naming tokens, h0 or c0.
         """
-        tokens = as_tokens("tokens", tokens, self.vocab_size, ndim=2)
+        tokens = self._tokens(tokens)
         if self._by_token(tokens):
             y, state = self.lstm.infer_tokens(self.embedding, tokens, state)
         else:
@@ -154,7 +154,7 @@ class LanguageModel(Module):
         TypeError, ValueError
             Naming tokens, h0 or c0; the pullback's name dlogits.
         """
-        tokens = as_tokens("tokens", tokens, self.vocab_size, ndim=2)
+        tokens = self._tokens(tokens)
         (y, state), input_back = self._lstm_vjp(tokens, state)
         y, drop_y_back = self.dropout.vjp(y)
         logits, decode_back = self.decoder.vjp(y)
@@ -165,6 +165,12 @@ class LanguageModel(Module):
             input_back(drop_y_back(decode_back(dlogits)))
 
         return (logits, state), once(pullback)
+
+    def _tokens(self, tokens: Any) -> np.ndarray:
+        tokens = as_tokens("tokens", tokens, self.vocab_size, ndim=2)
+        if tokens.shape[0] == 0:
+            raise ValueError(f"tokens: expected at least one time step, got shape {tokens.shape}")
+        return tokens
 
     def _lstm_vjp(self, tokens: np.ndarray, state: Any) -> Any:
         """The LSTM's outputs of tokens, and a pullback (dy) -> None."""
