@@ -139,7 +139,8 @@ class _Entries(IndexDataCacheFile):
     """
 
     def _name(self, key: Any) -> str:
-        return f"{Path(self._index_name).stem}.{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}.nbc"
+        digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
+        return f"{Path(self._index_name).stem}.{digest}.nbc"
 
     def flush(self) -> None:
         for path in Path(self._cache_path).glob(f"{Path(self._index_name).stem}.*.nbc"):
