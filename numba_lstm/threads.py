@@ -154,7 +154,8 @@ def threading_layer() -> str:
         parallel._launch_threads()
         _layer = numba.threading_layer()
         if _layer != "workqueue":
-            _get_mask = numba.get_num_threads
+            # Not numba.get_num_threads, which first sees to it that the pool is up: 0.6 µs a call.
+            _get_mask = parallel._get_num_threads
     return _layer
 
 

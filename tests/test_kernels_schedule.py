@@ -45,6 +45,7 @@ def test_a_batch_of_one_with_little_work_a_step_is_not_split_into_panels(nt):
 
 
 def test_few_rows_project_their_inputs_beforehand():
-    assert input_source(100, 1) == PROJECTED
-    assert input_source(1, 1) == FUSED  # one step gains nothing
-    assert input_source(100, 64) == FUSED
+    assert input_source(100, 1, 1e9) == PROJECTED
+    assert input_source(1, 1, 1e9) == FUSED  # one step gains nothing
+    assert input_source(100, 64, 1e9) == FUSED
+    assert input_source(100, 1, 1e3) == FUSED  # one more call would cost more

@@ -46,10 +46,11 @@ def choose(steps: int, batch: int, panels: int, weight_bytes: int, flops: float)
     return Schedule(rows * columns, columns)
 
 
-def input_source(steps: int, rows: int) -> int:
-    """FUSED or PROJECTED, for a thread's `rows` of the batch.
+def input_source(steps: int, rows: int, flops: float) -> int:
+    """FUSED or PROJECTED, for a thread's `rows` of the batch and the whole loop's `flops`.
 
     Projecting all steps at once fills the microkernel's rows where the batch alone does not, at the
-    price of a trip through memory.
+    price of a trip through memory and of one more call.
     """
-    return PROJECTED if rows < tuning.PROJECT_ROWS and steps > 1 else FUSED
+    few = rows < tuning.PROJECT_ROWS and steps > 1 and flops >= tuning.MIN_PARALLEL_WORK
+    return PROJECTED if few else FUSED

@@ -20,6 +20,7 @@ from ..kernels.gates import GATES
 from ..kernels.gemm import gemm
 from ..kernels.schedule import Schedule, choose, input_source
 from ..simd import PANEL, TARGET
+from . import parameter
 from .parameter import Parameter
 from .scratch import Lease
 
@@ -39,9 +40,24 @@ class Weights:
         I and H.
     lanes, panels : int
         V, and P = ceil(H / V).
+    plans : dict
+        How to run, by shape.
+    operands : tuple
+        The epoch, and `packed_weights` and `packed_bias` of then.
     """
 
-    __slots__ = ("b_hh", "b_ih", "hidden", "inputs", "lanes", "panels", "plans", "w_hh", "w_ih")
+    __slots__ = (
+        "b_hh",
+        "b_ih",
+        "hidden",
+        "inputs",
+        "lanes",
+        "operands",
+        "panels",
+        "plans",
+        "w_hh",
+        "w_ih",
+    )
 
     def __init__(
         self, w_ih: Parameter, w_hh: Parameter, b_ih: Parameter | None, b_hh: Parameter | None
@@ -52,6 +68,7 @@ class Weights:
         self.lanes = TARGET.lanes(w_hh.dtype.itemsize)
         self.panels = -(-self.hidden // self.lanes)
         self.plans: dict[Any, _Plan] = {}
+        self.operands: tuple[int, Any, Any] = (-1, None, None)
 
     def parameters(self) -> tuple[Parameter | None, ...]:
         """w_ih, w_hh, b_ih, b_hh."""
@@ -71,7 +88,7 @@ def packed_rows(w: Parameter, gates: int) -> np.ndarray:
         v = TARGET.lanes(a.itemsize)
         shape = pack.packed_rows_shape(gates, a.shape[0] // gates, a.shape[1], v)
         out = _buffer(w, key, shape)
-        pack.pack_rows(threads.threads_for(a.size), a, gates, 0, out)
+        pack.pack_rows(threads.threads_for(tuning.PACK_WORK * a.size), a, gates, 0, out)
         return out
 
     key = ("rows", gates)
@@ -96,7 +113,7 @@ def packed_weights(w: Weights) -> np.ndarray:
         shape = pack.packed_rows_shape(GATES, w.hidden, inputs + w.hidden, w.lanes)
         *_, old = w.w_ih.stale("rows of both") or (None,)
         out = old if old is not None and old.shape == shape else np.empty(shape, w.w_ih.dtype)
-        nt = threads.threads_for(out.size)
+        nt = threads.threads_for(tuning.PACK_WORK * out.size)
         pack.pack_rows(nt, w.w_ih.values_for_kernel(), GATES, 0, out)
         pack.pack_rows(nt, w.w_hh.values_for_kernel(), GATES, inputs, out)
         return out
@@ -111,7 +128,7 @@ def packed_columns(w: Parameter, gates: int) -> np.ndarray:
         v = TARGET.lanes(a.itemsize)
         shape = pack.packed_columns_shape(gates, a.shape[0] // gates, a.shape[1], v)
         out = _buffer(w, key, shape)
-        pack.pack_columns(threads.threads_for(a.size), a, gates, out)
+        pack.pack_columns(threads.threads_for(tuning.PACK_WORK * a.size), a, gates, out)
         return out
 
     key = ("columns", gates)
@@ -126,6 +143,15 @@ def packed_bias(w: Weights) -> np.ndarray:
     return _of_two(
         b_ih, b_hh, "sum", lambda: pack.pack_bias(b_ih.numpy() + b_hh.numpy(), GATES, w.lanes)
     )
+
+
+def _operands(w: Weights) -> tuple[int, np.ndarray, np.ndarray]:
+    """The epoch, `packed_weights` and `packed_bias`."""
+    found = w.operands
+    if found[0] != parameter.epoch:
+        epoch = parameter.epoch
+        found = w.operands = (epoch, packed_weights(w), packed_bias(w))
+    return found
 
 
 class Saved(NamedTuple):
@@ -186,7 +212,8 @@ def _plan(w: Weights, x: np.ndarray, by_token: bool) -> _Plan:
             steps * step_flops(w, batch, fused),
         )
         rows = -(-batch * schedule.columns // schedule.nt)
-        source = TOKENS if by_token else input_source(steps, rows)
+        flops = steps * step_flops(w, batch, fused)
+        source = TOKENS if by_token else input_source(steps, rows, flops)
         if len(w.plans) > 64:
             w.plans.clear()
         w.plans[key] = plan = _Plan(schedule, source, w.inputs, w.inputs * (source == FUSED))
@@ -210,7 +237,7 @@ def _run(
     final: State,
 ) -> None:
     """Run the time loop, after the projection where the plan has one (into z)."""
-    packed, bias = packed_weights(w), packed_bias(w)
+    _, packed, bias = _operands(w)
     if plan.source == PROJECTED:
         project(x, x.shape[0] * x.shape[1], plan.inputs, packed, bias, z)
     given = z if table is None else table
@@ -240,7 +267,7 @@ def infer(
     # Long sequences in pieces, so that projected inputs stay in the cache.
     piece = min(steps, max(1, tuning.INFER_ROWS // max(1, batch)))
     lease = None
-    z = packed_weights(w)  # of the right type, and not touched
+    z = y  # of the right type, and not touched
     if plan.source == PROJECTED:
         lease = Lease()
         z = lease.array((w.panels, piece * batch, PANEL * w.lanes), x.dtype)

@@ -185,5 +185,5 @@ class _Products:
 def _add_rows(p: Parameter, packed: np.ndarray, k0: int) -> None:
     if p.requires_grad:
         with p.accumulate() as (grad, accumulate):
-            nt = threads.threads_for(p.size)
+            nt = threads.threads_for(tuning.PACK_WORK * p.size)
             pack.unpack_rows(nt, packed, GATES, k0, accumulate, grad)

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from . import init
+from . import init, parameter
 from .checks import dtype as check_dtype
 from .checks import generator, probability, size
 from .embedding import Embedding
 from .module import Module, once
 from .parameter import Parameter
-from .stack import Call
+from .stack import Call, infer
 
 __all__ = ["LSTM"]
 
@@ -135,7 +135,7 @@ class LSTM(Module):
         TypeError, ValueError
             Naming x, h0 or c0.
         """
-        return Call(self, hx, x=x).infer()
+        return infer(self, x, hx)
 
     def vjp(
         self, x: Any, hx: tuple[Any, Any] | None = None
@@ -209,11 +209,15 @@ class LSTM(Module):
 
     def weights(self) -> list[Any]:
         """A `layer.Weights` for each layer and direction, anew when a parameter is exchanged."""
+        d = self.__dict__
+        cached = d.get("_weights")
+        if cached is not None and cached[0] == parameter.epoch:
+            return cached[2]
         from .layer import Weights
 
-        d = self.__dict__
+        epoch = parameter.epoch
         found = [tuple(map(d.get, names)) for names in self._names]
-        cached = d.get("_weights")
-        if cached is None or cached[0] != found:
-            cached = self._weights = (found, [Weights(*w) for w in found])  # type: ignore[arg-type]
-        return cached[1]
+        same = cached is not None and cached[1] == found
+        weights = cached[2] if same else [Weights(*w) for w in found]  # type: ignore[arg-type,index]
+        self._weights = (epoch, found, weights)
+        return weights

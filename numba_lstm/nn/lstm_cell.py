@@ -92,7 +92,7 @@ class LSTMCell(Module):
         x, initial, batched = self._arguments(x, hx)
         final = self._new_state(x)
         y = np.empty((1, x.shape[1], self.hidden_size), x.dtype)
-        layer.infer(self._weights(), x, initial, False, y, 0, final)
+        layer.infer(self.weights(), x, initial, False, y, 0, final)
         return self._as_given(final, batched)
 
     def vjp(
@@ -118,7 +118,7 @@ class LSTMCell(Module):
         from . import layer, layer_backward
 
         x, initial, batched = self._arguments(x, hx)
-        w, lease, final = self._weights(), Lease(), self._new_state(x)
+        w, lease, final = self.weights(), Lease(), self._new_state(x)
         y = lease.array((1, x.shape[1], self.hidden_size), x.dtype)
         saved = layer.forward(w, x, initial, False, y, 0, final, lease)
 
@@ -165,13 +165,14 @@ class LSTMCell(Module):
     def _as_given(state: State, batched: bool) -> State:
         return state if batched else (state[0][0], state[1][0])
 
-    def _weights(self) -> Any:
+    def weights(self) -> Any:
+        """The cell's `layer.Weights`, anew when a parameter is exchanged."""
         from .layer import Weights
 
         found = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
-        cached = self.__dict__.get("_cached")
+        cached = self.__dict__.get("_weights")
         if cached is None or cached[0] != found:
-            cached = self._cached = (found, Weights(*found))
+            cached = self._weights = (found, Weights(*found))
         return cached[1]
 
     def extra_repr(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import threads
+from .. import threads, tuning
 from ..kernels import pack
 from ..kernels.gemm import gemm, gemm_transposed
 from ..simd import PANEL, TARGET
@@ -71,14 +71,14 @@ def _weight_gradient(weight: Parameter, x: np.ndarray, dy: np.ndarray, nt: int) 
     a, b = (dy, x) if by_inputs else (x, dy)
     panels = -(-b.shape[1] // width)
     z = lease.array((panels, rows, width), x.dtype)
-    pack.pack_columns(threads.threads_for(b.size), b, 1, z)
+    pack.pack_columns(threads.threads_for(tuning.PACK_WORK * b.size), b, 1, z)
     packed = lease.array((panels, a.shape[1], width), x.dtype)
     gemm_transposed(
         nt, False, a.reshape(-1), a.shape[1], rows, a.shape[1], z.reshape(-1), rows * width, panels,
         zeros, packed, no_sums,
     )  # fmt: skip
     with weight.accumulate() as (grad, accumulate):
-        few = threads.threads_for(weight.size)
+        few = threads.threads_for(tuning.PACK_WORK * weight.size)
         if by_inputs:
             pack.unpack_columns(few, packed, accumulate, grad)
         else:

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import random_state as _random
 from .checks import real_array
-from .parameter import Parameter
+from .parameter import Parameter, begin_epoch
 
 __all__ = ["LoadResult", "Module", "once"]
 
@@ -49,6 +49,17 @@ class Module:
     """
 
     training: bool = True
+
+    # What subclasses keep to be quicker next time; not copied, not pickled.
+    _CACHES = frozenset({"_prepared", "_weights"})
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name not in self._CACHES:
+            begin_epoch()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in self._CACHES}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output and keep nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,18 @@ __all__ = ["Parameter"]
 
 T = TypeVar("T")
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+# Another number after any parameter anywhere was made or written, or exchanged in a module. What
+# was prepared from several parameters compares one number before it looks at theirs: of a call's
+# microseconds, four versions of four parameters are one.
+epoch = 0
+_epochs = itertools.count(1)
+
+
+def begin_epoch() -> None:
+    """Have everything that was prepared from parameters looked at anew."""
+    global epoch
+    epoch = next(_epochs)
 
 
 class Parameter:
@@ -78,6 +91,7 @@ class Parameter:
         self._stale: dict[Hashable, Any] = {}
         self._lock = threading.RLock()  # reentrant: a `make` may ask for another packed form
         self.requires_grad = True
+        begin_epoch()
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -169,6 +183,7 @@ class Parameter:
     def _bump(self) -> None:
         self._version += 1
         self._stale, self._packed = self._packed or self._stale, {}
+        begin_epoch()
 
     # -- gradient -----------------------------------------------------------------------------
 

@@ -30,15 +30,64 @@ def _pair(name: str, parts: str, value: Any) -> tuple[Any, Any]:
     return value[0], value[1]
 
 
+def infer(module: Any, x: Any, hx: Any) -> tuple[np.ndarray, State]:
+    """Run all layers of `module` (an `LSTM`) over x and keep nothing.
+
+    A step of a stream takes a few microseconds, and a `Call` would be half of them: where x is in
+    the kernels' form already there is little to be done.
+    """
+    if (
+        type(x) is not np.ndarray
+        or x.dtype != module.dtype
+        or x.ndim != 3
+        or not x.flags.carray
+        or x.shape[2] != module.input_size
+        or not x.shape[0]
+        or module.batch_first
+        or (module.training and module.dropout)
+    ):
+        return Call(module, hx, x=x).infer()
+    steps, batch, _ = x.shape
+    size, weights = module.hidden_size, module.weights()
+    width = 2 * size if module.bidirectional else size
+    states = (len(weights), batch, size)
+    if hx is not None:
+        h0, c0 = _pair("hx", "(h0, c0)", hx)
+        h0 = as_float("h0", h0, x.dtype, shape=states)
+        c0 = as_float("c0", c0, x.dtype, shape=states)
+    dtype = x.dtype
+    hn, cn = np.empty(states, dtype), np.empty(states, dtype)
+    run = (_kernels or _import_kernels()).infer
+    for at, w in enumerate(weights):
+        reverse = module.bidirectional and at % 2 == 1
+        if not reverse:
+            y = np.empty((steps, batch, width), dtype)
+        initial = None if hx is None else (h0[at], c0[at])
+        run(w, x, initial, reverse, y, size * reverse, (hn[at], cn[at]))
+        if reverse or not module.bidirectional:
+            x = y
+    return y, (hn, cn)
+
+
+_kernels: Any = None
+
+
+def _import_kernels() -> Any:
+    """Module `layer`: numba is imported when the first call is made."""
+    global _kernels
+    from . import layer
+
+    _kernels = layer
+    return layer
+
+
 class Call:
     """Arguments of one call of `module` (an `LSTM`), in the kernels' form: time first, batched."""
 
     def __init__(
         self, module: Any, hx: Any, *, x: Any = None, tokens: Any = None, embedding: Any = None
     ) -> None:
-        from . import layer
-
-        self.kernels = layer
+        self.kernels = layer = _kernels or _import_kernels()
         self.module = module
         self.embedding = None if embedding is None else embedding.weight
         self.padding = None if embedding is None else embedding.padding_idx
