@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .lstm import sigmoid
+from .activations import sigmoid
 
 __all__ = [
     "binary_cross_entropy_with_logits",
