@@ -19,7 +19,6 @@ from ..simd import (
     lanes,
     load,
     load_n,
-    prefetch_write,
     restore_denormals,
     store,
     zeros_like,
@@ -81,10 +80,6 @@ def _step(
         r = r0
         while r < r1:
             m = row_block(r1 - r)
-            for j in range(nv):
-                place = at(z, (vector + j, t * batch + r, 0))
-                for i in range(m * PANEL):
-                    prefetch_write(place, i * v)
             _start(has_dy, dy, y_column, hidden, dh, last, t, r, m, unit, nv, tile)
             if not last:
                 _recurrent_part(z, t_after * batch + r, w_hh, vector, m, nv, tile)

@@ -25,7 +25,6 @@ from ..simd import (
     lanes,
     load,
     load_n,
-    prefetch_write,
     restore_denormals,
     shift,
     store,
@@ -95,11 +94,6 @@ def _step(
         while r < r1:
             m = row_block(r1 - r)
             row = t * batch + r
-            if save:
-                for j in range(count):
-                    place = at(z, (p + j, row, 0))
-                    for i in range(m * PANEL):
-                        prefetch_write(place, i * v)
             _pre_activation(source, u, inputs, w, bias, given, tokens, row, r, m, p, count, tile)
             for i in range(m):
                 for j in range(count):

@@ -14,18 +14,7 @@ Inside a `numba_lstm.jit.kernel`:
 from __future__ import annotations
 
 from .denormals import flush_denormals, restore_denormals
-from .memory import (
-    at,
-    lanes,
-    load,
-    load_n,
-    prefetch,
-    prefetch_write,
-    scalar,
-    shift,
-    store,
-    store_n,
-)
+from .memory import at, lanes, load, load_n, scalar, shift, store, store_n
 from .microkernel import PANEL, gemm_tile, gemm_tile_t, load_microkernels
 from .target import LLVMLITE_VERSION, TARGET, Target
 from .vector import (
@@ -64,8 +53,6 @@ __all__ = [
     "load_n",
     "pointer",
     "polynomial",
-    "prefetch",
-    "prefetch_write",
     "restore_denormals",
     "round_even",
     "scalar",

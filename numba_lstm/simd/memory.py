@@ -156,29 +156,3 @@ def store_n(typingctx, p, offset, v, n):
         return context.get_dummy_value()
 
     return types.void(p, types.intp, v, types.intp), codegen
-
-
-def _prefetch(write: bool, doc: str):
-    def make(typingctx, p, offset):
-        if not is_pointer(p):
-            return None
-
-        def codegen(context, b, sig, args):
-            place = b.gep(args[0], [args[1]])
-            function = cgutils.get_or_insert_function(
-                b.module,
-                ir.FunctionType(ir.VoidType(), [place.type, _I32, _I32, _I32]),
-                "llvm.prefetch.p0",
-            )
-            locality, data_cache = ir.Constant(_I32, 3), ir.Constant(_I32, 1)
-            b.call(function, [place, ir.Constant(_I32, int(write)), locality, data_cache])
-            return context.get_dummy_value()
-
-        return types.void(p, types.intp), codegen
-
-    make.__doc__ = doc
-    return intrinsic(make)
-
-
-prefetch = _prefetch(False, "Have the cache line that holds ``p[offset]`` fetched, to be read.")
-prefetch_write = _prefetch(True, "Have the cache line of ``p[offset]`` fetched, to be written.")
