@@ -155,7 +155,7 @@ def threading_layer() -> str:
         _layer = numba.threading_layer()
         if _layer != "workqueue":
             # Not numba.get_num_threads, which first sees to it that the pool is up: 0.6 µs a call.
-            _get_mask = parallel._get_num_threads
+            _get_mask = vars(parallel)["_get_num_threads"]
     return _layer
 
 

@@ -160,3 +160,18 @@ def test_a_wrong_input_is_refused_and_draws_nothing(x):
 
 def test_repr():
     assert repr(Dropout(0.2)) == "Dropout(p=0.2)"
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_arrays_that_are_given_away_are_used_and_give_the_same(training):
+    x = np.random.default_rng(0).standard_normal((50, 3)).astype("f4")
+    drop, same = (Dropout(0.3, seed=1).train(training) for _ in range(2))
+    y, back = drop.vjp(x)
+    mine, dmine = x.copy(), x.copy()
+    y_own, back_own = same.vjp(mine, own=True)
+    assert y_own is mine and np.array_equal(y, y_own)
+    expected = back(x)
+    found = back_own(dmine)
+    assert found is dmine and np.array_equal(found, expected)
+    assert not np.shares_memory(y, x) and not np.shares_memory(expected, x)
+    assert np.shares_memory(drop.eval()(x, own=True), x)

@@ -11,6 +11,7 @@ import weakref
 import numpy as np
 import pytest
 
+from numba_lstm import nn
 from numba_lstm.nn import Module, Parameter
 from numba_lstm.nn.module import once
 
@@ -288,3 +289,24 @@ def test_once_answers_one_of_many_threads():
     for thread in threads:
         thread.join()
     assert len(answers) == 1
+
+
+def test_what_was_prepared_is_not_copied_and_follows_every_change():
+    lstm = nn.LSTM(3, 5, seed=0)
+    x = np.ones((2, 1, 3), "f4")
+    first, _ = lstm(x)
+    twin = pickle.loads(pickle.dumps(lstm))
+    deep = copy.deepcopy(lstm)
+    for other in (twin, deep):
+        assert "_weights" not in vars(other)
+        assert np.array_equal(other(x)[0], first)
+        other.weight_hh_l0[...] = 0
+        other.bias_ih_l0 = nn.Parameter(np.zeros(20, "f4"))
+        assert not np.array_equal(other(x)[0], first)
+        assert np.array_equal(lstm(x)[0], first)
+    lstm.weight_ih_l0, deep.weight_ih_l0 = deep.weight_ih_l0, lstm.weight_ih_l0
+    lstm.weight_hh_l0 = deep.weight_hh_l0
+    assert not np.array_equal(lstm(x)[0], first)
+    with lstm.bias_hh_l0.mutate() as bias:
+        bias += 1
+    assert np.array_equal(lstm(x)[0], lstm.vjp(x)[0][0])

@@ -270,3 +270,30 @@ def run_in_threads(function, count):
     for thread in threads:
         thread.join()
     assert not failures, failures
+
+
+def test_the_memory_of_a_dropped_gradient_serves_again_unless_somebody_holds_it():
+    p = Parameter(np.zeros((3, 4), "f4"))
+
+    def fill(value):
+        with p.accumulate() as (grad, accumulate):
+            assert not accumulate
+            grad[...] = value
+
+    fill(1)
+    address = p.grad.ctypes.data
+    p.grad = None
+    assert p.grad is None
+    fill(2)
+    assert p.grad.ctypes.data == address
+    held, part = p.grad, p.grad[1:]
+    p.grad = None
+    fill(3)
+    assert np.all(held == 2) and np.all(p.grad == 3)
+    del held
+    p.grad = None
+    fill(4)
+    part_of_this = p.grad[1:]
+    p.grad = None
+    fill(5)
+    assert np.all(part == 2) and np.all(part_of_this == 4)

@@ -133,8 +133,8 @@ class LanguageModel(Module):
         if self._by_token(tokens):
             y, state = self.lstm.infer_tokens(self.embedding, tokens, state)
         else:
-            y, state = self.lstm(self.embedding_dropout(self.embedding(tokens)), state)
-        return self.decoder(self.dropout(y)), state
+            y, state = self.lstm(self.embedding_dropout(self.embedding(tokens), own=True), state)
+        return self.decoder(self.dropout(y, own=True)), state
 
     def vjp(self, tokens: Any, state: tuple[Any, Any] | None = None) -> Any:
         """Compute what `__call__` does, and a pullback.
@@ -156,7 +156,7 @@ class LanguageModel(Module):
         """
         tokens = self._tokens(tokens)
         (y, state), input_back = self._lstm_vjp(tokens, state)
-        y, drop_y_back = self.dropout.vjp(y)
+        y, drop_y_back = self.dropout.vjp(y, own=True)
         logits, decode_back = self.decoder.vjp(y)
         shape = logits.shape
 
@@ -177,7 +177,7 @@ class LanguageModel(Module):
         if self._by_token(tokens):
             return self.lstm.vjp_tokens(self.embedding, tokens, state)
         x, embed_back = self.embedding.vjp(tokens)
-        x, drop_back = self.embedding_dropout.vjp(x)
+        x, drop_back = self.embedding_dropout.vjp(x, own=True)
         outputs, lstm_back = self.lstm.vjp(x, state)
         return outputs, lambda dy: embed_back(drop_back(lstm_back(dy)[0]))
 

@@ -40,13 +40,15 @@ class Dropout(Module):
         self.p = probability("p", p)
         self.rng = generator(seed)
 
-    def __call__(self, x: Any) -> np.ndarray:
+    def __call__(self, x: Any, *, own: bool = False) -> np.ndarray:
         """Drop elements of `x`, or in evaluation copy it.
 
         Parameters
         ----------
         x : array_like, any shape
             float64 stays float64, every other real dtype becomes float32; so do nested lists.
+        own : bool
+            The caller gives `x` away: it may be overwritten, and be the result.
 
         Returns
         -------
@@ -58,10 +60,13 @@ class Dropout(Module):
             If `x` is not real numbers.
         """
         x = _as_input(x)
-        return x * self._mask(x) if self._active else x.copy()
+        mask = self._mask(x) if self._active else None
+        return _masked(x, mask, own)
 
-    def vjp(self, x: Any) -> tuple[np.ndarray, Callable[[Any], np.ndarray]]:
+    def vjp(self, x: Any, *, own: bool = False) -> tuple[np.ndarray, Callable[[Any], np.ndarray]]:
         """Do the same, and return a pullback too.
+
+        With `own` the pullback may overwrite, and return, the array that it is given, too.
 
         Returns
         -------
@@ -80,9 +85,9 @@ class Dropout(Module):
 
         def pullback(dy: Any) -> np.ndarray:
             dy = as_cotangent("dy", dy, dtype, shape)
-            return dy.copy() if mask is None else dy * mask
+            return _masked(dy, mask, own)
 
-        return x.copy() if mask is None else x * mask, once(pullback)
+        return _masked(x, mask, own), once(pullback)
 
     @property
     def _active(self) -> bool:
@@ -94,6 +99,12 @@ class Dropout(Module):
     def extra_repr(self) -> str:
         """Return the arguments that `repr` shows."""
         return f"p={self.p}"
+
+
+def _masked(x: np.ndarray, mask: np.ndarray | None, own: bool) -> np.ndarray:
+    if mask is None:
+        return x if own else x.copy()
+    return np.multiply(x, mask, out=x if own else None)
 
 
 def draw_mask(
