@@ -26,12 +26,14 @@ from typing import Any
 
 import numba
 from numba import njit, prange
+from numba.core import config
 from numba.core.caching import (
     CompileResultCacheImpl,
     FunctionCache,
     IndexDataCacheFile,
     _CacheLocator,
 )
+from numba.core.compiler_lock import global_compiler_lock
 
 from . import simd, threads
 
@@ -41,9 +43,32 @@ __all__ = ["cache_folder", "driver", "kernel", "on_compile", "prange"]
 # the serial and the parallel variant, in inference and in training (f·c + i·g becomes either of two
 # FMAs). The same bits on any number of threads need explicit vectors and explicit `simd.fma`, which
 # are as fast. error_model='python' would check every division, which blocks vectorisation.
-FLAGS: dict[str, Any] = {"error_model": "numpy", "fastmath": False, "nogil": True}
+FLAGS: dict[str, Any] = {
+    "error_model": "numpy",
+    "fastmath": False,
+    "nogil": True,
+    "no_cfunc_wrapper": True,  # nothing calls them from C, and each costs its compilation
+}
 
-kernel = njit(**FLAGS)
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile `function` into the kernels and drivers that call it."""
+    dispatcher = njit(**FLAGS)(function)
+    compile_fully = dispatcher.compile
+
+    def compile_to_be_inlined(signature: Any) -> Any:
+        # Numba optimises each function on its own, with all that it calls inlined, and then once
+        # more within its caller: a forward pass took 10 s, of which the driver alone is 3.
+        with global_compiler_lock:
+            level, config.OPT = config.OPT, config._OptLevel(0)
+            try:
+                return compile_fully(signature)
+            finally:
+                config.OPT = level
+
+    dispatcher.compile = compile_to_be_inlined
+    return dispatcher
+
 
 _on_compile: list[Callable[[str], None]] = []
 _compile_lock = threading.RLock()

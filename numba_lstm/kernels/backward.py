@@ -152,36 +152,22 @@ def lstm_backward(
     tiles = np.empty((nt, 32 * PANEL * lanes(z)), z.dtype)
     rows = nt // columns
     first_t, _ = _times(steps - 1, steps, reverse)
-    if columns == 1:
-        for q in prange(nt):
-            state = flush_denormals()
-            tile = at(tiles, (q, 0))
-            r0, r1 = first(q, rows, batch), first(q + 1, rows, batch)
-            for s in range(begin, end):
-                t, t_after = _times(s, steps, reverse)
-                before, after = (t + 1, t) if reverse else (t, t + 1)
-                _step(
-                    has_dy, dy, y_column, w_hh, z, c[before], c[after], dh, dc, hidden,
-                    t, t_after, s == 0, 0, vectors, r0, r1, tile,
-                )  # fmt: skip
-            if end == steps:
-                _initial_state(w_hh, z, dh, first_t, 0, vectors, r0, r1, tile)
-            restore_denormals(state)
-        return
-    for s in range(begin, end + (end == steps)):
+    alone = columns == 1
+    turns = 1 if alone else end - begin + (end == steps)
+    for turn in range(turns):
         for q in prange(nt):
             state = flush_denormals()
             tile = at(tiles, (q, 0))
             row, column = q // columns, q % columns
             v0, v1 = first(column, columns, vectors), first(column + 1, columns, vectors)
             r0, r1 = first(row, rows, batch), first(row + 1, rows, batch)
-            if s == steps:
-                _initial_state(w_hh, z, dh, first_t, v0, v1, r0, r1, tile)
-            else:
+            for s in range(begin + turn, end if alone else min(end, begin + turn + 1)):
                 t, t_after = _times(s, steps, reverse)
                 before, after = (t + 1, t) if reverse else (t, t + 1)
                 _step(
                     has_dy, dy, y_column, w_hh, z, c[before], c[after], dh, dc, hidden,
                     t, t_after, s == 0, v0, v1, r0, r1, tile,
                 )  # fmt: skip
+            if end == steps and turn == turns - 1:
+                _initial_state(w_hh, z, dh, first_t, v0, v1, r0, r1, tile)
             restore_denormals(state)

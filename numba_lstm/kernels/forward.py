@@ -141,10 +141,18 @@ def _begin(given, state, target, column, hidden, r0, r1):
 
 
 @kernel
-def _end(source, column, state, r0, r1):
-    """state (B, H) = source's columns from `column` on, of rows r0 … r1."""
+def _begin_all(given, h0, c0, u, c, h_column, hidden, r0, r1):
+    """h_prev and c_prev of the first step, rows r0 … r1."""
+    _begin(given, h0, u, h_column, hidden, r0, r1)
+    _begin(given, c0, c, 0, hidden, r0, r1)
+
+
+@kernel
+def _end_all(u, c, h_column, hn, cn, r0, r1):
+    """hn and cn (B, H) = the last step's h and c, rows r0 … r1."""
     for r in range(r0, r1):
-        _copy(at(source, (r, column)), at(state, (r, 0)), state.shape[1])
+        _copy(at(u, (r, h_column)), at(hn, (r, 0)), hn.shape[1])
+        _copy(at(c, (r, 0)), at(cn, (r, 0)), cn.shape[1])
 
 
 @driver
@@ -193,45 +201,34 @@ def lstm_forward(
     rows = nt // columns
     start, _ = _slots(0, steps - 1 if reverse else 0, save, reverse)
     _, stop = _slots(steps - 1, 0 if reverse else steps - 1, save, reverse)
-    if columns == 1:
-        for q in prange(nt):
-            state = flush_denormals()
-            tile = at(tiles, (q, 0))
-            r0, r1 = first(q, rows, batch), first(q + 1, rows, batch)
-            _begin(stated, h0, u[start], h_column, hidden, r0, r1)
-            _begin(stated, c0, c[start], 0, hidden, r0, r1)
-            for s in range(steps):
-                t = steps - 1 - s if reverse else s
-                before, after = _slots(s, t, save, reverse)
-                _copy_inputs(source, x, u[before], t, r0, r1)
-                _step(
-                    source, save, inputs, hidden, w, bias, given, z, tokens, u[before], u[after],
-                    c[before], c[after], y, y_column, t, 0, panels, r0, r1, tile,
-                )  # fmt: skip
-            _end(u[stop], h_column, hn, r0, r1)
-            _end(c[stop], 0, cn, r0, r1)
-            restore_denormals(state)
-        return
-    _begin(stated, h0, u[start], h_column, hidden, 0, batch)
-    _begin(stated, c0, c[start], 0, hidden, 0, batch)
-    for s in range(steps):
-        t = steps - 1 - s if reverse else s
-        before, after = _slots(s, t, save, reverse)
-        if s == 0:
-            _copy_inputs(source, x, u[before], t, 0, batch)
+    alone = columns == 1
+    if not alone:
+        _begin_all(stated, h0, c0, u[start], c[start], h_column, hidden, 0, batch)
+        _copy_inputs(source, x, u[start], steps - 1 if reverse else 0, 0, batch)
+    # One call of `_step` for both schedules: a second one would be compiled a second time.
+    turns = 1 if alone else steps
+    for turn in range(turns):
         for q in prange(nt):
             state = flush_denormals()
             row, column = q // columns, q % columns
-            _step(
-                source, save, inputs, hidden, w, bias, given, z, tokens, u[before], u[after],
-                c[before], c[after], y, y_column, t,
-                first(column, columns, panels), first(column + 1, columns, panels),
-                first(row, rows, batch), first(row + 1, rows, batch), at(tiles, (q, 0)),
-            )  # fmt: skip
-            if s + 1 < steps:
-                t_next = t - 1 if reverse else t + 1
-                r0, r1 = first(q, nt, batch), first(q + 1, nt, batch)
-                _copy_inputs(source, x, u[after], t_next, r0, r1)
+            r0, r1 = first(row, rows, batch), first(row + 1, rows, batch)
+            p0, p1 = first(column, columns, panels), first(column + 1, columns, panels)
+            x0, x1 = first(q, nt, batch), first(q + 1, nt, batch)
+            if alone:
+                _begin_all(stated, h0, c0, u[start], c[start], h_column, hidden, r0, r1)
+                _copy_inputs(source, x, u[start], steps - 1 if reverse else 0, r0, r1)
+            for s in range(turn, steps if alone else turn + 1):
+                t = steps - 1 - s if reverse else s
+                before, after = _slots(s, t, save, reverse)
+                _step(
+                    source, save, inputs, hidden, w, bias, given, z, tokens, u[before], u[after],
+                    c[before], c[after], y, y_column, t, p0, p1, r0, r1, at(tiles, (q, 0)),
+                )  # fmt: skip
+                if s + 1 < steps:
+                    t_next = t - 1 if reverse else t + 1
+                    _copy_inputs(source, x, u[after], t_next, x0, x1)
+            if alone:
+                _end_all(u[stop], c[stop], h_column, hn, cn, r0, r1)
             restore_denormals(state)
-    _end(u[stop], h_column, hn, 0, batch)
-    _end(c[stop], 0, cn, 0, batch)
+    if not alone:
+        _end_all(u[stop], c[stop], h_column, hn, cn, 0, batch)
