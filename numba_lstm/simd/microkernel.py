@@ -190,17 +190,21 @@ def load_microkernels(folder: str) -> None:
     """
     if _engines:
         return
-    cpu = TARGET.cpu
-    features = TARGET.features
-    key = hashlib.sha256(f"{cpu} {features} {TARGET}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"{TARGET.cpu} {TARGET.features} {TARGET}".encode()).hexdigest()[:16]
     for item in VECTORS:
-        machine = llvm.Target.from_default_triple().create_target_machine(
-            cpu=cpu, features=features, opt=3, codemodel="jitdefault", jit=True, reloc="default"
-        )
-        module = llvm.parse_assembly(str(_microkernel_module(item)))
-        engine = llvm.create_mcjit_compiler(module, machine)
         path = os.path.join(folder, f"microkernels-f{item.bitwidth}-{key}.o")
-        _keep_object(engine, path)
+        code = _kept(path)
+        # Building the IR, which is not needed then, would take a fifth of a second.
+        module = "" if code else str(_microkernel_module(item))
+        machine = llvm.Target.from_default_triple().create_target_machine(
+            cpu=TARGET.cpu, features=TARGET.features, opt=3, codemodel="jitdefault", jit=True,
+            reloc="default",
+        )  # fmt: skip
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(module), machine)
+        if code:
+            engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        else:
+            engine.set_object_cache(lambda module, code, path=path: _keep(path, code))
         engine.finalize_object()
         for transposed in (False, True):
             name = _micro_name(item, transposed)
@@ -208,24 +212,22 @@ def load_microkernels(folder: str) -> None:
         _engines.append(engine)
 
 
-def _keep_object(engine: llvm.ExecutionEngine, path: str) -> None:
-    """Have the engine read its machine code from `path`, or leave it there."""
+def _keep(path: str, code: bytes) -> None:
+    """Leave machine code at `path`, behind its hash, or do without where that cannot be written."""
+    beside = f"{path}.{os.getpid()}"
+    with contextlib.suppress(OSError):
+        with open(beside, "wb") as file:
+            file.write(hashlib.sha256(code).digest() + code)
+        os.replace(beside, path)
 
-    def compiled(module: Any, code: bytes) -> None:
-        beside = f"{path}.{os.getpid()}"
-        with contextlib.suppress(OSError):
-            with open(beside, "wb") as file:
-                file.write(hashlib.sha256(code).digest() + code)
-            os.replace(beside, path)
 
-    def wanted(module: Any) -> bytes | None:
-        with contextlib.suppress(OSError), open(path, "rb") as file:
-            content = file.read()
-            if hashlib.sha256(content[32:]).digest() == content[:32]:
-                return content[32:]
-        return None
-
-    engine.set_object_cache(compiled, wanted)
+def _kept(path: str) -> bytes | None:
+    """The machine code at `path`, if it is whole."""
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        content = file.read()
+        if hashlib.sha256(content[32:]).digest() == content[:32]:
+            return content[32:]
+    return None
 
 
 def _microkernel(transposed: bool, doc: str) -> Any:
