@@ -26,7 +26,7 @@ from typing import Any
 
 import numba
 from numba import njit, prange
-from numba.core import config
+from numba.core import config as numba_config
 from numba.core.caching import (
     CompileResultCacheImpl,
     FunctionCache,
@@ -69,6 +69,8 @@ def kernel(function: Callable[..., Any]) -> Any:
     dispatcher.compile = compile_to_be_inlined
     return dispatcher
 
+
+config: Any = numba_config  # its names are made when it is imported
 
 _on_compile: list[Callable[[str], None]] = []
 _compile_lock = threading.RLock()
