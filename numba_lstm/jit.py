@@ -53,7 +53,7 @@ FLAGS: dict[str, Any] = {
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` into the kernels and drivers that call it."""
-    dispatcher = njit(**FLAGS)(function)
+    dispatcher = njit(forceinline=True, **FLAGS)(function)
     compile_fully = dispatcher.compile
 
     def compile_to_be_inlined(signature: Any) -> Any:
@@ -191,6 +191,11 @@ class _Cache(FunctionCache):
     def __init__(self, py_func: Any) -> None:
         super().__init__(py_func)
         self._cache_file = _Entries(cache_folder(), self._impl.filename_base, "")
+
+    def _index_key(self, sig: Any, codegen: Any) -> Any:
+        # Numba adds a hash of what a closure holds, pickled: a cell's gates are functions, whose
+        # pickles differ from process to process. Their drivers have names of their own.
+        return sig, codegen.magic_tuple()
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:

@@ -121,8 +121,8 @@ with warnings.catch_warnings(record=True) as caught:
     w = np.arange(40, dtype="f4").reshape(8, 5)
     out = np.empty(pack.packed_rows_shape(1, 8, 5, TARGET.lanes(4)), "f4")
     back = np.zeros_like(w)
-    pack.pack_rows(1, w, 1, 0, out)
-    pack.unpack_rows(1, out, 1, 0, False, back)
+    pack.pack_rows(1, w, 1, pack.PLAIN, 0, out)
+    pack.unpack_rows(1, out, 1, pack.PLAIN, 0, False, back)
 assert np.array_equal(back, w)
 print(len(compiled), sum("numba_lstm" in str(c.message) for c in caught), *compiled)
 """

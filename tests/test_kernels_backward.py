@@ -35,7 +35,7 @@ def test_dz_is_the_references(rng, sizes, dtype):
     case = draw(rng, module, steps, batch)
     call = Call(module, case.hx, x=case.x)
     call.forward()
-    saved = call.done[0].saved
+    saved = [one.saved for one in call.done[0].directions]
     _, (dh0, dc0) = call.backward(case.dy, case.dstate)
     v = TARGET.lanes(np.dtype(dtype).itemsize)
     for direction, suffix in enumerate(("", "_reverse")):
@@ -52,7 +52,7 @@ def test_dz_is_the_references(rng, sizes, dtype):
         )
         z = saved[direction].z
         rows = [np.ascontiguousarray(z[:, r]) for r in range(steps * batch)]
-        found = np.stack([pack.unpack_bias(row, 4, hidden, v) for row in rows])
+        found = np.stack([pack.unpack_bias(row, 4, hidden, np.arange(4), v) for row in rows])
         found = found.reshape(steps, batch, -1)[::turn]
         assert_close(found, dz, TOLERANCE[np.dtype(dtype)], "dz")
         assert_close(dh0[direction], dh, TOLERANCE[np.dtype(dtype)], "dh0")

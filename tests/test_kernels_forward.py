@@ -21,7 +21,7 @@ def run(module, case):
     """What one call keeps: a `Saved` for each direction."""
     call = Call(module, case.hx, x=case.x)
     call.forward()
-    return call, call.done[0].saved
+    return call, [one.saved for one in call.done[0].directions]
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
@@ -39,23 +39,24 @@ def test_saved_gates_and_states_are_the_references(rng, sizes, dtype):
         states = [s[direction].astype("f8") for s in case.hx]
         *_, expected = lstm_forward(case.x[::turn].astype("f8"), *states, *weights)
         kept = saved[direction]
-        # In order of time: in reverse the initial state stands last.
-        h_columns = kept.u.shape[2] - kept.c.shape[2]
-        h = kept.u[::turn, :, h_columns:]
-        assert_close(h[..., :hidden], expected.h, TOLERANCE[np.dtype(dtype)])
-        assert_close(kept.c[::turn, :, :hidden], expected.c, TOLERANCE[np.dtype(dtype)])
+        h_columns = kept.u.shape[1] - kept.c.shape[1]
+        for states, value in ((kept.u[:, h_columns:], expected.h), (kept.c, expected.c)):
+            # What each step read, in order of time, and the last states behind.
+            states = states[:, :hidden].reshape(steps + 1, batch, hidden)
+            assert_close(states[:-1][::turn], value[:-1], TOLERANCE[np.dtype(dtype)])
+            assert_close(states[-1], value[-1], TOLERANCE[np.dtype(dtype)])
         rows = kept.z[:, : steps * batch]
         gates = np.stack(
             [
-                pack.unpack_bias(np.ascontiguousarray(rows[:, r]), 4, hidden, v)
+                pack.unpack_bias(np.ascontiguousarray(rows[:, r]), 4, hidden, np.arange(4), v)
                 for r in range(steps * batch)
             ]
         )
         gates = gates.reshape(steps, batch, -1)[::turn]
         assert_close(gates, expected.gates, TOLERANCE[np.dtype(dtype)])
         if h_columns:  # the inputs stand beside the states
-            inside = slice(1, None) if suffix else slice(0, -1)
-            assert np.array_equal(kept.u[inside, :, :inputs], case.x)
+            inside = kept.u[: steps * batch, :inputs]
+            assert np.array_equal(inside, case.x.reshape(inside.shape))
 
 
 @pytest.mark.parametrize("sizes", SIZES)
@@ -66,7 +67,7 @@ def test_units_of_padding_are_exactly_zero_forward_and_backward(rng, sizes):
     call, saved = run(module, case)
     for kept in saved:
         assert not kept.c[..., hidden:].any()
-        assert not kept.u[..., kept.u.shape[2] - kept.c.shape[2] + hidden :].any()
+        assert not kept.u[..., kept.u.shape[1] - kept.c.shape[1] + hidden :].any()
     call.backward(case.dy, case.dstate)
     v = TARGET.lanes(4)
     unit = np.arange(saved[0].z.shape[0])[:, None] * v + np.tile(np.arange(v), PANEL)

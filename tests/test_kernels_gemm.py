@@ -30,8 +30,8 @@ GUARD = 12345.0
 
 def packed_columns(w):
     v = TARGET.lanes(w.itemsize)
-    out = np.empty(pack.packed_columns_shape(1, *w.shape, v), w.dtype)
-    pack.pack_columns(1, w, 1, out)
+    out = np.empty(pack.packed_columns_shape(*w.shape, v), w.dtype)
+    pack.pack_columns(1, w, 1, pack.PLAIN, out)
     return out
 
 
@@ -60,8 +60,8 @@ def test_a_result_in_panels_is_padded_and_leaves_the_rows_between(rng):
     width, m, k, hidden = PANEL * v, 11, 5, v + 3
     w, x = rng.standard_normal((4 * hidden, k)).astype("f4"), rng.standard_normal((m, k))
     packed = np.empty(pack.packed_rows_shape(4, hidden, k, v), "f4")
-    pack.pack_rows(1, w, 4, 0, packed)
-    bias = pack.pack_bias(rng.standard_normal(4 * hidden).astype("f4"), 4, v)
+    pack.pack_rows(1, w, 4, np.arange(4), 0, packed)
+    bias = pack.pack_bias(rng.standard_normal(4 * hidden).astype("f4"), 4, np.arange(4), v)
     z = np.full((2, m + 2, width), GUARD, "f4")
     gemm(
         1, x.astype("f4").reshape(-1), k, 1, 0, k, m, packed, bias, z.reshape(-1),
@@ -116,7 +116,7 @@ def test_a_transposed_product_equals_numpys_and_sums_the_columns(rng, dtype):
             def run(accumulate, sums, nt=nt, c=c, a=a, z=z, k=k, m=m, panels=panels, zeros=zeros):
                 gemm_transposed(
                     nt, accumulate, a.reshape(-1), m + 2, k, m, z.reshape(-1), (k + 1) * width,
-                    panels, zeros, c, sums,
+                    panels, 0, PANEL, zeros, c, sums,
                 )  # fmt: skip
 
             run(False, sums)
@@ -139,6 +139,26 @@ def test_column_sums_of_many_rows_are_better_than_float32s():
     c, sums = np.empty((1, 1, width), "f4"), np.empty((1, width))
     a = np.zeros(k, "f4")
     gemm_transposed(
-        1, False, a, 1, k, 1, z.reshape(-1), k * width, 1, np.zeros(width, "f4"), c, sums
+        1, False, a, 1, k, 1, z.reshape(-1), k * width, 1, 0, PANEL, np.zeros(width, "f4"), c, sums
     )
     assert_close(sums, np.full((1, width), k * float(np.float32(0.1))), 1e-6)
+
+
+def test_a_transposed_product_of_some_of_a_panels_vectors_leaves_the_others(rng):
+    v = TARGET.lanes(4)
+    width, k, m, panels = PANEL * v, 40, 9, 2
+    a = rng.standard_normal((k, m)).astype("f4")
+    z = rng.standard_normal((panels, k, width)).astype("f4")
+    expected = np.einsum("ki,pkj->pij", a, z, dtype="f8")
+    for slot, nv in ((0, 3), (1, 3), (2, 1)):
+        c, sums = np.full((panels, m, width), GUARD, "f4"), np.empty((panels, width))
+        for accumulate in (False, True):
+            gemm_transposed(
+                1, accumulate, a.reshape(-1), m, k, m, z.reshape(-1), k * width, panels, slot, nv,
+                np.zeros(width, "f4"), c, sums,
+            )  # fmt: skip
+        inside = slice(slot * v, (slot + nv) * v)
+        assert_close(c[..., inside], 2 * expected[..., inside], 4 * BOUND["f4"])
+        c[..., inside] = GUARD
+        assert (c == GUARD).all()
+        assert_close(sums, 2 * z.sum(1, "f8"), 2 * BOUND["f4"])

@@ -8,6 +8,7 @@ from lstm_tool import assert_all_close, assert_same_bits, by_reference, draw, ou
 
 from numba_lstm import nn, tuning
 from numba_lstm.nn.layer_backward import _piece
+from numba_lstm.nn.steps import whole
 
 
 def by_token(module, embedding, tokens, case):
@@ -66,11 +67,11 @@ def test_a_piece_is_whole_steps_and_all_of_them_where_they_fit(monkeypatch):
         z = np.empty((2, 0, 64), "f4")
         step = batch * 2 * 64 * 4
         monkeypatch.setattr(tuning, "PIECE_BYTES", 100 * step)
-        assert _piece(z, 200, batch) == 200
-        assert 1 <= _piece(z, 10_000, batch) <= max(100, 256)
+        assert _piece(z, whole(200, batch)) == 200
+        assert 1 <= _piece(z, whole(10_000, batch)) <= max(100, 256)
         monkeypatch.setattr(tuning, "PIECE_BYTES", 1)
-        assert _piece(z, 10_000, batch) == max(1, 256 // batch)
-    assert _piece(z, 7, 0) == 7
+        assert _piece(z, whole(10_000, batch)) == max(1, 256 // batch)
+    assert _piece(z, whole(7, 0)) == 7
 
 
 def test_gradients_that_are_there_are_added_to(rng, monkeypatch):

@@ -17,13 +17,16 @@ def recurrent_shapes(case: Case) -> dict[str, tuple[int, ...]]:
     rows = GATES[case.cell] * case.H
     shapes: dict[str, tuple[int, ...]] = {}
     for layer in range(case.layers):
-        inputs = case.I if layer == 0 else case.directions * case.H
+        size = case.proj or case.H
+        inputs = case.I if layer == 0 else case.directions * size
         for suffix in ("", "_reverse")[: case.directions]:
             end = f"l{layer}{suffix}"
             shapes[f"weight_ih_{end}"] = (rows, inputs)
-            shapes[f"weight_hh_{end}"] = (rows, case.H)
+            shapes[f"weight_hh_{end}"] = (rows, size)
             shapes[f"bias_ih_{end}"] = (rows,)
             shapes[f"bias_hh_{end}"] = (rows,)
+            if case.proj:
+                shapes[f"weight_hr_{end}"] = (case.proj, case.H)
     return shapes
 
 
@@ -33,9 +36,9 @@ def make_arrays(case: Case, seed: int = 0) -> dict[str, np.ndarray]:
     Returns
     -------
     dict
-        ``parameter/NAME`` for each parameter. For a bare stack x (T, B, I), h0 and c0
-        (layers·D, B, H), and cotangents dy, dhn, dcn; for a language model tokens and targets
-        (T, B).
+        ``parameter/NAME`` for each parameter. For a bare stack x (T, B, I), h0 and, of an LSTM, c0
+        (layers·D, B, H), and cotangents dy, dhn, dcn, lengths (B,) where it has them; for a
+        language model tokens and targets (T, B).
     """
     rng = np.random.default_rng(seed)
 
@@ -57,11 +60,19 @@ def make_arrays(case: Case, seed: int = 0) -> dict[str, np.ndarray]:
         for name in ("tokens", "targets"):
             arrays[name] = rng.integers(0, case.vocab, (case.T, case.B))
         return arrays
-    state = (case.layers * case.directions, case.B, case.H)
     arrays["x"] = normal(case.T, case.B, case.I)
-    arrays["dy"] = normal(case.T, case.B, case.directions * case.H)
-    for name in ("h0", "c0", "dhn", "dcn"):
-        arrays[name] = normal(*state)
+    arrays["dy"] = normal(case.T, case.B, case.directions * (case.proj or case.H))
+    for letter, size in case.states.items():
+        arrays[f"{letter}0"] = normal(case.layers * case.directions, case.B, size)
+    for letter, size in case.states.items():
+        arrays[f"d{letter}n"] = normal(case.layers * case.directions, case.B, size)
+    if (lengths := case.lengths()) is not None:
+        arrays["lengths"] = lengths
+        arrays["dy"][np.arange(case.T)[:, None] >= lengths] = 0
+        if case.form == "padded":
+            # A padded batch runs on to T: its last states are none of a sequence's.
+            for letter in case.states:
+                arrays[f"d{letter}n"][...] = 0
     return arrays
 
 

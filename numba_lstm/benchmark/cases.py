@@ -7,10 +7,13 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+import numpy as np
+
 __all__ = ["GRID", "KINDS", "Case", "flops", "select", "traffic"]
 
 KINDS = ("infer", "train", "step", "latency", "cold", "memory")
-GATES = {"lstm": 4}
+GATES = {"lstm": 4, "gru": 3, "rnn": 1}
+FORMS = ("layer", "cells", "packed", "padded")
 
 _TRAIN = ("infer", "train")
 
@@ -33,6 +36,11 @@ class Case:
         V of the language model whose training step is measured; 0 for a bare recurrent stack.
     cell : str
         A key of `GATES`.
+    proj : int
+        The size that h is projected to; 0 for none.
+    form : str
+        "layer"; "cells", one cell stepped over the sequence through its public call; or lengths
+        between 1 and T, which the others take as a "packed" batch, or leave out ("padded").
     """
 
     name: str
@@ -45,6 +53,8 @@ class Case:
     bidirectional: bool = False
     vocab: int = 0
     cell: str = "lstm"
+    proj: int = 0
+    form: str = "layer"
 
     @property
     def group(self) -> str:
@@ -55,6 +65,18 @@ class Case:
     def directions(self) -> int:
         """2 if bidirectional."""
         return 2 if self.bidirectional else 1
+
+    @property
+    def states(self) -> dict[str, int]:
+        """The states' letters and widths."""
+        h = {"h": self.proj or self.H}
+        return h | {"c": self.H} if self.cell == "lstm" else h
+
+    def lengths(self) -> np.ndarray | None:
+        """(B,), the same for every peer; None where all sequences are whole."""
+        if self.form not in ("packed", "padded"):
+            return None
+        return np.random.default_rng(1).integers(1, self.T + 1, self.B)
 
     def to_json(self) -> dict[str, Any]:
         """All of it as plain values."""
@@ -83,6 +105,13 @@ GRID = (
     Case("row-1000x1x16x64", _TRAIN, 1000, 1, 16, 64),
     Case("long-2000x4x32x128", _TRAIN, 2000, 4, 32, 128),
     Case("wide-16x512x64x64", _TRAIN, 16, 512, 64, 64),
+    Case("gru-128x64x128x256", _TRAIN, 128, 64, 128, 256, cell="gru"),
+    Case("rnn-128x64x128x256", _TRAIN, 128, 64, 128, 256, cell="rnn"),
+    Case("proj-128x64x128x256-P64", _TRAIN, 128, 64, 128, 256, proj=64),
+    Case("deep-128x64x128x256-L2-bi", _TRAIN, 128, 64, 128, 256, layers=2, bidirectional=True),
+    Case("cells-128x64x128x256", ("train",), 128, 64, 128, 256, form="cells"),
+    Case("packed-128x64x128x256", ("train",), 128, 64, 128, 256, form="packed"),
+    Case("padded-128x64x128x256", ("train",), 128, 64, 128, 256, form="padded"),
     Case("char-64x32x128x256", ("step", "memory"), 64, 32, 128, 256, vocab=65),
     Case("char-64x32x256x512-L2", ("step", "memory"), 64, 32, 256, 512, layers=2, vocab=65),
     Case("word-35x20x650x650-L2", ("step", "memory"), 35, 20, 650, 650, layers=2, vocab=10000),
@@ -118,7 +147,7 @@ def _layers(case: Case) -> Iterable[tuple[int, int]]:
     """(inputs, rows of the weights) of each layer's direction."""
     rows = GATES[case.cell] * case.H
     for layer in range(case.layers):
-        inputs = case.I if layer == 0 else case.directions * case.H
+        inputs = case.I if layer == 0 else case.directions * (case.proj or case.H)
         for _ in range(case.directions):
             yield inputs, rows
 
@@ -127,11 +156,15 @@ def flops(case: Case, kind: str) -> float:
     """Floating-point operations of the matrix products, two for each multiply-add.
 
     Training does each product three times: forward, for the input's gradient, for the weight's.
-    Gates, losses and optimizers are not counted, and neither is what a cleverer order of
+    Padding, gates, losses and optimizers are not counted, and neither is what a cleverer order of
     computation saves, so that this is the same work for every peer.
     """
-    tokens = case.T * case.B
-    forward = sum(2.0 * tokens * rows * (inputs + case.H) for inputs, rows in _layers(case))
+    lengths = case.lengths()
+    tokens = case.T * case.B if lengths is None else int(lengths.sum())
+    h = case.proj or case.H
+    forward = sum(
+        2.0 * tokens * (rows * (inputs + h) + case.proj * case.H) for inputs, rows in _layers(case)
+    )
     forward += 2.0 * tokens * case.H * case.vocab
     return forward * (3.0 if kind in ("train", "step", "memory") else 1.0)
 

@@ -175,7 +175,7 @@ class Engine:
 
     def _start_all(self, case: Case, stack: ExitStack) -> dict[str, Any]:
         """A worker for each peer that takes part in any of the case's kinds, all idle."""
-        wanted = [peer for peer in self.peers if set(peer.kinds) & set(case.kinds)]
+        wanted = [p for p in self.peers if any(p.takes(case, kind) for kind in case.kinds)]
         workers = {
             peer.name: stack.enter_context(self._start(peer.name, self.threads)) for peer in wanted
         }
@@ -192,7 +192,7 @@ class Engine:
         self, one: Measurement, workers: dict[str, Any], folder: str, arrays: str
     ) -> None:
         s = self.settings
-        turn = [workers[peer.name] for peer in self.peers if one.kind in peer.kinds]
+        turn = [workers[peer.name] for peer in self.peers if peer.takes(one.case, one.kind)]
         case = one.case.to_json()
         for worker in turn:
             worker.ask("prepare", case=case, kind=one.kind, arrays=arrays)
@@ -213,7 +213,7 @@ class Engine:
         """Each figure comes from a fresh process: a peak cannot be taken back."""
         for _ in range(self.settings.memory_rounds):
             for peer in self.peers:
-                if one.kind not in peer.kinds:
+                if not peer.takes(one.case, one.kind):
                     continue
                 with self._start(peer.name, self.threads) as worker:
                     worker.ask("prepare", case=one.case.to_json(), kind=one.kind, arrays=arrays)
@@ -223,7 +223,7 @@ class Engine:
                 one.add(peer.name, told["peak"], before=told["before"] or 0)
 
     def _measure_cold(self, one: Measurement, folder: str, arrays: str) -> None:
-        names = [peer.name for peer in self.peers if one.kind in peer.kinds]
+        names = [peer.name for peer in self.peers if peer.takes(one.case, one.kind)]
 
         def run(name: str, **environment: str) -> dict[str, float]:
             path = _results(folder, name)

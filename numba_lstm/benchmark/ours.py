@@ -58,42 +58,95 @@ def prepare(case: Case, kind: str, arrays: Arrays) -> Subject:
 def _stack(case: Case, arrays: Arrays) -> Any:
     from .. import nn
 
-    kinds = {"lstm": nn.LSTM}
-    module = kinds[case.cell](case.I, case.H, case.layers, bidirectional=case.bidirectional)
+    kinds = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+    more = {"proj_size": case.proj} if case.proj else {}
+    module = kinds[case.cell](case.I, case.H, case.layers, bidirectional=case.bidirectional, **more)
     module.load_state_dict(parameters(arrays))
     return module
 
 
+def _given(states: list[np.ndarray]) -> Any:
+    """States as modules take them: a pair, or one array."""
+    return tuple(states) if len(states) == 2 else states[0]
+
+
+def _taken(states: Any) -> list[np.ndarray]:
+    return list(states) if isinstance(states, tuple) else [states]
+
+
 def _infer(case: Case, arrays: Arrays) -> Subject:
     module = _stack(case, arrays).eval()
-    x, state = arrays["x"], (arrays["h0"], arrays["c0"])
+    x, state = arrays["x"], _given([arrays[f"{letter}0"] for letter in case.states])
 
     def results() -> dict[str, np.ndarray]:
-        y, (hn, cn) = module(x, state)
-        return {"y": y, "hn": hn, "cn": cn}
+        y, finals = module(x, state)
+        return {"y": y} | {f"{k}n": v for k, v in zip(case.states, _taken(finals))}
 
     return Subject(lambda: module(x, state), results)
 
 
 def _train(case: Case, arrays: Arrays) -> Subject:
+    if case.form == "cells":
+        return _train_cells(case, arrays)
     module = _stack(case, arrays).train()
     names = dict(module.named_parameters())
-    x, dy = arrays["x"], arrays["dy"]
-    state, dstate = (arrays["h0"], arrays["c0"]), (arrays["dhn"], arrays["dcn"])
+    x, dy, lengths = arrays["x"], arrays["dy"], arrays.get("lengths")
+    state = _given([arrays[f"{letter}0"] for letter in case.states])
+    dstate = _given([arrays[f"d{letter}n"] for letter in case.states])
 
     def run() -> Any:
-        # An optimizer will have written the weights since the last time: packed copies are void.
-        for p in names.values():
-            with p.mutate():
-                pass
+        _written(names.values())
         module.zero_grad()
-        outputs, pullback = module.vjp(x, state)
+        outputs, pullback = module.vjp(x, state, lengths)
         return outputs, pullback(dy, dstate)
 
     def results() -> dict[str, np.ndarray]:
-        (y, (hn, cn)), (dx, (dh0, dc0)) = run()
-        found = {"y": y, "hn": hn, "cn": cn, "dx": dx, "dh0": dh0, "dc0": dc0}
+        (y, finals), (dx, dinitial) = run()
+        found = {"y": y, "dx": dx}
+        for letter, final, d in zip(case.states, _taken(finals), _taken(dinitial)):
+            found |= {f"{letter}n": final, f"d{letter}0": d}
+        if case.form == "padded":
+            for letter in case.states:
+                del found[f"{letter}n"]
         return found | {f"grad {name}": p.grad for name, p in names.items()}
+
+    return Subject(run, results)
+
+
+def _written(parameters: Any) -> None:
+    """As an optimizer will have written the weights since the last time: packed copies are void."""
+    for p in parameters:
+        with p.mutate():
+            pass
+
+
+def _train_cells(case: Case, arrays: Arrays) -> Subject:
+    """A loop of LSTMCell."""
+    from .. import nn
+
+    cell = nn.LSTMCell(case.I, case.H)
+    cell.load_state_dict({n.removesuffix("_l0"): v for n, v in parameters(arrays).items()})
+    x, dy = arrays["x"], arrays["dy"]
+
+    def run() -> Any:
+        _written(cell.parameters())
+        cell.zero_grad()
+        h, c = arrays["h0"][0], arrays["c0"][0]
+        outputs, pullbacks, dx = [], [], [None] * case.T
+        for t in range(case.T):
+            (h, c), pullback = cell.vjp(x[t], (h, c))
+            outputs.append(h)
+            pullbacks.append(pullback)
+        dh, dc = arrays["dhn"][0], arrays["dcn"][0]
+        for t in reversed(range(case.T)):
+            dx[t], (dh, dc) = pullbacks[t]((dh + dy[t], dc))
+        return outputs, h, c, dx, dh, dc
+
+    def results() -> dict[str, np.ndarray]:
+        y, hn, cn, dx, dh0, dc0 = run()
+        found = {"y": np.stack(y), "dx": np.stack(dx)}
+        found |= {"hn": hn[None], "cn": cn[None], "dh0": dh0[None], "dc0": dc0[None]}
+        return found | {f"grad {n}_l0": p.grad for n, p in cell.named_parameters()}
 
     return Subject(run, results)
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 
+from .cases import Case
+
 __all__ = ["OURS", "PEERS", "Peer", "missing", "parse"]
 
 INSTALL = "pip install 'numba_lstm[bench]'"
@@ -24,12 +26,20 @@ class Peer:
         What must be importable.
     kinds : tuple of str
         The kinds of measurement it takes part in.
+    cells : tuple of str
+        The cells that it speaks for, in plain layers.
     """
 
     name: str
     module: str
     needs: tuple[str, ...]
     kinds: tuple[str, ...]
+    cells: tuple[str, ...] = ()
+
+    def takes(self, case: Case, kind: str) -> bool:
+        """Whether it takes part in a measurement."""
+        plain = case.form == "layer" and not case.proj and case.cell in self.cells
+        return kind in self.kinds and (plain or not self.cells)
 
 
 OURS = Peer("ours", "ours", (), ("infer", "train", "step", "latency", "cold", "memory"))
@@ -37,7 +47,7 @@ PEERS = {
     peer.name: peer
     for peer in (
         Peer("torch", "torch_peer", ("torch",), OURS.kinds),
-        Peer("onnxruntime", "onnx_peer", ("onnxruntime", "onnx"), ("infer", "latency")),
+        Peer("onnxruntime", "onnx_peer", ("onnxruntime", "onnx"), ("infer", "latency"), ("lstm",)),
     )
 }
 

@@ -42,7 +42,8 @@ def draw(result: dict[str, Any]) -> Any:
 def _intensity(one: dict[str, Any]) -> float:
     """Flops for each byte that must move."""
     sizes = {name: one[name] for name in ("name", "T", "B", "I", "H", "layers", "bidirectional")}
-    case = Case(kinds=(one["kind"],), vocab=one["vocab"], cell=one["cell"], **sizes)
+    more = {name: one[name] for name in ("vocab", "cell", "proj", "form")}
+    case = Case(kinds=(one["kind"],), **more, **sizes)
     flops = one["gflops"] * one["ours_ms"] * 1e6
     return flops / traffic(case, one["kind"])
 

@@ -52,13 +52,13 @@ def record(
     Returns
     -------
     dict
-        {name, kind, cell, T, B, I, H, layers, bidirectional, vocab, ours_ms, gflops, peak_fraction,
-        ours, peers, ratio, interval}. For "memory" there are ``ours_mib`` and ``peers.….mib``, and
-        the ratio is one of memory. With an error there are no figures.
+        {name, kind, cell, T, B, I, H, layers, bidirectional, vocab, proj, form, ours_ms, gflops,
+        peak_fraction, ours, peers, ratio, interval}. For "memory" there are ``ours_mib`` and
+        ``peers.….mib``, and the ratio is one of memory. With an error there are no figures.
     """
     case = one.case
     about = {name: getattr(case, name) for name in ("cell", "T", "B", "I", "H", "layers")}
-    about |= {"bidirectional": case.bidirectional, "vocab": case.vocab}
+    about |= {name: getattr(case, name) for name in ("bidirectional", "vocab", "proj", "form")}
     head = {"name": case.name, "kind": one.kind, **about}
     if one.error is not None:
         return {**head, "error": one.error}

@@ -50,10 +50,20 @@ def prepare(case: Case, kind: str, arrays: Arrays) -> Subject:
 def _stack(case: Case, arrays: Arrays) -> Any:
     import torch
 
-    kinds = {"lstm": torch.nn.LSTM}
-    module = kinds[case.cell](case.I, case.H, case.layers, bidirectional=case.bidirectional)
+    kinds = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn": torch.nn.RNN}
+    more = {"proj_size": case.proj} if case.proj else {}
+    module = kinds[case.cell](case.I, case.H, case.layers, bidirectional=case.bidirectional, **more)
     module.load_state_dict(_tensors(parameters(arrays)))
     return module
+
+
+def _given(states: list[Any]) -> Any:
+    """States as modules take them: a pair, or one tensor."""
+    return tuple(states) if len(states) == 2 else states[0]
+
+
+def _taken(states: Any) -> list[Any]:
+    return list(states) if isinstance(states, tuple) else [states]
 
 
 def _tensors(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -66,15 +76,16 @@ def _infer(case: Case, arrays: Arrays) -> Subject:
     import torch
 
     module = _stack(case, arrays).eval()
-    x, h0, c0 = (torch.from_numpy(arrays[name]) for name in ("x", "h0", "c0"))
+    x = torch.from_numpy(arrays["x"])
+    state = _given([torch.from_numpy(arrays[f"{letter}0"]) for letter in case.states])
 
     def run() -> Any:
         with torch.inference_mode():
-            return module(x, (h0, c0))
+            return module(x, state)
 
     def results() -> dict[str, np.ndarray]:
-        y, (hn, cn) = run()
-        return {"y": y.numpy(), "hn": hn.numpy(), "cn": cn.numpy()}
+        y, finals = run()
+        return {"y": y.numpy()} | {f"{k}n": v.numpy() for k, v in zip(case.states, _taken(finals))}
 
     return Subject(run, results)
 
@@ -82,23 +93,75 @@ def _infer(case: Case, arrays: Arrays) -> Subject:
 def _train(case: Case, arrays: Arrays) -> Subject:
     import torch
 
+    if case.form == "cells":
+        return _train_cells(case, arrays)
+    rnn = torch.nn.utils.rnn
     module = _stack(case, arrays).train()
-    inputs = {name: torch.from_numpy(arrays[name]).requires_grad_() for name in ("x", "h0", "c0")}
-    cotangents = [torch.from_numpy(arrays[name]) for name in ("dy", "dhn", "dcn")]
+    initial = [f"{letter}0" for letter in case.states]
+    inputs = {name: torch.from_numpy(arrays[name]).requires_grad_() for name in ("x", *initial)}
+    finals = [f"d{letter}n" for letter in case.states]
+    cotangents = [torch.from_numpy(arrays[name]) for name in ("dy", *finals)]
+    lengths = torch.from_numpy(arrays["lengths"]) if case.form == "packed" else None
+
+    def forward() -> tuple[Any, Any]:
+        x, state = inputs["x"], _given([inputs[name] for name in initial])
+        if lengths is None:
+            return module(x, state)
+        packed = rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
+        y, state = module(packed, state)
+        return rnn.pad_packed_sequence(y, total_length=case.T)[0], state
 
     def run() -> Any:
         module.zero_grad()
         for tensor in inputs.values():
             tensor.grad = None
-        y, (hn, cn) = module(inputs["x"], (inputs["h0"], inputs["c0"]))
-        torch.autograd.backward([y, hn, cn], cotangents)
-        return y, hn, cn
+        y, states = forward()
+        torch.autograd.backward([y, *_taken(states)], cotangents)
+        return y, states
 
     def results() -> dict[str, np.ndarray]:
-        y, hn, cn = run()
-        found = {"y": y, "hn": hn, "cn": cn}
-        found |= {f"d{name}": tensor.grad for name, tensor in inputs.items()}
+        y, states = run()
+        found = {"y": y} | {f"d{name}": tensor.grad for name, tensor in inputs.items()}
+        if case.form == "padded":
+            found["y"] = y * (
+                torch.arange(case.T)[:, None, None] < torch.from_numpy(arrays["lengths"])[:, None]
+            )
+        else:
+            found |= {f"{k}n": v for k, v in zip(case.states, _taken(states))}
         found |= {f"grad {name}": p.grad for name, p in module.named_parameters()}
+        return {name: tensor.detach().numpy() for name, tensor in found.items()}
+
+    return Subject(run, results)
+
+
+def _train_cells(case: Case, arrays: Arrays) -> Subject:
+    """A loop of LSTMCell."""
+    import torch
+
+    cell = torch.nn.LSTMCell(case.I, case.H)
+    weights = {n.removesuffix("_l0"): v for n, v in parameters(arrays).items()}
+    cell.load_state_dict(_tensors(weights))
+    inputs = {n: torch.from_numpy(arrays[n]).requires_grad_() for n in ("x", "h0", "c0")}
+    cotangents = [torch.from_numpy(arrays[name]) for name in ("dy", "dhn", "dcn")]
+
+    def run() -> Any:
+        cell.zero_grad()
+        for tensor in inputs.values():
+            tensor.grad = None
+        h, c = inputs["h0"][0], inputs["c0"][0]
+        outputs = []
+        for t in range(case.T):
+            h, c = cell(inputs["x"][t], (h, c))
+            outputs.append(h)
+        y = torch.stack(outputs)
+        torch.autograd.backward([y, h[None], c[None]], cotangents)
+        return y, h, c
+
+    def results() -> dict[str, np.ndarray]:
+        y, h, c = run()
+        found = {"y": y, "hn": h[None], "cn": c[None]}
+        found |= {f"d{name}": tensor.grad for name, tensor in inputs.items()}
+        found |= {f"grad {n}_l0": p.grad for n, p in cell.named_parameters()}
         return {name: tensor.detach().numpy() for name, tensor in found.items()}
 
     return Subject(run, results)

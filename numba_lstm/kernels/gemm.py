@@ -123,7 +123,9 @@ def _add_column_sums(z, k, tile, total):
 
 
 @driver
-def gemm_transposed(nt, accumulate, a, lda, k, m, z, z_panel, panels, zeros, c, sums):
+def gemm_transposed(
+    nt, accumulate, a, lda, k, m, z, z_panel, panels, slot, nv, zeros, c, sums
+):  # fmt: skip
     """``C[p, i, j] = Σ_k A[k, i] · Z[p, k, j]`` for i < m: the gradient of a packed weight.
 
     Parameters
@@ -134,12 +136,15 @@ def gemm_transposed(nt, accumulate, a, lda, k, m, z, z_panel, panels, zeros, c, 
         ``A[k, i]`` at ``a[k·lda + i]``.
     z : 1-D array
         ``Z[p, k, j]`` at ``z[p·z_panel + k·PANEL·V + j]``.
+    slot, nv : int
+        Which of a panel's vectors count: nv of them from `slot` on.
     zeros : (PANEL·V,)
-    c : (panels, m, PANEL·V), written
+    c : (panels, m, PANEL·V), those vectors of it written
     sums : (panels, PANEL·V) float64, written, or of no panels
         Also ``Σ_k Z[p, k, j]``, the gradient of the bias, while Z is at hand.
     """
-    width = PANEL * lanes(c)
+    v = lanes(c)
+    width = PANEL * v
     blocks = (m + MR - 1) // MR
     total = panels * blocks
     tiles = np.empty((nt, width), c.dtype)
@@ -162,12 +167,12 @@ def gemm_transposed(nt, accumulate, a, lda, k, m, z, z_panel, panels, zeros, c, 
                     _add_column_sums(here, kc, at(tiles, (q, 0)), sums[p])
                 for i in range(block, stop):
                     i0, i1 = first(i, blocks, m), first(i + 1, blocks, m)
-                    out = at(c, (p, i0, 0))
+                    out = at(c, (p, i0, slot * v))
                     fresh = k0 == 0 and not accumulate
                     start, stride = (at(zeros, (0,)), 0) if fresh else (out, width)
                     gemm_tile_t(
-                        i1 - i0, PANEL, at(a, (k0 * lda + i0,)), lda, 1, 0, kc,
-                        here, 0, start, stride, out, width,
+                        i1 - i0, nv, at(a, (k0 * lda + i0,)), lda, 1, 0, kc,
+                        shift(here, slot * v), 0, start, stride, out, width,
                     )  # fmt: skip
                 unit += stop - block
         restore_denormals(state)

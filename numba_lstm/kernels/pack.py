@@ -1,15 +1,16 @@
 """Weights between torch's layout and the microkernel's, both ways.
 
-A matrix W (gates·H, K), gate after gate, is cut into vectors of V rows: vector ``n`` holds rows
-``gate·H + u`` of gate = n mod gates and units u = (n div gates)·V … + V, so that a hidden unit's
-gates lie beside each other. Units past H are zero. PANEL vectors make a panel:
+A matrix W (gates·H, K), gate after gate, is cut into vectors of V rows that belong to V units. A
+unit's vectors lie beside each other in an order that the cell chooses: vector ``n`` holds gate
+``order[n mod S]`` of units u = (n div S)·V … + V, S the length of `order`; -1 stands for a vector
+of zeros. Units past H are zero. PANEL vectors make a panel:
 
 - `pack_rows`: ``(ceil(n/PANEL), K, PANEL·V)``, the operand of x·Wᵀ (columns are W's rows);
 - `pack_columns`: ``(ceil(K/(PANEL·V)), rows, PANEL·V)``, the operand of dz·W (columns are W's
-  columns), its rows in the order of the vectors above; with gates = 1 simply W's rows.
+  columns), its rows in the order of the vectors above.
 
 `unpack_rows` and `unpack_columns` are their inverses, adding into the gradient or overwriting it.
-gates = 4 is the LSTM, gates = 1 a plain matrix.
+An LSTM's order is i, f, g, o; that of a plain matrix is one gate, `PLAIN`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ..simd import PANEL, at, lanes
 from .blocks import first
 
 __all__ = [
+    "PLAIN",
     "pack_bias",
     "pack_columns",
     "pack_rows",
@@ -31,39 +33,34 @@ __all__ = [
     "unpack_rows",
 ]
 
-
-def vectors(gates: int, hidden: int, v: int) -> int:
-    """How many vectors of `v` rows a matrix of `gates` gates of `hidden` units is cut into."""
-    return gates * -(-hidden // v)
+PLAIN = np.zeros(1, np.int64)
 
 
-def packed_rows_shape(gates: int, hidden: int, k: int, v: int) -> tuple[int, int, int]:
+def vectors(slots: int, hidden: int, v: int) -> int:
+    """How many vectors of `v` rows `hidden` units of `slots` vectors each are cut into."""
+    return slots * -(-hidden // v)
+
+
+def packed_rows_shape(slots: int, hidden: int, k: int, v: int) -> tuple[int, int, int]:
     """The shape that `pack_rows` fills, `v` the vector's width."""
-    return -(-vectors(gates, hidden, v) // PANEL), k, PANEL * v
+    return -(-vectors(slots, hidden, v) // PANEL), k, PANEL * v
 
 
-def packed_columns_shape(gates: int, hidden: int, k: int, v: int) -> tuple[int, int, int]:
-    """The shape that `pack_columns` fills: with more than one gate the rows are padded."""
-    rows = hidden if gates == 1 else vectors(gates, hidden, v) * v
+def packed_columns_shape(rows: int, k: int, v: int) -> tuple[int, int, int]:
+    """The shape that `pack_columns` fills, for `rows` packed rows."""
     return -(-k // (PANEL * v)), rows, PANEL * v
 
 
 @kernel
-def _source_row(n, i, gates, hidden, v):
-    """W's row that is row `i` of vector `n`, or -1 in the padding."""
-    unit = (n // gates) * v + i
-    return (n % gates) * hidden + unit if unit < hidden else -1
-
-
-@kernel
-def _rows_of_vector(n, gates, hidden, v):
+def _rows_of_vector(n, order, hidden, v):
     """The first of W's rows in vector `n`, and how many of its V rows are not padding."""
-    unit = (n // gates) * v
-    return (n % gates) * hidden + unit, max(0, min(v, hidden - unit))
+    gate = order[n % order.size]
+    unit = (n // order.size) * v
+    return gate * hidden + unit, max(0, min(v, hidden - unit)) if gate >= 0 else 0
 
 
 @driver
-def pack_rows(nt, w, gates, k0, out):
+def pack_rows(nt, w, gates, order, k0, out):
     """w (gates·H, K) into rows k0 … k0 + K of out's panels (panels, ≥ k0 + K, PANEL·V)."""
     hidden, k = w.shape[0] // gates, w.shape[1]
     v = lanes(w)
@@ -71,7 +68,7 @@ def pack_rows(nt, w, gates, k0, out):
     total = out.shape[0] * PANEL
     for q in prange(nt):
         for n in range(first(q, nt, total), first(q + 1, nt, total)):
-            row, count = _rows_of_vector(n, gates, hidden, v)
+            row, count = _rows_of_vector(n, order, hidden, v)
             target = at(out, (n // PANEL, k0, n % PANEL * v))
             if count == v:
                 # V rows read side by side, one whole vector written: ten times as fast as row by
@@ -87,7 +84,7 @@ def pack_rows(nt, w, gates, k0, out):
 
 
 @driver
-def unpack_rows(nt, packed, gates, k0, accumulate, w):
+def unpack_rows(nt, packed, gates, order, k0, accumulate, w):
     """The inverse of `pack_rows`: those rows of `packed` into, or added to, w (gates·H, K)."""
     hidden, k = w.shape[0] // gates, w.shape[1]
     v = lanes(w)
@@ -95,7 +92,7 @@ def unpack_rows(nt, packed, gates, k0, accumulate, w):
     total = packed.shape[0] * PANEL
     for q in prange(nt):
         for n in range(first(q, nt, total), first(q + 1, nt, total)):
-            row, count = _rows_of_vector(n, gates, hidden, v)
+            row, count = _rows_of_vector(n, order, hidden, v)
             source = at(packed, (n // PANEL, k0, n % PANEL * v))
             if count == v and not accumulate:
                 target = at(w, (row, 0))
@@ -115,16 +112,17 @@ def unpack_rows(nt, packed, gates, k0, accumulate, w):
 
 
 @driver
-def pack_columns(nt, w, gates, out):
+def pack_columns(nt, w, gates, order, out):
     """w (gates·H, K) into out (ceil(K/(PANEL·V)), rows, PANEL·V)."""
     hidden, k = w.shape[0] // gates, w.shape[1]
     v = lanes(w)
     panels, rows, width = out.shape
     for q in prange(nt):
         for row in range(first(q, nt, rows), first(q + 1, nt, rows)):
-            source = row if gates == 1 else _source_row(row // v, row % v, gates, hidden, v)
+            start, real = _rows_of_vector(row // v, order, hidden, v)
+            source = start + row % v
             for p in range(panels):
-                count = min(width, k - p * width) if source >= 0 else 0
+                count = min(width, k - p * width) if row % v < real else 0
                 for j in range(count):
                     out[p, row, j] = w[source, p * width + j]
                 for j in range(count, width):
@@ -133,7 +131,7 @@ def pack_columns(nt, w, gates, out):
 
 @driver
 def unpack_columns(nt, packed, accumulate, w):
-    """The inverse of `pack_columns` with gates = 1: into, or added to, w (rows, K)."""
+    """The inverse of `pack_columns` for a plain matrix: into, or added to, w (rows, K)."""
     rows, k = w.shape
     panels, width = packed.shape[0], packed.shape[2]
     for q in prange(nt):
@@ -148,25 +146,27 @@ def unpack_columns(nt, packed, accumulate, w):
                         w[row, p * width + j] = packed[p, row, j]
 
 
-def _bias_order(size: int, gates: int, v: int) -> tuple[np.ndarray, np.ndarray]:
+def _bias_order(size: int, gates: int, order: np.ndarray, v: int) -> tuple[np.ndarray, np.ndarray]:
     hidden = size // gates
-    total = -(-vectors(gates, hidden, v) // PANEL) * PANEL
+    total = -(-vectors(order.size, hidden, v) // PANEL) * PANEL
     n, i = np.divmod(np.arange(total * v), v)
-    unit = (n // gates) * v + i
-    return (n % gates) * hidden + unit, unit < hidden
+    unit, gate = n // order.size * v + i, order[n % order.size]
+    return gate * hidden + unit, (unit < hidden) & (gate >= 0)
 
 
-def pack_bias(bias: np.ndarray, gates: int, v: int) -> np.ndarray:
+def pack_bias(bias: np.ndarray, gates: int, order: np.ndarray, v: int) -> np.ndarray:
     """bias (gates·H,) as (panels, PANEL·V), in `pack_rows`'s order."""
-    source, real = _bias_order(bias.size, gates, v)
+    source, real = _bias_order(bias.size, gates, order, v)
     out = np.zeros(source.size, bias.dtype)
     out[real] = bias[source[real]]
     return out.reshape(-1, PANEL * v)
 
 
-def unpack_bias(packed: np.ndarray, gates: int, hidden: int, v: int) -> np.ndarray:
+def unpack_bias(
+    packed: np.ndarray, gates: int, hidden: int, order: np.ndarray, v: int
+) -> np.ndarray:
     """The inverse of `pack_bias`: (gates·H,)."""
-    source, real = _bias_order(gates * hidden, gates, v)
+    source, real = _bias_order(gates * hidden, gates, order, v)
     out = np.empty(gates * hidden, packed.dtype)
     out[source[real]] = packed.reshape(-1)[real]
     return out

@@ -1,4 +1,5 @@
-"""Layers with torch's names: `LSTM`, `LSTMCell`, `Linear`, `Embedding`, `Dropout`, `Sequential`.
+"""Layers with torch's names: `LSTM`, `GRU`, `RNN`, their cells, `Linear`, `Embedding`, `Dropout`,
+`Sequential`.
 
 Each is loaded on first use, so that whoever needs only parameters imports and compiles no more.
 """
@@ -14,6 +15,10 @@ from .parameter import Parameter
 _HOMES = {
     "LSTM": "lstm",
     "LSTMCell": "lstm_cell",
+    "GRU": "gru",
+    "GRUCell": "gru_cell",
+    "RNN": "rnn",
+    "RNNCell": "rnn_cell",
     "Linear": "linear",
     "Embedding": "embedding",
     "Dropout": "dropout",
@@ -21,13 +26,17 @@ _HOMES = {
 }
 
 __all__ = [
+    "GRU",
     "LSTM",
+    "RNN",
     "Dropout",
     "Embedding",
+    "GRUCell",
     "LSTMCell",
     "Linear",
     "Module",
     "Parameter",
+    "RNNCell",
     "Sequential",
     "init",
 ]

@@ -1,4 +1,4 @@
-"""One direction of one LSTM layer, forward: from parameters and arrays to kernel calls.
+"""One direction of one recurrent layer, forward: from parameters and arrays to kernel calls.
 
 Arrays come here checked, C-contiguous and of one dtype. Nothing is kept but packed weights, which
 live in their parameters; what `layer_backward` needs is in the `Saved` that `forward` returns.
@@ -15,14 +15,15 @@ import numpy as np
 
 from .. import threads, tuning
 from ..kernels import pack
-from ..kernels.forward import FUSED, PROJECTED, TOKENS, lstm_forward
-from ..kernels.gates import GATES
+from ..kernels.cell import Cell
+from ..kernels.forward import FUSED, PROJECTED, TOKENS
 from ..kernels.gemm import gemm
 from ..kernels.schedule import Schedule, choose, input_source
 from ..simd import PANEL, TARGET
 from . import parameter
 from .parameter import Parameter
 from .scratch import Lease
+from .steps import Steps
 
 NO_TOKENS = np.zeros(0, np.int64)
 
@@ -34,12 +35,17 @@ class Weights:
 
     Attributes
     ----------
-    w_ih, w_hh : Parameter, (4H, I) and (4H, H)
-    b_ih, b_hh : Parameter, (4H,), or None
-    inputs, hidden : int
-        I and H.
+    cell : Cell
+        Of G gates.
+    w_ih, w_hh : Parameter, (G·H, I) and (G·H, size)
+    b_ih, b_hh : Parameter, (G·H,), or None
+    w_hr : Parameter, (size, H), or None
+    inputs, hidden, size : int
+        I, H, and the size of h: H where it is not projected.
     lanes, panels : int
-        V, and P = ceil(H / V).
+        V, and the P panels that hold the units.
+    padded, padded_h : int
+        H with the units of padding, and the columns that h takes.
     plans : dict
         How to run, by shape.
     operands : tuple
@@ -49,30 +55,45 @@ class Weights:
     __slots__ = (
         "b_hh",
         "b_ih",
+        "cell",
         "hidden",
         "inputs",
         "lanes",
         "operands",
+        "padded",
+        "padded_h",
         "panels",
         "plans",
+        "size",
         "w_hh",
+        "w_hr",
         "w_ih",
     )
 
     def __init__(
-        self, w_ih: Parameter, w_hh: Parameter, b_ih: Parameter | None, b_hh: Parameter | None
+        self,
+        cell: Cell,
+        w_ih: Parameter,
+        w_hh: Parameter,
+        b_ih: Parameter | None = None,
+        b_hh: Parameter | None = None,
+        w_hr: Parameter | None = None,
     ) -> None:
+        self.cell, self.w_hr = cell, w_hr
         self.w_ih, self.w_hh, self.b_ih, self.b_hh = w_ih, w_hh, b_ih, b_hh
         self.inputs = w_ih.shape[1]
-        self.hidden = w_hh.shape[0] // GATES
+        self.hidden = w_hh.shape[0] // cell.gates
         self.lanes = TARGET.lanes(w_hh.dtype.itemsize)
-        self.panels = -(-self.hidden // self.lanes)
+        self.panels = cell.panels(self.hidden, self.lanes)
+        self.size = w_hh.shape[1]
+        self.padded = cell.padded(self.hidden, self.lanes)
+        self.padded_h = cell.padded_h(self.size, self.lanes)
         self.plans: dict[Any, _Plan] = {}
         self.operands: tuple[int, Any, Any] = (-1, None, None)
 
     def parameters(self) -> tuple[Parameter | None, ...]:
-        """w_ih, w_hh, b_ih, b_hh."""
-        return self.w_ih, self.w_hh, self.b_ih, self.b_hh
+        """w_ih, w_hh, b_ih, b_hh, w_hr."""
+        return self.w_ih, self.w_hh, self.b_ih, self.b_hh, self.w_hr
 
 
 def _buffer(p: Parameter, key: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -81,18 +102,18 @@ def _buffer(p: Parameter, key: Any, shape: tuple[int, ...]) -> np.ndarray:
     return np.empty(shape, p.dtype) if old is None else old
 
 
-def packed_rows(w: Parameter, gates: int) -> np.ndarray:
-    """A weight as the operand of x·Wᵀ, cached in the parameter."""
+def packed_rows(w: Parameter) -> np.ndarray:
+    """A plain matrix as the operand of x·Wᵀ, cached in the parameter."""
 
     def make(a: np.ndarray) -> np.ndarray:
-        v = TARGET.lanes(a.itemsize)
-        shape = pack.packed_rows_shape(gates, a.shape[0] // gates, a.shape[1], v)
-        out = _buffer(w, key, shape)
-        pack.pack_rows(threads.threads_for(tuning.PACK_WORK * a.size), a, gates, 0, out)
+        out = _buffer(
+            w, "rows", (pack.packed_rows_shape(1, a.shape[0], a.shape[1], TARGET.lanes(a.itemsize)))
+        )
+        nt = threads.threads_for(tuning.PACK_WORK * a.size)
+        pack.pack_rows(nt, a, 1, pack.PLAIN, 0, out)
         return out
 
-    key = ("rows", gates)
-    return w.packed(key, make)
+    return w.packed("rows", make)
 
 
 def _of_two(first: Parameter, second: Parameter, key: str, make: Callable[[], Any]) -> Any:
@@ -109,40 +130,53 @@ def packed_weights(w: Weights) -> np.ndarray:
     """W_ih above W_hh in packed rows (P, I + H, PANEL·V), cached."""
 
     def make() -> np.ndarray:
-        inputs = w.inputs
-        shape = pack.packed_rows_shape(GATES, w.hidden, inputs + w.hidden, w.lanes)
+        cell, inputs = w.cell, w.inputs
+        shape = w.panels, inputs + w.size, PANEL * w.lanes
         *_, old = w.w_ih.stale("rows of both") or (None,)
         out = old if old is not None and old.shape == shape else np.empty(shape, w.w_ih.dtype)
         nt = threads.threads_for(tuning.PACK_WORK * out.size)
-        pack.pack_rows(nt, w.w_ih.values_for_kernel(), GATES, 0, out)
-        pack.pack_rows(nt, w.w_hh.values_for_kernel(), GATES, inputs, out)
+        pack.pack_rows(nt, w.w_ih.values_for_kernel(), cell.gates, cell.x_order, 0, out)
+        pack.pack_rows(nt, w.w_hh.values_for_kernel(), cell.gates, cell.h_order, inputs, out)
         return out
 
     return _of_two(w.w_ih, w.w_hh, "rows of both", make)
 
 
-def packed_columns(w: Parameter, gates: int) -> np.ndarray:
-    """A weight as the operand of dz·W, cached in the parameter."""
+def packed_columns(w: Parameter, gates: int, order: np.ndarray, rows: int) -> np.ndarray:
+    """A weight as the operand of dz·W, of `rows` packed rows; cached in the parameter."""
 
     def make(a: np.ndarray) -> np.ndarray:
         v = TARGET.lanes(a.itemsize)
-        shape = pack.packed_columns_shape(gates, a.shape[0] // gates, a.shape[1], v)
-        out = _buffer(w, key, shape)
-        pack.pack_columns(threads.threads_for(tuning.PACK_WORK * a.size), a, gates, out)
+        out = _buffer(w, "columns", pack.packed_columns_shape(rows, a.shape[1], v))
+        nt = threads.threads_for(tuning.PACK_WORK * a.size)
+        pack.pack_columns(nt, a, gates, order, out)
         return out
 
-    key = ("columns", gates)
-    return w.packed(key, make)
+    return w.packed("columns", make)
 
 
 def packed_bias(w: Weights) -> np.ndarray:
     """b_ih + b_hh in the order of the packed rows, cached in b_ih; zeros without biases."""
-    b_ih, b_hh = w.b_ih, w.b_hh
+    b_ih, b_hh, cell = w.b_ih, w.b_hh, w.cell
     if b_ih is None or b_hh is None:
         return w.w_hh.packed("no bias", lambda a: np.zeros((w.panels, PANEL * w.lanes), a.dtype))
     return _of_two(
-        b_ih, b_hh, "sum", lambda: pack.pack_bias(b_ih.numpy() + b_hh.numpy(), GATES, w.lanes)
+        b_ih,
+        b_hh,
+        "sum",
+        lambda: (
+            pack.pack_bias(b_ih.numpy(), cell.gates, cell.x_order, w.lanes)
+            + pack.pack_bias(b_hh.numpy(), cell.gates, cell.h_order, w.lanes)
+        ),
     )
+
+
+_no_projection = {np.dtype(t): np.empty((0, 0, 0), t) for t in (np.float32, np.float64)}
+
+
+def _projection(w: Weights) -> np.ndarray:
+    """W_hr in packed rows (panels of h, H, PANEL·V); empty where h is not projected."""
+    return _no_projection[w.w_hh.dtype] if w.w_hr is None else packed_rows(w.w_hr)
 
 
 def _operands(w: Weights) -> tuple[int, np.ndarray, np.ndarray]:
@@ -154,15 +188,38 @@ def _operands(w: Weights) -> tuple[int, np.ndarray, np.ndarray]:
     return found
 
 
+class Masks(NamedTuple):
+    """What the recurrent product does not see of the states; arrays without items for nothing."""
+
+    keep: np.ndarray  # (N,), 0 where states are set to zero before the step, else 1
+    drop: np.ndarray  # (B, padded size of h), factors of h_{t-1}
+
+
+_no_masks: dict[np.dtype, Masks] = {
+    np.dtype(t): Masks(np.empty(0, t), np.empty((0, 0), t)) for t in (np.float32, np.float64)
+}
+
+
+def hidden_from_product(w: Weights, keep: np.ndarray | None, drop: np.ndarray | None) -> Masks:
+    """The masks of one direction, `drop` (B, size of h) with its padding."""
+    none = _no_masks[w.w_hh.dtype]
+    if drop is not None:
+        drop = np.pad(drop, ((0, 0), (0, w.padded_h - w.size)))
+    return Masks(none.keep if keep is None else keep, none.drop if drop is None else drop)
+
+
 class Saved(NamedTuple):
     """What one direction's backward pass needs, on loan."""
 
-    x: np.ndarray  # (T, B, I), or of no columns for tokens
-    tokens: np.ndarray  # (T·B,) or empty
-    z: np.ndarray  # (P, ≥ T·B, PANEL·V), the gates
-    u: np.ndarray  # (T + 1, B, P·V, or I more before it), x and h_prev in order of time
-    c: np.ndarray  # (T + 1, B, P·V)
+    steps: Steps
+    x: np.ndarray  # (N, I), or of no columns for tokens
+    tokens: np.ndarray  # (N,) or empty
+    z: np.ndarray  # (P, ≥ N, PANEL·V), what the cell saved
+    u: np.ndarray  # (N + B, padded H, or I more before it), x and h_prev
+    c: np.ndarray  # (N + B, padded H), or of no columns
+    m: np.ndarray  # (N, padded H), what was projected, or of no rows
     reverse: bool
+    masks: Masks
 
 
 def _gates_rows(rows: int) -> int:
@@ -173,7 +230,7 @@ def _gates_rows(rows: int) -> int:
 
 
 def step_flops(w: Weights, batch: int, inputs: int) -> float:
-    return 2.0 * batch * w.panels * PANEL * w.lanes * (w.hidden + inputs)
+    return 2.0 * batch * w.panels * PANEL * w.lanes * (w.size + inputs)
 
 
 def project(
@@ -197,23 +254,20 @@ class _Plan(NamedTuple):
     h_column: int  # where h stands in a row of u
 
 
-def _plan(w: Weights, x: np.ndarray, by_token: bool) -> _Plan:
-    steps, batch, _ = x.shape
+def _plan(w: Weights, steps: Steps, by_token: bool) -> _Plan:
     # The threads of the largest work, which are fewer in a fork.
-    key = (steps, batch, by_token, threads.threads_for(math.inf))
+    key = (steps.count, steps.rows, by_token, threads.threads_for(math.inf))
     plan = w.plans.get(key)
     if plan is None:
+        count, batch = steps.count, steps.mean
         fused = 0 if by_token else w.inputs
+        flops = step_flops(w, steps.rows, fused)
+        width = w.panels * PANEL * w.lanes
         schedule = choose(
-            steps,
-            batch,
-            w.panels,
-            (w.hidden + fused) * w.panels * PANEL * w.lanes * x.itemsize,
-            steps * step_flops(w, batch, fused),
+            count, batch, w.panels, (w.size + fused) * width * w.w_hh.dtype.itemsize, flops
         )
         rows = -(-batch * schedule.columns // schedule.nt)
-        flops = steps * step_flops(w, batch, fused)
-        source = TOKENS if by_token else input_source(steps, rows, flops)
+        source = TOKENS if by_token else input_source(count, rows, flops)
         if len(w.plans) > 64:
             w.plans.clear()
         w.plans[key] = plan = _Plan(schedule, source, w.inputs, w.inputs * (source == FUSED))
@@ -223,6 +277,7 @@ def _plan(w: Weights, x: np.ndarray, by_token: bool) -> _Plan:
 def _run(
     w: Weights,
     plan: _Plan,
+    steps: Steps,
     x: np.ndarray,
     tokens: np.ndarray,
     table: np.ndarray | None,
@@ -235,23 +290,27 @@ def _run(
     y: np.ndarray,
     y_column: int,
     final: State,
+    masks: Masks,
+    m: np.ndarray,
 ) -> None:
     """Run the time loop, after the projection where the plan has one (into z)."""
     _, packed, bias = _operands(w)
     if plan.source == PROJECTED:
-        project(x, x.shape[0] * x.shape[1], plan.inputs, packed, bias, z)
+        project(x, steps.rows, plan.inputs, packed, bias, z)
     given = z if table is None else table
     stated = initial is not None
     h0, c0 = final if initial is None else initial
     nt, columns = plan.schedule
-    lstm_forward(
-        nt, columns, plan.source, save, reverse, plan.inputs, x, packed, bias, given, z, tokens,
-        stated, h0, c0, u, c, y, y_column, final[0], final[1],
+    w.cell.forward(
+        nt, columns, plan.source, save, reverse, plan.inputs, steps.offsets,
+        steps.shares(nt // columns), x, packed, bias, given, z, tokens, stated, h0, c0, u, c, y,
+        y_column, final[0], final[1], masks.keep, masks.drop, _projection(w), m,
     )  # fmt: skip
 
 
 def infer(
     w: Weights,
+    steps: Steps,
     x: np.ndarray,
     initial: State | None,
     reverse: bool,
@@ -260,36 +319,41 @@ def infer(
     final: State,
     tokens: np.ndarray = NO_TOKENS,
     table: np.ndarray | None = None,
+    masks: Masks | None = None,
 ) -> None:
-    """Run forward and keep nothing: fills y's columns and final's hn and cn, (B, H) each."""
-    steps, batch = x.shape[0], x.shape[1]
-    plan = _plan(w, x, table is not None)
-    # Long sequences in pieces, so that projected inputs stay in the cache.
-    piece = min(steps, max(1, tuning.INFER_ROWS // max(1, batch)))
-    lease = None
-    z = y  # of the right type, and not touched
-    if plan.source == PROJECTED:
-        lease = Lease()
-        z = lease.array((w.panels, piece * batch, PANEL * w.lanes), x.dtype)
-    if piece == steps:
+    """Run forward over x (N, I) and keep nothing.
+
+    Fills columns of y (N, …) and final's hn and cn, (B, H) each, but not for rows of length 0.
+    Of a cell without c the second state of `initial` and `final` is not looked at.
+    """
+    if masks is None:
+        masks = _no_masks[y.dtype]
+    plan = _plan(w, steps, table is not None)
+    if plan.source != PROJECTED:
+        z = y.reshape(1, -1, 1)  # of the right type, and not touched
         _run(
-            w, plan, x, tokens, table, False, reverse, z, initial, y, y, y, y_column, final
+            w, plan, steps, x, tokens, table, False, reverse, z, initial, y, y, y, y_column, final,
+            masks, y,
         )  # fmt: skip
-    else:
-        starts = range(0, steps, piece)
-        for start in reversed(starts) if reverse else starts:
-            t = slice(start, min(steps, start + piece))
-            some = tokens[t.start * batch : t.stop * batch]
-            _run(
-                w, plan, x[t], some, table, False, reverse, z, initial, y, y, y[t], y_column, final
-            )  # fmt: skip
-            initial = final
-    if lease is not None:
-        lease.release()
+        return
+    # Long sequences in pieces, so that projected inputs stay in the cache.
+    pieces = steps.pieces(tuning.INFER_ROWS)
+    lease = Lease()
+    most = max(piece.rows for piece in pieces)
+    z = lease.array((w.panels, most, PANEL * w.lanes), x.dtype)
+    for piece in reversed(pieces) if reverse else pieces:
+        some = piece.within(steps)
+        _run(
+            w, plan, piece, x[some], tokens, table, False, reverse, z, initial, y, y, y[some],
+            y_column, final, Masks(masks.keep[some], masks.drop), y,
+        )  # fmt: skip
+        initial = final
+    lease.release()
 
 
 def forward(
     w: Weights,
+    steps: Steps,
     x: np.ndarray,
     initial: State | None,
     reverse: bool,
@@ -299,13 +363,19 @@ def forward(
     lease: Lease,
     tokens: np.ndarray = NO_TOKENS,
     table: np.ndarray | None = None,
+    masks: Masks | None = None,
 ) -> Saved:
     """As `infer`, and keep what `backward` needs in arrays of `lease`."""
-    steps, batch = x.shape[0], x.shape[1]
-    plan = _plan(w, x, table is not None)
-    padded = w.panels * w.lanes
-    u = lease.array((steps + 1, batch, plan.h_column + padded), x.dtype)
-    c = lease.array((steps + 1, batch, padded), x.dtype)
-    z = lease.array((w.panels, _gates_rows(steps * batch), PANEL * w.lanes), x.dtype)
-    _run(w, plan, x, tokens, table, True, reverse, z, initial, u, c, y, y_column, final)
-    return Saved(x, tokens, z, u, c, reverse)
+    if masks is None:
+        masks = _no_masks[y.dtype]
+    plan = _plan(w, steps, table is not None)
+    rows = steps.rows + steps.batch
+    u = lease.array((rows, plan.h_column + w.padded_h), y.dtype)
+    c = lease.array((rows, w.padded if w.cell.states == 2 or len(masks.drop) else 0), y.dtype)
+    z = lease.array((w.panels, _gates_rows(steps.rows), PANEL * w.lanes), y.dtype)
+    m = lease.array((steps.rows if w.cell.projects else 0, w.padded), y.dtype)
+    _run(
+        w, plan, steps, x, tokens, table, True, reverse, z, initial, u, c, y, y_column, final,
+        masks, m,
+    )  # fmt: skip
+    return Saved(steps, x, tokens, z, u, c, m, reverse, masks)

@@ -7,20 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from . import init, parameter
-from .checks import dtype as check_dtype
-from .checks import generator, probability, size
-from .embedding import Embedding
-from .module import Module, once
-from .parameter import Parameter
-from .stack import Call, infer
+from .checks import size
+from .recurrent import Recurrent
+from .stack import State
 
 __all__ = ["LSTM"]
 
-State = tuple[np.ndarray, np.ndarray]
 
-
-class LSTM(Module):
+class LSTM(Recurrent):
     """A stack of LSTM layers over a sequence; torch.nn.LSTM's signature, order and defaults.
 
     For each step of each layer, with the gates i, f, g, o in this order in the weights' rows:
@@ -43,6 +37,14 @@ class LSTM(Module):
         In training, the probability with which each output of all layers but the last is dropped.
     bidirectional : bool
         Whether a second direction (D = 2) reads the sequence from its end.
+    proj_size : int
+        If not 0, h_t is W_hr (proj_size, H) times o ∘ tanh(c_t), and y, h0, hn and the inputs of
+        further layers have that width. Less than H.
+    input_dropout, recurrent_dropout : float
+        In training, the probability with which elements of each layer's inputs, and of the state
+        where the recurrent product reads it, are dropped: the same at every step of a sequence.
+    weight_dropout : float
+        In training, the probability with which elements of W_hh are dropped (DropConnect).
     dtype : dtype_like
         float32 or float64.
     seed : None, int or numpy.random.Generator
@@ -52,7 +54,8 @@ class LSTM(Module):
     ----------
     weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, … : Parameter
         (4H, I) or, after the first layer, (4H, D·H); (4H, H); (4H,); (4H,). With the suffix
-        ``_reverse`` those of the second direction.
+        ``_reverse`` those of the second direction. With `proj_size` also weight_hr_l0 (proj_size,
+        H), and proj_size stands for H in the widths of the others.
 
     Raises
     ------
@@ -77,6 +80,9 @@ class LSTM(Module):
     ((5, 3, 20), (2, 3, 20), (2, 3, 20))
     """
 
+    GATES = 4
+    STATES = ("h0", "c0")
+
     def __init__(
         self,
         input_size: int,
@@ -86,34 +92,55 @@ class LSTM(Module):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
-        *,
-        dtype: Any = np.float32,
-        seed: Any = None,
+        proj_size: int = 0,
+        **options: Any,
     ) -> None:
-        self.input_size = size("input_size", input_size)
-        self.hidden_size = size("hidden_size", hidden_size)
-        self.num_layers = size("num_layers", num_layers)
-        self.use_bias = bool(bias)
-        self.batch_first = bool(batch_first)
-        self.dropout = probability("dropout", dropout)
-        self.bidirectional = bool(bidirectional)
-        self.dtype = check_dtype(dtype)
-        self.rng = generator(seed)
-        directions = 2 if self.bidirectional else 1
-        rows = 4 * self.hidden_size
-        self._names: list[tuple[str, ...]] = []
-        for layer in range(self.num_layers):
-            inputs = self.input_size if layer == 0 else directions * self.hidden_size
-            for suffix in ("", "_reverse")[:directions]:
-                kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-                names = tuple(f"{kind}_l{layer}{suffix}" for kind in kinds)
-                shapes = ((rows, inputs), (rows, self.hidden_size), (rows,), (rows,))
-                for name, shape in list(zip(names, shapes))[: 4 if self.use_bias else 2]:
-                    setattr(self, name, Parameter(np.empty(shape, self.dtype)))
-                self._names.append(names)
-        init.reset_recurrent_(self, self.hidden_size, seed=self.rng)
+        self.proj_size = size("proj_size", proj_size, 0)
+        if self.proj_size and self.proj_size >= size("hidden_size", hidden_size):
+            raise ValueError(
+                f"proj_size: expected less than hidden_size, {hidden_size}, got {proj_size}"
+            )
+        super().__init__(
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            **options,
+        )
 
-    def __call__(self, x: Any, hx: tuple[Any, Any] | None = None) -> tuple[np.ndarray, State]:
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The widths of h and c."""
+        return self.proj_size or self.hidden_size, self.hidden_size
+
+    def _shapes(self, layer: int) -> dict[str, tuple[int, ...] | None]:
+        projection = (self.proj_size, self.hidden_size) if self.proj_size else None
+        return super()._shapes(layer) | {"weight_hr": projection}
+
+    def cell(self) -> Any:
+        """Give the cell of `kernels.cells.lstm`."""
+        from ..kernels.cells import lstm
+
+        return lstm.PROJECTED_LSTM if self.proj_size else lstm.LSTM
+
+    def extra_repr(self) -> str:
+        """Return the arguments that `repr` shows, those that differ from the defaults."""
+        parts = super().extra_repr()
+        if not self.proj_size:
+            return parts
+        first = f"{self.input_size}, {self.hidden_size}"
+        return f"{first}, proj_size={self.proj_size}{parts[len(first) :]}"
+
+    def __call__(
+        self,
+        x: Any,
+        hx: tuple[Any, Any] | None = None,
+        lengths: Any = None,
+        reset: Any = None,
+    ) -> tuple[np.ndarray, State]:
         """Run over a sequence and keep nothing.
 
         Parameters
@@ -122,23 +149,35 @@ class LSTM(Module):
             T at least 1.
         hx : (h0, c0), optional
             (L·D, B, H) each, or (L·D, H) for a single sequence; zeros where not given.
+        lengths : array_like of int, (B,), optional
+            How long each sequence is, 0 to T, in any order; T where not given. What stands in x
+            after a sequence's end is not looked at, and y is zero there; the reverse direction
+            starts at it. Time goes with the sum of the lengths, not with T·B.
+        reset : array_like of bool, (T, B) in the layout of x, optional
+            Where the states are set to zero before a step, and gradients cut: nothing passes
+            between step t - 1 and step t, in either direction.
 
         Returns
         -------
         y : numpy.ndarray, (T, B, D·H) in the layout of x
             The last layer's outputs, forward direction first.
         (hn, cn) : numpy.ndarray, (L·D, B, H) each
-            The states after the last step of each layer and direction.
+            The states after the last step of each sequence, in each layer and direction; the
+            initial states of a sequence of length 0.
 
         Raises
         ------
         TypeError, ValueError
-            Naming x, h0 or c0.
+            Naming x, hx, h0, c0, lengths or reset.
         """
-        return infer(self, x, hx)
+        return super().__call__(x, hx, lengths, reset)
 
     def vjp(
-        self, x: Any, hx: tuple[Any, Any] | None = None
+        self,
+        x: Any,
+        hx: tuple[Any, Any] | None = None,
+        lengths: Any = None,
+        reset: Any = None,
     ) -> tuple[tuple[np.ndarray, State], Callable[..., tuple[np.ndarray, State]]]:
         """Do the same, and return a pullback too.
 
@@ -156,68 +195,6 @@ class LSTM(Module):
         Raises
         ------
         TypeError, ValueError
-            Naming x, h0 or c0; the pullback's name dy, dhn or dcn.
+            Naming x, hx, h0, c0, lengths or reset; the pullback's name dy, dhn or dcn.
         """
-        call = Call(self, hx, x=x)
-        return call.forward(), once(call.backward)
-
-    def vjp_tokens(
-        self, embedding: Embedding, tokens: Any, hx: tuple[Any, Any] | None = None
-    ) -> tuple[tuple[np.ndarray, State], Callable[..., tuple[None, State]]]:
-        """As ``vjp(embedding(tokens), hx)``, with the first layer's input product done by token.
-
-        The embedding's table is projected once, (V, 4H), and its rows gathered; going back, dz is
-        summed by token. With fewer kinds of tokens than tokens that saves all but V rows of the
-        input product, and y is the same to the bit. The pullback adds to the embedding's gradient,
-        too, and its dx is None.
-
-        Parameters
-        ----------
-        embedding : Embedding
-            Of `input_size` columns.
-        tokens : array_like of int, (T, B), or (B, T) with batch_first
-        hx : (h0, c0), optional
-
-        Raises
-        ------
-        TypeError, ValueError
-            Naming embedding, tokens, h0 or c0; the pullback's name dy, dhn or dcn.
-        """
-        call = Call(self, hx, tokens=tokens, embedding=embedding)
-        return call.forward(), once(call.backward)
-
-    def infer_tokens(
-        self, embedding: Embedding, tokens: Any, hx: tuple[Any, Any] | None = None
-    ) -> tuple[np.ndarray, State]:
-        """As ``self(embedding(tokens), hx)``, by `vjp_tokens`'s way."""
-        return Call(self, hx, tokens=tokens, embedding=embedding).infer()
-
-    def extra_repr(self) -> str:
-        """Return the arguments that `repr` shows, those that differ from the defaults."""
-        parts = [str(self.input_size), str(self.hidden_size)]
-        if self.num_layers != 1:
-            parts.append(f"num_layers={self.num_layers}")
-        if not self.use_bias:
-            parts.append("bias=False")
-        if self.batch_first:
-            parts.append("batch_first=True")
-        if self.dropout:
-            parts.append(f"dropout={self.dropout}")
-        if self.bidirectional:
-            parts.append("bidirectional=True")
-        return ", ".join(parts)
-
-    def weights(self) -> list[Any]:
-        """A `layer.Weights` for each layer and direction, anew when a parameter is exchanged."""
-        d = self.__dict__
-        cached = d.get("_weights")
-        if cached is not None and cached[0] == parameter.epoch:
-            return cached[2]
-        from .layer import Weights
-
-        epoch = parameter.epoch
-        found = [tuple(map(d.get, names)) for names in self._names]
-        same = cached is not None and cached[1] == found
-        weights = cached[2] if same else [Weights(*w) for w in found]  # type: ignore[arg-type,index]
-        self._weights = (epoch, found, weights)
-        return weights
+        return super().vjp(x, hx, lengths, reset)

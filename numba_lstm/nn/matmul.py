@@ -18,12 +18,12 @@ def forward(weight: Parameter, bias: Parameter | None, x: np.ndarray) -> np.ndar
     outputs, inputs = weight.shape
     y = np.empty((*x.shape[:-1], outputs), x.dtype)
     rows = y.size // outputs
-    packed = packed_rows(weight, 1)
+    packed = packed_rows(weight)
     width = packed.shape[2]
     if bias is None:
         b = weight.packed("no bias", lambda a: np.zeros((packed.shape[0], width), a.dtype))
     else:
-        b = bias.packed("rows", lambda a: pack.pack_bias(a, 1, width // PANEL))
+        b = bias.packed("rows", lambda a: pack.pack_bias(a, 1, pack.PLAIN, width // PANEL))
     nt = threads.threads_for(2.0 * rows * inputs * outputs)
     gemm(
         nt, x.reshape(-1), inputs, 1, 0, inputs, rows, packed, b,
@@ -43,7 +43,7 @@ def backward(
     outputs, inputs = weight.shape
     rows = dy.size // outputs
     dx = np.empty(x.shape, x.dtype)
-    packed = packed_columns(weight, 1)
+    packed = packed_columns(weight, 1, pack.PLAIN, outputs)
     width = packed.shape[2]
     zeros = weight.packed("no dx bias", lambda a: np.zeros((packed.shape[0], width), a.dtype))
     nt = threads.threads_for(2.0 * rows * inputs * outputs)
@@ -54,33 +54,37 @@ def backward(
     if bias is not None and bias.requires_grad:
         bias.add_grad(dy.reshape(rows, outputs).sum(0, np.float64).astype(x.dtype), own=True)
     if weight.requires_grad:
-        _weight_gradient(weight, x.reshape(rows, inputs), dy.reshape(rows, outputs), nt)
+        weight_gradient(weight, x.reshape(rows, inputs), dy.reshape(rows, outputs))
     return dx
 
 
-def _weight_gradient(weight: Parameter, x: np.ndarray, dy: np.ndarray, nt: int) -> None:
-    rows, inputs, outputs = x.shape[0], x.shape[1], dy.shape[1]
+def weight_gradient(weight: Parameter, x: np.ndarray, dy: np.ndarray) -> None:
+    """``dW += dyᵀ·x``, for dy (rows, O) and the first I columns of x (rows, ≥ I)."""
+    outputs, inputs = weight.shape
+    rows = x.shape[0]
     if rows == 0:
         weight.add_grad(np.zeros_like(weight.numpy()), own=True)
         return
+    nt = threads.threads_for(2.0 * rows * inputs * outputs)
     width = PANEL * TARGET.lanes(x.itemsize)
     zeros = weight.packed("zeros", lambda w: np.zeros(width, w.dtype))
     no_sums = np.empty((0, width), np.float64)
     lease = Lease()
     by_inputs = inputs <= outputs
-    a, b = (dy, x) if by_inputs else (x, dy)
+    a, b = (dy, np.ascontiguousarray(x[:, :inputs])) if by_inputs else (x, dy)
+    columns = outputs if by_inputs else inputs
     panels = -(-b.shape[1] // width)
     z = lease.array((panels, rows, width), x.dtype)
-    pack.pack_columns(threads.threads_for(tuning.PACK_WORK * b.size), b, 1, z)
-    packed = lease.array((panels, a.shape[1], width), x.dtype)
+    pack.pack_columns(threads.threads_for(tuning.PACK_WORK * b.size), b, 1, pack.PLAIN, z)
+    packed = lease.array((panels, columns, width), x.dtype)
     gemm_transposed(
-        nt, False, a.reshape(-1), a.shape[1], rows, a.shape[1], z.reshape(-1), rows * width, panels,
-        zeros, packed, no_sums,
+        nt, False, a.reshape(-1), a.shape[1], rows, columns, z.reshape(-1), rows * width, panels,
+        0, PANEL, zeros, packed, no_sums,
     )  # fmt: skip
     with weight.accumulate() as (grad, accumulate):
         few = threads.threads_for(tuning.PACK_WORK * weight.size)
         if by_inputs:
             pack.unpack_columns(few, packed, accumulate, grad)
         else:
-            pack.unpack_rows(few, packed, 1, 0, accumulate, grad)
+            pack.unpack_rows(few, packed, 1, pack.PLAIN, 0, accumulate, grad)
     lease.release()

@@ -6,32 +6,50 @@ one is made.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .checks import as_float, as_tokens
 from .dropout import draw_mask
+from .masks import DirectionMasks, draw_direction, keep_masks
 from .scratch import Lease
+from .steps import whole
 
-State = tuple[np.ndarray, np.ndarray]
+# What a module's caller gives and gets: a pair for an LSTM, one array for cells without c.
+State = Any
+
+
+class _Direction(NamedTuple):
+    """What the backward pass of one direction of a layer needs."""
+
+    saved: Any  # a `layer.Saved`
+    weights: Any  # the `layer.Weights` that ran, some of them dropped
+    masks: DirectionMasks
 
 
 class _Done(NamedTuple):
-    """What the backward pass of one layer needs: a `layer.Saved` for each direction."""
+    """What the backward pass of one layer needs."""
 
-    saved: list[Any]
+    directions: list[_Direction]
     mask: np.ndarray | None  # of the dropout on the layer's outputs
 
 
-def _pair(name: str, parts: str, value: Any) -> tuple[Any, Any]:
+def parts(name: str, names: Sequence[str], value: Any) -> Sequence[Any]:
+    """A state's arrays: of the pair that an LSTM's is, or the one that other cells have."""
+    if len(names) == 1:
+        return (value,)
     if not isinstance(value, (tuple, list)) or len(value) != 2:
-        raise TypeError(f"{name}: expected a pair {parts}, got {type(value).__name__}")
-    return value[0], value[1]
+        expected = f"({', '.join(names)})"
+        raise TypeError(f"{name}: expected a pair {expected}, got {type(value).__name__}")
+    return value
 
 
-def infer(module: Any, x: Any, hx: Any) -> tuple[np.ndarray, State]:
-    """Run all layers of `module` (an `LSTM`) over x and keep nothing.
+def infer(
+    module: Any, x: Any, hx: Any, lengths: Any = None, reset: Any = None
+) -> tuple[np.ndarray, State]:
+    """Run all layers of `module` (a `Recurrent`) over x and keep nothing.
 
     A step of a stream takes a few microseconds, and a `Call` would be half of them: where x is in
     the kernels' form already there is little to be done.
@@ -43,30 +61,37 @@ def infer(module: Any, x: Any, hx: Any) -> tuple[np.ndarray, State]:
         or not x.flags.carray
         or x.shape[2] != module.input_size
         or not x.shape[0]
+        or lengths is not None
+        or reset is not None
         or module.batch_first
-        or (module.training and module.dropout)
+        or (module.training and module.drops)
     ):
-        return Call(module, hx, x=x).infer()
-    steps, batch, _ = x.shape
-    size, weights = module.hidden_size, module.weights()
+        return Call(module, hx, x=x, lengths=lengths, reset=reset).infer()
+    kernels = _kernels or _import_kernels()
+    count, batch, inputs = x.shape
+    sizes, weights, names = module.sizes, module.weights(), module.STATES
+    size = sizes[0]
     width = 2 * size if module.bidirectional else size
-    states = (len(weights), batch, size)
-    if hx is not None:
-        h0, c0 = _pair("hx", "(h0, c0)", hx)
-        h0 = as_float("h0", h0, x.dtype, shape=states)
-        c0 = as_float("c0", c0, x.dtype, shape=states)
     dtype = x.dtype
-    hn, cn = np.empty(states, dtype), np.empty(states, dtype)
-    run = (_kernels or _import_kernels()).infer
+    given = None
+    if hx is not None:
+        given = [
+            as_float(name, state, dtype, shape=(len(weights), batch, own))
+            for name, own, state in zip(names, sizes, parts("hx", names, hx))
+        ]
+    finals = [np.empty((len(weights), batch, own), dtype) for own in sizes]
+    steps = whole(count, batch)
+    x = x.reshape(-1, inputs)
     for at, w in enumerate(weights):
         reverse = module.bidirectional and at % 2 == 1
         if not reverse:
-            y = np.empty((steps, batch, width), dtype)
-        initial = None if hx is None else (h0[at], c0[at])
-        run(w, x, initial, reverse, y, size * reverse, (hn[at], cn[at]))
+            y = np.empty((count * batch, width), dtype)
+        initial = None if given is None else (given[0][at], given[-1][at])
+        final = finals[0][at], finals[-1][at]
+        kernels.infer(w, steps, x, initial, reverse, y, size * reverse, final)
         if reverse or not module.bidirectional:
             x = y
-    return y, (hn, cn)
+    return y.reshape(count, batch, width), tuple(finals) if len(names) == 2 else finals[0]
 
 
 _kernels: Any = None
@@ -82,49 +107,59 @@ def _import_kernels() -> Any:
 
 
 class Call:
-    """Arguments of one call of `module` (an `LSTM`), in the kernels' form: time first, batched."""
+    """Arguments of one call of `module` (a `Recurrent`), in the kernels' form: rows, sorted."""
 
     def __init__(
-        self, module: Any, hx: Any, *, x: Any = None, tokens: Any = None, embedding: Any = None
+        self,
+        module: Any,
+        hx: Any,
+        *,
+        x: Any = None,
+        tokens: Any = None,
+        embedding: Any = None,
+        lengths: Any = None,
+        reset: Any = None,
     ) -> None:
         self.kernels = layer = _kernels or _import_kernels()
         self.module = module
         self.embedding = None if embedding is None else embedding.weight
         self.padding = None if embedding is None else embedding.padding_idx
-        self.tokens = layer.NO_TOKENS
-        self.batched = True
-        if embedding is None:
-            self.x = self._input(x)
-        else:
-            self.x = self._token_input(embedding, tokens)
-        self.steps, self.batch = self.x.shape[0], self.x.shape[1]
-        if self.steps == 0:
-            name = "x" if embedding is None else "tokens"
-            raise ValueError(f"{name}: expected at least one time step, got shape {self.given}")
-        self.directions = 2 if module.bidirectional else 1
-        self.weights = module.weights()
-        h0, c0 = (None, None) if hx is None else _pair("hx", "(h0, c0)", hx)
-        self.h0 = None if hx is None else self._state("h0", h0)
-        self.c0 = None if hx is None else self._state("c0", c0)
         self.lease = Lease()
         self.done: list[_Done] = []
+        self.directions = 2 if module.bidirectional else 1
+        self.weights = module.weights()
+        given = self._input(x) if embedding is None else self._ids(embedding, tokens)
+        self.given = given.shape
+        self.batched = embedding is not None or given.ndim == 3
+        self.count, self.batch = self._sizes()
+        self._set_steps(lengths)
+        self.keep = self._keep(reset)
+        self.tokens = layer.NO_TOKENS
+        if embedding is None:
+            self.x = self._rows(given if self.batched else given[:, None])
+        else:
+            # A copy, as in `Embedding`: the pullback reads the ids again, and unchecked.
+            if self.ragged is not None:
+                self.tokens = given.reshape(-1)[self.ragged.index]
+            else:
+                self.tokens = (given.T if module.batch_first else given).flatten()
+            self.x = np.empty((self.steps.rows, 0), module.dtype)
+        self.initial = None if hx is None else self._states_given("hx", module.STATES, hx)
 
     # -- arguments ----------------------------------------------------------------------------
 
     def _input(self, x: Any) -> np.ndarray:
         module = self.module
         x = as_float("x", x, module.dtype)
-        self.given = x.shape
         if x.ndim not in (2, 3) or x.shape[-1] != module.input_size:
             order = "(B, T, " if module.batch_first else "(T, B, "
             raise ValueError(
                 f"x: expected shape {order}{module.input_size}) or (T, {module.input_size}), "
                 f"got {x.shape}"
             )
-        self.batched = x.ndim == 3
-        return self._time_first(x)
+        return x
 
-    def _token_input(self, embedding: Any, tokens: Any) -> np.ndarray:
+    def _ids(self, embedding: Any, tokens: Any) -> np.ndarray:
         module = self.module
         width = embedding.weight.shape[1]
         if width != module.input_size or embedding.weight.dtype != module.dtype:
@@ -132,32 +167,86 @@ class Call:
                 f"embedding: expected {module.input_size} columns of {module.dtype}, got {width} "
                 f"of {embedding.weight.dtype}"
             )
-        tokens = as_tokens("tokens", tokens, embedding.num_embeddings, ndim=2)
-        self.given = tokens.shape
-        tokens = self._time_first(tokens)
-        # A copy, as in `Embedding`: the pullback reads the ids again, and unchecked.
-        self.tokens = tokens.flatten()
-        return np.empty((*tokens.shape, 0), module.dtype)
+        return as_tokens("tokens", tokens, embedding.num_embeddings, ndim=2)
 
-    def _time_first(self, array: np.ndarray) -> np.ndarray:
-        """(T, B, …) of what the caller gave, or of one sequence."""
+    def _sizes(self) -> tuple[int, int]:
+        """T and B."""
         if not self.batched:
-            return array[:, None]
-        return np.ascontiguousarray(array.swapaxes(0, 1)) if self.module.batch_first else array
+            count, batch = self.given[0], 1
+        else:
+            count, batch = self.given[:2][:: -1 if self.module.batch_first else 1]
+        if count == 0:
+            name = "x" if self.embedding is None else "tokens"
+            raise ValueError(f"{name}: expected at least one time step, got shape {self.given}")
+        return count, batch
 
-    def _as_given(self, array: np.ndarray) -> np.ndarray:
+    def _set_steps(self, lengths: Any) -> None:
+        self.steps = whole(self.count, self.batch)
+        self.ragged = None
+        if lengths is None:
+            return
+        from .ragged import Ragged, check_lengths
+
         if not self.batched:
-            return array[:, 0]
+            raise ValueError("lengths: expected none for a single sequence, whose length is x's")
+        checked = check_lengths(lengths, self.count, self.batch)
+        if (checked < self.count).any():
+            self.ragged = Ragged(checked, self.count, self.module.batch_first)
+            self.steps = self.ragged.steps
+
+    def _keep(self, reset: Any) -> list[np.ndarray] | None:
+        """For each direction what the states are multiplied by before each row's step, (N,)."""
+        if reset is None:
+            return None
+        shape = self.given[:2] if self.batched else self.given[:1]
+        lengths = None if self.ragged is None else self.ragged.lengths
+        first = self.batched and self.module.batch_first
+        keep = keep_masks(reset, shape, first, lengths, self.module.dtype)[: self.directions]
+        return [self._rows(one[:, :, None]).reshape(-1) for one in keep]
+
+    def _rows(self, array: np.ndarray) -> np.ndarray:
+        """(N, …) of an array in the caller's order of axes, batched."""
+        if self.ragged is not None:
+            return self.ragged.gather(array, self.lease)
+        if self.batched and self.module.batch_first:
+            array = np.ascontiguousarray(array.swapaxes(0, 1))
+        return array.reshape(self.steps.rows, array.shape[2])
+
+    def _as_given(self, rows: np.ndarray) -> np.ndarray:
+        """Rows in the caller's order of axes."""
+        width = rows.shape[1]
+        if not self.batched:
+            return rows
+        if self.ragged is not None:
+            return self.ragged.scatter(rows, (*self.given[:2], width))
+        array = rows.reshape(self.count, self.batch, width)
         return array.swapaxes(0, 1) if self.module.batch_first else array
 
-    def _state(self, name: str, value: Any) -> np.ndarray:
-        shape: tuple[int, ...] = (len(self.weights), self.batch, self.module.hidden_size)
-        if self.batched:
-            return as_float(name, value, self.module.dtype, shape=shape)
-        return as_float(name, value, self.module.dtype, shape=shape[::2])[:, None]
+    def _states_given(self, name: str, names: Sequence[str], value: Any) -> list[np.ndarray | None]:
+        """Each state as (L·D, B, its size) in the order of the rows; None stays None."""
+        return [
+            None if state is None and name != "hx" else self._state(part, size, state)
+            for part, size, state in zip(names, self.module.sizes, parts(name, names, value))
+        ]
 
-    def _states(self, h: np.ndarray, c: np.ndarray) -> State:
-        return (h, c) if self.batched else (h[:, 0], c[:, 0])
+    def _state(self, name: str, size: int, value: Any) -> np.ndarray:
+        shape: tuple[int, ...] = (len(self.weights), self.batch, size)
+        if not self.batched:
+            return as_float(name, value, self.module.dtype, shape=shape[::2])[:, None]
+        state = as_float(name, value, self.module.dtype, shape=shape)
+        return state if self.ragged is None else self.ragged.sort(state)
+
+    def _states_taken(self, states: list[np.ndarray]) -> State:
+        """States as the caller gets them."""
+        if self.ragged is not None:
+            states = [self.ragged.unsort(state) for state in states]
+        if not self.batched:
+            states = [state[:, 0] for state in states]
+        return tuple(states) if len(states) == 2 else states[0]
+
+    def _new_states(self) -> list[np.ndarray]:
+        count, dtype = len(self.weights), self.module.dtype
+        return [np.empty((count, self.batch, size), dtype) for size in self.module.sizes]
 
     # -- forward ------------------------------------------------------------------------------
 
@@ -172,37 +261,67 @@ class Call:
         return self._run(save=True)
 
     def _run(self, save: bool) -> tuple[np.ndarray, State]:
-        module, kernels, size = self.module, self.kernels, self.module.hidden_size
-        width = self.directions * size
+        module, size = self.module, self.module.sizes[0]
         last = module.num_layers - 1
+        dtype = module.dtype
+        finals = self._new_states()
         x = self.x
-        states = (len(self.weights), self.batch, size)
-        hn, cn = np.empty(states, x.dtype), np.empty(states, x.dtype)
         for number in range(module.num_layers):
-            shape = (self.steps, self.batch, width)
-            y = np.empty(shape, x.dtype) if number == last else self.lease.array(shape, x.dtype)
-            saved = []
-            for direction in range(self.directions):
-                at = number * self.directions + direction
-                w = self.weights[at]
-                initial = None
-                if self.h0 is not None and self.c0 is not None:
-                    initial = self.h0[at], self.c0[at]
-                about = (w, x, initial, direction == 1, y, direction * size, (hn[at], cn[at]))
-                by_token = self.embedding is not None and number == 0
-                more = (self.tokens, self._table(w)) if by_token else ()
-                if save:
-                    saved.append(kernels.forward(*about, self.lease, *more))
-                else:
-                    kernels.infer(*about, *more)
+            shape = (self.steps.rows, self.directions * size)
+            own = number == last and self.ragged is None
+            y = np.empty(shape, dtype) if own else self.lease.array(shape, dtype)
+            done = [
+                self._direction(number, direction, x, y, finals, save)
+                for direction in range(self.directions)
+            ]
             mask = None
             if number != last and module.training and module.dropout > 0:
-                mask = draw_mask(module.rng, shape, module.dropout, x.dtype)
+                mask = draw_mask(module.rng, shape, module.dropout, dtype)
                 np.multiply(y, mask, out=y)
             if save:
-                self.done.append(_Done(saved, mask))
+                self.done.append(_Done(done, mask))
             x = y
-        return self._as_given(y), self._states(hn, cn)
+        self._hand_on(self.initial, finals)
+        return self._as_given(y), self._states_taken(finals)
+
+    def _direction(
+        self,
+        number: int,
+        direction: int,
+        x: np.ndarray,
+        y: np.ndarray,
+        finals: list[np.ndarray],
+        save: bool,
+    ) -> _Direction:
+        """Run one direction of layer `number`."""
+        kernels, module = self.kernels, self.module
+        at = number * self.directions + direction
+        masks = draw_direction(module, self.weights[at], self.batch)
+        w = masks.weights(self.weights[at])
+        x = masks.on_inputs(x, self.steps, self.lease)
+        initial = None
+        if self.initial is not None:
+            initial = self.initial[0][at], self.initial[-1][at]  # type: ignore[index]
+        column = direction * module.sizes[0]
+        final = finals[0][at], finals[-1][at]
+        about = (w, self.steps, x, initial, direction == 1, y, column, final)
+        by_token = self.embedding is not None and number == 0
+        tokens, table = (self.tokens, self._table(w)) if by_token else (kernels.NO_TOKENS, None)
+        keep = None if self.keep is None else self.keep[direction]
+        hidden = kernels.hidden_from_product(w, keep, masks.state)
+        if save:
+            saved = kernels.forward(*about, self.lease, tokens, table, hidden)
+        else:
+            saved = kernels.infer(*about, tokens, table, hidden)
+        return _Direction(saved, w, masks)
+
+    def _hand_on(self, given: Sequence[np.ndarray | None] | None, taken: list[np.ndarray]) -> None:
+        """Sequences of length 0 have the states that they had."""
+        if self.ragged is not None:
+            some = self.ragged.some
+            for at, state in enumerate(taken):
+                before = None if given is None else given[at]
+                state[:, some:] = 0 if before is None else before[:, some:]
 
     def _table(self, w: Any) -> np.ndarray:
         """The embedding's rows times W_ih plus the biases, packed: (P, V, PANEL·V)."""
@@ -218,63 +337,61 @@ class Call:
 
     # -- backward -----------------------------------------------------------------------------
 
-    def backward(
-        self, dy: Any = None, dstate: tuple[Any, Any] | None = None
-    ) -> tuple[np.ndarray | None, State]:
-        """The pullback of `forward`: (dy, (dhn, dcn)=None) -> dx, (dh0, dc0)."""
-        dy, dhn, dcn = self._cotangents(dy, dstate)
-        dx, dh0, dc0 = self._run_back(dy, dhn, dcn)
-        self.lease.release()
-        return None if dx is None else self._as_given(dx), self._states(dh0, dc0)
-
-    def _cotangents(self, dy: Any, dstate: Any) -> tuple[Any, Any, Any]:
-        dhn, dcn = (None, None) if dstate is None else _pair("dstate", "(dhn, dcn)", dstate)
+    def backward(self, dy: Any = None, dstate: Any = None) -> tuple[np.ndarray | None, State]:
+        """The pullback of `forward`: (dy, dstate=None) -> dx, dinitial."""
+        module = self.module
+        names = [f"d{name[0]}n" for name in module.STATES]
+        single = len(names) == 1
+        given: list[np.ndarray | None] = [None] * len(names)
+        if dstate is not None:
+            given = self._states_given(names[0] if single else "dstate", names, dstate)
         if dy is not None:
-            width = self.directions * self.module.hidden_size
-            dy = as_float(
-                "dy", dy, self.module.dtype, shape=(*self.given[: 1 + self.batched], width)
-            )
-            dy = self._time_first(dy)
-        dhn = None if dhn is None else self._state("dhn", dhn)
-        dcn = None if dcn is None else self._state("dcn", dcn)
-        return dy, dhn, dcn
+            width = self.directions * module.sizes[0]
+            shape = (*self.given[: 1 + self.batched], width)
+            dy = as_float("dy", dy, module.dtype, shape=shape)
+            dy = self._rows(dy if self.batched else dy[:, None])
+        dx, dinitial = self._run_back(dy, given)
+        self._hand_on(given, dinitial)
+        result = None if dx is None else self._as_given(dx), self._states_taken(dinitial)
+        self.lease.release()
+        return result
 
     def _run_back(
-        self, dy: np.ndarray | None, dhn: np.ndarray | None, dcn: np.ndarray | None
-    ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
+        self, dy: np.ndarray | None, dfinal: Sequence[np.ndarray | None]
+    ) -> tuple[np.ndarray | None, list[np.ndarray]]:
         from . import layer_backward as kernels
 
-        states = (len(self.weights), self.batch, self.module.hidden_size)
-        dh0, dc0 = np.empty(states, self.module.dtype), np.empty(states, self.module.dtype)
+        dinitial = self._new_states()
         dx = dy
         for number in reversed(range(self.module.num_layers)):
             done = self.done[number]
             if done.mask is not None and dy is not None:
                 np.multiply(dy, done.mask, out=dy)
-            for direction, saved in enumerate(done.saved):
+            for direction, (saved, w, masks) in enumerate(done.directions):
                 at = number * self.directions + direction
-                w = self.weights[at]
                 part = self._input_gradient(number, direction)
+                dh, dc = (None if d is None else d[at] for d in (dfinal[0], dfinal[-1]))
                 kernels.backward(
-                    w, saved, dy, direction * self.module.hidden_size,
-                    None if dhn is None else dhn[at], None if dcn is None else dcn[at],
-                    (dh0[at], dc0[at]), part, self.embedding if number == 0 else None,
-                    self.padding,
+                    w, saved, dy, direction * self.module.sizes[0], dh, dc,
+                    (dinitial[0][at], dinitial[-1][at]), part,
+                    self.embedding if number == 0 else None, self.padding,
                 )  # fmt: skip
+                masks.add_gradient(w, self.weights[at])
+                if part is not None:
+                    masks.on_inputs(part, self.steps, None)
                 if direction == 0 or part is None or dx is None:
                     dx = part
                 else:
                     np.add(dx, part, out=dx)
             dy = dx
-        return dx, dh0, dc0
+        return dx, dinitial
 
     def _input_gradient(self, number: int, direction: int) -> np.ndarray | None:
         """Memory for dx of one direction; None where tokens went in."""
         if number == 0 and self.embedding is not None:
             return None
-        w = self.weights[number * self.directions + direction]
-        shape = (self.steps, self.batch, w.inputs)
+        shape = (self.steps.rows, self.weights[number * self.directions + direction].inputs)
         # What the caller gets is his own; the rest is scratch.
-        if number == 0 and direction == 0:
+        if number == 0 and direction == 0 and self.ragged is None:
             return np.empty(shape, self.module.dtype)
         return self.lease.array(shape, self.module.dtype)

@@ -7,7 +7,7 @@ import pytest
 from gradcheck import assert_close
 
 from numba_lstm.jit import driver, prange
-from numba_lstm.kernels.gates import gates_backward, gates_forward
+from numba_lstm.kernels.cells.lstm import gates_backward, gates_forward
 from numba_lstm.reference.lstm import lstm_cell_backward, lstm_cell_forward
 from numba_lstm.simd import TARGET, at, load, store
 
@@ -18,29 +18,26 @@ BOUND = {"f4": 1e-6, "f8": 1e-14}
 def _forward(nt, z, c_prev, c, h, gates):
     """Rows of one vector of units: z (n, 4·V), the others (n, V)."""
     for _ in prange(nt):
-        v = c.shape[1]
         for r in range(z.shape[0]):
-            i, f, g, o, _ = gates_forward(
-                at(z, (r, 0)), at(c_prev, (r, 0)), at(c, (r, 0)), at(h, (r, 0))
+            state, out = gates_forward(
+                at(z, (r, 0)), load(at(c_prev, (r, 0)), 0), True, at(gates, (r, 0))
             )
-            place = at(gates, (r, 0))
-            store(place, 0, i)
-            store(place, v, f)
-            store(place, 2 * v, g)
-            store(place, 3 * v, o)
+            store(at(c, (r, 0)), 0, state)
+            store(at(h, (r, 0)), 0, out)
 
 
 @driver
 def _backward(nt, gates, dh, c_prev, c, dc):
     for _ in prange(nt):
         for r in range(gates.shape[0]):
-            gates_backward(
+            d_state = gates_backward(
                 at(gates, (r, 0)),
                 load(at(dh, (r, 0)), 0),
-                at(c_prev, (r, 0)),
-                at(c, (r, 0)),
-                at(dc, (r, 0)),
+                load(at(c_prev, (r, 0)), 0),
+                load(at(c, (r, 0)), 0),
+                load(at(dc, (r, 0)), 0),
             )
+            store(at(dc, (r, 0)), 0, d_state)
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])

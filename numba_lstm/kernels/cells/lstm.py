@@ -15,43 +15,58 @@ Backward, from dh (everything that reaches h_t) and dc (what reaches c_t from c_
     df  = dc·c_prev                    dz_f = df·f·(1 - f)
     dc_prev = dc·f
 
-The gates of a hidden unit stand V items apart: i at z, f at z + V, g at z + 2V, o at z + 3V.
 Reference: Hochreiter & Schmidhuber (1997), with the forget gate of Gers et al. (2000).
 """
 
 from __future__ import annotations
 
-from ..jit import kernel
-from ..simd import fma, lanes, load, store
-from .activations import sigmoid, tanh
+from typing import Any
 
-GATES = 4
+from ...jit import kernel
+from ...simd import fma, lanes, load, store
+from ..activations import sigmoid, tanh
+from ..cell import make_cell
 
 
 @kernel
-def gates_forward(z, c_prev, c_out, h_out):
-    """Read z's four gates and c_prev; write c_t, h_t. Returns the gates after activation."""
+def gates_forward(z, c_prev, save, place):
+    """Give c_t and h_t, and leave i, f, g, o at `place`."""
     v = lanes(z)
     i = sigmoid(load(z, 0))
     f = sigmoid(load(z, v))
     g = tanh(load(z, 2 * v))
     o = sigmoid(load(z, 3 * v))
-    c = fma(f, load(c_prev, 0), i * g)
-    h = o * tanh(c)
-    store(c_out, 0, c)
-    store(h_out, 0, h)
-    return i, f, g, o, h
+    c = fma(f, c_prev, i * g)
+    if save:
+        store(place, 0, i)
+        store(place, v, f)
+        store(place, 2 * v, g)
+        store(place, 3 * v, o)
+    return c, o * tanh(c)
 
 
 @kernel
 def gates_backward(z, dh, c_prev, c, dc):
-    """Overwrite the gates at z by dz, and dc by dc_prev. `dh` is a vector, the rest pointers."""
+    """Overwrite the gates at z by dz; gives dc_prev."""
     v = lanes(z)
     i, f, g, o = load(z, 0), load(z, v), load(z, 2 * v), load(z, 3 * v)
-    tanh_c = tanh(load(c, 0))
-    dct = fma(dh * o, 1.0 - tanh_c * tanh_c, load(dc, 0))
+    tanh_c = tanh(c)
+    dct = fma(dh * o, 1.0 - tanh_c * tanh_c, dc)
     store(z, 0, dct * g * i * (1.0 - i))
-    store(z, v, dct * load(c_prev, 0) * f * (1.0 - f))
+    store(z, v, dct * c_prev * f * (1.0 - f))
     store(z, 2 * v, dct * i * (1.0 - g * g))
     store(z, 3 * v, dh * tanh_c * o * (1.0 - o))
-    store(dc, 0, dct * f)
+    return dct * f
+
+
+_ABOUT: dict[str, Any] = {
+    "x_order": [0, 1, 2, 3],
+    "h_order": [0, 1, 2, 3],
+    "states": 2,
+    "carries": True,
+}
+LSTM = make_cell("lstm", 4, gates_forward, gates_backward, **_ABOUT)
+# h = W_hr·(o ∘ tanh c): Sak, Senior & Beaufays (2014).
+PROJECTED_LSTM = make_cell(
+    "lstm_projected", 4, gates_forward, gates_backward, **_ABOUT, projects=True
+)

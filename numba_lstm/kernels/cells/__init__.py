@@ -1,0 +1,1 @@
+"""The cells: each file is one, its gates forward and backward and nothing else."""

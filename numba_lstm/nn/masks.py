@@ -1,0 +1,113 @@
+"""What is left out of a recurrent layer: dropout with one mask a sequence, and resets.
+
+Dropout's masks are drawn in training only and are the same at every step: on the inputs, on the
+state where the recurrent product reads it (Gal & Ghahramani, 2016), and on the recurrent weights
+themselves (DropConnect: Wan et al., 2013; Merity et al., 2018).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .checks import real_array
+from .dropout import draw_mask
+from .parameter import Parameter
+from .scratch import Lease
+from .steps import Steps
+
+__all__ = ["DirectionMasks", "draw_direction", "keep_masks"]
+
+
+class DirectionMasks(NamedTuple):
+    """The masks of one direction of a layer, None for none; scaled so that means are kept."""
+
+    inputs: np.ndarray | None = None  # (B, I)
+    state: np.ndarray | None = None  # (B, size of h)
+    recurrent: np.ndarray | None = None  # W_hh's shape
+
+    def on_inputs(self, x: np.ndarray, steps: Steps, lease: Lease | None) -> np.ndarray:
+        """x (N, I) times the mask: in memory of `lease`, or in place."""
+        if self.inputs is None:
+            return x
+        out = x if lease is None else lease.array(x.shape, x.dtype)
+        for t in range(steps.count):
+            rows = slice(steps.offsets[t], steps.offsets[t + 1])
+            np.multiply(x[rows], self.inputs[: rows.stop - rows.start], out=out[rows])
+        return out
+
+    def weights(self, w: Any) -> Any:
+        """The same `layer.Weights`, or new ones whose W_hh is times the mask."""
+        if self.recurrent is None:
+            return w
+        dropped = Parameter(w.w_hh.numpy() * self.recurrent)
+        return type(w)(w.cell, w.w_ih, dropped, w.b_ih, w.b_hh, w.w_hr)
+
+    def add_gradient(self, ran: Any, w: Any) -> None:
+        """Hand the gradient of the weights that ran on to those that they were made from."""
+        if self.recurrent is not None and w.w_hh.requires_grad:
+            w.w_hh.add_grad(ran.w_hh.grad * self.recurrent, own=True)
+
+
+_NONE = DirectionMasks()
+
+
+def draw_direction(module: Any, w: Any, batch: int) -> DirectionMasks:
+    """Draw the masks of a call of `module` for one of its directions."""
+    if not (module.training and module.drops):
+        return _NONE
+
+    def mask(p: float, *shape: int) -> np.ndarray | None:
+        return draw_mask(module.rng, shape, p, module.dtype) if p else None
+
+    return DirectionMasks(
+        mask(module.input_dropout, batch, w.inputs),
+        mask(module.recurrent_dropout, batch, w.size),
+        mask(module.weight_dropout, *w.w_hh.shape),
+    )
+
+
+def keep_masks(
+    reset: Any,
+    shape: tuple[int, ...],
+    batch_first: bool,
+    lengths: np.ndarray | None,
+    dtype: np.dtype,
+) -> tuple[np.ndarray, np.ndarray]:
+    """What states are multiplied by before each step: 0 where a reset stands, else 1.
+
+    Parameters
+    ----------
+    reset : array_like of bool, of `shape`
+        A reset at t stands between t - 1 and t: going forward nothing passes into step t, and in
+        reverse nothing into step t - 1.
+    shape : (T, B), (B, T) with `batch_first`, or (T,)
+    lengths : (B,) int64 or None
+
+    Returns
+    -------
+    forward, reverse : numpy.ndarray, (T, B) or (B, T) each
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming reset.
+    """
+    array = real_array("reset", reset)
+    if array.dtype.kind not in "biu":
+        raise TypeError(f"reset: expected booleans, got an array of {array.dtype}")
+    if array.shape != tuple(shape):
+        raise ValueError(f"reset: expected shape {tuple(shape)}, got {array.shape}")
+    cut = array.astype(bool)
+    if cut.ndim == 1:
+        cut = cut[:, None]
+    cut = cut.T if batch_first else cut
+    after = np.zeros_like(cut)
+    after[:-1] = cut[1:]
+    if lengths is not None:
+        # A sequence's last step starts from the initial state, whatever stands in the padding.
+        after[np.maximum(lengths - 1, 0), np.arange(lengths.size)] = False
+    masks = [np.where(one, dtype.type(0), dtype.type(1)) for one in (cut, after)]
+    forward, reverse = (one.T if batch_first else one for one in masks)
+    return np.ascontiguousarray(forward), np.ascontiguousarray(reverse)

@@ -1,0 +1,276 @@
+"""What LSTM, GRU and RNN share: parameters with torch's names, calls, and torch's `repr`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import init, parameter
+from .checks import as_float, generator, probability, size
+from .checks import dtype as check_dtype
+from .embedding import Embedding
+from .module import Module, once
+from .parameter import Parameter
+from .stack import Call, infer
+
+__all__ = ["Recurrent"]
+
+
+class Recurrent(Module):
+    """A stack of recurrent layers; a subclass says which cell.
+
+    A subclass sets `GATES`, how many gates are stacked in the weights' rows, and `STATES`, the
+    names of its initial states, and defines `cell`.
+    """
+
+    GATES: int
+    STATES: tuple[str, ...] = ("h0",)
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        *,
+        input_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+        dtype: Any = np.float32,
+        seed: Any = None,
+    ) -> None:
+        self.input_size = size("input_size", input_size)
+        self.hidden_size = size("hidden_size", hidden_size)
+        self.num_layers = size("num_layers", num_layers)
+        self.use_bias = bool(bias)
+        self.batch_first = bool(batch_first)
+        self.dropout = probability("dropout", dropout)
+        self.bidirectional = bool(bidirectional)
+        self.input_dropout = probability("input_dropout", input_dropout)
+        self.recurrent_dropout = probability("recurrent_dropout", recurrent_dropout)
+        self.weight_dropout = probability("weight_dropout", weight_dropout)
+        self.dtype = check_dtype(dtype)
+        self.rng = generator(seed)
+        self._names: list[tuple[str, ...]] = []
+        for layer in range(self.num_layers):
+            self._add_layer(layer)
+        init.reset_recurrent_(self, self.hidden_size, seed=self.rng)
+
+    def _add_layer(self, layer: int) -> None:
+        directions = 2 if self.bidirectional else 1
+        for suffix in ("", "_reverse")[:directions]:
+            names = []
+            for kind, shape in self._shapes(layer).items():
+                names.append(f"{kind}_l{layer}{suffix}")
+                if shape is not None:
+                    setattr(self, names[-1], Parameter(np.empty(shape, self.dtype)))
+            self._names.append(tuple(names))
+
+    def _shapes(self, layer: int) -> dict[str, tuple[int, ...] | None]:
+        """Parameters of one direction in the order of `layer.Weights`; None for those left out."""
+        rows, size = self.GATES * self.hidden_size, self.sizes[0]
+        inputs = self.input_size if layer == 0 else size * (2 if self.bidirectional else 1)
+        bias = (rows,) if self.use_bias else None
+        weights = {"weight_ih": (rows, inputs), "weight_hh": (rows, size)}
+        return weights | {"bias_ih": bias, "bias_hh": bias}
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The widths of the states, in the order of `STATES`; h's first, which is y's."""
+        return (self.hidden_size,) * len(self.STATES)
+
+    @property
+    def drops(self) -> bool:
+        """Whether training differs from evaluation."""
+        p = self.dropout, self.input_dropout, self.recurrent_dropout, self.weight_dropout
+        return any(p)
+
+    def cell(self) -> Any:
+        """Give the `kernels.cell.Cell`, which is imported only here."""
+        raise NotImplementedError(f"{type(self).__name__} does not define cell")
+
+    def weights(self) -> list[Any]:
+        """A `layer.Weights` for each layer and direction, anew when a parameter is exchanged."""
+        d = self.__dict__
+        cached = d.get("_weights")
+        if cached is not None and cached[0] == parameter.epoch:
+            return cached[2]
+        from .layer import Weights
+
+        epoch = parameter.epoch
+        cell = self.cell()
+        found = cell, [tuple(map(d.get, names)) for names in self._names]
+        same = cached is not None and cached[1] == found
+        weights = cached[2] if same else [Weights(cell, *w) for w in found[1]]  # type: ignore[arg-type,index]
+        self._weights = (epoch, found, weights)
+        return weights
+
+    def __call__(
+        self, x: Any, h0: Any = None, lengths: Any = None, reset: Any = None
+    ) -> tuple[np.ndarray, Any]:
+        """Run over a sequence and keep nothing.
+
+        Parameters
+        ----------
+        x : array_like, (T, B, I), or (B, T, I) with batch_first, or (T, I) for a single sequence
+            T at least 1.
+        h0 : array_like, (L·D, B, H), or (L·D, H) for a single sequence, optional
+            Initial states; zeros where not given.
+        lengths : array_like of int, (B,), optional
+            How long each sequence is, 0 to T, in any order; T where not given. What stands in x
+            after a sequence's end is not looked at, and y is zero there; the reverse direction
+            starts at it. Time goes with the sum of the lengths, not with T·B.
+        reset : array_like of bool, (T, B) in the layout of x, optional
+            Where the states are set to zero before a step, and gradients cut: nothing passes
+            between step t - 1 and step t, in either direction.
+
+        Returns
+        -------
+        y : numpy.ndarray, (T, B, D·H) in the layout of x
+            The last layer's outputs, forward direction first.
+        hn : numpy.ndarray, (L·D, B, H)
+            The state after the last step of each sequence, in each layer and direction; the
+            initial state of a sequence of length 0.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming x, h0, lengths or reset.
+        """
+        return infer(self, x, h0, lengths, reset)
+
+    def vjp(
+        self, x: Any, h0: Any = None, lengths: Any = None, reset: Any = None
+    ) -> tuple[tuple[np.ndarray, Any], Callable[..., tuple[np.ndarray, Any]]]:
+        """Do the same, and return a pullback too.
+
+        `x` must keep its values until the pullback has been called.
+
+        Returns
+        -------
+        y, hn
+            As from a call.
+        pullback : callable (dy, dhn=None) -> dx, dh0
+            Back-propagation through time: takes cotangents of the outputs' shapes, any of them None
+            for zero, and returns those of the inputs; adds to every parameter's gradient. May be
+            called once.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming x, h0, lengths or reset; the pullback's name dy or dhn.
+        """
+        call = Call(self, h0, x=x, lengths=lengths, reset=reset)
+        return call.forward(), once(call.backward)
+
+    def step(self, x: Any, state: Any = None) -> tuple[np.ndarray, Any]:
+        """Take one time step of a stream.
+
+        Parameters
+        ----------
+        x : array_like, (B, I), or (I,) for a single sequence
+        state : optional
+            What the step before gave; zeros where not given.
+
+        Returns
+        -------
+        y : numpy.ndarray, (B, H) or (H,)
+        state
+            For the next step. Steps give what a call over the whole sequence gives.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming x or the state; ValueError for a module of two directions, whose second one
+            starts at the end.
+        """
+        if self.bidirectional:
+            raise ValueError("step: expected one direction; a second one starts at the end")
+        x = as_float("x", x, self.dtype)
+        if x.ndim not in (1, 2) or x.shape[-1] != self.input_size:
+            raise ValueError(
+                f"x: expected shape (B, {self.input_size}) or ({self.input_size},), got {x.shape}"
+            )
+        time = 1 if self.batch_first and x.ndim == 2 else 0
+        y, state = infer(self, np.expand_dims(x, time), state)
+        return y[0] if time == 0 else y[:, 0], state
+
+    def vjp_tokens(
+        self,
+        embedding: Embedding,
+        tokens: Any,
+        hx: Any = None,
+        lengths: Any = None,
+        reset: Any = None,
+    ) -> tuple[tuple[np.ndarray, Any], Callable[..., tuple[None, Any]]]:
+        """As ``vjp(embedding(tokens), hx)``, with the first layer's input product done by token.
+
+        The embedding's table is projected once, (V, G·H), and its rows gathered; going back, dz is
+        summed by token. With fewer kinds of tokens than tokens that saves all but V rows of the
+        input product, and y is the same to the bit. The pullback adds to the embedding's gradient,
+        too, and its dx is None.
+
+        Parameters
+        ----------
+        embedding : Embedding
+            Of `input_size` columns.
+        tokens : array_like of int, (T, B), or (B, T) with batch_first
+        hx, lengths, reset
+            As for a call.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming embedding, tokens, h0, c0, lengths or reset; the pullback's name dy, dhn or dcn.
+        """
+        if self.training and self.input_dropout:
+            # Rows of the table differ from sequence to sequence: there is nothing to project once.
+            x, embedding_back = embedding.vjp(tokens)
+            outputs, pullback = self.vjp(x, hx, lengths, reset)
+
+            def both(*cotangents: Any) -> tuple[None, Any]:
+                dx, dstate = pullback(*cotangents)
+                embedding_back(dx)
+                return None, dstate
+
+            return outputs, once(both)
+        call = Call(self, hx, tokens=tokens, embedding=embedding, lengths=lengths, reset=reset)
+        return call.forward(), once(call.backward)
+
+    def infer_tokens(
+        self,
+        embedding: Embedding,
+        tokens: Any,
+        hx: Any = None,
+        lengths: Any = None,
+        reset: Any = None,
+    ) -> tuple[np.ndarray, Any]:
+        """As ``self(embedding(tokens), hx)``, by `vjp_tokens`'s way."""
+        if self.training and self.input_dropout:
+            return self(embedding(tokens), hx, lengths, reset)
+        return Call(
+            self, hx, tokens=tokens, embedding=embedding, lengths=lengths, reset=reset
+        ).infer()
+
+    def extra_repr(self) -> str:
+        """Return the arguments that `repr` shows, those that differ from the defaults."""
+        parts = [str(self.input_size), str(self.hidden_size)]
+        if self.num_layers != 1:
+            parts.append(f"num_layers={self.num_layers}")
+        if not self.use_bias:
+            parts.append("bias=False")
+        if self.batch_first:
+            parts.append("batch_first=True")
+        if self.dropout:
+            parts.append(f"dropout={self.dropout}")
+        if self.bidirectional:
+            parts.append("bidirectional=True")
+        for name in ("input_dropout", "recurrent_dropout", "weight_dropout"):
+            if getattr(self, name):
+                parts.append(f"{name}={getattr(self, name)}")
+        return ", ".join(parts)

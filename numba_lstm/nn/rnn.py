@@ -1,0 +1,111 @@
+"""The plain recurrent layer stack, with torch's signature."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .checks import choice
+from .recurrent import Recurrent
+
+__all__ = ["RNN"]
+
+
+class RNN(Recurrent):
+    """A stack of plain recurrent layers; torch.nn.RNN's signature, order and defaults.
+
+    For each step of each layer, with σ tanh or relu:
+
+        h_t = σ(W x_t + b + U h_{t-1} + d)
+
+    Parameters
+    ----------
+    input_size, hidden_size : int
+        I and H.
+    num_layers : int
+        L; each layer reads the outputs of the one before.
+    nonlinearity : str
+        'tanh' or 'relu'.
+    bias : bool
+        Whether there are b and d.
+    batch_first : bool
+        Whether x and y are (B, T, …) instead of (T, B, …). States never are.
+    dropout : float
+        In training, the probability with which each output of all layers but the last is dropped.
+    bidirectional : bool
+        Whether a second direction (D = 2) reads the sequence from its end.
+    input_dropout, recurrent_dropout : float
+        In training, the probability with which elements of each layer's inputs, and of the state
+        where the recurrent product reads it, are dropped: the same at every step of a sequence.
+    weight_dropout : float
+        In training, the probability with which elements of W_hh are dropped (DropConnect).
+    dtype : dtype_like
+        float32 or float64.
+    seed : None, int or numpy.random.Generator
+        For the initial values, torch's (uniform within ±1/√H), and the dropout masks.
+
+    Attributes
+    ----------
+    weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, … : Parameter
+        (H, I) or, after the first layer, (H, D·H); (H, H); (H,); (H,). With the suffix
+        ``_reverse`` those of the second direction.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument: a size below 1, a dropout outside 0..1, another nonlinearity,
+        another dtype.
+
+    Notes
+    -----
+    A call keeps nothing in the module, so one may be used from several threads, and twice in a
+    network. Results are the same to the bit on any number of threads.
+
+    References
+    ----------
+    Elman, Finding structure in time, Cognitive Science 14(2), 1990.
+
+    Examples
+    --------
+    >>> rnn = RNN(10, 20, num_layers=2, seed=0)
+    >>> y, hn = rnn(np.ones((5, 3, 10)))
+    >>> y.shape, hn.shape
+    ((5, 3, 20), (2, 3, 20))
+    """
+
+    GATES = 1
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        **options: Any,
+    ) -> None:
+        self.nonlinearity = choice("nonlinearity", nonlinearity, ("tanh", "relu"))
+        super().__init__(
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            **options,
+        )
+
+    def cell(self) -> Any:
+        """Give the cell of `kernels.cells.rnn`."""
+        from ..kernels.cells import rnn
+
+        return rnn.RNN_TANH if self.nonlinearity == "tanh" else rnn.RNN_RELU
+
+    def extra_repr(self) -> str:
+        """Return the arguments that `repr` shows, those that differ from the defaults."""
+        if self.nonlinearity == "tanh":
+            return super().extra_repr()
+        return f"{super().extra_repr()}, nonlinearity={self.nonlinearity!r}"

@@ -1,0 +1,148 @@
+"""What the tests of all recurrent modules share: a module run here, in torch, in the reference."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from numba_lstm import nn
+from numba_lstm.reference import stack
+from numba_lstm.reference.gru_cell import GRUCell
+from numba_lstm.reference.lstm_cell import LSTMCell
+from numba_lstm.reference.rnn_cell import RNNCell
+
+MODULES = {
+    "lstm": lambda *a, **k: nn.LSTM(*a, **k),
+    "gru": lambda *a, **k: nn.GRU(*a, **k),
+    "rnn-tanh": lambda *a, **k: nn.RNN(*a, **k),
+    "rnn-relu": lambda *a, **k: nn.RNN(*a, nonlinearity="relu", **k),
+    "lstm-projected": lambda *a, **k: nn.LSTM(*a, proj_size=max(1, 2 * a[1] // 3), **k),
+}
+
+
+class Case(NamedTuple):
+    """Arguments of a call, and cotangents; states are lists of one array or two."""
+
+    x: np.ndarray
+    states: list[np.ndarray]
+    dy: np.ndarray
+    dstates: list[np.ndarray]
+    lengths: np.ndarray | None = None
+    reset: np.ndarray | None = None
+
+
+def given(arrays: list[Any]) -> Any:
+    """States as the module takes and gives them."""
+    return tuple(arrays) if len(arrays) == 2 else arrays[0]
+
+
+def taken(states: Any) -> list[np.ndarray]:
+    return list(states) if isinstance(states, tuple) else [states]
+
+
+def draw(rng: Any, module: Any, steps: int, batch: int, lengths: bool = False) -> Case:
+    """Draw a case; lengths run from 0 to T with both among them where there is room."""
+    d = 2 if module.bidirectional else 1
+    first = (batch, steps) if module.batch_first else (steps, batch)
+
+    def normal(*shape: int) -> np.ndarray:
+        return rng.standard_normal(shape).astype(module.dtype)
+
+    def state() -> list[np.ndarray]:
+        return [normal(module.num_layers * d, batch, size) for size in module.sizes]
+
+    some = None
+    if lengths:
+        some = rng.integers(0, steps + 1, batch)
+        some[: min(batch, 2)] = [steps, 0][:batch]
+        some = rng.permutation(some)
+    return Case(
+        normal(*first, module.input_size), state(), normal(*first, d * module.sizes[0]),
+        state(), some,
+    )  # fmt: skip
+
+
+def named(module: Any, y: Any, states: Any, dx: Any, dinitial: Any, grads: Any) -> dict[str, Any]:
+    found = {"y": y, "dx": dx}
+    for name, state, d in zip(module.STATES, states, dinitial):
+        found |= {f"{name[0]}n": state, f"d{name}": d}
+    return found | grads
+
+
+def ours(module: Any, case: Case) -> dict[str, np.ndarray]:
+    """All outputs and gradients by name."""
+    module.zero_grad()
+    about = case.x, given(case.states), case.lengths, case.reset
+    (y, states), pullback = module.vjp(*about)
+    if not (module.training and module.drops):
+        y0, states0 = module(*about)
+        assert np.array_equal(y, y0, equal_nan=True)
+        for one, other in zip(taken(states), taken(states0)):
+            assert np.array_equal(one, other, equal_nan=True)
+    dx, dinitial = pullback(case.dy, given(case.dstates))
+    grads = {name: p.grad.copy() for name, p in module.named_parameters()}
+    return named(module, y, taken(states), dx, taken(dinitial), grads)
+
+
+def reference_cell(module: Any) -> Any:
+    if isinstance(module, nn.LSTM):
+        return LSTMCell()
+    return GRUCell() if isinstance(module, nn.GRU) else RNNCell(module.nonlinearity)
+
+
+def by_reference(module: Any, case: Case, dropout: Any = None) -> dict[str, np.ndarray]:
+    """The same by the NumPy float64 reference; `dropout` its masks by tail."""
+
+    def turned(array: np.ndarray) -> np.ndarray:
+        return array.swapaxes(0, 1) if module.batch_first else array
+
+    parameters = {n: p.numpy().astype("f8") for n, p in module.named_parameters()}
+    wide = [[part.astype("f8") for part in state] for state in case.states]
+    dwide = [[part.astype("f8") for part in state] for state in case.dstates]
+    output, saved = stack.stack_forward(
+        reference_cell(module), parameters, turned(case.x).astype("f8"), wide,
+        lengths=case.lengths, reset=None if case.reset is None else turned(case.reset),
+        dropout=dropout,
+    )  # fmt: skip
+    back = stack.stack_backward(saved, turned(case.dy).astype("f8"), dwide)
+    return named(
+        module, turned(output.y), [np.stack(s) for s in output.finals], turned(back.dx),
+        [np.stack(s) for s in back.dinitial], back.parameters,
+    )  # fmt: skip
+
+
+def by_torch(module: Any, case: Case) -> dict[str, np.ndarray]:
+    """The same by torch, with packed sequences where there are lengths (none of them 0)."""
+    import torch
+
+    torch.set_num_threads(1)
+    kinds = {nn.LSTM: torch.nn.LSTM, nn.GRU: torch.nn.GRU, nn.RNN: torch.nn.RNN}
+    more = {"nonlinearity": module.nonlinearity} if isinstance(module, nn.RNN) else {}
+    if isinstance(module, nn.LSTM):
+        more = {"proj_size": module.proj_size}
+    twin = kinds[type(module)](
+        module.input_size, module.hidden_size, module.num_layers, bias=module.use_bias,
+        batch_first=module.batch_first, bidirectional=module.bidirectional,
+        dtype=getattr(torch, module.dtype.name), **more,
+    )  # fmt: skip
+    twin.load_state_dict({n: torch.from_numpy(v) for n, v in module.state_dict().items()})
+    x = torch.from_numpy(case.x.copy()).requires_grad_()
+    states = [torch.from_numpy(s.copy()).requires_grad_() for s in case.states]
+    if case.lengths is None:
+        y, finals = twin(x, given(states))
+    else:
+        rnn = torch.nn.utils.rnn
+        packed = rnn.pack_padded_sequence(
+            x, torch.from_numpy(case.lengths), module.batch_first, enforce_sorted=False
+        )
+        packed, finals = twin(packed, given(states))
+        total = case.x.shape[1 if module.batch_first else 0]
+        y, _ = rnn.pad_packed_sequence(packed, module.batch_first, total_length=total)
+    cotangents = [torch.from_numpy(d.copy()) for d in (case.dy, *case.dstates)]
+    torch.autograd.backward([y, *taken(finals)], cotangents)
+    grads = {n: p.grad.numpy() for n, p in twin.named_parameters()}
+    return named(
+        module, y.detach().numpy(), [s.detach().numpy() for s in taken(finals)], x.grad.numpy(),
+        [s.grad.numpy() for s in states], grads,
+    )  # fmt: skip
