@@ -37,7 +37,7 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from . import simd, threads
 
-__all__ = ["cache_folder", "driver", "kernel", "on_compile", "prange"]
+__all__ = ["cache_folder", "driver", "kernel", "named_driver", "on_compile", "prange"]
 
 # No fast-math at all: every flag lets LLVM choose between roundings, and it chooses differently in
 # the serial and the parallel variant, in inference and in training (f·c + i·g becomes either of two
@@ -214,10 +214,10 @@ class _Cache(FunctionCache):
             warnings.warn(f"numba_lstm: a kernel could not be cached: {error}", stacklevel=2)
 
 
-def _variant(function: Callable[..., Any], parallel: bool) -> Any:
+def _variant(function: Callable[..., Any], base: str, parallel: bool) -> Any:
     simd.load_microkernels(cache_folder())
     # The same source under another name: numba's cache does not tell flags apart.
-    name = f"{function.__name__}_{'parallel' if parallel else 'serial'}"
+    name = f"{base}_{'parallel' if parallel else 'serial'}"
     copy = pytypes.FunctionType(
         function.__code__, function.__globals__, name, function.__defaults__, function.__closure__
     )
@@ -238,6 +238,7 @@ class driver:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
+        self.__name__: str
         functools.update_wrapper(self, function)
         self._serial: Any = None
         self._parallel: Any = None
@@ -255,5 +256,18 @@ class driver:
         name = "_parallel" if parallel else "_serial"
         with _compile_lock:
             if getattr(self, name) is None:
-                setattr(self, name, _variant(self.function, parallel))
+                setattr(self, name, _variant(self.function, self.__name__, parallel))
             return getattr(self, name)
+
+
+def named_driver(name: str) -> Callable[[Callable[..., Any]], driver]:
+    """As `driver`, for a function that is made several times over from different kernels.
+
+    Each must have a name of its own, under which its machine code is kept.
+    """
+
+    def make(function: Callable[..., Any]) -> driver:
+        function.__name__ = name
+        return driver(function)
+
+    return make

@@ -13,7 +13,8 @@ def test_a_name_tells_group_and_sizes(case):
     sizes = f"{case.T}x{case.B}x{case.I}x{case.H}"
     layers = f"-L{case.layers}" if case.layers > 1 else ""
     both = "-bi" if case.bidirectional else ""
-    assert case.name == f"{case.group}-{sizes}{layers}{both}"
+    projection = f"-P{case.proj}" if case.proj else ""
+    assert case.name == f"{case.group}-{sizes}{layers}{both}{projection}"
     assert set(case.kinds) <= set(KINDS)
 
 
@@ -35,7 +36,7 @@ def test_a_group_a_glob_and_a_name_choose_cases_in_the_grid_s_order():
     assert names() == [case.name for case in GRID]
     assert names("wide", "small") == [*names("small"), *names("wide")]
     assert names("small-20x8x64x128") == ["small-20x8x64x128"]
-    assert names("*-bi") == ["odd-64x48x100x300-bi"]
+    assert names("*-bi") == ["odd-64x48x100x300-bi", "deep-128x64x128x256-L2-bi"]
 
 
 def test_a_pattern_that_fits_nothing_is_refused():
@@ -51,13 +52,16 @@ def test_json_there_and_back_is_the_same_case():
 def naive_flops(case):
     """Two for each multiply-add, counted product by product."""
     total = 0
-    for _ in range(case.T):
+    gates, lengths = {"lstm": 4, "gru": 3, "rnn": 1}[case.cell], case.lengths()
+    for t in range(case.T):
+        rows = case.B if lengths is None else np.count_nonzero(lengths > t)
+        h = case.proj or case.H
         for layer in range(case.layers):
-            inputs = case.I if layer == 0 else case.H * (2 if case.bidirectional else 1)
+            inputs = case.I if layer == 0 else h * (2 if case.bidirectional else 1)
             for _ in range(2 if case.bidirectional else 1):
-                w_ih, w_hh = np.empty((4 * case.H, inputs)), np.empty((4 * case.H, case.H))
-                total += 2 * case.B * (w_ih.size + w_hh.size)
-        total += 2 * case.B * case.H * case.vocab
+                w_ih, w_hh = np.empty((gates * case.H, inputs)), np.empty((gates * case.H, h))
+                total += 2 * rows * (w_ih.size + w_hh.size + case.proj * case.H)
+        total += 2 * rows * case.H * case.vocab
     return total
 
 

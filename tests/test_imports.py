@@ -150,7 +150,7 @@ def prange_problems(files: dict[str, str]) -> list[str]:
         if path.startswith("kernels/"):
             for function in ast.walk(tree):
                 if isinstance(function, ast.FunctionDef) and any(
-                    isinstance(mark, ast.Name) and mark.id == "driver"
+                    ast.unparse(mark).split("(")[0] in ("driver", "named_driver")
                     for mark in function.decorator_list
                 ):
                     allowed |= {id(node) for node in ast.walk(function)}

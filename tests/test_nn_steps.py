@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -27,7 +29,7 @@ def test_shares_cover_all_rows_with_about_equal_work(rng, parts):
     lengths = -np.sort(-rng.integers(1, 100, 64))
     shares = Steps.of_lengths(lengths).shares(parts)
     assert shares[0] == 0 and shares[-1] == 64 and (np.diff(shares) >= 0).all()
-    work = [lengths[a:b].sum() for a, b in zip(shares, shares[1:])]
+    work = [lengths[a:b].sum() for a, b in itertools.pairwise(shares)]
     assert max(work) - lengths.sum() / parts <= 100
     assert whole(5, 64).shares(parts).tolist() == [64 * q // parts for q in range(parts + 1)]
 

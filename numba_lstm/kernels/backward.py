@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..jit import driver, kernel, prange
+from ..jit import kernel, named_driver, prange
 from ..simd import (
     PANEL,
     at,
@@ -231,6 +231,7 @@ def backward_driver(
     phases = 2 if projects else 1
     step = _step_kernel(gates, slots, windows, projects)
 
+    @named_driver(name)
     def backward(
         nt, columns, reverse, begin, end, offsets, shares, has_dy, dy, y_column, w_hh, z, u,
         h_column, c, dh, dc, size, keep, drop, w_hr, dp,
@@ -284,9 +285,8 @@ def backward_driver(
                             )  # fmt: skip
                 restore_denormals(state)
 
-    backward.__name__ = backward.__qualname__ = name
     backward.__doc__ = DOCUMENTATION
-    return driver(backward)
+    return backward
 
 
 DOCUMENTATION = """Back through time: z holds what forward saved on entry and dz on return.

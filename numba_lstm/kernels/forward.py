@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from ..jit import driver, kernel, prange
+from ..jit import kernel, named_driver, prange
 from ..simd import (
     PANEL,
     at,
@@ -283,6 +283,7 @@ def forward_driver(
     phases = 2 if projects else 1
     step = _step_kernel(gates, slots, states, windows, projects)
 
+    @named_driver(name)
     def forward(
         nt, columns, source, save, reverse, inputs, offsets, shares, x, w, bias, given, z, tokens,
         stated, h0, c0, u, c, y, y_column, hn, cn, keep, drop, w_hr, m,
@@ -367,9 +368,8 @@ def forward_driver(
         if not alone:
             _end(u, c, end, h_column, states, hn, cn, 0, batch)
 
-    forward.__name__ = forward.__qualname__ = name
     forward.__doc__ = DOCUMENTATION
-    return driver(forward)
+    return forward
 
 
 DOCUMENTATION = """Run a layer, one direction, over x.
