@@ -127,17 +127,18 @@ def _train_cells(case: Case, arrays: Arrays) -> Subject:
     cell = nn.LSTMCell(case.I, case.H)
     cell.load_state_dict({n.removesuffix("_l0"): v for n, v in parameters(arrays).items()})
     x, dy = arrays["x"], arrays["dy"]
+    h0, c0, dhn, dcn = (arrays[name][0] for name in ("h0", "c0", "dhn", "dcn"))
 
     def run() -> Any:
         _written(cell.parameters())
         cell.zero_grad()
-        h, c = arrays["h0"][0], arrays["c0"][0]
+        h, c = h0, c0
         outputs, pullbacks, dx = [], [], [None] * case.T
         for t in range(case.T):
             (h, c), pullback = cell.vjp(x[t], (h, c))
             outputs.append(h)
             pullbacks.append(pullback)
-        dh, dc = arrays["dhn"][0], arrays["dcn"][0]
+        dh, dc = dhn, dcn
         for t in reversed(range(case.T)):
             dx[t], (dh, dc) = pullbacks[t]((dh + dy[t], dc))
         return outputs, h, c, dx, dh, dc

@@ -102,6 +102,8 @@ def _train(case: Case, arrays: Arrays) -> Subject:
     finals = [f"d{letter}n" for letter in case.states]
     cotangents = [torch.from_numpy(arrays[name]) for name in ("dy", *finals)]
     lengths = torch.from_numpy(arrays["lengths"]) if case.form == "packed" else None
+    if case.form == "padded":
+        inside = torch.arange(case.T)[:, None, None] < torch.from_numpy(arrays["lengths"])[:, None]
 
     def forward() -> tuple[Any, Any]:
         x, state = inputs["x"], _given([inputs[name] for name in initial])
@@ -123,9 +125,7 @@ def _train(case: Case, arrays: Arrays) -> Subject:
         y, states = run()
         found = {"y": y} | {f"d{name}": tensor.grad for name, tensor in inputs.items()}
         if case.form == "padded":
-            found["y"] = y * (
-                torch.arange(case.T)[:, None, None] < torch.from_numpy(arrays["lengths"])[:, None]
-            )
+            found["y"] = y * inside
         else:
             found |= {f"{k}n": v for k, v in zip(case.states, _taken(states))}
         found |= {f"grad {name}": p.grad for name, p in module.named_parameters()}
