@@ -11,8 +11,8 @@ from dataclasses import dataclass
 # about 1.2 µs of one core's work at 110 GFLOP/s, and both cores then break even near 2.5 µs.
 MIN_PARALLEL_WORK = 1 << 18
 
-# Packing or unpacking an item takes as long as so many flops: 98304 items in 33 to 45 µs.
-PACK_WORK = 40
+# Packing or unpacking an item takes as long as so many flops: 98304 items in 5 to 9 µs.
+PACK_WORK = 8
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..jit import driver, kernel, prange
-from ..simd import PANEL, at, lanes
+from ..simd import PANEL, at, lanes, load, shift, store, transpose_block, transpose_block_add
 from .blocks import first
 
 __all__ = [
@@ -70,17 +70,12 @@ def pack_rows(nt, w, gates, order, k0, out):
         for n in range(first(q, nt, total), first(q + 1, nt, total)):
             row, count = _rows_of_vector(n, order, hidden, v)
             target = at(out, (n // PANEL, k0, n % PANEL * v))
-            if count == v:
-                # V rows read side by side, one whole vector written: ten times as fast as row by
-                # row, whose writes are a cache line apart.
-                source = at(w, (row, 0))
-                for j in range(k):
-                    for i in range(v):
-                        target[j * width + i] = source[i * k + j]
-            else:
-                for j in range(k):
-                    for i in range(v):
-                        target[j * width + i] = w[row + i, j] if i < count else 0
+            whole = k // v * v if count == v else 0
+            for j in range(0, whole, v):
+                transpose_block(at(w, (row, j)), k, shift(target, j * width), width)
+            for j in range(whole, k):
+                for i in range(v):
+                    target[j * width + i] = w[row + i, j] if i < count else 0
 
 
 @driver
@@ -94,21 +89,16 @@ def unpack_rows(nt, packed, gates, order, k0, accumulate, w):
         for n in range(first(q, nt, total), first(q + 1, nt, total)):
             row, count = _rows_of_vector(n, order, hidden, v)
             source = at(packed, (n // PANEL, k0, n % PANEL * v))
-            if count == v and not accumulate:
-                target = at(w, (row, 0))
-                for j in range(k):
-                    for i in range(v):
-                        target[i * k + j] = source[j * width + i]
-            elif count == v:
-                target = at(w, (row, 0))
-                for j in range(k):
-                    for i in range(v):
-                        target[i * k + j] += source[j * width + i]
-            else:
-                for j in range(k):
-                    for i in range(count):
-                        value = source[j * width + i]
-                        w[row + i, j] = w[row + i, j] + value if accumulate else value
+            whole = k // v * v if count == v else 0
+            for j in range(0, whole, v):
+                if accumulate:
+                    transpose_block_add(shift(source, j * width), width, at(w, (row, j)), k)
+                else:
+                    transpose_block(shift(source, j * width), width, at(w, (row, j)), k)
+            for j in range(whole, k):
+                for i in range(count):
+                    value = source[j * width + i]
+                    w[row + i, j] = w[row + i, j] + value if accumulate else value
 
 
 @driver
@@ -123,6 +113,10 @@ def pack_columns(nt, w, gates, order, out):
             source = start + row % v
             for p in range(panels):
                 count = min(width, k - p * width) if row % v < real else 0
+                if count == width:
+                    for j in range(0, width, v):
+                        store(at(out, (p, row, j)), 0, load(at(w, (source, p * width + j)), 0))
+                    continue
                 for j in range(count):
                     out[p, row, j] = w[source, p * width + j]
                 for j in range(count, width):

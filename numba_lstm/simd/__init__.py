@@ -8,6 +8,7 @@ Inside a `numba_lstm.jit.kernel`:
   ``store_n`` only the first n of them (the rest reads as 0 and is not written).
 - ``+ - * /`` work between vectors and between a vector and a scalar of its type; `fma`, `vmin`,
   `vmax`, `where_gt`, `round_even`, `exp2_int`, `polynomial`, `hsum` are functions of vectors.
+- ``transpose_block`` and ``transpose_block_add`` turn V rows of V items.
 - ``gemm_tile`` and ``gemm_tile_t`` are the microkernels.
 """
 
@@ -17,6 +18,7 @@ from .denormals import flush_denormals, restore_denormals
 from .memory import at, lanes, load, load_n, scalar, shift, store, store_n
 from .microkernel import PANEL, gemm_tile, gemm_tile_t, load_microkernels
 from .target import LLVMLITE_VERSION, TARGET, Target
+from .transpose import transpose_block, transpose_block_add
 from .vector import (
     Vector,
     exp2_int,
@@ -59,6 +61,8 @@ __all__ = [
     "shift",
     "store",
     "store_n",
+    "transpose_block",
+    "transpose_block_add",
     "vmax",
     "vmin",
     "where_gt",

@@ -23,7 +23,7 @@ __all__ = ["ConfigError", "TrainConfig", "merge", "read_toml", "write_toml"]
 BUDGETS = ("steps", "epochs", "minutes")
 VALIDATION = ("valid", "valid_fraction")
 GROUPS = (BUDGETS, VALIDATION)
-DEFAULT_MINUTES = 3.0
+DEFAULT_MINUTES = 3.25
 
 
 class ConfigError(ValueError):

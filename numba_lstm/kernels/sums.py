@@ -1,0 +1,55 @@
+"""Column sums of a matrix: the gradient of a bias."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..jit import driver, kernel, prange
+from ..simd import at, flush_denormals, lanes, load, restore_denormals, store
+from .blocks import first
+
+__all__ = ["column_sums"]
+
+
+@kernel
+def _add_eight(a, r, begin, end, parts):
+    """parts = the sum of rows r … r + 8, in pairs of pairs of pairs: three roundings, not eight."""
+    for j in range(begin, end, lanes(a)):
+        x0 = load(at(a, (r, j)), 0) + load(at(a, (r + 1, j)), 0)
+        x1 = load(at(a, (r + 2, j)), 0) + load(at(a, (r + 3, j)), 0)
+        x2 = load(at(a, (r + 4, j)), 0) + load(at(a, (r + 5, j)), 0)
+        x3 = load(at(a, (r + 6, j)), 0) + load(at(a, (r + 7, j)), 0)
+        store(at(parts, (j,)), 0, (x0 + x1) + (x2 + x3))
+
+
+@driver
+def column_sums(nt, a, parts, sums):
+    """``sums[j] = Σ_i a[i, j]``, eight rows at a time in a's type, these in float64.
+
+    Threads split the columns, and rows are read one after another, each once.
+
+    Parameters
+    ----------
+    a : (rows, columns)
+    parts : (columns,) of a's type, overwritten
+    sums : (columns,) float64, written
+    """
+    rows, columns = a.shape
+    v = lanes(a)
+    vectors = columns // v
+    for q in prange(nt):
+        state = flush_denormals()
+        begin, end = first(q, nt, vectors) * v, first(q + 1, nt, vectors) * v
+        last = columns if q == nt - 1 else end
+        sums[begin:last] = 0
+        for r in range(0, rows - 7, 8):
+            _add_eight(a, r, begin, end, parts)
+            for j in range(begin, end):
+                sums[j] += np.float64(parts[j])
+            for j in range(end, last):
+                for i in range(r, r + 8):
+                    sums[j] += np.float64(a[i, j])
+        for r in range(rows // 8 * 8, rows):
+            for j in range(begin, last):
+                sums[j] += np.float64(a[r, j])
+        restore_denormals(state)
