@@ -128,16 +128,18 @@ def unpack_columns(nt, packed, accumulate, w):
     """The inverse of `pack_columns` for a plain matrix: into, or added to, w (rows, K)."""
     rows, k = w.shape
     panels, width = packed.shape[0], packed.shape[2]
+    v = lanes(w)
     for q in prange(nt):
         for row in range(first(q, nt, rows), first(q + 1, nt, rows)):
             for p in range(panels):
                 count = min(width, k - p * width)
-                if accumulate:
-                    for j in range(count):
-                        w[row, p * width + j] += packed[p, row, j]
-                else:
-                    for j in range(count):
-                        w[row, p * width + j] = packed[p, row, j]
+                source, target = at(packed, (p, row, 0)), at(w, (row, p * width))
+                whole = count // v * v
+                for j in range(0, whole, v):
+                    x = load(source, j)
+                    store(target, j, load(target, j) + x if accumulate else x)
+                for j in range(whole, count):
+                    target[j] = target[j] + source[j] if accumulate else source[j]
 
 
 def _bias_order(size: int, gates: int, order: np.ndarray, v: int) -> tuple[np.ndarray, np.ndarray]:
