@@ -15,6 +15,8 @@ An LSTM's order is i, f, g, o; that of a plain matrix is one gate, `PLAIN`.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from ..jit import driver, kernel, prange
@@ -143,18 +145,26 @@ def unpack_columns(nt, packed, accumulate, w):
 
 
 def _bias_order(size: int, gates: int, order: np.ndarray, v: int) -> tuple[np.ndarray, np.ndarray]:
-    hidden = size // gates
-    total = -(-vectors(order.size, hidden, v) // PANEL) * PANEL
+    return _bias_places(size // gates, tuple(order.tolist()), v)
+
+
+@functools.lru_cache(maxsize=128)
+def _bias_places(hidden: int, order: tuple[int, ...], v: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where each item of the packed bias, in W's rows, comes from, and which are no padding."""
+    slots = len(order)
+    total = -(-vectors(slots, hidden, v) // PANEL) * PANEL
     n, i = np.divmod(np.arange(total * v), v)
-    unit, gate = n // order.size * v + i, order[n % order.size]
-    return gate * hidden + unit, (unit < hidden) & (gate >= 0)
+    unit, gate = n // slots * v + i, np.array(order)[n % slots]
+    real = (unit < hidden) & (gate >= 0)
+    return (gate * hidden + unit)[real], np.flatnonzero(real)
 
 
 def pack_bias(bias: np.ndarray, gates: int, order: np.ndarray, v: int) -> np.ndarray:
     """bias (gates·H,) as (panels, PANEL·V), in `pack_rows`'s order."""
     source, real = _bias_order(bias.size, gates, order, v)
-    out = np.zeros(source.size, bias.dtype)
-    out[real] = bias[source[real]]
+    hidden = bias.size // gates
+    out = np.zeros(-(-vectors(order.size, hidden, v) // PANEL) * PANEL * v, bias.dtype)
+    out[real] = bias[source]
     return out.reshape(-1, PANEL * v)
 
 
@@ -164,5 +174,5 @@ def unpack_bias(
     """The inverse of `pack_bias`: (gates·H,)."""
     source, real = _bias_order(gates * hidden, gates, order, v)
     out = np.empty(gates * hidden, packed.dtype)
-    out[source[real]] = packed.reshape(-1)[real]
+    out[source] = packed.reshape(-1)[real]
     return out
