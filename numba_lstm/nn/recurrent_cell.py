@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import init
-from .checks import as_float, generator, size
+from .checks import as_float, flag, generator, size
 from .checks import dtype as check_dtype
 from .module import Module, once
 from .parameter import Parameter
@@ -36,6 +36,8 @@ class RecurrentCell(Module):
     ) -> None:
         self.input_size = size("input_size", input_size)
         self.hidden_size = size("hidden_size", hidden_size)
+        # Else RNNCell(I, H, "relu"), which is meant as a nonlinearity, is a tanh cell with biases.
+        bias = flag("bias", bias)
         self.dtype = check_dtype(dtype)
         rows = self.GATES * self.hidden_size
         self.weight_ih = Parameter(np.empty((rows, self.input_size), self.dtype))
