@@ -69,5 +69,5 @@ class RNNCell(RecurrentCell):
 
     def extra_repr(self) -> str:
         """Return the arguments that `repr` shows."""
-        tail = "" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity!r}"
+        tail = "" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}"
         return super().extra_repr() + tail
