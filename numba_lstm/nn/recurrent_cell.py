@@ -13,7 +13,7 @@ from .checks import dtype as check_dtype
 from .module import Module, once
 from .parameter import Parameter
 from .scratch import Lease
-from .stack import State, parts
+from .stack import State, as_state, parts
 from .steps import whole
 
 __all__ = ["RecurrentCell"]
@@ -143,7 +143,9 @@ class RecurrentCell(Module):
 
     def _state(self, name: str, value: Any, x: np.ndarray, batched: bool) -> np.ndarray:
         shape = (x.shape[0], self.hidden_size)
-        return as_float(name, value, self.dtype, shape=shape[not batched :]).reshape(shape)
+        given = x.shape[not batched :]
+        state = as_state(name, value, self.dtype, shape[not batched :], "x", given)
+        return state.reshape(shape)
 
     def _new_states(self, x: np.ndarray) -> list[np.ndarray]:
         return [np.empty((x.shape[0], self.hidden_size), x.dtype) for _ in self.STATES]
