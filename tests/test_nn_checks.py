@@ -233,6 +233,14 @@ def test_probability():
             checks.probability("dropout", value)
 
 
+def test_flag():
+    for value in (True, False, np.True_, np.False_):
+        assert checks.flag("bias", value) is bool(value)
+    for value in (0, 1, 1.0, None, "True", "relu", [], np.ones(1, bool)):
+        with pytest.raises(TypeError, match=r"^bias: expected True or False, got "):
+            checks.flag("bias", value)
+
+
 def test_dtype():
     for value in (np.float32, "float32", "f4", F4):
         assert checks.dtype(value) is F4

@@ -21,6 +21,7 @@ __all__ = [
     "as_tokens",
     "choice",
     "dtype",
+    "flag",
     "generator",
     "probability",
     "real_array",
@@ -221,6 +222,30 @@ def probability(name: str, value: Any) -> float:
     if math.isnan(number) or not 0.0 <= number <= 1.0:
         raise ValueError(f"{name}: expected a number from 0 to 1, got {number}")
     return number
+
+
+def flag(name: str, value: Any) -> bool:
+    """Check a switch: nothing but a boolean, for 'False' and 'relu' would count as true.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name.
+    value : bool
+        Python's or NumPy's boolean.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    TypeError
+        If it is none; 0 and 1 are none.
+    """
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    raise TypeError(f"{name}: expected True or False, got {_describe(value)}")
 
 
 def dtype(value: Any, name: str = "dtype") -> np.dtype:

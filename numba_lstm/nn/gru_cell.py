@@ -31,7 +31,7 @@ class GRUCell(RecurrentCell):
     Raises
     ------
     TypeError, ValueError
-        Naming the argument: a size below 1, another dtype.
+        Naming the argument: a size below 1, a bias that is no boolean, another dtype.
 
     Examples
     --------

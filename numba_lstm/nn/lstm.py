@@ -60,7 +60,8 @@ class LSTM(Recurrent):
     Raises
     ------
     TypeError, ValueError
-        Naming the argument: a size below 1, a dropout outside 0..1, another dtype.
+        Naming the argument: a size below 1, a flag that is no boolean, a dropout
+        outside 0..1, another dtype.
 
     Notes
     -----

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import init, parameter
-from .checks import as_float, generator, probability, size
+from .checks import as_float, flag, generator, probability, size
 from .checks import dtype as check_dtype
 from .embedding import Embedding
 from .module import Module, once
@@ -47,10 +47,10 @@ class Recurrent(Module):
         self.input_size = size("input_size", input_size)
         self.hidden_size = size("hidden_size", hidden_size)
         self.num_layers = size("num_layers", num_layers)
-        self.use_bias = bool(bias)
-        self.batch_first = bool(batch_first)
+        self.use_bias = flag("bias", bias)
+        self.batch_first = flag("batch_first", batch_first)
         self.dropout = probability("dropout", dropout)
-        self.bidirectional = bool(bidirectional)
+        self.bidirectional = flag("bidirectional", bidirectional)
         self.input_dropout = probability("input_dropout", input_dropout)
         self.recurrent_dropout = probability("recurrent_dropout", recurrent_dropout)
         self.weight_dropout = probability("weight_dropout", weight_dropout)

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from . import init
-from .checks import as_float, generator, size
+from .checks import as_float, flag, generator, size
 from .checks import dtype as check_dtype
 from .module import Module, once
 from .parameter import Parameter
 from .scratch import Lease
-from .stack import State, parts
+from .stack import State, as_state, parts
 from .steps import whole
 
 __all__ = ["RecurrentCell"]
@@ -36,6 +36,8 @@ class RecurrentCell(Module):
     ) -> None:
         self.input_size = size("input_size", input_size)
         self.hidden_size = size("hidden_size", hidden_size)
+        # Else RNNCell(I, H, "relu"), which is meant as a nonlinearity, is a tanh cell with biases.
+        bias = flag("bias", bias)
         self.dtype = check_dtype(dtype)
         rows = self.GATES * self.hidden_size
         self.weight_ih = Parameter(np.empty((rows, self.input_size), self.dtype))
@@ -141,7 +143,9 @@ class RecurrentCell(Module):
 
     def _state(self, name: str, value: Any, x: np.ndarray, batched: bool) -> np.ndarray:
         shape = (x.shape[0], self.hidden_size)
-        return as_float(name, value, self.dtype, shape=shape[not batched :]).reshape(shape)
+        given = x.shape[not batched :]
+        state = as_state(name, value, self.dtype, shape[not batched :], "x", given)
+        return state.reshape(shape)
 
     def _new_states(self, x: np.ndarray) -> list[np.ndarray]:
         return [np.empty((x.shape[0], self.hidden_size), x.dtype) for _ in self.STATES]

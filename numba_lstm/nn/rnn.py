@@ -52,8 +52,8 @@ class RNN(Recurrent):
     Raises
     ------
     TypeError, ValueError
-        Naming the argument: a size below 1, a dropout outside 0..1, another nonlinearity,
-        another dtype.
+        Naming the argument: a size below 1, a flag that is no boolean, a dropout
+        outside 0..1, another nonlinearity, another dtype.
 
     Notes
     -----

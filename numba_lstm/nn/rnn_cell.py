@@ -36,7 +36,8 @@ class RNNCell(RecurrentCell):
     Raises
     ------
     TypeError, ValueError
-        Naming the argument: a size below 1, another nonlinearity, another dtype.
+        Naming the argument: a size below 1, a bias that is no boolean, another
+        nonlinearity, another dtype.
 
     Examples
     --------

@@ -42,8 +42,29 @@ def parts(name: str, names: Sequence[str], value: Any) -> Sequence[Any]:
         return (value,)
     if not isinstance(value, (tuple, list)) or len(value) != 2:
         expected = f"({', '.join(names)})"
-        raise TypeError(f"{name}: expected a pair {expected}, got {type(value).__name__}")
+        came = type(value).__name__
+        if isinstance(value, (tuple, list)):
+            came += f" of {len(value)}"
+        raise TypeError(f"{name}: expected a pair {expected}, got {came}")
     return value
+
+
+def as_state(
+    name: str,
+    value: Any,
+    dtype: np.dtype,
+    shape: tuple[int, ...],
+    source: str,
+    given: tuple[int, ...],
+) -> np.ndarray:
+    """`as_float` whose refusal also says the shape `given` of `source`, which asks for `shape`.
+
+    It is often there that the mistake lies: a batch forgotten, or `batch_first`.
+    """
+    try:
+        return as_float(name, value, dtype, shape=shape)
+    except ValueError as error:
+        raise ValueError(f"{error}, with {source} of shape {given}") from None
 
 
 def infer(
@@ -76,7 +97,7 @@ def infer(
     given = None
     if hx is not None:
         given = [
-            as_float(name, state, dtype, shape=(len(weights), batch, own))
+            as_state(name, state, dtype, (len(weights), batch, own), "x", x.shape)
             for name, own, state in zip(names, sizes, parts("hx", names, hx))
         ]
     finals = [np.empty((len(weights), batch, own), dtype) for own in sizes]
@@ -232,8 +253,11 @@ class Call:
     def _state(self, name: str, size: int, value: Any) -> np.ndarray:
         shape: tuple[int, ...] = (len(self.weights), self.batch, size)
         if not self.batched:
-            return as_float(name, value, self.module.dtype, shape=shape[::2])[:, None]
-        state = as_float(name, value, self.module.dtype, shape=shape)
+            shape = shape[::2]
+        source = "x" if self.embedding is None else "tokens"
+        state = as_state(name, value, self.module.dtype, shape, source, self.given)
+        if not self.batched:
+            return state[:, None]
         return state if self.ragged is None else self.ragged.sort(state)
 
     def _states_taken(self, states: list[np.ndarray]) -> State:
