@@ -22,6 +22,7 @@ __all__ = [
     "choice",
     "dtype",
     "generator",
+    "positive",
     "probability",
     "real_array",
     "size",
@@ -220,6 +221,35 @@ def probability(name: str, value: Any) -> float:
     number = float(value)
     if math.isnan(number) or not 0.0 <= number <= 1.0:
         raise ValueError(f"{name}: expected a number from 0 to 1, got {number}")
+    return number
+
+
+def positive(name: str, value: Any) -> float:
+    """Check a number above 0, infinity included.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name.
+    value : float
+        A real number.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError
+        If it is no real number (a bool is none).
+    ValueError
+        If it is NaN or not above 0.
+    """
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name}: expected a number above 0, got {_describe(value)}")
+    number = float(value)
+    if not number > 0.0:  # nor is NaN
+        raise ValueError(f"{name}: expected a number above 0, got {number}")
     return number
 
 
