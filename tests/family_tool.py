@@ -87,7 +87,7 @@ def ours(module: Any, case: Case) -> dict[str, np.ndarray]:
 
 def reference_cell(module: Any) -> Any:
     if isinstance(module, nn.LSTM):
-        return LSTMCell()
+        return LSTMCell(module.cell_clip, module.coupled)
     return GRUCell() if isinstance(module, nn.GRU) else RNNCell(module.nonlinearity)
 
 

@@ -8,6 +8,7 @@ import pytest
 from numba_lstm.kernels.cell import make_cell
 from numba_lstm.kernels.cells.gru import GRU
 from numba_lstm.kernels.cells.lstm import LSTM, PROJECTED_LSTM
+from numba_lstm.kernels.cells.lstm_options import LSTM_OPTIONS, PROJECTED_LSTM_OPTIONS
 from numba_lstm.kernels.cells.rnn import RNN_TANH
 
 
@@ -27,6 +28,6 @@ def test_an_order_with_gaps_fills_a_panel():
 
 
 def test_names_of_time_loops_are_the_cells_own():
-    cells = (LSTM, PROJECTED_LSTM, GRU, RNN_TANH)
+    cells = (LSTM, PROJECTED_LSTM, LSTM_OPTIONS, PROJECTED_LSTM_OPTIONS, GRU, RNN_TANH)
     names = [getattr(cell, way).__name__ for cell in cells for way in ("forward", "backward")]
     assert len(set(names)) == len(names) and np.all([n.endswith("ward") for n in names])

@@ -142,3 +142,20 @@ def test_two_threads_pack_the_same(rng):
         results.append((rows, columns, plain, back, back_columns))
     for one, two in zip(*results):
         assert np.array_equal(one, two)
+
+
+def test_constants_of_a_vector_of_units_stand_beside_each_other(rng):
+    for dtype in DTYPES:
+        v = lanes(dtype)
+        for hidden in SIZES:
+            constants = rng.standard_normal((3, hidden)).astype(dtype)
+            padded = -(-hidden // v) * v + v
+            packed = pack.pack_constants(constants, padded, v)
+            assert packed.shape == (padded // v, 3 * v) and packed.dtype == dtype
+            assert packed.flags.carray
+            for n in range(padded // v):
+                for k in range(3):
+                    expected = np.zeros(v, dtype)
+                    real = constants[k, n * v : (n + 1) * v]
+                    expected[: real.size] = real
+                    assert np.array_equal(packed[n, k * v : (k + 1) * v], expected)

@@ -241,6 +241,18 @@ def test_flag():
             checks.flag("bias", value)
 
 
+def test_positive():
+    for value in (1, 0.5, np.float32(0.25), 1e-300, float("inf")):
+        found = checks.positive("cell_clip", value)
+        assert type(found) is float and found == value
+    for value in (0, -0.0, -1, float("nan")):
+        with pytest.raises(ValueError, match=r"^cell_clip: expected a number above 0, got "):
+            checks.positive("cell_clip", value)
+    for value in (True, "0.5", None, 1j, [0.5]):
+        with pytest.raises(TypeError, match=r"^cell_clip: expected a number above 0, got "):
+            checks.positive("cell_clip", value)
+
+
 def test_dtype():
     for value in (np.float32, "float32", "f4", F4):
         assert checks.dtype(value) is F4

@@ -124,13 +124,13 @@ def _collect(
         vector += nv
 
 
-def _step_kernel(gates: Any, slots: int, windows: tuple, projects: bool) -> Any:
+def _step_kernel(gates: Any, slots: int, windows: tuple, projects: bool, constants: bool) -> Any:
     """One time step of one cell; see `backward_driver`."""
 
     @kernel
     def step(
         has_dy, dy, y_column, w_hh, z, u, h_column, c, dh, dc, size, dp, w_hr, zeros, row0, after,
-        end, last, v0, v1, r0, r1, tile, masked, keep, drop,
+        end, last, v0, v1, r0, r1, tile, masked, keep, drop, extra,
     ):  # fmt: skip
         """dz_t and dc for vectors v0 … v1 of hidden units and rows r0 … r1, all `last` or none.
 
@@ -174,7 +174,11 @@ def _step_kernel(gates: Any, slots: int, windows: tuple, projects: bool) -> Any:
                         if dc.shape[1]:
                             d_state = load(at(dc, (r + i, unit)), 0)
                         place = at(z, (n // units, row, n % units * slots * v))
-                        d_state = gates(place, dh_t, prev, state, d_state)
+                        if constants:
+                            own = at(extra, (n, 0))
+                            d_state = gates(place, dh_t, prev, state, d_state, own)
+                        else:
+                            d_state = gates(place, dh_t, prev, state, d_state)
                         if dc.shape[1]:
                             if masked and keep.size:
                                 d_state = d_state * keep[row]
@@ -218,7 +222,12 @@ def _between(low, high, part, parts, shares, alone):
 
 
 def backward_driver(
-    name: str, gates: Any, slots: int, windows: tuple, projects: bool = False
+    name: str,
+    gates: Any,
+    slots: int,
+    windows: tuple,
+    projects: bool = False,
+    constants: bool = False,
 ) -> Any:
     """The time loop backward of one cell; as `forward.forward_driver`.
 
@@ -226,15 +235,16 @@ def backward_driver(
     ----------
     gates : kernel (place, dh, prev, state, d_state) -> d_prev
         Overwrites what its forward left at `place` by dz; the rest are vectors. `d_state` is what
-        reaches the state other than through y, and d_prev what goes on so to the one before.
+        reaches the state other than through y, and d_prev what goes on so to the one before. With
+        `constants` one more: where those of its units stand.
     """
     phases = 2 if projects else 1
-    step = _step_kernel(gates, slots, windows, projects)
+    step = _step_kernel(gates, slots, windows, projects, constants)
 
     @named_driver(name)
     def backward(
         nt, columns, reverse, begin, end, offsets, shares, has_dy, dy, y_column, w_hh, z, u,
-        h_column, c, dh, dc, size, keep, drop, w_hr, dp,
+        h_column, c, dh, dc, size, keep, drop, w_hr, dp, extra,
     ):  # fmt: skip
         steps = offsets.size - 1
         h_vectors = dh.shape[1] // lanes(z)
@@ -282,6 +292,7 @@ def backward_driver(
                                 has_dy, dy, y_column, w_hh, z, u,
                                 h_column, c, dh, dc, size, dp, w_hr, zeros, offsets[t], after,
                                 offsets[steps], part == 1, v0, v1, r0, r1, tile, masked, keep, drop,
+                                extra,
                             )  # fmt: skip
                 restore_denormals(state)
 
@@ -298,7 +309,7 @@ DOCUMENTATION = """Back through time: z holds what forward saved on entry and dz
     begin, end : int
         Which steps, counted from the sequence's last (0) to its first (T - 1). A call from 0 to T
         and calls that follow each other give the same.
-    offsets, shares, keep, drop
+    offsets, shares, keep, drop, extra
         As for forward.
     has_dy : bool
         False where nothing but dhn and dcn arrives.

@@ -29,6 +29,12 @@ class Cell(NamedTuple):
         Which of a panel's PANEL vectors the inputs and the state reach.
     projects : bool
         Whether h is what the gates give times W_hrᵀ.
+    constants : int
+        How many numbers each unit has of its own, the same at every step, that the gates read:
+        rows of weights, and then settings that are the same for all units.
+    weights_gradient : driver, or None
+        The gradient of those weights, from what `backward` leaves:
+        ``(nt, z, c, offsets, reverse, keep, out)``, `out` (rows of weights, padded H) of float64.
     forward, backward : driver
         The time loops.
     """
@@ -41,6 +47,8 @@ class Cell(NamedTuple):
     h_order: np.ndarray
     windows: tuple[int, int, int]
     projects: bool
+    constants: int
+    weights_gradient: Any
     forward: Any
     backward: Any
 
@@ -83,6 +91,8 @@ def make_cell(
     states: int = 1,
     carries: bool = False,
     projects: bool = False,
+    constants: int = 0,
+    weights_gradient: Any = None,
 ) -> Cell:
     """Build a cell and its time loops from its gates' two kernels.
 
@@ -90,6 +100,7 @@ def make_cell(
     ----------
     forward : kernel (z, prev, save, place) -> state, h
     backward : kernel (place, dh, prev, state, d_state) -> d_prev
+        With `constants` both take one more argument: a pointer to as many vectors.
     x_order, h_order : list of int
         For each of a unit's vectors (4, 2 or 1) the gate whose input or state part it gets; -1 for
         none, which may stand at the end of `x_order` and at the start of `h_order`.
@@ -103,7 +114,7 @@ def make_cell(
         windows = (sum(gate >= 0 for gate in x_order), h_first, PANEL - h_first)
     return Cell(
         name, gates, states, carries, np.array(x_order, np.int64), np.array(h_order, np.int64),
-        windows, projects,
-        forward_driver(f"{name}_forward", forward, slots, states, windows, projects),
-        backward_driver(f"{name}_backward", backward, slots, windows, projects),
+        windows, projects, constants, weights_gradient,
+        forward_driver(f"{name}_forward", forward, slots, states, windows, projects, constants > 0),
+        backward_driver(f"{name}_backward", backward, slots, windows, projects, constants > 0),
     )  # fmt: skip

@@ -114,14 +114,16 @@ def _store_h(
     store(at(u, (out, h_column + unit)), 0, h)
 
 
-def _step_kernel(gates: Any, slots: int, states: int, windows: tuple, projects: bool) -> Any:
+def _step_kernel(
+    gates: Any, slots: int, states: int, windows: tuple, projects: bool, constants: bool
+) -> Any:
     """One time step of one cell; see `forward_driver`."""
 
     @kernel
     def step(
         source, save, inputs, size, w, bias, given, z, tokens,
         u, c, before, after, end, y, y_column, y_row, row0, next_row0, n_next, p0, p1, r0, r1, tile,
-        masked, keep, drop,
+        masked, keep, drop, extra,
     ):  # fmt: skip
         """One time step of panels p0 … p1 and rows r0 … r1; row r's output is row y_row + r of y.
 
@@ -154,12 +156,12 @@ def _step_kernel(gates: Any, slots: int, states: int, windows: tuple, projects: 
                                 prev = prev * keep[row + i]
                         else:
                             prev = load(at(u, (before + r + i, h_column + unit)), 0)
-                        state, h = gates(
-                            shift(tile, i * count * width + j * slots * v),
-                            prev,
-                            save,
-                            at(z, (p + j // units, row + i, j % units * slots * v)),
-                        )
+                        part = shift(tile, i * count * width + j * slots * v)
+                        place = at(z, (p + j // units, row + i, j % units * slots * v))
+                        if constants:
+                            state, h = gates(part, prev, save, place, at(extra, (p * units + j, 0)))
+                        else:
+                            state, h = gates(part, prev, save, place)
                         if states == 2 or c.shape[1]:
                             store(at(c, (out, unit)), 0, state)
                         if projects:
@@ -260,7 +262,13 @@ def _rows_of(s, steps, offsets, save, reverse, batch):
 
 
 def forward_driver(
-    name: str, gates: Any, slots: int, states: int, windows: tuple, projects: bool = False
+    name: str,
+    gates: Any,
+    slots: int,
+    states: int,
+    windows: tuple,
+    projects: bool = False,
+    constants: bool = False,
 ) -> Any:
     """The time loop of one cell.
 
@@ -279,14 +287,16 @@ def forward_driver(
         Which of a panel's PANEL vectors the inputs reach (the first x_count) and which the state.
     projects : bool
         Whether h is what the gates give times W_hrᵀ.
+    constants : bool
+        Whether the gates take one more argument: where the constants of their units stand.
     """
     phases = 2 if projects else 1
-    step = _step_kernel(gates, slots, states, windows, projects)
+    step = _step_kernel(gates, slots, states, windows, projects, constants)
 
     @named_driver(name)
     def forward(
         nt, columns, source, save, reverse, inputs, offsets, shares, x, w, bias, given, z, tokens,
-        stated, h0, c0, u, c, y, y_column, hn, cn, keep, drop, w_hr, m,
+        stated, h0, c0, u, c, y, y_column, hn, cn, keep, drop, w_hr, m, extra,
     ):  # fmt: skip
         steps, batch, size = offsets.size - 1, hn.shape[0], hn.shape[1]
         panels, v = w.shape[0], lanes(y)
@@ -344,7 +354,7 @@ def forward_driver(
                                 source, save, inputs, size,
                                 w, bias, given, z, tokens, u, c, before, after, end,
                                 target, y_column, m_row, row0, next_row, n_next, p0,
-                                p1, r0, r1, at(tiles, (q, 0)), masked, keep, drop,
+                                p1, r0, r1, at(tiles, (q, 0)), masked, keep, drop, extra,
                             )  # fmt: skip
                         if projects and last_phase:
                             _project(
@@ -416,4 +426,6 @@ DOCUMENTATION = """Run a layer, one direction, over x.
         Of a cell that projects: packed W_hr.
     m : (N, padded H), written with `save` by a cell that projects
         What the gates gave, before the projection.
+    extra : (vectors of units, …), or empty
+        Of a cell with constants: those of each vector of units, by `pack.pack_constants`.
     """

@@ -27,6 +27,7 @@ __all__ = [
     "PLAIN",
     "pack_bias",
     "pack_columns",
+    "pack_constants",
     "pack_rows",
     "packed_columns_shape",
     "packed_rows_shape",
@@ -176,3 +177,11 @@ def unpack_bias(
     out = np.empty(gates * hidden, packed.dtype)
     out[source] = packed.reshape(-1)[real]
     return out
+
+
+def pack_constants(constants: np.ndarray, padded: int, v: int) -> np.ndarray:
+    """constants (k, H) as (padded/V, k·V): those of a vector of units beside each other."""
+    k, hidden = constants.shape
+    out = np.zeros((k, padded), constants.dtype)
+    out[:, :hidden] = constants
+    return np.ascontiguousarray(out.reshape(k, -1, v).swapaxes(0, 1)).reshape(-1, k * v)

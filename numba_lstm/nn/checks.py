@@ -23,6 +23,7 @@ __all__ = [
     "dtype",
     "flag",
     "generator",
+    "positive",
     "probability",
     "real_array",
     "size",
@@ -246,6 +247,35 @@ def flag(name: str, value: Any) -> bool:
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     raise TypeError(f"{name}: expected True or False, got {_describe(value)}")
+
+
+def positive(name: str, value: Any) -> float:
+    """Check a number above 0, infinity included.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name.
+    value : float
+        A real number.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError
+        If it is no real number (a bool is none).
+    ValueError
+        If it is NaN or not above 0.
+    """
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name}: expected a number above 0, got {_describe(value)}")
+    number = float(value)
+    if not number > 0.0:  # nor is NaN
+        raise ValueError(f"{name}: expected a number above 0, got {number}")
+    return number
 
 
 def dtype(value: Any, name: str = "dtype") -> np.dtype:

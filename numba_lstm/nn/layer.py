@@ -40,6 +40,10 @@ class Weights:
     w_ih, w_hh : Parameter, (G·H, I) and (G·H, size)
     b_ih, b_hh : Parameter, (G·H,), or None
     w_hr : Parameter, (size, H), or None
+    w_unit : Parameter, (k·H,), or None
+        Weights of a cell with constants, which come before its settings.
+    settings : tuple of float
+        Constants of a cell that are the same for all units.
     inputs, hidden, size : int
         I, H, and the size of h: H where it is not projected.
     lanes, panels : int
@@ -49,7 +53,7 @@ class Weights:
     plans : dict
         How to run, by shape.
     operands : tuple
-        The epoch, and `packed_weights` and `packed_bias` of then.
+        The epoch, and `packed_weights`, `packed_bias` and `packed_constants` of then.
     """
 
     __slots__ = (
@@ -64,10 +68,12 @@ class Weights:
         "padded_h",
         "panels",
         "plans",
+        "settings",
         "size",
         "w_hh",
         "w_hr",
         "w_ih",
+        "w_unit",
     )
 
     def __init__(
@@ -78,8 +84,11 @@ class Weights:
         b_ih: Parameter | None = None,
         b_hh: Parameter | None = None,
         w_hr: Parameter | None = None,
+        w_unit: Parameter | None = None,
+        *,
+        settings: tuple[float, ...] = (),
     ) -> None:
-        self.cell, self.w_hr = cell, w_hr
+        self.cell, self.w_hr, self.w_unit, self.settings = cell, w_hr, w_unit, settings
         self.w_ih, self.w_hh, self.b_ih, self.b_hh = w_ih, w_hh, b_ih, b_hh
         self.inputs = w_ih.shape[1]
         self.hidden = w_hh.shape[0] // cell.gates
@@ -89,11 +98,16 @@ class Weights:
         self.padded = cell.padded(self.hidden, self.lanes)
         self.padded_h = cell.padded_h(self.size, self.lanes)
         self.plans: dict[Any, _Plan] = {}
-        self.operands: tuple[int, Any, Any] = (-1, None, None)
+        self.operands: tuple[int, Any, Any, Any] = (-1, None, None, None)
 
     def parameters(self) -> tuple[Parameter | None, ...]:
-        """w_ih, w_hh, b_ih, b_hh, w_hr."""
-        return self.w_ih, self.w_hh, self.b_ih, self.b_hh, self.w_hr
+        """w_ih, w_hh, b_ih, b_hh, w_hr, w_unit."""
+        return self.w_ih, self.w_hh, self.b_ih, self.b_hh, self.w_hr, self.w_unit
+
+    def with_w_hh(self, w_hh: Parameter) -> Weights:
+        """Give the same with other recurrent weights."""
+        _, _, *others = self.parameters()
+        return Weights(self.cell, self.w_ih, w_hh, *others, settings=self.settings)
 
 
 def _buffer(p: Parameter, key: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -171,6 +185,28 @@ def packed_bias(w: Weights) -> np.ndarray:
     )
 
 
+_no_constants = {np.dtype(t): np.empty((0, 0), t) for t in (np.float32, np.float64)}
+
+
+def packed_constants(w: Weights) -> np.ndarray:
+    """What a cell's gates read of each unit beside z, cached; empty for a cell without."""
+    rows = w.cell.constants
+    if not rows:
+        return _no_constants[w.w_hh.dtype]
+
+    def make(a: np.ndarray) -> np.ndarray:
+        out = np.zeros((rows, w.hidden), a.dtype)
+        weights = rows - len(w.settings)
+        if w.w_unit is not None:
+            out[:weights] = a.reshape(weights, w.hidden)
+        with np.errstate(over="ignore"):  # a clip of 1e300 is none in float32
+            out[weights:] = np.reshape(w.settings, (-1, 1))
+        return pack.pack_constants(out, w.padded, w.lanes)
+
+    owner = w.w_hh if w.w_unit is None else w.w_unit
+    return owner.packed(("constants", w.settings), make)
+
+
 _no_projection = {np.dtype(t): np.empty((0, 0, 0), t) for t in (np.float32, np.float64)}
 
 
@@ -179,12 +215,12 @@ def _projection(w: Weights) -> np.ndarray:
     return _no_projection[w.w_hh.dtype] if w.w_hr is None else packed_rows(w.w_hr)
 
 
-def _operands(w: Weights) -> tuple[int, np.ndarray, np.ndarray]:
-    """The epoch, `packed_weights` and `packed_bias`."""
+def _operands(w: Weights) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
+    """The epoch, `packed_weights`, `packed_bias` and `packed_constants`."""
     found = w.operands
     if found[0] != parameter.epoch:
         epoch = parameter.epoch
-        found = w.operands = (epoch, packed_weights(w), packed_bias(w))
+        found = w.operands = (epoch, packed_weights(w), packed_bias(w), packed_constants(w))
     return found
 
 
@@ -294,7 +330,7 @@ def _run(
     m: np.ndarray,
 ) -> None:
     """Run the time loop, after the projection where the plan has one (into z)."""
-    _, packed, bias = _operands(w)
+    _, packed, bias, constants = _operands(w)
     if plan.source == PROJECTED:
         project(x, steps.rows, plan.inputs, packed, bias, z)
     given = z if table is None else table
@@ -304,7 +340,7 @@ def _run(
     w.cell.forward(
         nt, columns, plan.source, save, reverse, plan.inputs, steps.offsets,
         steps.shares(nt // columns), x, packed, bias, given, z, tokens, stated, h0, c0, u, c, y,
-        y_column, final[0], final[1], masks.keep, masks.drop, _projection(w), m,
+        y_column, final[0], final[1], masks.keep, masks.drop, _projection(w), m, constants,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from ..kernels.gemm import gemm, gemm_transposed
 from ..kernels.schedule import choose
 from ..kernels.tokens import sum_by_token
 from ..simd import PANEL
-from .layer import Saved, State, Weights, packed_columns, step_flops
+from .layer import Saved, State, Weights, packed_columns, packed_constants, step_flops
 from .matmul import weight_gradient
 from .parameter import Parameter
 from .scratch import Lease
@@ -54,13 +54,13 @@ def backward(
         dp = lease.array((steps.rows, w.padded_h), z.dtype)
     shares = steps.shares(schedule.nt // schedule.columns)
     products = _Products(w, saved, lease, embedding)
-    piece = _piece(z, steps)
+    piece, constants = _piece(z, steps), packed_constants(w)
     for begin in range(0, steps.count, piece):
         end = min(steps.count, begin + piece)
         cell.backward(
             *schedule, saved.reverse, begin, end, steps.offsets, shares, dy is not None,
             u if dy is None else dy, y_column, w_hh, z, u, u.shape[1] - w.padded_h, saved.c, dh,
-            dc, w.size, *saved.masks, w_hr, dp,
+            dc, w.size, *saved.masks, w_hr, dp, constants,
         )  # fmt: skip
         t0, t1 = (begin, end) if saved.reverse else (steps.count - end, steps.count - begin)
         rows = slice(int(steps.offsets[t0]), int(steps.offsets[t1]))
@@ -70,12 +70,25 @@ def backward(
     products.finish(padding)
     if w.w_hr is not None and w.w_hr.requires_grad:
         weight_gradient(w.w_hr, saved.m, np.ascontiguousarray(dp[:, : w.size]))
+    if w.w_unit is not None and w.w_unit.requires_grad:
+        _unit_gradient(w, w.w_unit, saved)
     initial[0][...] = dh[:, : w.size]
     if cell.states == 2:
         initial[1][...] = dc[:, : w.hidden]
     elif cell.carries:
         initial[0][...] += dc[:, : w.hidden]
     lease.release()
+
+
+def _unit_gradient(w: Weights, p: Parameter, saved: Saved) -> None:
+    """Add the gradient of the units' own weights, from dz of all steps."""
+    steps, z = saved.steps, saved.z
+    sums = np.empty((p.size // w.hidden, w.padded), np.float64)
+    w.cell.weights_gradient(
+        threads.threads_for(4.0 * z.size), z, saved.c, steps.offsets, saved.reverse,
+        saved.masks.keep, sums,
+    )  # fmt: skip
+    p.add_grad(sums[:, : w.hidden].astype(p.dtype).reshape(-1), own=True)
 
 
 def _set_state(array: np.ndarray, state: np.ndarray | None, hidden: int) -> None:

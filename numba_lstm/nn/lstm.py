@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .checks import size
+from .checks import positive, size
 from .recurrent import Recurrent
 from .stack import State
 
@@ -22,6 +22,13 @@ class LSTM(Recurrent):
         i, f, o = sigmoid(W x_t + b + U h_{t-1} + d)    g = tanh(the same)
         c_t = f ∘ c_{t-1} + i ∘ g
         h_t = o ∘ tanh(c_t)
+
+    and with ONNX's options, in any combination, where a = W x_t + b + U h_{t-1} + d:
+
+        i = sigmoid(clip(a_i + p_i ∘ c_{t-1}))
+        f = sigmoid(clip(a_f + p_f ∘ c_{t-1})), coupled: 1 - i
+        g = tanh(clip(a_g))
+        o = sigmoid(clip(a_o + p_o ∘ c_t))
 
     Parameters
     ----------
@@ -45,6 +52,13 @@ class LSTM(Recurrent):
         where the recurrent product reads it, are dropped: the same at every step of a sequence.
     weight_dropout : float
         In training, the probability with which elements of W_hh are dropped (DropConnect).
+    peepholes : bool
+        Whether the gates see the cell's state through weights p (Gers & Schmidhuber, 2000).
+    cell_clip : float, optional
+        A number above 0: the gates' arguments are held within ±cell_clip. As in onnxruntime, and
+        other than in TensorFlow, c_t is not. Nothing goes back through an argument that was held.
+    coupled : bool
+        Whether f is 1 - i. The rows of f in the weights remain, with gradients of zero.
     dtype : dtype_like
         float32 or float64.
     seed : None, int or numpy.random.Generator
@@ -55,13 +69,14 @@ class LSTM(Recurrent):
     weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, … : Parameter
         (4H, I) or, after the first layer, (4H, D·H); (4H, H); (4H,); (4H,). With the suffix
         ``_reverse`` those of the second direction. With `proj_size` also weight_hr_l0 (proj_size,
-        H), and proj_size stands for H in the widths of the others.
+        H), and proj_size stands for H in the widths of the others. With `peepholes` also
+        weight_peephole_l0 (3H,), p_i, p_f and p_o in this order (ONNX's P is p_i, p_o, p_f).
 
     Raises
     ------
     TypeError, ValueError
-        Naming the argument: a size below 1, a flag that is no boolean, a dropout
-        outside 0..1, another dtype.
+        Naming the argument: a size below 1, a flag that is no boolean, a dropout outside 0..1, a
+        cell_clip that is not above 0, another dtype.
 
     Notes
     -----
@@ -71,7 +86,8 @@ class LSTM(Recurrent):
     References
     ----------
     Hochreiter & Schmidhuber, Long short-term memory, Neural Computation 9(8), 1997. Gers,
-    Schmidhuber & Cummins, Learning to forget, Neural Computation 12(10), 2000.
+    Schmidhuber & Cummins, Learning to forget, Neural Computation 12(10), 2000. Gers & Schmidhuber,
+    Recurrent nets that time and count, IJCNN, 2000. ONNX's operator LSTM.
 
     Examples
     --------
@@ -94,6 +110,10 @@ class LSTM(Recurrent):
         dropout: float = 0.0,
         bidirectional: bool = False,
         proj_size: int = 0,
+        *,
+        peepholes: bool = False,
+        cell_clip: float | None = None,
+        coupled: bool = False,
         **options: Any,
     ) -> None:
         self.proj_size = size("proj_size", proj_size, 0)
@@ -101,6 +121,8 @@ class LSTM(Recurrent):
             raise ValueError(
                 f"proj_size: expected less than hidden_size, {hidden_size}, got {proj_size}"
             )
+        self.peepholes, self.coupled = bool(peepholes), bool(coupled)
+        self.cell_clip = None if cell_clip is None else positive("cell_clip", cell_clip)
         super().__init__(
             input_size,
             hidden_size,
@@ -119,21 +141,45 @@ class LSTM(Recurrent):
 
     def _shapes(self, layer: int) -> dict[str, tuple[int, ...] | None]:
         projection = (self.proj_size, self.hidden_size) if self.proj_size else None
-        return super()._shapes(layer) | {"weight_hr": projection}
+        peephole = (3 * self.hidden_size,) if self.peepholes else None
+        more = {"weight_hr": projection, "weight_peephole": peephole}
+        return super()._shapes(layer) | more
 
     def cell(self) -> Any:
-        """Give the cell of `kernels.cells.lstm`."""
+        """Give the cell of `kernels.cells.lstm`, or of `lstm_options` where there are any."""
+        if self._has_options:
+            from ..kernels.cells import lstm_options as kinds
+
+            return kinds.PROJECTED_LSTM_OPTIONS if self.proj_size else kinds.LSTM_OPTIONS
         from ..kernels.cells import lstm
 
         return lstm.PROJECTED_LSTM if self.proj_size else lstm.LSTM
 
+    @property
+    def _has_options(self) -> bool:
+        return self.peepholes or self.coupled or self.cell_clip is not None
+
+    def settings(self) -> tuple[float, ...]:
+        """Give the clip and the coupling to a cell that has them."""
+        if not self._has_options:
+            return ()
+        from ..kernels.cells.lstm_options import settings
+
+        return settings(self.cell_clip, self.coupled)
+
     def extra_repr(self) -> str:
         """Return the arguments that `repr` shows, those that differ from the defaults."""
         parts = super().extra_repr()
-        if not self.proj_size:
-            return parts
-        first = f"{self.input_size}, {self.hidden_size}"
-        return f"{first}, proj_size={self.proj_size}{parts[len(first) :]}"
+        if self.proj_size:
+            first = f"{self.input_size}, {self.hidden_size}"
+            parts = f"{first}, proj_size={self.proj_size}{parts[len(first) :]}"
+        if self.peepholes:
+            parts += ", peepholes=True"
+        if self.cell_clip is not None:
+            parts += f", cell_clip={self.cell_clip}"
+        if self.coupled:
+            parts += ", coupled=True"
+        return parts
 
     def __call__(
         self,

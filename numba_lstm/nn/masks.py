@@ -41,8 +41,7 @@ class DirectionMasks(NamedTuple):
         """The same `layer.Weights`, or new ones whose W_hh is times the mask."""
         if self.recurrent is None:
             return w
-        dropped = Parameter(w.w_hh.numpy() * self.recurrent)
-        return type(w)(w.cell, w.w_ih, dropped, w.b_ih, w.b_hh, w.w_hr)
+        return w.with_w_hh(Parameter(w.w_hh.numpy() * self.recurrent))
 
     def add_gradient(self, ran: Any, w: Any) -> None:
         """Hand the gradient of the weights that ran on to those that they were made from."""

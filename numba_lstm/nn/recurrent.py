@@ -94,6 +94,10 @@ class Recurrent(Module):
         """Give the `kernels.cell.Cell`, which is imported only here."""
         raise NotImplementedError(f"{type(self).__name__} does not define cell")
 
+    def settings(self) -> tuple[float, ...]:
+        """Give the constants of the cell that are the same for all units."""
+        return ()
+
     def weights(self) -> list[Any]:
         """A `layer.Weights` for each layer and direction, anew when a parameter is exchanged."""
         d = self.__dict__
@@ -103,10 +107,12 @@ class Recurrent(Module):
         from .layer import Weights
 
         epoch = parameter.epoch
-        cell = self.cell()
-        found = cell, [tuple(map(d.get, names)) for names in self._names]
-        same = cached is not None and cached[1] == found
-        weights = cached[2] if same else [Weights(cell, *w) for w in found[1]]  # type: ignore[arg-type,index]
+        cell, settings = self.cell(), self.settings()
+        found = cell, settings, [tuple(map(d.get, names)) for names in self._names]
+        if cached is not None and cached[1] == found:
+            weights = cached[2]
+        else:
+            weights = [Weights(cell, *w, settings=settings) for w in found[2]]  # type: ignore[arg-type]
         self._weights = (epoch, found, weights)
         return weights
 
