@@ -17,17 +17,19 @@ MODULES = {
     "gru": lambda *a, **k: nn.GRU(*a, **k),
     "rnn-tanh": lambda *a, **k: nn.RNN(*a, **k),
     "rnn-relu": lambda *a, **k: nn.RNN(*a, nonlinearity="relu", **k),
-    "lstm-projected": lambda *a, **k: nn.LSTM(*a, proj_size=max(1, 2 * a[1] // 3), **k),
+    "lstm-projected": lambda *a, **k: nn.LSTM(
+        *a, proj_size=max(1, 2 * np.min(a[1]).item() // 3), **k
+    ),
 }
 
 
 class Case(NamedTuple):
-    """Arguments of a call, and cotangents; states are lists of one array or two."""
+    """Arguments of a call, and cotangents; states are lists of one or two, as the module's are."""
 
     x: np.ndarray
-    states: list[np.ndarray]
+    states: list[Any]
     dy: np.ndarray
-    dstates: list[np.ndarray]
+    dstates: list[Any]
     lengths: np.ndarray | None = None
     reset: np.ndarray | None = None
 
@@ -37,8 +39,23 @@ def given(arrays: list[Any]) -> Any:
     return tuple(arrays) if len(arrays) == 2 else arrays[0]
 
 
-def taken(states: Any) -> list[np.ndarray]:
+def taken(states: Any) -> list[Any]:
     return list(states) if isinstance(states, tuple) else [states]
+
+
+def flat(state: Any) -> list[np.ndarray]:
+    """A state's arrays (B, H), one for each layer and direction, whether array or list."""
+    if isinstance(state, list):
+        return [one for layer in state for one in layer]
+    return list(state)
+
+
+def grouped(module: Any, widths: Any, parts: list[np.ndarray]) -> Any:
+    """The inverse: an array where all layers have one size, else a list of arrays, one a layer."""
+    if len(set(widths)) == 1:
+        return np.stack(parts)
+    d = 2 if module.bidirectional else 1
+    return [np.stack(parts[first : first + d]) for first in range(0, len(parts), d)]
 
 
 def draw(rng: Any, module: Any, steps: int, batch: int, lengths: bool = False) -> Case:
@@ -49,8 +66,11 @@ def draw(rng: Any, module: Any, steps: int, batch: int, lengths: bool = False) -
     def normal(*shape: int) -> np.ndarray:
         return rng.standard_normal(shape).astype(module.dtype)
 
-    def state() -> list[np.ndarray]:
-        return [normal(module.num_layers * d, batch, size) for size in module.sizes]
+    def state() -> list[Any]:
+        return [
+            grouped(module, widths, [normal(batch, width) for width in widths for _ in range(d)])
+            for widths in module.widths
+        ]
 
     some = None
     if lengths:
@@ -65,8 +85,12 @@ def draw(rng: Any, module: Any, steps: int, batch: int, lengths: bool = False) -
 
 def named(module: Any, y: Any, states: Any, dx: Any, dinitial: Any, grads: Any) -> dict[str, Any]:
     found = {"y": y, "dx": dx}
-    for name, state, d in zip(module.STATES, states, dinitial):
-        found |= {f"{name[0]}n": state, f"d{name}": d}
+    for state_name, state, d in zip(module.STATES, states, dinitial):
+        for name, value in ((f"{state_name[0]}n", state), (f"d{state_name}", d)):
+            if isinstance(value, list):
+                found |= {f"{name}[{layer}]": one for layer, one in enumerate(value)}
+            else:
+                found[name] = value
     return found | grads
 
 
@@ -78,8 +102,9 @@ def ours(module: Any, case: Case) -> dict[str, np.ndarray]:
     if not (module.training and module.drops):
         y0, states0 = module(*about)
         assert np.array_equal(y, y0, equal_nan=True)
-        for one, other in zip(taken(states), taken(states0)):
-            assert np.array_equal(one, other, equal_nan=True)
+        for state, state0 in zip(taken(states), taken(states0)):
+            for one, other in zip(flat(state), flat(state0), strict=True):
+                assert np.array_equal(one, other, equal_nan=True)
     dx, dinitial = pullback(case.dy, given(case.dstates))
     grads = {name: p.grad.copy() for name, p in module.named_parameters()}
     return named(module, y, taken(states), dx, taken(dinitial), grads)
@@ -98,18 +123,19 @@ def by_reference(module: Any, case: Case, dropout: Any = None) -> dict[str, np.n
         return array.swapaxes(0, 1) if module.batch_first else array
 
     parameters = {n: p.numpy().astype("f8") for n, p in module.named_parameters()}
-    wide = [[part.astype("f8") for part in state] for state in case.states]
-    dwide = [[part.astype("f8") for part in state] for state in case.dstates]
+    wide = [[part.astype("f8") for part in flat(state)] for state in case.states]
+    dwide = [[part.astype("f8") for part in flat(state)] for state in case.dstates]
     output, saved = stack.stack_forward(
         reference_cell(module), parameters, turned(case.x).astype("f8"), wide,
         lengths=case.lengths, reset=None if case.reset is None else turned(case.reset),
         dropout=dropout,
     )  # fmt: skip
     back = stack.stack_backward(saved, turned(case.dy).astype("f8"), dwide)
-    return named(
-        module, turned(output.y), [np.stack(s) for s in output.finals], turned(back.dx),
-        [np.stack(s) for s in back.dinitial], back.parameters,
-    )  # fmt: skip
+    finals, dinitial = (
+        [grouped(module, widths, s) for widths, s in zip(module.widths, states)]
+        for states in (output.finals, back.dinitial)
+    )
+    return named(module, turned(output.y), finals, turned(back.dx), dinitial, back.parameters)
 
 
 def by_torch(module: Any, case: Case) -> dict[str, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,10 +25,13 @@ class LSTM(Recurrent):
 
     Parameters
     ----------
-    input_size, hidden_size : int
-        I and H.
+    input_size : int
+        I.
+    hidden_size : int or list of int
+        H, or that of each layer, H_l.
     num_layers : int
-        L; each layer reads the outputs of the one before.
+        L; each layer reads the outputs of the one before. With a list its length, and need not be
+        given.
     bias : bool
         Whether there are b and d.
     batch_first : bool
@@ -39,7 +42,8 @@ class LSTM(Recurrent):
         Whether a second direction (D = 2) reads the sequence from its end.
     proj_size : int
         If not 0, h_t is W_hr (proj_size, H) times o ∘ tanh(c_t), and y, h0, hn and the inputs of
-        further layers have that width. Less than H.
+        further layers have that width. Less than H, and the same for all layers: then h0 and hn
+        are one array each where layers differ, and c0 and cn lists.
     input_dropout, recurrent_dropout : float
         In training, the probability with which elements of each layer's inputs, and of the state
         where the recurrent product reads it, are dropped: the same at every step of a sequence.
@@ -48,7 +52,7 @@ class LSTM(Recurrent):
     dtype : dtype_like
         float32 or float64.
     seed : None, int or numpy.random.Generator
-        For the initial values, torch's (uniform within ±1/√H), and the dropout masks.
+        For the initial values, torch's (uniform within ±1/√H_l), and the dropout masks.
 
     Attributes
     ----------
@@ -60,7 +64,8 @@ class LSTM(Recurrent):
     Raises
     ------
     TypeError, ValueError
-        Naming the argument: a size below 1, a dropout outside 0..1, another dtype.
+        Naming the argument: a size below 1, a list of another length than `num_layers`, a dropout
+        outside 0..1, another dtype.
 
     Notes
     -----
@@ -78,6 +83,9 @@ class LSTM(Recurrent):
     >>> y, (hn, cn) = lstm(np.ones((5, 3, 10)))
     >>> y.shape, hn.shape, cn.shape
     ((5, 3, 20), (2, 3, 20), (2, 3, 20))
+    >>> y, (hn, cn) = LSTM(10, [20, 30], seed=0)(np.ones((5, 3, 10)))
+    >>> y.shape, [one.shape for one in cn]
+    ((5, 3, 30), [(1, 3, 20), (1, 3, 30)])
     """
 
     GATES = 4
@@ -86,7 +94,7 @@ class LSTM(Recurrent):
     def __init__(
         self,
         input_size: int,
-        hidden_size: int,
+        hidden_size: int | Sequence[int],
         num_layers: int = 1,
         bias: bool = True,
         batch_first: bool = False,
@@ -96,10 +104,6 @@ class LSTM(Recurrent):
         **options: Any,
     ) -> None:
         self.proj_size = size("proj_size", proj_size, 0)
-        if self.proj_size and self.proj_size >= size("hidden_size", hidden_size):
-            raise ValueError(
-                f"proj_size: expected less than hidden_size, {hidden_size}, got {proj_size}"
-            )
         super().__init__(
             input_size,
             hidden_size,
@@ -111,13 +115,15 @@ class LSTM(Recurrent):
             **options,
         )
 
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """The widths of h and c."""
-        return self.proj_size or self.hidden_size, self.hidden_size
+    def _state_sizes(self, hidden: int) -> tuple[int, ...]:
+        if self.proj_size >= hidden:
+            raise ValueError(
+                f"proj_size: expected less than hidden_size, {hidden}, got {self.proj_size}"
+            )
+        return self.proj_size or hidden, hidden
 
     def _shapes(self, layer: int) -> dict[str, tuple[int, ...] | None]:
-        projection = (self.proj_size, self.hidden_size) if self.proj_size else None
+        projection = (self.proj_size, self.widths[1][layer]) if self.proj_size else None
         return super()._shapes(layer) | {"weight_hr": projection}
 
     def cell(self) -> Any:
@@ -148,7 +154,9 @@ class LSTM(Recurrent):
         x : array_like, (T, B, I), or (B, T, I) with batch_first, or (T, I) for a single sequence
             T at least 1.
         hx : (h0, c0), optional
-            (L·D, B, H) each, or (L·D, H) for a single sequence; zeros where not given.
+            (L·D, B, H) each, or (L·D, H) for a single sequence; zeros where not given. Where the
+            layers' sizes differ each is a list of arrays, one a layer, (D, B, H_l) each, and so are
+            hn, cn and their gradients.
         lengths : array_like of int, (B,), optional
             How long each sequence is, 0 to T, in any order; T where not given. What stands in x
             after a sequence's end is not looked at, and y is zero there; the reverse direction

@@ -15,9 +15,11 @@ from .checks import as_float, as_tokens
 from .dropout import draw_mask
 from .masks import DirectionMasks, draw_direction, keep_masks
 from .scratch import Lease
+from .states import Flat, check_state, new_state, state_taken
 from .steps import whole
 
-# What a module's caller gives and gets: a pair for an LSTM, one array for cells without c.
+# What a module's caller gives and gets: a pair for an LSTM, one state for cells without c; each as
+# `states` says.
 State = Any
 
 
@@ -65,6 +67,7 @@ def infer(
         or reset is not None
         or module.batch_first
         or (module.training and module.drops)
+        or type(module.hidden_size) is not int
     ):
         return Call(module, hx, x=x, lengths=lengths, reset=reset).infer()
     kernels = _kernels or _import_kernels()
@@ -222,31 +225,33 @@ class Call:
         array = rows.reshape(self.count, self.batch, width)
         return array.swapaxes(0, 1) if self.module.batch_first else array
 
-    def _states_given(self, name: str, names: Sequence[str], value: Any) -> list[np.ndarray | None]:
-        """Each state as (L·D, B, its size) in the order of the rows; None stays None."""
-        return [
-            None if state is None and name != "hx" else self._state(part, size, state)
-            for part, size, state in zip(names, self.module.sizes, parts(name, names, value))
-        ]
+    def _states_given(self, name: str, names: Sequence[str], value: Any) -> list[Flat | None]:
+        """Each state in the layers' form and the order of the rows; None stays None."""
+        module, initial = self.module, name == "hx"
+        batch = self.batch if self.batched else None
+        found: list[Flat | None] = []
+        for part, widths, state in zip(names, module.widths, parts(name, names, value)):
+            if state is None and not initial:
+                found.append(None)
+                continue
+            checked = check_state(
+                part, state, widths, self.directions, batch, module.dtype, not initial
+            )
+            found.append(checked if self.ragged is None else self.ragged.sort(checked))
+        return found
 
-    def _state(self, name: str, size: int, value: Any) -> np.ndarray:
-        shape: tuple[int, ...] = (len(self.weights), self.batch, size)
-        if not self.batched:
-            return as_float(name, value, self.module.dtype, shape=shape[::2])[:, None]
-        state = as_float(name, value, self.module.dtype, shape=shape)
-        return state if self.ragged is None else self.ragged.sort(state)
-
-    def _states_taken(self, states: list[np.ndarray]) -> State:
+    def _states_taken(self, states: list[Flat]) -> State:
         """States as the caller gets them."""
         if self.ragged is not None:
             states = [self.ragged.unsort(state) for state in states]
-        if not self.batched:
-            states = [state[:, 0] for state in states]
-        return tuple(states) if len(states) == 2 else states[0]
+        taken = [state_taken(state, self.directions, self.batched) for state in states]
+        return tuple(taken) if len(taken) == 2 else taken[0]
 
-    def _new_states(self) -> list[np.ndarray]:
-        count, dtype = len(self.weights), self.module.dtype
-        return [np.empty((count, self.batch, size), dtype) for size in self.module.sizes]
+    def _new_states(self) -> list[Flat]:
+        module = self.module
+        return [
+            new_state(widths, self.directions, self.batch, module.dtype) for widths in module.widths
+        ]
 
     # -- forward ------------------------------------------------------------------------------
 
@@ -261,13 +266,13 @@ class Call:
         return self._run(save=True)
 
     def _run(self, save: bool) -> tuple[np.ndarray, State]:
-        module, size = self.module, self.module.sizes[0]
+        module = self.module
         last = module.num_layers - 1
         dtype = module.dtype
         finals = self._new_states()
         x = self.x
         for number in range(module.num_layers):
-            shape = (self.steps.rows, self.directions * size)
+            shape = (self.steps.rows, self.directions * module.widths[0][number])
             own = number == last and self.ragged is None
             y = np.empty(shape, dtype) if own else self.lease.array(shape, dtype)
             done = [
@@ -290,7 +295,7 @@ class Call:
         direction: int,
         x: np.ndarray,
         y: np.ndarray,
-        finals: list[np.ndarray],
+        finals: list[Flat],
         save: bool,
     ) -> _Direction:
         """Run one direction of layer `number`."""
@@ -302,7 +307,7 @@ class Call:
         initial = None
         if self.initial is not None:
             initial = self.initial[0][at], self.initial[-1][at]  # type: ignore[index]
-        column = direction * module.sizes[0]
+        column = direction * module.widths[0][number]
         final = finals[0][at], finals[-1][at]
         about = (w, self.steps, x, initial, direction == 1, y, column, final)
         by_token = self.embedding is not None and number == 0
@@ -315,13 +320,14 @@ class Call:
             saved = kernels.infer(*about, tokens, table, hidden)
         return _Direction(saved, w, masks)
 
-    def _hand_on(self, given: Sequence[np.ndarray | None] | None, taken: list[np.ndarray]) -> None:
+    def _hand_on(self, given: Sequence[Flat | None] | None, taken: list[Flat]) -> None:
         """Sequences of length 0 have the states that they had."""
         if self.ragged is not None:
             some = self.ragged.some
-            for at, state in enumerate(taken):
-                before = None if given is None else given[at]
-                state[:, some:] = 0 if before is None else before[:, some:]
+            for number, state in enumerate(taken):
+                before = None if given is None else given[number]
+                for at, part in enumerate(state):
+                    part[some:] = 0 if before is None else before[at][some:]
 
     def _table(self, w: Any) -> np.ndarray:
         """The embedding's rows times W_ih plus the biases, packed: (P, V, PANEL·V)."""
@@ -342,7 +348,7 @@ class Call:
         module = self.module
         names = [f"d{name[0]}n" for name in module.STATES]
         single = len(names) == 1
-        given: list[np.ndarray | None] = [None] * len(names)
+        given: list[Flat | None] = [None] * len(names)
         if dstate is not None:
             given = self._states_given(names[0] if single else "dstate", names, dstate)
         if dy is not None:
@@ -357,8 +363,8 @@ class Call:
         return result
 
     def _run_back(
-        self, dy: np.ndarray | None, dfinal: Sequence[np.ndarray | None]
-    ) -> tuple[np.ndarray | None, list[np.ndarray]]:
+        self, dy: np.ndarray | None, dfinal: Sequence[Flat | None]
+    ) -> tuple[np.ndarray | None, list[Flat]]:
         from . import layer_backward as kernels
 
         dinitial = self._new_states()
@@ -372,7 +378,7 @@ class Call:
                 part = self._input_gradient(number, direction)
                 dh, dc = (None if d is None else d[at] for d in (dfinal[0], dfinal[-1]))
                 kernels.backward(
-                    w, saved, dy, direction * self.module.sizes[0], dh, dc,
+                    w, saved, dy, direction * self.module.widths[0][number], dh, dc,
                     (dinitial[0][at], dinitial[-1][at]), part,
                     self.embedding if number == 0 else None, self.padding,
                 )  # fmt: skip
