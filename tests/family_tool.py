@@ -32,6 +32,7 @@ class Case(NamedTuple):
     dstates: list[Any]
     lengths: np.ndarray | None = None
     reset: np.ndarray | None = None
+    dcells: np.ndarray | None = None  # an LSTM's: asks for its cell states, too
 
 
 def given(arrays: list[Any]) -> Any:
@@ -58,7 +59,9 @@ def grouped(module: Any, widths: Any, parts: list[np.ndarray]) -> Any:
     return [np.stack(parts[first : first + d]) for first in range(0, len(parts), d)]
 
 
-def draw(rng: Any, module: Any, steps: int, batch: int, lengths: bool = False) -> Case:
+def draw(
+    rng: Any, module: Any, steps: int, batch: int, lengths: bool = False, cells: bool = False
+) -> Case:
     """Draw a case; lengths run from 0 to T with both among them where there is room."""
     d = 2 if module.bidirectional else 1
     first = (batch, steps) if module.batch_first else (steps, batch)
@@ -77,10 +80,11 @@ def draw(rng: Any, module: Any, steps: int, batch: int, lengths: bool = False) -
         some = rng.integers(0, steps + 1, batch)
         some[: min(batch, 2)] = [steps, 0][:batch]
         some = rng.permutation(some)
-    return Case(
+    case = Case(
         normal(*first, module.input_size), state(), normal(*first, d * module.sizes[0]),
         state(), some,
     )  # fmt: skip
+    return case._replace(dcells=normal(*first, d * module.sizes[-1])) if cells else case
 
 
 def named(module: Any, y: Any, states: Any, dx: Any, dinitial: Any, grads: Any) -> dict[str, Any]:
@@ -98,16 +102,21 @@ def ours(module: Any, case: Case) -> dict[str, np.ndarray]:
     """All outputs and gradients by name."""
     module.zero_grad()
     about = case.x, given(case.states), case.lengths, case.reset
-    (y, states), pullback = module.vjp(*about)
+    cells = case.dcells is not None
+    options = {"return_cells": True} if cells else {}
+    (y, states, *more), pullback = module.vjp(*about, **options)
     if not (module.training and module.drops):
-        y0, states0 = module(*about)
+        y0, states0, *more0 = module(*about, **options)
+        assert len(more) == len(more0) == cells
+        assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(more, more0))
         assert np.array_equal(y, y0, equal_nan=True)
         for state, state0 in zip(taken(states), taken(states0)):
             for one, other in zip(flat(state), flat(state0), strict=True):
                 assert np.array_equal(one, other, equal_nan=True)
-    dx, dinitial = pullback(case.dy, given(case.dstates))
+    dx, dinitial = pullback(case.dy, given(case.dstates), *([case.dcells] if cells else []))
     grads = {name: p.grad.copy() for name, p in module.named_parameters()}
-    return named(module, y, taken(states), dx, taken(dinitial), grads)
+    rest = {"cells": more[0]} if cells else {}
+    return named(module, y, taken(states), dx, taken(dinitial), grads) | rest
 
 
 def reference_cell(module: Any) -> Any:
@@ -130,12 +139,18 @@ def by_reference(module: Any, case: Case, dropout: Any = None) -> dict[str, np.n
         lengths=case.lengths, reset=None if case.reset is None else turned(case.reset),
         dropout=dropout,
     )  # fmt: skip
-    back = stack.stack_backward(saved, turned(case.dy).astype("f8"), dwide)
+    dsequences, cells = [], {}
+    if case.dcells is not None:
+        none = [None] * module.num_layers
+        dsequences = [none, [*none[1:], turned(case.dcells).astype("f8")]]
+        cells = {"cells": turned(output.sequences[1][-1])}
+    back = stack.stack_backward(saved, turned(case.dy).astype("f8"), dwide, dsequences)
     finals, dinitial = (
         [grouped(module, widths, s) for widths, s in zip(module.widths, states)]
         for states in (output.finals, back.dinitial)
     )
-    return named(module, turned(output.y), finals, turned(back.dx), dinitial, back.parameters)
+    y, dx = turned(output.y), turned(back.dx)
+    return named(module, y, finals, dx, dinitial, back.parameters) | cells
 
 
 def by_torch(module: Any, case: Case) -> dict[str, np.ndarray]:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from .checks import size
+from .module import once
 from .recurrent import Recurrent
-from .stack import State
+from .stack import Call, State
 
 __all__ = ["LSTM"]
 
@@ -86,6 +87,9 @@ class LSTM(Recurrent):
     >>> y, (hn, cn) = LSTM(10, [20, 30], seed=0)(np.ones((5, 3, 10)))
     >>> y.shape, [one.shape for one in cn]
     ((5, 3, 30), [(1, 3, 20), (1, 3, 30)])
+    >>> y, (hn, cn), cells = lstm(np.ones((5, 3, 10)), return_cells=True)
+    >>> cells.shape, bool((cells[-1] == cn[-1]).all())
+    ((5, 3, 20), True)
     """
 
     GATES = 4
@@ -146,7 +150,9 @@ class LSTM(Recurrent):
         hx: tuple[Any, Any] | None = None,
         lengths: Any = None,
         reset: Any = None,
-    ) -> tuple[np.ndarray, State]:
+        *,
+        return_cells: bool = False,
+    ) -> Any:
         """Run over a sequence and keep nothing.
 
         Parameters
@@ -164,6 +170,8 @@ class LSTM(Recurrent):
         reset : array_like of bool, (T, B) in the layout of x, optional
             Where the states are set to zero before a step, and gradients cut: nothing passes
             between step t - 1 and step t, in either direction.
+        return_cells : bool
+            Whether to give the last layer's cell states, too. Costs the memory of a training step.
 
         Returns
         -------
@@ -172,12 +180,17 @@ class LSTM(Recurrent):
         (hn, cn) : numpy.ndarray, (L·D, B, H) each
             The states after the last step of each sequence, in each layer and direction; the
             initial states of a sequence of length 0.
+        cells : numpy.ndarray, (T, B, D·H) in the layout of x
+            With `return_cells` only: the last layer's c_t at every step, forward direction first;
+            zero past a sequence's length.
 
         Raises
         ------
         TypeError, ValueError
             Naming x, hx, h0, c0, lengths or reset.
         """
+        if return_cells:
+            return Call(self, hx, x=x, lengths=lengths, reset=reset).infer_cells()
         return super().__call__(x, hx, lengths, reset)
 
     def vjp(
@@ -186,23 +199,29 @@ class LSTM(Recurrent):
         hx: tuple[Any, Any] | None = None,
         lengths: Any = None,
         reset: Any = None,
-    ) -> tuple[tuple[np.ndarray, State], Callable[..., tuple[np.ndarray, State]]]:
+        *,
+        return_cells: bool = False,
+    ) -> tuple[Any, Callable[..., tuple[np.ndarray, State]]]:
         """Do the same, and return a pullback too.
 
         `x` must keep its values until the pullback has been called.
 
         Returns
         -------
-        (y, (hn, cn))
+        (y, (hn, cn)), or with `return_cells` (y, (hn, cn), cells)
             As from a call.
         pullback : callable (dy, (dhn, dcn)=None) -> dx, (dh0, dc0)
             Back-propagation through time: takes cotangents of the outputs' shapes, any of them None
             for zero, and returns those of the inputs; adds to every parameter's gradient. May be
-            called once.
+            called once. With `return_cells` it takes (dy, (dhn, dcn)=None, dcells=None), and dcells
+            reaches c_t at every step.
 
         Raises
         ------
         TypeError, ValueError
-            Naming x, hx, h0, c0, lengths or reset; the pullback's name dy, dhn or dcn.
+            Naming x, hx, h0, c0, lengths or reset; the pullback's name dy, dhn, dcn or dcells.
         """
+        if return_cells:
+            call = Call(self, hx, x=x, lengths=lengths, reset=reset)
+            return call.forward_cells(), once(call.backward_cells)
         return super().vjp(x, hx, lengths, reset)

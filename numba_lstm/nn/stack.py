@@ -341,29 +341,61 @@ class Call:
         )
         return table
 
+    # -- cells --------------------------------------------------------------------------------
+
+    def infer_cells(self) -> tuple[np.ndarray, State, np.ndarray]:
+        """As `infer`, and the last layer's cell states at every step."""
+        result = self.forward_cells()
+        self.lease.release()
+        return result
+
+    def forward_cells(self) -> tuple[np.ndarray, State, np.ndarray]:
+        """As `forward`, and the last layer's cell states at every step."""
+        y, finals = self.forward()
+        width = self.module.sizes[-1]
+        cells = np.empty((self.steps.rows, self.directions * width), self.module.dtype)
+        for direction, done in enumerate(self.done[-1].directions):
+            own = slice(direction * width, (direction + 1) * width)
+            cells[:, own] = done.saved.c[self.steps.after(direction == 1), :width]
+        return y, finals, self._as_given(cells)
+
     # -- backward -----------------------------------------------------------------------------
 
     def backward(self, dy: Any = None, dstate: Any = None) -> tuple[np.ndarray | None, State]:
         """The pullback of `forward`: (dy, dstate=None) -> dx, dinitial."""
+        return self.backward_cells(dy, dstate)
+
+    def backward_cells(
+        self, dy: Any = None, dstate: Any = None, dcells: Any = None
+    ) -> tuple[np.ndarray | None, State]:
+        """The pullback of `forward_cells`: (dy, dstate=None, dcells=None) -> dx, dinitial."""
         module = self.module
         names = [f"d{name[0]}n" for name in module.STATES]
         single = len(names) == 1
         given: list[Flat | None] = [None] * len(names)
         if dstate is not None:
             given = self._states_given(names[0] if single else "dstate", names, dstate)
-        if dy is not None:
-            width = self.directions * module.sizes[0]
-            shape = (*self.given[: 1 + self.batched], width)
-            dy = as_float("dy", dy, module.dtype, shape=shape)
-            dy = self._rows(dy if self.batched else dy[:, None])
-        dx, dinitial = self._run_back(dy, given)
+        dy = self._cotangent("dy", dy, module.sizes[0])
+        dcells = self._cotangent("dcells", dcells, module.sizes[-1])
+        dx, dinitial = self._run_back(dy, given, dcells)
         self._hand_on(given, dinitial)
         result = None if dx is None else self._as_given(dx), self._states_taken(dinitial)
         self.lease.release()
         return result
 
+    def _cotangent(self, name: str, value: Any, size: int) -> np.ndarray | None:
+        """Rows of what came for a sequence of the last layer, `size` in each direction."""
+        if value is None:
+            return None
+        shape = (*self.given[: 1 + self.batched], self.directions * size)
+        array = as_float(name, value, self.module.dtype, shape=shape)
+        return self._rows(array if self.batched else array[:, None])
+
     def _run_back(
-        self, dy: np.ndarray | None, dfinal: Sequence[Flat | None]
+        self,
+        dy: np.ndarray | None,
+        dfinal: Sequence[Flat | None],
+        dcells: np.ndarray | None,
     ) -> tuple[np.ndarray | None, list[Flat]]:
         from . import layer_backward as kernels
 
@@ -377,10 +409,13 @@ class Call:
                 at = number * self.directions + direction
                 part = self._input_gradient(number, direction)
                 dh, dc = (None if d is None else d[at] for d in (dfinal[0], dfinal[-1]))
+                own = None
+                if dcells is not None and number == self.module.num_layers - 1:
+                    own = dcells[:, direction * w.hidden : (direction + 1) * w.hidden]
                 kernels.backward(
                     w, saved, dy, direction * self.module.widths[0][number], dh, dc,
                     (dinitial[0][at], dinitial[-1][at]), part,
-                    self.embedding if number == 0 else None, self.padding,
+                    self.embedding if number == 0 else None, self.padding, own,
                 )  # fmt: skip
                 masks.add_gradient(w, self.weights[at])
                 if part is not None:
