@@ -68,6 +68,7 @@ class GRU(Recurrent):
 
     Examples
     --------
+    >>> import numpy as np
     >>> gru = GRU(10, 20, num_layers=2, seed=0)
     >>> y, hn = gru(np.ones((5, 3, 10)))
     >>> y.shape, hn.shape

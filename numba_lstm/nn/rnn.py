@@ -70,6 +70,7 @@ class RNN(Recurrent):
 
     Examples
     --------
+    >>> import numpy as np
     >>> rnn = RNN(10, 20, num_layers=2, seed=0)
     >>> y, hn = rnn(np.ones((5, 3, 10)))
     >>> y.shape, hn.shape
