@@ -17,19 +17,22 @@ MODULES = {
     "gru": lambda *a, **k: nn.GRU(*a, **k),
     "rnn-tanh": lambda *a, **k: nn.RNN(*a, **k),
     "rnn-relu": lambda *a, **k: nn.RNN(*a, nonlinearity="relu", **k),
-    "lstm-projected": lambda *a, **k: nn.LSTM(*a, proj_size=max(1, 2 * a[1] // 3), **k),
+    "lstm-projected": lambda *a, **k: nn.LSTM(
+        *a, proj_size=max(1, 2 * np.min(a[1]).item() // 3), **k
+    ),
 }
 
 
 class Case(NamedTuple):
-    """Arguments of a call, and cotangents; states are lists of one array or two."""
+    """Arguments of a call, and cotangents; states are lists of one or two, as the module's are."""
 
     x: np.ndarray
-    states: list[np.ndarray]
+    states: list[Any]
     dy: np.ndarray
-    dstates: list[np.ndarray]
+    dstates: list[Any]
     lengths: np.ndarray | None = None
     reset: np.ndarray | None = None
+    dcells: np.ndarray | None = None  # an LSTM's: asks for its cell states, too
 
 
 def given(arrays: list[Any]) -> Any:
@@ -37,11 +40,28 @@ def given(arrays: list[Any]) -> Any:
     return tuple(arrays) if len(arrays) == 2 else arrays[0]
 
 
-def taken(states: Any) -> list[np.ndarray]:
+def taken(states: Any) -> list[Any]:
     return list(states) if isinstance(states, tuple) else [states]
 
 
-def draw(rng: Any, module: Any, steps: int, batch: int, lengths: bool = False) -> Case:
+def flat(state: Any) -> list[np.ndarray]:
+    """A state's arrays (B, H), one for each layer and direction, whether array or list."""
+    if isinstance(state, list):
+        return [one for layer in state for one in layer]
+    return list(state)
+
+
+def grouped(module: Any, widths: Any, parts: list[np.ndarray]) -> Any:
+    """The inverse: an array where all layers have one size, else a list of arrays, one a layer."""
+    if len(set(widths)) == 1:
+        return np.stack(parts)
+    d = 2 if module.bidirectional else 1
+    return [np.stack(parts[first : first + d]) for first in range(0, len(parts), d)]
+
+
+def draw(
+    rng: Any, module: Any, steps: int, batch: int, lengths: bool = False, cells: bool = False
+) -> Case:
     """Draw a case; lengths run from 0 to T with both among them where there is room."""
     d = 2 if module.bidirectional else 1
     first = (batch, steps) if module.batch_first else (steps, batch)
@@ -49,24 +69,32 @@ def draw(rng: Any, module: Any, steps: int, batch: int, lengths: bool = False) -
     def normal(*shape: int) -> np.ndarray:
         return rng.standard_normal(shape).astype(module.dtype)
 
-    def state() -> list[np.ndarray]:
-        return [normal(module.num_layers * d, batch, size) for size in module.sizes]
+    def state() -> list[Any]:
+        return [
+            grouped(module, widths, [normal(batch, width) for width in widths for _ in range(d)])
+            for widths in module.widths
+        ]
 
     some = None
     if lengths:
         some = rng.integers(0, steps + 1, batch)
         some[: min(batch, 2)] = [steps, 0][:batch]
         some = rng.permutation(some)
-    return Case(
+    case = Case(
         normal(*first, module.input_size), state(), normal(*first, d * module.sizes[0]),
         state(), some,
     )  # fmt: skip
+    return case._replace(dcells=normal(*first, d * module.sizes[-1])) if cells else case
 
 
 def named(module: Any, y: Any, states: Any, dx: Any, dinitial: Any, grads: Any) -> dict[str, Any]:
     found = {"y": y, "dx": dx}
-    for name, state, d in zip(module.STATES, states, dinitial):
-        found |= {f"{name[0]}n": state, f"d{name}": d}
+    for state_name, state, d in zip(module.STATES, states, dinitial):
+        for name, value in ((f"{state_name[0]}n", state), (f"d{state_name}", d)):
+            if isinstance(value, list):
+                found |= {f"{name}[{layer}]": one for layer, one in enumerate(value)}
+            else:
+                found[name] = value
     return found | grads
 
 
@@ -74,15 +102,21 @@ def ours(module: Any, case: Case) -> dict[str, np.ndarray]:
     """All outputs and gradients by name."""
     module.zero_grad()
     about = case.x, given(case.states), case.lengths, case.reset
-    (y, states), pullback = module.vjp(*about)
+    cells = case.dcells is not None
+    options = {"return_cells": True} if cells else {}
+    (y, states, *more), pullback = module.vjp(*about, **options)
     if not (module.training and module.drops):
-        y0, states0 = module(*about)
+        y0, states0, *more0 = module(*about, **options)
+        assert len(more) == len(more0) == cells
+        assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(more, more0))
         assert np.array_equal(y, y0, equal_nan=True)
-        for one, other in zip(taken(states), taken(states0)):
-            assert np.array_equal(one, other, equal_nan=True)
-    dx, dinitial = pullback(case.dy, given(case.dstates))
+        for state, state0 in zip(taken(states), taken(states0)):
+            for one, other in zip(flat(state), flat(state0), strict=True):
+                assert np.array_equal(one, other, equal_nan=True)
+    dx, dinitial = pullback(case.dy, given(case.dstates), *([case.dcells] if cells else []))
     grads = {name: p.grad.copy() for name, p in module.named_parameters()}
-    return named(module, y, taken(states), dx, taken(dinitial), grads)
+    rest = {"cells": more[0]} if cells else {}
+    return named(module, y, taken(states), dx, taken(dinitial), grads) | rest
 
 
 def reference_cell(module: Any) -> Any:
@@ -98,18 +132,25 @@ def by_reference(module: Any, case: Case, dropout: Any = None) -> dict[str, np.n
         return array.swapaxes(0, 1) if module.batch_first else array
 
     parameters = {n: p.numpy().astype("f8") for n, p in module.named_parameters()}
-    wide = [[part.astype("f8") for part in state] for state in case.states]
-    dwide = [[part.astype("f8") for part in state] for state in case.dstates]
+    wide = [[part.astype("f8") for part in flat(state)] for state in case.states]
+    dwide = [[part.astype("f8") for part in flat(state)] for state in case.dstates]
     output, saved = stack.stack_forward(
         reference_cell(module), parameters, turned(case.x).astype("f8"), wide,
         lengths=case.lengths, reset=None if case.reset is None else turned(case.reset),
         dropout=dropout,
     )  # fmt: skip
-    back = stack.stack_backward(saved, turned(case.dy).astype("f8"), dwide)
-    return named(
-        module, turned(output.y), [np.stack(s) for s in output.finals], turned(back.dx),
-        [np.stack(s) for s in back.dinitial], back.parameters,
-    )  # fmt: skip
+    dsequences, cells = [], {}
+    if case.dcells is not None:
+        none = [None] * module.num_layers
+        dsequences = [none, [*none[1:], turned(case.dcells).astype("f8")]]
+        cells = {"cells": turned(output.sequences[1][-1])}
+    back = stack.stack_backward(saved, turned(case.dy).astype("f8"), dwide, dsequences)
+    finals, dinitial = (
+        [grouped(module, widths, s) for widths, s in zip(module.widths, states)]
+        for states in (output.finals, back.dinitial)
+    )
+    y, dx = turned(output.y), turned(back.dx)
+    return named(module, y, finals, dx, dinitial, back.parameters) | cells
 
 
 def by_torch(module: Any, case: Case) -> dict[str, np.ndarray]:

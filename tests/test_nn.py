@@ -24,7 +24,8 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 @pytest.mark.parametrize(
-    "name", ["checks", "parameter", "module", "dropout", "sequential", "embedding"]
+    "name",
+    ["checks", "parameter", "module", "dropout", "sequential", "embedding", "lstm", "gru", "rnn"],
 )
 def test_the_examples_in_the_documentation_are_true(name):
     results = doctest.testmod(importlib.import_module(f"numba_lstm.nn.{name}"))

@@ -378,7 +378,7 @@ def test_states_that_do_not_fit_tokens_are_refused_with_their_shape(name):
 
 # -- constructors ----------------------------------------------------------------------------------
 
-BAD_SIZES = 0, -1, 2.0, "2", None, True, [2], float("nan")
+BAD_SIZES = 0, -1, 2.0, "2", None, True, {2}, float("nan")
 BAD_FLAGS = 0, 1, None, "True", "False", [], 1.0
 
 

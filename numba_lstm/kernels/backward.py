@@ -130,7 +130,7 @@ def _step_kernel(gates: Any, slots: int, windows: tuple, projects: bool, constan
     @kernel
     def step(
         has_dy, dy, y_column, w_hh, z, u, h_column, c, dh, dc, size, dp, w_hr, zeros, row0, after,
-        end, last, v0, v1, r0, r1, tile, masked, keep, drop, extra,
+        end, last, v0, v1, r0, r1, tile, masked, keep, drop, extra, has_dcells, dcells,
     ):  # fmt: skip
         """dz_t and dc for vectors v0 … v1 of hidden units and rows r0 … r1, all `last` or none.
 
@@ -173,6 +173,8 @@ def _step_kernel(gates: Any, slots: int, windows: tuple, projects: bool, constan
                             prev = load(at(u, (row, h_column + unit)), 0)
                         if dc.shape[1]:
                             d_state = load(at(dc, (r + i, unit)), 0)
+                            if has_dcells:
+                                d_state = d_state + load(at(dcells, (row, unit)), 0)
                         place = at(z, (n // units, row, n % units * slots * v))
                         if constants:
                             own = at(extra, (n, 0))
@@ -244,7 +246,7 @@ def backward_driver(
     @named_driver(name)
     def backward(
         nt, columns, reverse, begin, end, offsets, shares, has_dy, dy, y_column, w_hh, z, u,
-        h_column, c, dh, dc, size, keep, drop, w_hr, dp, extra,
+        h_column, c, dh, dc, size, keep, drop, w_hr, dp, extra, dcells,
     ):  # fmt: skip
         steps = offsets.size - 1
         h_vectors = dh.shape[1] // lanes(z)
@@ -252,6 +254,7 @@ def backward_driver(
         zeros = np.zeros(32 * lanes(z), z.dtype)  # for the widest block
         tiles = np.empty((nt, 32 * PANEL * lanes(z)), z.dtype)
         masked = keep.size > 0 or drop.shape[0] > 0
+        has_dcells = dcells.shape[0] > 0
         rows = nt // columns
         alone = columns == 1
         stop = end + (end == steps)
@@ -292,7 +295,7 @@ def backward_driver(
                                 has_dy, dy, y_column, w_hh, z, u,
                                 h_column, c, dh, dc, size, dp, w_hr, zeros, offsets[t], after,
                                 offsets[steps], part == 1, v0, v1, r0, r1, tile, masked, keep, drop,
-                                extra,
+                                extra, has_dcells, dcells,
                             )  # fmt: skip
                 restore_denormals(state)
 
@@ -329,4 +332,6 @@ DOCUMENTATION = """Back through time: z holds what forward saved on entry and dz
         Of a cell that projects: W_hr, packed by `pack.pack_columns`.
     dp : (N, padded size of h), written by a cell that projects
         What reaches h_t.
+    dcells : (N, padded H), or of no rows
+        What reaches the state after each step from outside; of a cell with dc only.
     """

@@ -39,12 +39,13 @@ __all__ = [
     "RNNCell",
     "Sequential",
     "init",
+    "utils",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "init":
-        return import_module(".init", __name__)
+    if name in ("init", "utils"):
+        return import_module(f".{name}", __name__)
     if name in _HOMES:
         value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
         globals()[name] = value

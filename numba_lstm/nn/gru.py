@@ -20,10 +20,13 @@ class GRU(Recurrent):
 
     Parameters
     ----------
-    input_size, hidden_size : int
-        I and H.
+    input_size : int
+        I.
+    hidden_size : int or list of int
+        H, or that of each layer, H_l.
     num_layers : int
-        L; each layer reads the outputs of the one before.
+        L; each layer reads the outputs of the one before. With a list its length, and need not be
+        given.
     bias : bool
         Whether there are b and d.
     batch_first : bool
@@ -40,7 +43,7 @@ class GRU(Recurrent):
     dtype : dtype_like
         float32 or float64.
     seed : None, int or numpy.random.Generator
-        For the initial values, torch's (uniform within ±1/√H), and the dropout masks.
+        For the initial values, torch's (uniform within ±1/√H_l), and the dropout masks.
 
     Attributes
     ----------
@@ -51,8 +54,8 @@ class GRU(Recurrent):
     Raises
     ------
     TypeError, ValueError
-        Naming the argument: a size below 1, a flag that is no boolean, a dropout
-        outside 0..1, another dtype.
+        Naming the argument: a size below 1, a list of another length than `num_layers`, a flag that
+        is no boolean, a dropout outside 0..1, another dtype.
 
     Notes
     -----
@@ -65,6 +68,7 @@ class GRU(Recurrent):
 
     Examples
     --------
+    >>> import numpy as np
     >>> gru = GRU(10, 20, num_layers=2, seed=0)
     >>> y, hn = gru(np.ones((5, 3, 10)))
     >>> y.shape, hn.shape

@@ -11,7 +11,7 @@ an LSTM initialises each on its own.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -160,7 +160,7 @@ def forget_gate_bias_(module: Module, value: float = 1.0) -> Module:
     found = False
     for part in module.modules():
         for name, bias in vars(part).items():
-            if isinstance(bias, Parameter) and name.startswith("bias_") and _is_lstm(part, bias):
+            if isinstance(bias, Parameter) and _is_lstm(part, name, bias):
                 hidden = bias.size // 4
                 bias[hidden : 2 * hidden] = value if name.startswith("bias_ih") else 0.0
                 found = True
@@ -169,16 +169,32 @@ def forget_gate_bias_(module: Module, value: float = 1.0) -> Module:
     return module
 
 
-def _is_lstm(module: Module, bias: Parameter) -> bool:
+def _is_lstm(module: Module, name: str, bias: Parameter) -> bool:
     """Whether a bias has the four gates of an LSTM: a GRU's has three, a Linear's none."""
-    hidden = getattr(module, "hidden_size", None)
+    if not name.startswith("bias_"):
+        return False
+    hidden = _own_size(getattr(module, "hidden_size", None), name)
     return isinstance(hidden, int) and bias.shape == (4 * hidden,)
 
 
-def reset_recurrent_(module: Module, hidden_size: int, *, seed: Any = None) -> Module:
-    """Draw all parameters of a recurrent layer as torch does: uniformly within ±1/√H."""
-    rng, bound = generator(seed), 1.0 / math.sqrt(hidden_size)
-    for parameter in module.parameters():
+def _own_size(hidden_size: Any, name: str) -> Any:
+    """Find the hidden size of the layer that a parameter belongs to: ``weight_hh_l1_reverse``."""
+    if not isinstance(hidden_size, (list, tuple)):
+        return hidden_size
+    layer = name.removesuffix("_reverse").rpartition("_l")[2]
+    return hidden_size[int(layer)] if layer.isdigit() else None
+
+
+def reset_recurrent_(
+    module: Module, hidden_size: int | Sequence[int], *, seed: Any = None
+) -> Module:
+    """Draw all parameters of recurrent layers as torch does: uniformly within ±1/√H.
+
+    `hidden_size` is H, or a list with that of each layer.
+    """
+    rng = generator(seed)
+    for name, parameter in module.named_parameters():
+        bound = 1.0 / math.sqrt(_own_size(hidden_size, name))
         uniform_(parameter, -bound, bound, seed=rng)
     return module
 

@@ -33,11 +33,13 @@ def backward(
     dx: np.ndarray | None,
     embedding: Parameter | None = None,
     padding: int | None = None,
+    dcells: np.ndarray | None = None,
 ) -> None:
     """Add the gradients of all parameters; fill dx (N, I) and initial's dh0, dc0 (B, H).
 
     With tokens there is no dx, and `embedding` is the table whose rows were the inputs; its
-    gradient is added, too, but for its row `padding`. What was saved is overwritten.
+    gradient is added, too, but for its row `padding`. What was saved is overwritten. `dcells`
+    (N, H) is what reaches c after each step other than through y.
     """
     steps, z, u, cell = saved.steps, saved.z, saved.u, w.cell
     lease = Lease()
@@ -52,6 +54,10 @@ def backward(
     if w.w_hr is not None:
         w_hr = packed_columns(w.w_hr, 1, pack.PLAIN, w.size)
         dp = lease.array((steps.rows, w.padded_h), z.dtype)
+    cells = saved.m[:0]
+    if dcells is not None:
+        cells = lease.array((steps.rows, w.padded), z.dtype)
+        _set_state(cells, dcells, w.hidden)
     shares = steps.shares(schedule.nt // schedule.columns)
     products = _Products(w, saved, lease, embedding)
     piece, constants = _piece(z, steps), packed_constants(w)
@@ -60,7 +66,7 @@ def backward(
         cell.backward(
             *schedule, saved.reverse, begin, end, steps.offsets, shares, dy is not None,
             u if dy is None else dy, y_column, w_hh, z, u, u.shape[1] - w.padded_h, saved.c, dh,
-            dc, w.size, *saved.masks, w_hr, dp, constants,
+            dc, w.size, *saved.masks, w_hr, dp, constants, cells,
         )  # fmt: skip
         t0, t1 = (begin, end) if saved.reverse else (steps.count - end, steps.count - begin)
         rows = slice(int(steps.offsets[t0]), int(steps.offsets[t1]))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from .checks import positive, size
+from .checks import flag, positive, size
+from .module import once
 from .recurrent import Recurrent
-from .stack import State
+from .stack import Call, State
 
 __all__ = ["LSTM"]
 
@@ -32,10 +33,13 @@ class LSTM(Recurrent):
 
     Parameters
     ----------
-    input_size, hidden_size : int
-        I and H.
+    input_size : int
+        I.
+    hidden_size : int or list of int
+        H, or that of each layer, H_l.
     num_layers : int
-        L; each layer reads the outputs of the one before.
+        L; each layer reads the outputs of the one before. With a list its length, and need not be
+        given.
     bias : bool
         Whether there are b and d.
     batch_first : bool
@@ -46,7 +50,8 @@ class LSTM(Recurrent):
         Whether a second direction (D = 2) reads the sequence from its end.
     proj_size : int
         If not 0, h_t is W_hr (proj_size, H) times o ∘ tanh(c_t), and y, h0, hn and the inputs of
-        further layers have that width. Less than H.
+        further layers have that width. Less than H, and the same for all layers: then h0 and hn
+        are one array each where layers differ, and c0 and cn lists.
     input_dropout, recurrent_dropout : float
         In training, the probability with which elements of each layer's inputs, and of the state
         where the recurrent product reads it, are dropped: the same at every step of a sequence.
@@ -62,7 +67,7 @@ class LSTM(Recurrent):
     dtype : dtype_like
         float32 or float64.
     seed : None, int or numpy.random.Generator
-        For the initial values, torch's (uniform within ±1/√H), and the dropout masks.
+        For the initial values, torch's (uniform within ±1/√H_l), and the dropout masks.
 
     Attributes
     ----------
@@ -75,8 +80,8 @@ class LSTM(Recurrent):
     Raises
     ------
     TypeError, ValueError
-        Naming the argument: a size below 1, a flag that is no boolean, a dropout outside 0..1, a
-        cell_clip that is not above 0, another dtype.
+        Naming the argument: a size below 1, a list of another length than `num_layers`, a flag that
+        is no boolean, a dropout outside 0..1, a cell_clip that is not above 0, another dtype.
 
     Notes
     -----
@@ -95,6 +100,12 @@ class LSTM(Recurrent):
     >>> y, (hn, cn) = lstm(np.ones((5, 3, 10)))
     >>> y.shape, hn.shape, cn.shape
     ((5, 3, 20), (2, 3, 20), (2, 3, 20))
+    >>> y, (hn, cn) = LSTM(10, [20, 30], seed=0)(np.ones((5, 3, 10)))
+    >>> y.shape, [one.shape for one in cn]
+    ((5, 3, 30), [(1, 3, 20), (1, 3, 30)])
+    >>> y, (hn, cn), cells = lstm(np.ones((5, 3, 10)), return_cells=True)
+    >>> cells.shape, bool((cells[-1] == cn[-1]).all())
+    ((5, 3, 20), True)
     """
 
     GATES = 4
@@ -103,7 +114,7 @@ class LSTM(Recurrent):
     def __init__(
         self,
         input_size: int,
-        hidden_size: int,
+        hidden_size: int | Sequence[int],
         num_layers: int = 1,
         bias: bool = True,
         batch_first: bool = False,
@@ -117,11 +128,7 @@ class LSTM(Recurrent):
         **options: Any,
     ) -> None:
         self.proj_size = size("proj_size", proj_size, 0)
-        if self.proj_size and self.proj_size >= size("hidden_size", hidden_size):
-            raise ValueError(
-                f"proj_size: expected less than hidden_size, {hidden_size}, got {proj_size}"
-            )
-        self.peepholes, self.coupled = bool(peepholes), bool(coupled)
+        self.peepholes, self.coupled = flag("peepholes", peepholes), flag("coupled", coupled)
         self.cell_clip = None if cell_clip is None else positive("cell_clip", cell_clip)
         super().__init__(
             input_size,
@@ -134,14 +141,17 @@ class LSTM(Recurrent):
             **options,
         )
 
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """The widths of h and c."""
-        return self.proj_size or self.hidden_size, self.hidden_size
+    def _state_sizes(self, hidden: int) -> tuple[int, ...]:
+        if self.proj_size >= hidden:
+            raise ValueError(
+                f"proj_size: expected less than hidden_size, {hidden}, got {self.proj_size}"
+            )
+        return self.proj_size or hidden, hidden
 
     def _shapes(self, layer: int) -> dict[str, tuple[int, ...] | None]:
-        projection = (self.proj_size, self.hidden_size) if self.proj_size else None
-        peephole = (3 * self.hidden_size,) if self.peepholes else None
+        hidden = self.widths[1][layer]
+        projection = (self.proj_size, hidden) if self.proj_size else None
+        peephole = (3 * hidden,) if self.peepholes else None
         more = {"weight_hr": projection, "weight_peephole": peephole}
         return super()._shapes(layer) | more
 
@@ -187,7 +197,9 @@ class LSTM(Recurrent):
         hx: tuple[Any, Any] | None = None,
         lengths: Any = None,
         reset: Any = None,
-    ) -> tuple[np.ndarray, State]:
+        *,
+        return_cells: bool = False,
+    ) -> Any:
         """Run over a sequence and keep nothing.
 
         Parameters
@@ -195,7 +207,9 @@ class LSTM(Recurrent):
         x : array_like, (T, B, I), or (B, T, I) with batch_first, or (T, I) for a single sequence
             T at least 1.
         hx : (h0, c0), optional
-            (L·D, B, H) each, or (L·D, H) for a single sequence; zeros where not given.
+            (L·D, B, H) each, or (L·D, H) for a single sequence; zeros where not given. Where the
+            layers' sizes differ each is a list of arrays, one a layer, (D, B, H_l) each, and so are
+            hn, cn and their gradients.
         lengths : array_like of int, (B,), optional
             How long each sequence is, 0 to T, in any order; T where not given. What stands in x
             after a sequence's end is not looked at, and y is zero there; the reverse direction
@@ -203,6 +217,8 @@ class LSTM(Recurrent):
         reset : array_like of bool, (T, B) in the layout of x, optional
             Where the states are set to zero before a step, and gradients cut: nothing passes
             between step t - 1 and step t, in either direction.
+        return_cells : bool
+            Whether to give the last layer's cell states, too. Costs the memory of a training step.
 
         Returns
         -------
@@ -211,12 +227,17 @@ class LSTM(Recurrent):
         (hn, cn) : numpy.ndarray, (L·D, B, H) each
             The states after the last step of each sequence, in each layer and direction; the
             initial states of a sequence of length 0.
+        cells : numpy.ndarray, (T, B, D·H) in the layout of x
+            With `return_cells` only: the last layer's c_t at every step, forward direction first;
+            zero past a sequence's length.
 
         Raises
         ------
         TypeError, ValueError
             Naming x, hx, h0, c0, lengths or reset.
         """
+        if return_cells:
+            return Call(self, hx, x=x, lengths=lengths, reset=reset).infer_cells()
         return super().__call__(x, hx, lengths, reset)
 
     def vjp(
@@ -225,23 +246,29 @@ class LSTM(Recurrent):
         hx: tuple[Any, Any] | None = None,
         lengths: Any = None,
         reset: Any = None,
-    ) -> tuple[tuple[np.ndarray, State], Callable[..., tuple[np.ndarray, State]]]:
+        *,
+        return_cells: bool = False,
+    ) -> tuple[Any, Callable[..., tuple[np.ndarray, State]]]:
         """Do the same, and return a pullback too.
 
         `x` must keep its values until the pullback has been called.
 
         Returns
         -------
-        (y, (hn, cn))
+        (y, (hn, cn)), or with `return_cells` (y, (hn, cn), cells)
             As from a call.
         pullback : callable (dy, (dhn, dcn)=None) -> dx, (dh0, dc0)
             Back-propagation through time: takes cotangents of the outputs' shapes, any of them None
             for zero, and returns those of the inputs; adds to every parameter's gradient. May be
-            called once.
+            called once. With `return_cells` it takes (dy, (dhn, dcn)=None, dcells=None), and dcells
+            reaches c_t at every step.
 
         Raises
         ------
         TypeError, ValueError
-            Naming x, hx, h0, c0, lengths or reset; the pullback's name dy, dhn or dcn.
+            Naming x, hx, h0, c0, lengths or reset; the pullback's name dy, dhn, dcn or dcells.
         """
+        if return_cells:
+            call = Call(self, hx, x=x, lengths=lengths, reset=reset)
+            return call.forward_cells(), once(call.backward_cells)
         return super().vjp(x, hx, lengths, reset)

@@ -14,6 +14,7 @@ from .. import threads
 from ..kernels.embedding import gather_rows
 from .checks import real_array
 from .scratch import Lease
+from .states import Flat
 from .steps import Steps
 
 __all__ = ["Ragged", "check_lengths"]
@@ -88,12 +89,16 @@ class Ragged:
         out.reshape(-1, shape[2])[self.index] = rows
         return out
 
-    def sort(self, states: np.ndarray) -> np.ndarray:
-        """Put states (…, B, H) in the order of the rows."""
+    def sort(self, states: Flat) -> Flat:
+        """Put states (…, B, H), one or a list of them, in the order of the rows."""
+        if isinstance(states, list):
+            return [np.ascontiguousarray(one[self.order]) for one in states]
         return np.ascontiguousarray(states[..., self.order, :])
 
-    def unsort(self, states: np.ndarray) -> np.ndarray:
+    def unsort(self, states: Flat) -> Flat:
         """Put them back."""
+        if isinstance(states, list):
+            return [one[np.argsort(self.order)] for one in states]
         out = np.empty_like(states)
         out[..., self.order, :] = states
         return out

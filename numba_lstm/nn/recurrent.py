@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ class Recurrent(Module):
     def __init__(
         self,
         input_size: int,
-        hidden_size: int,
+        hidden_size: int | Sequence[int],
         num_layers: int = 1,
         bias: bool = True,
         batch_first: bool = False,
@@ -45,8 +45,13 @@ class Recurrent(Module):
         seed: Any = None,
     ) -> None:
         self.input_size = size("input_size", input_size)
-        self.hidden_size = size("hidden_size", hidden_size)
-        self.num_layers = size("num_layers", num_layers)
+        sizes = _hidden_sizes(hidden_size, num_layers)
+        self.hidden_size = sizes[0] if len(set(sizes)) == 1 else sizes
+        self.num_layers = len(sizes)
+        # Of each state, in the order of `STATES`, the width in each layer.
+        self.widths = list(zip(*map(self._state_sizes, sizes)))
+        # The last layer's; h's is y's.
+        self.sizes = tuple(widths[-1] for widths in self.widths)
         self.use_bias = flag("bias", bias)
         self.batch_first = flag("batch_first", batch_first)
         self.dropout = probability("dropout", dropout)
@@ -73,16 +78,17 @@ class Recurrent(Module):
 
     def _shapes(self, layer: int) -> dict[str, tuple[int, ...] | None]:
         """Parameters of one direction in the order of `layer.Weights`; None for those left out."""
-        rows, size = self.GATES * self.hidden_size, self.sizes[0]
-        inputs = self.input_size if layer == 0 else size * (2 if self.bidirectional else 1)
+        rows, size = self.GATES * self.widths[-1][layer], self.widths[0][layer]
+        inputs = self.input_size
+        if layer > 0:
+            inputs = self.widths[0][layer - 1] * (2 if self.bidirectional else 1)
         bias = (rows,) if self.use_bias else None
         weights = {"weight_ih": (rows, inputs), "weight_hh": (rows, size)}
         return weights | {"bias_ih": bias, "bias_hh": bias}
 
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """The widths of the states, in the order of `STATES`; h's first, which is y's."""
-        return (self.hidden_size,) * len(self.STATES)
+    def _state_sizes(self, hidden: int) -> tuple[int, ...]:
+        """Give the widths of the states of a layer of so many units; the last is that number."""
+        return (hidden,) * len(self.STATES)
 
     @property
     def drops(self) -> bool:
@@ -126,7 +132,8 @@ class Recurrent(Module):
         x : array_like, (T, B, I), or (B, T, I) with batch_first, or (T, I) for a single sequence
             T at least 1.
         h0 : array_like, (L·D, B, H), or (L·D, H) for a single sequence, optional
-            Initial states; zeros where not given.
+            Initial states; zeros where not given. Where the layers' sizes differ a list of arrays,
+            one a layer, (D, B, H_l) each, and so are hn and their gradients.
         lengths : array_like of int, (B,), optional
             How long each sequence is, 0 to T, in any order; T where not given. What stands in x
             after a sequence's end is not looked at, and y is zero there; the reverse direction
@@ -266,7 +273,7 @@ class Recurrent(Module):
     def extra_repr(self) -> str:
         """Return the arguments that `repr` shows, those that differ from the defaults."""
         parts = [str(self.input_size), str(self.hidden_size)]
-        if self.num_layers != 1:
+        if self.num_layers != 1 and isinstance(self.hidden_size, int):
             parts.append(f"num_layers={self.num_layers}")
         if not self.use_bias:
             parts.append("bias=False")
@@ -280,3 +287,19 @@ class Recurrent(Module):
             if getattr(self, name):
                 parts.append(f"{name}={getattr(self, name)}")
         return ", ".join(parts)
+
+
+def _hidden_sizes(hidden_size: Any, num_layers: Any) -> list[int]:
+    """Check both: the hidden size of each layer."""
+    count = size("num_layers", num_layers)
+    if not isinstance(hidden_size, (list, tuple)):
+        return [size("hidden_size", hidden_size)] * count
+    if not hidden_size:
+        raise ValueError("hidden_size: expected at least one size, got none")
+    sizes = [size(f"hidden_size[{layer}]", one) for layer, one in enumerate(hidden_size)]
+    # 1 is what it is where nobody gives it.
+    if count not in (1, len(sizes)):
+        raise ValueError(
+            f"num_layers: expected {len(sizes)}, as many as hidden_size has, got {count}"
+        )
+    return sizes

@@ -13,7 +13,8 @@ from .checks import dtype as check_dtype
 from .module import Module, once
 from .parameter import Parameter
 from .scratch import Lease
-from .stack import State, as_state, parts
+from .stack import State, parts
+from .states import as_state
 from .steps import whole
 
 __all__ = ["RecurrentCell"]
@@ -144,7 +145,7 @@ class RecurrentCell(Module):
     def _state(self, name: str, value: Any, x: np.ndarray, batched: bool) -> np.ndarray:
         shape = (x.shape[0], self.hidden_size)
         given = x.shape[not batched :]
-        state = as_state(name, value, self.dtype, shape[not batched :], "x", given)
+        state = as_state(name, value, self.dtype, shape[not batched :], ("x", given))
         return state.reshape(shape)
 
     def _new_states(self, x: np.ndarray) -> list[np.ndarray]:

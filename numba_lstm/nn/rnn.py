@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from .checks import choice
@@ -19,10 +20,13 @@ class RNN(Recurrent):
 
     Parameters
     ----------
-    input_size, hidden_size : int
-        I and H.
+    input_size : int
+        I.
+    hidden_size : int or list of int
+        H, or that of each layer, H_l.
     num_layers : int
-        L; each layer reads the outputs of the one before.
+        L; each layer reads the outputs of the one before. With a list its length, and need not be
+        given.
     nonlinearity : str
         'tanh' or 'relu'.
     bias : bool
@@ -41,7 +45,7 @@ class RNN(Recurrent):
     dtype : dtype_like
         float32 or float64.
     seed : None, int or numpy.random.Generator
-        For the initial values, torch's (uniform within ±1/√H), and the dropout masks.
+        For the initial values, torch's (uniform within ±1/√H_l), and the dropout masks.
 
     Attributes
     ----------
@@ -52,8 +56,8 @@ class RNN(Recurrent):
     Raises
     ------
     TypeError, ValueError
-        Naming the argument: a size below 1, a flag that is no boolean, a dropout
-        outside 0..1, another nonlinearity, another dtype.
+        Naming the argument: a size below 1, a list of another length than `num_layers`, a flag that
+        is no boolean, a dropout outside 0..1, another nonlinearity, another dtype.
 
     Notes
     -----
@@ -66,6 +70,7 @@ class RNN(Recurrent):
 
     Examples
     --------
+    >>> import numpy as np
     >>> rnn = RNN(10, 20, num_layers=2, seed=0)
     >>> y, hn = rnn(np.ones((5, 3, 10)))
     >>> y.shape, hn.shape
@@ -77,7 +82,7 @@ class RNN(Recurrent):
     def __init__(
         self,
         input_size: int,
-        hidden_size: int,
+        hidden_size: int | Sequence[int],
         num_layers: int = 1,
         nonlinearity: str = "tanh",
         bias: bool = True,

@@ -15,9 +15,11 @@ from .checks import as_float, as_tokens
 from .dropout import draw_mask
 from .masks import DirectionMasks, draw_direction, keep_masks
 from .scratch import Lease
+from .states import Flat, as_state, check_state, new_state, state_taken
 from .steps import whole
 
-# What a module's caller gives and gets: a pair for an LSTM, one array for cells without c.
+# What a module's caller gives and gets: a pair for an LSTM, one state for cells without c; each as
+# `states` says.
 State = Any
 
 
@@ -49,24 +51,6 @@ def parts(name: str, names: Sequence[str], value: Any) -> Sequence[Any]:
     return value
 
 
-def as_state(
-    name: str,
-    value: Any,
-    dtype: np.dtype,
-    shape: tuple[int, ...],
-    source: str,
-    given: tuple[int, ...],
-) -> np.ndarray:
-    """`as_float` whose refusal also says the shape `given` of `source`, which asks for `shape`.
-
-    It is often there that the mistake lies: a batch forgotten, or `batch_first`.
-    """
-    try:
-        return as_float(name, value, dtype, shape=shape)
-    except ValueError as error:
-        raise ValueError(f"{error}, with {source} of shape {given}") from None
-
-
 def infer(
     module: Any, x: Any, hx: Any, lengths: Any = None, reset: Any = None
 ) -> tuple[np.ndarray, State]:
@@ -86,6 +70,7 @@ def infer(
         or reset is not None
         or module.batch_first
         or (module.training and module.drops)
+        or type(module.hidden_size) is not int
     ):
         return Call(module, hx, x=x, lengths=lengths, reset=reset).infer()
     kernels = _kernels or _import_kernels()
@@ -97,7 +82,7 @@ def infer(
     given = None
     if hx is not None:
         given = [
-            as_state(name, state, dtype, (len(weights), batch, own), "x", x.shape)
+            as_state(name, state, dtype, (len(weights), batch, own), ("x", x.shape))
             for name, own, state in zip(names, sizes, parts("hx", names, hx))
         ]
     finals = [np.empty((len(weights), batch, own), dtype) for own in sizes]
@@ -243,34 +228,34 @@ class Call:
         array = rows.reshape(self.count, self.batch, width)
         return array.swapaxes(0, 1) if self.module.batch_first else array
 
-    def _states_given(self, name: str, names: Sequence[str], value: Any) -> list[np.ndarray | None]:
-        """Each state as (L·D, B, its size) in the order of the rows; None stays None."""
-        return [
-            None if state is None and name != "hx" else self._state(part, size, state)
-            for part, size, state in zip(names, self.module.sizes, parts(name, names, value))
-        ]
+    def _states_given(self, name: str, names: Sequence[str], value: Any) -> list[Flat | None]:
+        """Each state in the layers' form and the order of the rows; None stays None."""
+        module, initial = self.module, name == "hx"
+        batch = self.batch if self.batched else None
+        about = "x" if self.embedding is None else "tokens", self.given
+        found: list[Flat | None] = []
+        for part, widths, state in zip(names, module.widths, parts(name, names, value)):
+            if state is None and not initial:
+                found.append(None)
+                continue
+            checked = check_state(
+                part, state, widths, self.directions, batch, module.dtype, about, not initial
+            )
+            found.append(checked if self.ragged is None else self.ragged.sort(checked))
+        return found
 
-    def _state(self, name: str, size: int, value: Any) -> np.ndarray:
-        shape: tuple[int, ...] = (len(self.weights), self.batch, size)
-        if not self.batched:
-            shape = shape[::2]
-        source = "x" if self.embedding is None else "tokens"
-        state = as_state(name, value, self.module.dtype, shape, source, self.given)
-        if not self.batched:
-            return state[:, None]
-        return state if self.ragged is None else self.ragged.sort(state)
-
-    def _states_taken(self, states: list[np.ndarray]) -> State:
+    def _states_taken(self, states: list[Flat]) -> State:
         """States as the caller gets them."""
         if self.ragged is not None:
             states = [self.ragged.unsort(state) for state in states]
-        if not self.batched:
-            states = [state[:, 0] for state in states]
-        return tuple(states) if len(states) == 2 else states[0]
+        taken = [state_taken(state, self.directions, self.batched) for state in states]
+        return tuple(taken) if len(taken) == 2 else taken[0]
 
-    def _new_states(self) -> list[np.ndarray]:
-        count, dtype = len(self.weights), self.module.dtype
-        return [np.empty((count, self.batch, size), dtype) for size in self.module.sizes]
+    def _new_states(self) -> list[Flat]:
+        module = self.module
+        return [
+            new_state(widths, self.directions, self.batch, module.dtype) for widths in module.widths
+        ]
 
     # -- forward ------------------------------------------------------------------------------
 
@@ -285,13 +270,13 @@ class Call:
         return self._run(save=True)
 
     def _run(self, save: bool) -> tuple[np.ndarray, State]:
-        module, size = self.module, self.module.sizes[0]
+        module = self.module
         last = module.num_layers - 1
         dtype = module.dtype
         finals = self._new_states()
         x = self.x
         for number in range(module.num_layers):
-            shape = (self.steps.rows, self.directions * size)
+            shape = (self.steps.rows, self.directions * module.widths[0][number])
             own = number == last and self.ragged is None
             y = np.empty(shape, dtype) if own else self.lease.array(shape, dtype)
             done = [
@@ -314,7 +299,7 @@ class Call:
         direction: int,
         x: np.ndarray,
         y: np.ndarray,
-        finals: list[np.ndarray],
+        finals: list[Flat],
         save: bool,
     ) -> _Direction:
         """Run one direction of layer `number`."""
@@ -326,7 +311,7 @@ class Call:
         initial = None
         if self.initial is not None:
             initial = self.initial[0][at], self.initial[-1][at]  # type: ignore[index]
-        column = direction * module.sizes[0]
+        column = direction * module.widths[0][number]
         final = finals[0][at], finals[-1][at]
         about = (w, self.steps, x, initial, direction == 1, y, column, final)
         by_token = self.embedding is not None and number == 0
@@ -339,13 +324,14 @@ class Call:
             saved = kernels.infer(*about, tokens, table, hidden)
         return _Direction(saved, w, masks)
 
-    def _hand_on(self, given: Sequence[np.ndarray | None] | None, taken: list[np.ndarray]) -> None:
+    def _hand_on(self, given: Sequence[Flat | None] | None, taken: list[Flat]) -> None:
         """Sequences of length 0 have the states that they had."""
         if self.ragged is not None:
             some = self.ragged.some
-            for at, state in enumerate(taken):
-                before = None if given is None else given[at]
-                state[:, some:] = 0 if before is None else before[:, some:]
+            for number, state in enumerate(taken):
+                before = None if given is None else given[number]
+                for at, part in enumerate(state):
+                    part[some:] = 0 if before is None else before[at][some:]
 
     def _table(self, w: Any) -> np.ndarray:
         """The embedding's rows times W_ih plus the biases, packed: (P, V, PANEL·V)."""
@@ -359,30 +345,62 @@ class Call:
         )
         return table
 
+    # -- cells --------------------------------------------------------------------------------
+
+    def infer_cells(self) -> tuple[np.ndarray, State, np.ndarray]:
+        """As `infer`, and the last layer's cell states at every step."""
+        result = self.forward_cells()
+        self.lease.release()
+        return result
+
+    def forward_cells(self) -> tuple[np.ndarray, State, np.ndarray]:
+        """As `forward`, and the last layer's cell states at every step."""
+        y, finals = self.forward()
+        width = self.module.sizes[-1]
+        cells = np.empty((self.steps.rows, self.directions * width), self.module.dtype)
+        for direction, done in enumerate(self.done[-1].directions):
+            own = slice(direction * width, (direction + 1) * width)
+            cells[:, own] = done.saved.c[self.steps.after(direction == 1), :width]
+        return y, finals, self._as_given(cells)
+
     # -- backward -----------------------------------------------------------------------------
 
     def backward(self, dy: Any = None, dstate: Any = None) -> tuple[np.ndarray | None, State]:
         """The pullback of `forward`: (dy, dstate=None) -> dx, dinitial."""
+        return self.backward_cells(dy, dstate)
+
+    def backward_cells(
+        self, dy: Any = None, dstate: Any = None, dcells: Any = None
+    ) -> tuple[np.ndarray | None, State]:
+        """The pullback of `forward_cells`: (dy, dstate=None, dcells=None) -> dx, dinitial."""
         module = self.module
         names = [f"d{name[0]}n" for name in module.STATES]
         single = len(names) == 1
-        given: list[np.ndarray | None] = [None] * len(names)
+        given: list[Flat | None] = [None] * len(names)
         if dstate is not None:
             given = self._states_given(names[0] if single else "dstate", names, dstate)
-        if dy is not None:
-            width = self.directions * module.sizes[0]
-            shape = (*self.given[: 1 + self.batched], width)
-            dy = as_float("dy", dy, module.dtype, shape=shape)
-            dy = self._rows(dy if self.batched else dy[:, None])
-        dx, dinitial = self._run_back(dy, given)
+        dy = self._cotangent("dy", dy, module.sizes[0])
+        dcells = self._cotangent("dcells", dcells, module.sizes[-1])
+        dx, dinitial = self._run_back(dy, given, dcells)
         self._hand_on(given, dinitial)
         result = None if dx is None else self._as_given(dx), self._states_taken(dinitial)
         self.lease.release()
         return result
 
+    def _cotangent(self, name: str, value: Any, size: int) -> np.ndarray | None:
+        """Rows of what came for a sequence of the last layer, `size` in each direction."""
+        if value is None:
+            return None
+        shape = (*self.given[: 1 + self.batched], self.directions * size)
+        array = as_float(name, value, self.module.dtype, shape=shape)
+        return self._rows(array if self.batched else array[:, None])
+
     def _run_back(
-        self, dy: np.ndarray | None, dfinal: Sequence[np.ndarray | None]
-    ) -> tuple[np.ndarray | None, list[np.ndarray]]:
+        self,
+        dy: np.ndarray | None,
+        dfinal: Sequence[Flat | None],
+        dcells: np.ndarray | None,
+    ) -> tuple[np.ndarray | None, list[Flat]]:
         from . import layer_backward as kernels
 
         dinitial = self._new_states()
@@ -395,10 +413,13 @@ class Call:
                 at = number * self.directions + direction
                 part = self._input_gradient(number, direction)
                 dh, dc = (None if d is None else d[at] for d in (dfinal[0], dfinal[-1]))
+                own = None
+                if dcells is not None and number == self.module.num_layers - 1:
+                    own = dcells[:, direction * w.hidden : (direction + 1) * w.hidden]
                 kernels.backward(
-                    w, saved, dy, direction * self.module.sizes[0], dh, dc,
+                    w, saved, dy, direction * self.module.widths[0][number], dh, dc,
                     (dinitial[0][at], dinitial[-1][at]), part,
-                    self.embedding if number == 0 else None, self.padding,
+                    self.embedding if number == 0 else None, self.padding, own,
                 )  # fmt: skip
                 masks.add_gradient(w, self.weights[at])
                 if part is not None:

@@ -63,6 +63,19 @@ class Steps:
             self._shares[parts] = found = found.astype(np.int64)
         return found
 
+    def after(self, reverse: bool) -> np.ndarray:
+        """Where what is saved of the states has those after each row's step: (N,).
+
+        A row finds there what its next step starts from, in that step's row, and its sequence's
+        last states in row N + its place in the batch.
+        """
+        active = np.diff(self.offsets)
+        t = np.repeat(np.arange(self.count), active)
+        place = np.arange(self.rows) - self.offsets[t]
+        t_next = t - 1 if reverse else t + 1
+        goes_on = t_next >= 0 if reverse else place < np.append(active, 0)[t_next]
+        return np.where(goes_on, self.offsets[t_next], self.rows) + place
+
     def pieces(self, rows: int) -> list[Steps]:
         """Cut into runs of steps of about so many rows; not where lengths differ.
 
