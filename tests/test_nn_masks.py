@@ -126,7 +126,11 @@ def test_tokens_go_through_input_dropout_too(rng):
 @pytest.mark.parametrize(
     "reset, error, message",
     [
-        (np.zeros((4, 2)), TypeError, "reset: expected booleans, got an array of float64"),
+        (
+            np.zeros((4, 2)),
+            TypeError,
+            "reset: expected booleans, or 0 and 1, got an array of float64",
+        ),
         (np.zeros((2, 4), bool), ValueError, r"reset: expected shape \(4, 2\), got \(2, 4\)"),
         ("no", TypeError, "reset: expected real numbers"),
     ],
@@ -142,3 +146,24 @@ def test_a_reset_after_a_sequences_end_means_nothing_in_reverse():
     forward, reverse = keep_masks(reset, (4, 2), False, np.array([2, 4]), np.dtype("f4"))
     assert forward.tolist() == [[1, 1], [1, 1], [0, 0], [1, 1]]
     assert reverse.tolist() == [[1, 1], [1, 0], [1, 1], [1, 1]]
+
+
+@pytest.mark.parametrize("kind", MODULES)
+def test_not_even_nan_passes_a_reset(rng, kind):
+    module = MODULES[kind](3, 5, 2, seed=0)
+    case = draw(rng, module, 6, 2)
+    reset = np.zeros((6, 2), bool)
+    reset[3, 0] = True
+    x, dy = case.x.copy(), case.dy.copy()
+    expected, _ = module(x, given(case.states), None, reset)
+    x[1, 0] = np.nan
+    y, _ = module(x, given(case.states), None, reset)
+    assert np.isnan(y[2, 0]).all()
+    assert np.array_equal(y[3:, 0], expected[3:, 0]) and np.array_equal(y[:, 1], expected[:, 1])
+    _, back = module.vjp(case.x, given(case.states), None, reset)
+    dy[4, 0] = np.nan
+    dx, dstate = back(dy)
+    assert np.isfinite(dx[:3]).all() and all(np.isfinite(d).all() for d in taken(dstate))
+    reset[0] = True
+    y, _ = module(case.x, given([s * np.nan for s in case.states]), None, reset)
+    assert np.isfinite(y).all()

@@ -255,3 +255,31 @@ def test_steps_of_a_stream_are_the_sequence(rng, kind):
         MODULES[kind](5, 4, bidirectional=True).step(np.zeros((1, 5)))
     with pytest.raises(ValueError, match=r"x: expected shape \(B, 5\)"):
         module.step(np.zeros((3, 4)))
+
+
+# Not of a ReLU, whose state is infinite then: what inf - inf meets depends on the order of a sum.
+@pytest.mark.parametrize("kind", [kind for kind in MODULES if kind != "rnn-relu"])
+def test_an_infinite_input_does_not_reach_gradients_by_way_of_padding(rng, kind):
+    for hidden in (5, 21, 64):
+        module = MODULES[kind](3, hidden, dtype="f8", seed=0)
+        case = draw(rng, module, 4, 3)
+        case.x[1, 1, 0] = np.inf
+        with np.errstate(all="ignore"):
+            expected = by_reference(module, case)
+        found = ours(module, case)
+        for name in ("y", "hn", "dx", "dh0"):
+            finite = np.isfinite(expected[name])
+            assert np.isfinite(found[name][finite]).all(), (hidden, name)
+
+
+def test_ids_in_the_padding_may_be_anything(rng):
+    module, embedding = nn.LSTM(4, 5, seed=0), nn.Embedding(7, 4, seed=0)
+    tokens = rng.integers(0, 7, (3, 2))
+    expected, _ = module.infer_tokens(embedding, tokens, None, [3, 1])
+    for rubbish in (-1, -100, 7):
+        tokens[1:, 1] = rubbish
+        found, _ = module.infer_tokens(embedding, tokens, None, [3, 1])
+        assert np.array_equal(found, expected)
+    tokens[0, 1] = -1
+    with pytest.raises(ValueError, match="tokens: expected ids from 0 to 6, got -1"):
+        module.infer_tokens(embedding, tokens, None, [3, 1])

@@ -216,7 +216,7 @@ def test_a_state_comes_back_as_it_was_given(rng, widths, batch):
     middle = () if batch is None else (batch,)
     parts = [rng.standard_normal((2, *middle, width)) for width in widths]
     value = np.concatenate(parts) if widths == (3, 3) else parts
-    state = check_state("h0", value, widths, 2, batch, np.dtype("f8"))
+    state = check_state("h0", value, widths, 2, batch, np.dtype("f8"), ("x", ()))
     memory = new_state(widths, 2, batch or 1, np.dtype("f8"))
     assert [one.shape for one in state] == [one.shape for one in memory]
     back = state_taken(state, 2, batch is not None)

@@ -52,3 +52,8 @@ def test_ci_runs_the_test_command_of_the_readme():
     script = (Path(__file__).parents[1] / ".ci" / "run").read_text()
     assert "python -m pytest -q" in README and "python -m pytest -q" in script
     assert "pip install '.[test]'" in README and "'.[test]'" in script
+
+
+def test_nothing_is_left_to_be_filled_in():
+    for path in (ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"):
+        assert "@@" not in path.read_text(encoding="utf-8"), path

@@ -26,7 +26,7 @@ from ..simd import (
     zeros_like,
 )
 from .blocks import first, panels_at_once, row_block
-from .forward import active
+from .forward import active, kept
 
 
 @kernel
@@ -54,7 +54,7 @@ def _recurrent_part(windows, z, row, w_hh, vector, m, nv, tile):
 def _scaled(x, keep, drop, row, r, unit):
     """What reaches h of row r, from what reaches it as its next step read it, in row `row`."""
     if keep.size:
-        x = x * keep[row]
+        x = kept(x, keep, row)
     if drop.shape[0]:
         x = x * load(at(drop, (r, unit)), 0)
     return x
@@ -124,12 +124,21 @@ def _collect(
         vector += nv
 
 
+@kernel
+def _clear_padding(place, slots, count):
+    """Zeros for the units past H in dz: 0·∞ in the products before would come back as NaN."""
+    v = lanes(place)
+    for slot in range(slots):
+        store(place, slot * v, load_n(place, slot * v, max(0, count)))
+
+
 def _step_kernel(gates: Any, slots: int, windows: tuple, projects: bool, constants: bool) -> Any:
     """One time step of one cell; see `backward_driver`."""
 
     @kernel
     def step(
-        has_dy, dy, y_column, w_hh, z, u, h_column, c, dh, dc, size, dp, w_hr, zeros, row0, after,
+        has_dy, dy, y_column, w_hh, z, u, h_column, c, dh, dc, size, hidden, dp, w_hr, zeros, row0,
+        after,
         end, last, v0, v1, r0, r1, tile, masked, keep, drop, extra, has_dcells, dcells,
     ):  # fmt: skip
         """dz_t and dc for vectors v0 … v1 of hidden units and rows r0 … r1, all `last` or none.
@@ -167,7 +176,7 @@ def _step_kernel(gates: Any, slots: int, windows: tuple, projects: bool, constan
                         if c.shape[1]:
                             prev = load(at(c, (row, unit)), 0)
                             if masked and keep.size:
-                                prev = prev * keep[row]
+                                prev = kept(prev, keep, row)
                             state = load(at(c, ((end if last else after) + r + i, unit)), 0)
                         else:
                             prev = load(at(u, (row, h_column + unit)), 0)
@@ -181,9 +190,11 @@ def _step_kernel(gates: Any, slots: int, windows: tuple, projects: bool, constan
                             d_state = gates(place, dh_t, prev, state, d_state, own)
                         else:
                             d_state = gates(place, dh_t, prev, state, d_state)
+                        if unit + v > hidden:
+                            _clear_padding(place, slots, hidden - unit)
                         if dc.shape[1]:
                             if masked and keep.size:
-                                d_state = d_state * keep[row]
+                                d_state = kept(d_state, keep, row)
                             store(at(dc, (r + i, unit)), 0, d_state)
                 r += m
             vector += nv
@@ -246,7 +257,7 @@ def backward_driver(
     @named_driver(name)
     def backward(
         nt, columns, reverse, begin, end, offsets, shares, has_dy, dy, y_column, w_hh, z, u,
-        h_column, c, dh, dc, size, keep, drop, w_hr, dp, extra, dcells,
+        h_column, c, dh, dc, size, hidden, keep, drop, w_hr, dp, extra, dcells,
     ):  # fmt: skip
         steps = offsets.size - 1
         h_vectors = dh.shape[1] // lanes(z)
@@ -293,7 +304,8 @@ def backward_driver(
                         if last_phase:
                             step(
                                 has_dy, dy, y_column, w_hh, z, u,
-                                h_column, c, dh, dc, size, dp, w_hr, zeros, offsets[t], after,
+                                h_column, c, dh, dc, size, hidden, dp, w_hr, zeros, offsets[t],
+                                after,
                                 offsets[steps], part == 1, v0, v1, r0, r1, tile, masked, keep, drop,
                                 extra, has_dcells, dcells,
                             )  # fmt: skip
@@ -317,8 +329,8 @@ DOCUMENTATION = """Back through time: z holds what forward saved on entry and dz
     has_dy : bool
         False where nothing but dhn and dcn arrives.
     dy : (N, ≥ y_column + H)
-    size : int
-        Of h: H, or of a projected one.
+    size, hidden : int
+        Of h, which may be projected, and H.
     w_hh : (ceil(P/PANEL), rows, PANEL·V)
         Packed by `pack.pack_columns`: a row for each item of dz that the state reaches.
     z : (P, ≥ N, PANEL·V)

@@ -34,6 +34,7 @@ from ..simd import (
     shift,
     store,
     store_n,
+    zeros_like,
 )
 from .blocks import first, panels_at_once, row_block
 
@@ -44,6 +45,14 @@ FUSED, PROJECTED, TOKENS = 0, 1, 2
 def active(offsets, t):
     """n_t: how many rows step t runs; none before the first and after the last step."""
     return offsets[t + 1] - offsets[t] if 0 <= t < offsets.size - 1 else 0
+
+
+@kernel
+def kept(x, keep, row):
+    """The vector x, or zeros where a reset stands before `row`: not even NaN passes it."""
+    if keep[row] == 0:
+        return zeros_like(x)
+    return x
 
 
 @kernel
@@ -110,7 +119,7 @@ def _store_h(
         if drop.shape[0]:
             h = h * load(at(drop, (r, unit)), 0)
         if keep.size:
-            h = h * keep[next_row]
+            h = kept(h, keep, next_row)
     store(at(u, (out, h_column + unit)), 0, h)
 
 
@@ -153,7 +162,7 @@ def _step_kernel(
                         if states == 2 or c.shape[1]:
                             prev = load(at(c, (before + r + i, unit)), 0)
                             if masked and keep.size:
-                                prev = prev * keep[row + i]
+                                prev = kept(prev, keep, row + i)
                         else:
                             prev = load(at(u, (before + r + i, h_column + unit)), 0)
                         part = shift(tile, i * count * width + j * slots * v)
@@ -229,8 +238,8 @@ def _prepare(
             for i in range(h0.shape[1]):
                 if drop.shape[0]:
                     u[before + r, h_column + i] *= drop[r, i]
-                if keep.size:
-                    u[before + r, h_column + i] *= keep[row0 + r]
+                if keep.size and keep[row0 + r] == 0:
+                    u[before + r, h_column + i] = 0
     if source == FUSED:
         for r in range(r0, r1):
             _copy(at(x, (row0 + r, 0)), at(u, (before + r, 0)), x.shape[1])

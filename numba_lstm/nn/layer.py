@@ -130,7 +130,7 @@ def packed_rows(w: Parameter) -> np.ndarray:
     return w.packed("rows", make)
 
 
-def _of_two(first: Parameter, second: Parameter, key: str, make: Callable[[], Any]) -> Any:
+def _of_two(first: Parameter, second: Parameter, key: Any, make: Callable[[], Any]) -> Any:
     """What is made of two parameters, cached in the first beside the second and its version."""
     # The second itself, not its id: after it is gone another parameter may get that.
     other, version, value = first.packed(key, lambda a: (None, 0, None))
@@ -142,18 +142,19 @@ def _of_two(first: Parameter, second: Parameter, key: str, make: Callable[[], An
 
 def packed_weights(w: Weights) -> np.ndarray:
     """W_ih above W_hh in packed rows (P, I + H, PANEL·V), cached."""
+    key = "rows of both", w.cell.name
 
     def make() -> np.ndarray:
         cell, inputs = w.cell, w.inputs
         shape = w.panels, inputs + w.size, PANEL * w.lanes
-        *_, old = w.w_ih.stale("rows of both") or (None,)
+        *_, old = w.w_ih.stale(key) or (None,)
         out = old if old is not None and old.shape == shape else np.empty(shape, w.w_ih.dtype)
         nt = threads.threads_for(tuning.PACK_WORK * out.size)
         pack.pack_rows(nt, w.w_ih.values_for_kernel(), cell.gates, cell.x_order, 0, out)
         pack.pack_rows(nt, w.w_hh.values_for_kernel(), cell.gates, cell.h_order, inputs, out)
         return out
 
-    return _of_two(w.w_ih, w.w_hh, "rows of both", make)
+    return _of_two(w.w_ih, w.w_hh, key, make)
 
 
 def packed_columns(w: Parameter, gates: int, order: np.ndarray, rows: int) -> np.ndarray:
@@ -161,23 +162,27 @@ def packed_columns(w: Parameter, gates: int, order: np.ndarray, rows: int) -> np
 
     def make(a: np.ndarray) -> np.ndarray:
         v = TARGET.lanes(a.itemsize)
-        out = _buffer(w, "columns", pack.packed_columns_shape(rows, a.shape[1], v))
+        out = _buffer(w, key, pack.packed_columns_shape(rows, a.shape[1], v))
         nt = threads.threads_for(tuning.PACK_WORK * a.size)
         pack.pack_columns(nt, a, gates, order, out)
         return out
 
-    return w.packed("columns", make)
+    # A tied weight is packed in one way here and another there.
+    key = ("columns", gates, order.tobytes(), rows)
+    return w.packed(key, make)
 
 
 def packed_bias(w: Weights) -> np.ndarray:
     """b_ih + b_hh in the order of the packed rows, cached in b_ih; zeros without biases."""
     b_ih, b_hh, cell = w.b_ih, w.b_hh, w.cell
     if b_ih is None or b_hh is None:
-        return w.w_hh.packed("no bias", lambda a: np.zeros((w.panels, PANEL * w.lanes), a.dtype))
+        return w.w_hh.packed(
+            ("no bias", w.panels), lambda a: np.zeros((w.panels, PANEL * w.lanes), a.dtype)
+        )
     return _of_two(
         b_ih,
         b_hh,
-        "sum",
+        ("sum", cell.name),
         lambda: (
             pack.pack_bias(b_ih.numpy(), cell.gates, cell.x_order, w.lanes)
             + pack.pack_bias(b_hh.numpy(), cell.gates, cell.h_order, w.lanes)

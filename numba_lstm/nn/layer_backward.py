@@ -48,7 +48,7 @@ def backward(
     _set_state(dh, dhn, w.size)
     if cell.carries:
         _set_state(dc, dcn if cell.states == 2 else None, w.hidden)
-    w_hh = _columns(w, w.w_hh)
+    w_hh = _columns(w, of_state=True)
     schedule = choose(steps.count, steps.mean, w.panels, w_hh.nbytes, step_flops(w, steps.rows, 0))
     w_hr, dp = saved.z[:0], saved.m[:0]
     if w.w_hr is not None:
@@ -66,7 +66,7 @@ def backward(
         cell.backward(
             *schedule, saved.reverse, begin, end, steps.offsets, shares, dy is not None,
             u if dy is None else dy, y_column, w_hh, z, u, u.shape[1] - w.padded_h, saved.c, dh,
-            dc, w.size, *saved.masks, w_hr, dp, constants, cells,
+            dc, w.size, w.hidden, *saved.masks, w_hr, dp, constants, cells,
         )  # fmt: skip
         t0, t1 = (begin, end) if saved.reverse else (steps.count - end, steps.count - begin)
         rows = slice(int(steps.offsets[t0]), int(steps.offsets[t1]))
@@ -113,17 +113,20 @@ def _piece(z: np.ndarray, steps: Steps) -> int:
     return max(1, tuning.PIECE_BYTES // bytes_of_step // some) * some
 
 
-def _columns(w: Weights, p: Parameter) -> np.ndarray:
-    """W_ih or W_hh as the operand of dz·W, with a row for each item of dz that it reaches."""
+def _columns(w: Weights, of_state: bool) -> np.ndarray:
+    """W_hh or W_ih as the operand of dz·W, with a row for each item of dz that it reaches."""
     cell, (x_count, _, h_count) = w.cell, w.cell.windows
-    order, count = (cell.h_columns, h_count) if p is w.w_hh else (cell.x_columns, x_count)
+    # Not by identity: one parameter may be both.
+    p, order, count = (w.w_ih, cell.x_columns, x_count)
+    if of_state:
+        p, order, count = (w.w_hh, cell.h_columns, h_count)
     return packed_columns(p, cell.gates, order, w.panels * count * w.lanes)
 
 
 def _input_gradient(w: Weights, z: np.ndarray, rows: slice, dx: np.ndarray) -> None:
     """``dx = dz·W_ih`` for those rows of dz: dx (rows, I), overwritten."""
     count, inputs = rows.stop - rows.start, w.inputs
-    packed = _columns(w, w.w_ih)
+    packed = _columns(w, of_state=False)
     width = z.shape[2]
     k = w.cell.windows[0] * w.lanes
     zeros = w.w_ih.packed("no dx bias", lambda a: np.zeros((packed.shape[0], width), a.dtype))

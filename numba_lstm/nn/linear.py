@@ -12,6 +12,7 @@ from .checks import as_cotangent, as_float, generator, size
 from .checks import dtype as check_dtype
 from .module import Module, once
 from .parameter import Parameter
+from .versions import Versions
 
 __all__ = ["Linear"]
 
@@ -98,10 +99,11 @@ class Linear(Module):
 
         x = self._checked("x", x, self.in_features)
         y = matmul.forward(self.weight, self.bias, x)
-        shape = y.shape
+        shape, versions = y.shape, Versions([self.weight])
 
         def pullback(dy: Any) -> np.ndarray:
             dy = as_cotangent("dy", dy, self.dtype, shape)
+            versions.check()
             return matmul.backward(self.weight, self.bias, x, dy)
 
         return y, once(pullback)

@@ -94,8 +94,8 @@ def keep_masks(
         Naming reset.
     """
     array = real_array("reset", reset)
-    if array.dtype.kind not in "biu":
-        raise TypeError(f"reset: expected booleans, got an array of {array.dtype}")
+    if array.dtype.kind != "b" and not (array.dtype.kind in "iu" and np.isin(array, (0, 1)).all()):
+        raise TypeError(f"reset: expected booleans, or 0 and 1, got an array of {array.dtype}")
     if array.shape != tuple(shape):
         raise ValueError(f"reset: expected shape {tuple(shape)}, got {array.shape}")
     cut = array.astype(bool)

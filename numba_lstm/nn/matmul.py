@@ -22,7 +22,8 @@ def forward(weight: Parameter, bias: Parameter | None, x: np.ndarray) -> np.ndar
     packed = packed_rows(weight)
     width = packed.shape[2]
     if bias is None:
-        b = weight.packed("no bias", lambda a: np.zeros((packed.shape[0], width), a.dtype))
+        panels = packed.shape[0]
+        b = weight.packed(("no bias", panels), lambda a: np.zeros((panels, width), a.dtype))
     else:
         b = bias.packed("rows", lambda a: pack.pack_bias(a, 1, pack.PLAIN, width // PANEL))
     nt = threads.threads_for(2.0 * rows * inputs * outputs)

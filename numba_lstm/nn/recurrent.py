@@ -194,7 +194,8 @@ class Recurrent(Module):
         -------
         y : numpy.ndarray, (B, H) or (H,)
         state
-            For the next step. Steps give what a call over the whole sequence gives.
+            For the next step. In evaluation, or without dropout, steps give what a call over the
+            whole sequence gives; in training each step draws masks of its own.
 
         Raises
         ------

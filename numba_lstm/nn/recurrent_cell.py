@@ -16,6 +16,7 @@ from .scratch import Lease
 from .stack import State, parts
 from .states import as_state
 from .steps import whole
+from .versions import Versions
 
 __all__ = ["RecurrentCell"]
 
@@ -106,12 +107,15 @@ class RecurrentCell(Module):
             w, steps, x, initial, False, y, 0, (final[0], final[-1]), lease
         )  # fmt: skip
 
+        versions = Versions(w.parameters())
+
         def pullback(dstate: Any) -> tuple[np.ndarray, State]:
             names = [f"d{name[0]}" for name in self.STATES]
             given = [
                 None if d is None else self._state(name, d, x, batched)
                 for name, d in zip(names, parts("dstate", names, dstate))
             ]
+            versions.check()
             before = self._new_states(x)
             dx = np.empty(x.shape, x.dtype)
             layer_backward.backward(

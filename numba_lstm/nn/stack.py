@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .checks import as_float, as_tokens
+from .checks import as_float, as_tokens, real_array
 from .dropout import draw_mask
 from .masks import DirectionMasks, draw_direction, keep_masks
 from .scratch import Lease
 from .states import Flat, as_state, check_state, new_state, state_taken
 from .steps import whole
+from .versions import Versions
 
 # What a module's caller gives and gets: a pair for an LSTM, one state for cells without c; each as
 # `states` says.
@@ -134,7 +135,10 @@ class Call:
         self.done: list[_Done] = []
         self.directions = 2 if module.bidirectional else 1
         self.weights = module.weights()
-        given = self._input(x) if embedding is None else self._ids(embedding, tokens)
+        self.versions = Versions(
+            [p for w in self.weights for p in w.parameters()] + [self.embedding]
+        )
+        given = self._input(x) if embedding is None else self._ids(embedding, tokens, lengths)
         self.given = given.shape
         self.batched = embedding is not None or given.ndim == 3
         self.count, self.batch = self._sizes()
@@ -165,7 +169,7 @@ class Call:
             )
         return x
 
-    def _ids(self, embedding: Any, tokens: Any) -> np.ndarray:
+    def _ids(self, embedding: Any, tokens: Any, lengths: Any) -> np.ndarray:
         module = self.module
         width = embedding.weight.shape[1]
         if width != module.input_size or embedding.weight.dtype != module.dtype:
@@ -173,7 +177,21 @@ class Call:
                 f"embedding: expected {module.input_size} columns of {module.dtype}, got {width} "
                 f"of {embedding.weight.dtype}"
             )
+        if lengths is not None:
+            tokens = self._without_padding(tokens, lengths)
         return as_tokens("tokens", tokens, embedding.num_embeddings, ndim=2)
+
+    def _without_padding(self, tokens: Any, lengths: Any) -> np.ndarray:
+        """The ids with 0 where they stand for nothing: -1 and -100 are usual there."""
+        from .ragged import check_lengths
+
+        array = real_array("tokens", tokens)
+        if array.ndim != 2:
+            return array
+        count, batch = array.shape[:: -1 if self.module.batch_first else 1]
+        checked = check_lengths(lengths, count, batch)
+        real = np.arange(count)[:, None] < checked
+        return np.where(real.T if self.module.batch_first else real, array, array.dtype.type(0))
 
     def _sizes(self) -> tuple[int, int]:
         """T and B."""
@@ -381,6 +399,7 @@ class Call:
             given = self._states_given(names[0] if single else "dstate", names, dstate)
         dy = self._cotangent("dy", dy, module.sizes[0])
         dcells = self._cotangent("dcells", dcells, module.sizes[-1])
+        self.versions.check()
         dx, dinitial = self._run_back(dy, given, dcells)
         self._hand_on(given, dinitial)
         result = None if dx is None else self._as_given(dx), self._states_taken(dinitial)
