@@ -1,4 +1,6 @@
-"""LSTMs, GRUs and RNNs that train and run fast on a CPU, with torch's names and hand-derived gradients.
+"""LSTMs, GRUs and RNNs that train and run fast on a CPU.
+
+Torch's names, hand-derived gradients.
 
 Everything below is loaded on first use, so that ``import numba_lstm`` costs next to nothing.
 """

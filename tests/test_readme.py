@@ -55,5 +55,6 @@ def test_ci_runs_the_test_command_of_the_readme():
 
 
 def test_nothing_is_left_to_be_filled_in():
-    for path in (ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"):
-        assert "@@" not in path.read_text(encoding="utf-8"), path
+    for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md"):
+        text = (Path(__file__).parents[1] / name).read_text(encoding="utf-8")
+        assert "@@" not in text, name
