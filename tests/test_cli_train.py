@@ -112,6 +112,32 @@ def test_killed_and_interrupted_and_resumed_equals_uninterrupted(tmp_path, text_
         assert one[key] == two[key], key
 
 
+@pytest.mark.parametrize("between_steps", [True, False])
+def test_an_interrupted_run_tells_the_step_that_is_on_disk(
+    tmp_path, text_file, monkeypatch, between_steps
+):
+    from numba_lstm.training import loop
+    from numba_lstm.training.interrupt import Interrupted
+
+    step = loop.Trainer._step
+
+    def stop_after_six(self):
+        step(self)
+        if self.counters.step == 6:
+            if not between_steps:
+                raise Interrupted(signal.SIGINT)
+            self.interrupts._heard = signal.SIGINT
+
+    monkeypatch.setattr(loop.Trainer, "_step", stop_after_six)
+    options = ["--steps", 12, "--valid-every", 4, "--out", tmp_path / "run", "--quiet"]
+    args = ["train", "lm", "--data", text_file, *TINY, *options]
+    result = CliRunner().invoke(main, list(map(str, args)))
+    assert result.exit_code == 130
+    (line,) = result.stderr.splitlines()
+    saved = 6 if between_steps else 4
+    assert line.startswith(f"interrupted: saved at step {saved}; go on: numba-lstm train lm")
+
+
 def test_a_diverged_loss_exits_3_and_keeps_the_last_good_checkpoint(tmp_path, text_file):
     run = tmp_path / "run"
     result = train(

@@ -118,12 +118,18 @@ def _train(trainer: Trainer, run: Run, progress: Progress) -> tuple[str, int]:
     try:
         trainer.run(run)
     except Interrupted as signal:
-        click.echo(f"interrupted: saved at step {trainer.counters.step}; go on: {again}", err=True)
+        click.echo(f"interrupted: {_what_is_saved(run)}; go on: {again}", err=True)
         return "interrupted", signal.exit_code
     except Diverged as error:
         click.echo(f"error: diverged: {error}; the last good checkpoint is kept", err=True)
         return "diverged", DIVERGED
     return "done", 0
+
+
+def _what_is_saved(run: Run) -> str:
+    """Where an interrupted run will go on: read from the disk, because a second signal may have
+    come in the middle of a step or of saving, and then the trainer is ahead of what was kept."""
+    return f"saved at step {run.load().counters['step']}"
 
 
 def _print_people(
