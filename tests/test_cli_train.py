@@ -175,6 +175,7 @@ def refused(args, cwd):
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
     assert line.startswith("error: ")
+    assert "Error: " not in line, "a class's name is no user's word"
     assert sorted((str(path), path.stat().st_mtime_ns) for path in cwd.rglob("*")) == before
     return line
 
@@ -197,6 +198,7 @@ def workplace(tmp_path, monkeypatch):
     ("args", "words"),
     [
         (["--data", "absent.txt"], "absent.txt: no such file"),
+        (["--data", "good.txt/x"], "good.txt/x: "),
         (["--data", "empty.txt"], "empty.txt: expected text, got an empty file"),
         (["--data", "binary.txt"], "binary.txt: expected"),
         (["--data", "short.txt"], "too short"),
@@ -211,6 +213,10 @@ def workplace(tmp_path, monkeypatch):
         (["--data", "good.txt", "--out", "taken"], "expected a new or empty folder"),
         (["--data", "good.txt", "--out", "good.txt"], "expected a new or empty folder"),
         (["--data", "good.txt", "--out", ""], "out: expected"),
+        (["--data", "good.txt", "--out", "good.txt/x/y"], "but good.txt is a file"),
+        (["--hidden", "99999999999"], "hidden: expected a model that fits"),
+        (["--embedding", "99999999999"], "embedding: expected a model that"),
+        (["--layers", "99999999999"], "layers: expected a model that fits"),
         (["--config", "options.toml"], "options.toml: hiden: no such option; did you mean hidden"),
         (["--config", "absent.toml"], "absent.toml: No such file"),
         (["--resume", "absent"], "absent: no such folder"),
