@@ -129,13 +129,34 @@ def test_an_interrupted_run_tells_the_step_that_is_on_disk(
             self.interrupts._heard = signal.SIGINT
 
     monkeypatch.setattr(loop.Trainer, "_step", stop_after_six)
-    options = ["--steps", 12, "--valid-every", 4, "--out", tmp_path / "run", "--quiet"]
+    options = ["--steps", 12, "--valid-every", 4, "--out", tmp_path / "run", "--quiet", "--json"]
     args = ["train", "lm", "--data", text_file, *TINY, *options]
     result = CliRunner().invoke(main, list(map(str, args)))
     assert result.exit_code == 130
     (line,) = result.stderr.splitlines()
     saved = 6 if between_steps else 4
     assert line.startswith(f"interrupted: saved at step {saved}; go on: numba-lstm train lm")
+    summary = json.loads(result.stdout)
+    assert (summary["status"], summary["steps"]) == ("interrupted", saved)
+    assert summary["tokens"] == saved * 4 * 8
+
+
+def test_an_interrupted_run_without_a_checkpoint_says_that_nothing_was_saved(
+    tmp_path, text_file, monkeypatch
+):
+    from numba_lstm.training import loop
+    from numba_lstm.training.interrupt import Interrupted
+
+    def lose_the_folder(self):
+        (tmp_path / "run" / "resume.safetensors").unlink()
+        raise Interrupted(signal.SIGINT)
+
+    monkeypatch.setattr(loop.Trainer, "_step", lose_the_folder)
+    options = ["--steps", 12, "--out", tmp_path / "run", "--quiet"]
+    args = ["train", "lm", "--data", text_file, *TINY, *options]
+    result = CliRunner().invoke(main, list(map(str, args)))
+    assert (result.exit_code, result.stdout) == (130, "")
+    assert result.stderr == "interrupted: nothing was saved\n"
 
 
 def test_a_diverged_loss_exits_3_and_keeps_the_last_good_checkpoint(tmp_path, text_file):
