@@ -138,6 +138,8 @@ def _refuse_too_large(config: TrainConfig, vocab_size: int) -> None:
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        memory = 0
+    if memory <= 0:  # not told
         memory = 2**47  # of which a process can address no more
     gates = 4 * config.hidden
     first = gates * (config.embedding + config.hidden + 2)
