@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -13,10 +14,14 @@ __all__ = ["sync_folder", "write_atomic"]
 def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
     """Replace ``path`` by ``data``: written beside it, flushed to the disk, then renamed.
 
+    A symbolic link stays and what it points to is replaced. What exists and is no regular file,
+    such as a FIFO, is written to directly, and so is the process's own output (/dev/stdout).
+
     Parameters
     ----------
     path
-        The file to make or to replace. Its folder must exist.
+        The file to make or to replace. Its folder must exist; for a symbolic link, that of what it
+        points to.
     data
         The whole content; text is written as UTF-8 with the line ends it has.
 
@@ -26,8 +31,14 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
         When the disk is full or the folder cannot be written; ``path`` is then as it was and
         nothing is left beside it.
     """
-    target = Path(path)
     content = data.encode("utf-8") if isinstance(data, str) else data
+    direct = _to_write_directly(path)
+    if direct is not None:
+        with open(direct, "wb") as file:
+            file.write(content)
+        return
+    # Renaming over a link would replace the link.
+    target = Path(os.path.realpath(path))
     handle, beside = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".new", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -40,7 +51,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
         with contextlib.suppress(OSError):
             os.unlink(beside)
         if isinstance(error, OSError) and error.filename is None:
-            error.filename = str(target)  # a full disk is told without saying where
+            error.filename = os.fspath(path)  # a full disk is told without saying where
         raise
     sync_folder(target.parent)
 
@@ -55,6 +66,23 @@ def sync_folder(folder: str | os.PathLike[str]) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _to_write_directly(path: str | os.PathLike[str]) -> int | str | None:
+    """What to open where a rename would take the file from those who have it open; else None."""
+    try:
+        # The system follows links: what /dev/stdout leads to may have no name to resolve.
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    for stream in (1, 2):
+        # Where the shell sent it to a file, what was printed is there already: the descriptor's
+        # copy goes on behind it.
+        with contextlib.suppress(OSError):
+            if os.path.samestat(found, os.fstat(stream)):
+                return os.dup(stream)
+    plain = stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
+    return None if plain else os.fspath(path)
 
 
 def _mode_for(target: Path) -> int:

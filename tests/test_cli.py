@@ -37,6 +37,18 @@ def run_python(code, **more):
     return done.returncode, done.stdout
 
 
+def test_the_package_run_as_a_module_is_the_command_line():
+    command = [sys.executable, "-m", "numba_lstm"]
+    done = subprocess.run(
+        [*command, "train", "--help"], env=environment(), capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Usage: python -m numba_lstm train")
+    done = subprocess.run([*command, "trian"], env=environment(), capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "error: No such command 'trian'.\n"
+
+
 def test_help_imports_no_compiler():
     code = (
         "import sys\nfrom numba_lstm.cli import main\n"

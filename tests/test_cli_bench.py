@@ -88,6 +88,8 @@ def test_a_disagreement_ends_in_exit_code_1_after_all_is_told(monkeypatch):
         (["small", "--kind", "step"], "--kind: expected a kind of the chosen cases"),
         (["--threads", "0"], "--threads: expected at least 1"),
         (["--json", "absent/a.json"], "expected a file in an existing folder"),
+        (["--json", "small"], "--json: expected a FILE that ends in .json, or -, got 'small'"),
+        (["--json", "small", "usual"], "a CASE goes before --json"),
         (["--plot", "absent/a.png"], "expected a file in an existing folder"),
         (["--plot", "a.doc"], "expected a file such as .png"),
         (["--repeat", "0"], "--repeat"),

@@ -24,7 +24,10 @@ def fail_with(error, monkeypatch):
         (_errors.BadInput("no such file"), 2, "no such file"),
         (RuntimeError("out of\n  luck"), 1, "RuntimeError: out of luck"),
         (OSError(28, "No space left on device", "run/x"), 1, "run/x: No space left on device"),
-        (MemoryError(), 1, "MemoryError"),
+        (OSError(), 1, "OSError"),
+        (FileNotFoundError("a.txt: no such file"), 1, "a.txt: no such file"),
+        (MemoryError(), 1, "not enough memory"),
+        (MemoryError("Unable to allocate 8 TiB"), 1, "not enough memory: Unable to allocate 8 TiB"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (click.UsageError("what?"), 2, "what?"),
     ],
@@ -42,10 +45,10 @@ def test_whoever_debugs_gets_the_traceback(monkeypatch):
     assert isinstance(result.exception, RuntimeError)
 
 
-@pytest.mark.parametrize("error", [ValueError("x: bad"), TypeError("x: bad"), OSError("x: bad")])
+@pytest.mark.parametrize("error", [ValueError, TypeError, OSError, MemoryError])
 def test_what_fails_while_input_is_read_is_the_inputs_fault(error):
     with pytest.raises(_errors.BadInput, match="x: bad"), _errors.bad_input():
-        raise error
+        raise error("x: bad")
 
 
 def test_a_bug_while_input_is_read_is_not_the_inputs_fault():

@@ -112,6 +112,53 @@ def test_killed_and_interrupted_and_resumed_equals_uninterrupted(tmp_path, text_
         assert one[key] == two[key], key
 
 
+@pytest.mark.parametrize("between_steps", [True, False])
+def test_an_interrupted_run_tells_the_step_that_is_on_disk(
+    tmp_path, text_file, monkeypatch, between_steps
+):
+    from numba_lstm.training import loop
+    from numba_lstm.training.interrupt import Interrupted
+
+    step = loop.Trainer._step
+
+    def stop_after_six(self):
+        step(self)
+        if self.counters.step == 6:
+            if not between_steps:
+                raise Interrupted(signal.SIGINT)
+            self.interrupts._heard = signal.SIGINT
+
+    monkeypatch.setattr(loop.Trainer, "_step", stop_after_six)
+    options = ["--steps", 12, "--valid-every", 4, "--out", tmp_path / "run", "--quiet", "--json"]
+    args = ["train", "lm", "--data", text_file, *TINY, *options]
+    result = CliRunner().invoke(main, list(map(str, args)))
+    assert result.exit_code == 130
+    (line,) = result.stderr.splitlines()
+    saved = 6 if between_steps else 4
+    assert line.startswith(f"interrupted: saved at step {saved}; go on: numba-lstm train lm")
+    summary = json.loads(result.stdout)
+    assert (summary["status"], summary["steps"]) == ("interrupted", saved)
+    assert summary["tokens"] == saved * 4 * 8
+
+
+def test_an_interrupted_run_without_a_checkpoint_says_that_nothing_was_saved(
+    tmp_path, text_file, monkeypatch
+):
+    from numba_lstm.training import loop
+    from numba_lstm.training.interrupt import Interrupted
+
+    def lose_the_folder(self):
+        (tmp_path / "run" / "resume.safetensors").unlink()
+        raise Interrupted(signal.SIGINT)
+
+    monkeypatch.setattr(loop.Trainer, "_step", lose_the_folder)
+    options = ["--steps", 12, "--out", tmp_path / "run", "--quiet"]
+    args = ["train", "lm", "--data", text_file, *TINY, *options]
+    result = CliRunner().invoke(main, list(map(str, args)))
+    assert (result.exit_code, result.stdout) == (130, "")
+    assert result.stderr == "interrupted: nothing was saved\n"
+
+
 def test_a_diverged_loss_exits_3_and_keeps_the_last_good_checkpoint(tmp_path, text_file):
     run = tmp_path / "run"
     result = train(
@@ -149,6 +196,7 @@ def refused(args, cwd):
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
     assert line.startswith("error: ")
+    assert "Error: " not in line, "a class's name is no user's word"
     assert sorted((str(path), path.stat().st_mtime_ns) for path in cwd.rglob("*")) == before
     return line
 
@@ -171,6 +219,7 @@ def workplace(tmp_path, monkeypatch):
     ("args", "words"),
     [
         (["--data", "absent.txt"], "absent.txt: no such file"),
+        (["--data", "good.txt/x"], "good.txt/x: "),
         (["--data", "empty.txt"], "empty.txt: expected text, got an empty file"),
         (["--data", "binary.txt"], "binary.txt: expected"),
         (["--data", "short.txt"], "too short"),
@@ -185,6 +234,10 @@ def workplace(tmp_path, monkeypatch):
         (["--data", "good.txt", "--out", "taken"], "expected a new or empty folder"),
         (["--data", "good.txt", "--out", "good.txt"], "expected a new or empty folder"),
         (["--data", "good.txt", "--out", ""], "out: expected"),
+        (["--data", "good.txt", "--out", "good.txt/x/y"], "but good.txt is a file"),
+        (["--hidden", "99999999999"], "hidden: expected a model that fits"),
+        (["--embedding", "99999999999"], "embedding: expected a model that"),
+        (["--layers", "99999999999"], "layers: expected a model that fits"),
         (["--config", "options.toml"], "options.toml: hiden: no such option; did you mean hidden"),
         (["--config", "absent.toml"], "absent.toml: No such file"),
         (["--resume", "absent"], "absent: no such folder"),

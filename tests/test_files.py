@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
+import threading
 
 import pytest
+from cli_tool import environment
 
 from numba_lstm import _files
 
@@ -40,3 +44,60 @@ def test_a_new_file_has_the_permissions_open_would_give_and_an_old_one_keeps_its
     ours.chmod(0o640)
     _files.write_atomic(ours, b"again")
     assert stat.S_IMODE(ours.stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need privileges")
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path, exists):
+    (tmp_path / "real").mkdir()
+    target, link = tmp_path / "real" / "file", tmp_path / "link"
+    if exists:
+        target.write_bytes(b"old")
+        target.chmod(0o640)
+    link.symlink_to("real/file")
+    _files.write_atomic(link, b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+    assert not target.is_symlink()
+    assert os.listdir(tmp_path / "real") == ["file"]
+    if exists:
+        assert stat.S_IMODE(target.stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need privileges")
+def test_links_in_a_circle_are_an_error_that_names_the_file(tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(OSError, match="a"):
+        _files.write_atomic(tmp_path / "a", b"new")
+    assert (tmp_path / "a").is_symlink()
+    assert sorted(os.listdir(tmp_path)) == ["a", "b"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+def test_a_fifo_is_written_to_and_stays(tmp_path):
+    fifo, read = tmp_path / "fifo", []
+    os.mkfifo(fifo)
+    reader = threading.Thread(target=lambda: read.append(fifo.read_bytes()), daemon=True)
+    reader.start()
+    _files.write_atomic(fifo, "through")
+    reader.join(10)
+    assert read == [b"through"]
+    assert stat.S_ISFIFO(fifo.stat().st_mode)
+    assert os.listdir(tmp_path) == ["fifo"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="no /dev/stdout here")
+def test_standard_output_can_be_named_as_a_file(tmp_path):
+    code = (
+        "from numba_lstm import _files\nprint('before', flush=True)\n"
+        "_files.write_atomic('/dev/stdout', 'told\\n')\nprint('after')"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "before\ntold\nafter\n", "")
+    # In a file, too, it takes nothing from what was printed.
+    with open(tmp_path / "log", "w") as log:
+        subprocess.run(command, env=environment(), stdout=log, check=True)
+    assert (tmp_path / "log").read_text() == "before\ntold\nafter\n"
+    assert os.listdir(tmp_path) == ["log"]

@@ -20,9 +20,12 @@ def test_the_first_signal_waits_for_the_check_and_the_second_does_not(signum, co
         with pytest.raises(Interrupted) as caught:
             interrupts.check()
         assert caught.value.exit_code == code
-        with pytest.raises(Interrupted):
+        assert caught.value.between_steps
+        with pytest.raises(Interrupted) as caught:
             os.kill(os.getpid(), signum)
             signal.sigtimedwait([], 0.2)
+        assert caught.value.exit_code == code
+        assert not caught.value.between_steps
     assert signal.getsignal(signum) is before
 
 

@@ -107,11 +107,93 @@ def test_an_interruption_while_validating_changes_no_bit(data, tmp_path, whole, 
     trainer, run = make(data, tmp_path / "parts")
 
     def validate_never():
-        raise Interrupted(signal.SIGINT)
+        trainer.interrupts._heard = signal.SIGINT
+        trainer.interrupts.check()
 
     monkeypatch.setattr(trainer, "_validate", validate_never)
     with pytest.raises(Interrupted):
         trainer.run(run)
+    assert run.load().counters["step"] == 4
+    again(data, run).run(run)
+    assert contents(run) == contents(whole[1])
+
+
+def interrupt_twice():
+    """Two signals at one place: the second is not waited with."""
+    for _ in range(2):
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("place", ["forward", "update", "after"])
+def test_an_interruption_amid_a_step_leaves_the_checkpoint_and_changes_no_bit(
+    data, tmp_path, whole, monkeypatch, place
+):
+    trainer, run = make(data, tmp_path / "parts")
+    kept = {}
+
+    def in_step_seven():
+        if trainer.counters.step == 6:
+            kept.update(contents(run))
+            interrupt_twice()
+
+    # Where half of the work is done: the streams have moved on and the masks are drawn; some
+    # parameters are updated and others not; all are, and the counters do not know it.
+    if place == "forward":
+        real_loss = module.losses.cross_entropy
+
+        def loss_of_seven(*args, **more):
+            in_step_seven()
+            return real_loss(*args, **more)
+
+        monkeypatch.setattr(module.losses, "cross_entropy", loss_of_seven)
+    elif place == "update":
+        real_step = trainer.optimizer.step
+
+        def half_a_step(**more):
+            if trainer.counters.step == 6:
+                next(iter(trainer.model.parameters()))[...] = 1.0
+            in_step_seven()
+            real_step(**more)
+
+        monkeypatch.setattr(trainer.optimizer, "step", half_a_step)
+    else:
+        real_train_step = module._train_step
+
+        def whole_step(*args):
+            result = real_train_step(*args)
+            in_step_seven()
+            return result
+
+        monkeypatch.setattr(module, "_train_step", whole_step)
+    with pytest.raises(Interrupted) as caught:
+        trainer.run(run)
+    assert not caught.value.between_steps
+    assert caught.value.exit_code == 130
+    assert contents(run) == kept
+    assert run.load().counters["step"] == 4
+    monkeypatch.undo()
+    again(data, run).run(run)
+    assert contents(run) == contents(whole[1])
+
+
+def test_a_second_interruption_amid_saving_keeps_the_checkpoint_before(
+    data, tmp_path, whole, monkeypatch
+):
+    trainer, run = make(data, tmp_path / "parts")
+    stop_after(monkeypatch, trainer, 6)
+    save = run.save
+
+    def interrupted_save(checkpoint):
+        if trainer.counters.step == 6:
+            signal.raise_signal(signal.SIGINT)
+        save(checkpoint)
+
+    monkeypatch.setattr(run, "save", interrupted_save)
+    with pytest.raises(Interrupted) as caught:
+        trainer.run(run)
+    assert not caught.value.between_steps
+    assert run.load().counters["step"] == 4
+    monkeypatch.undo()
     again(data, run).run(run)
     assert contents(run) == contents(whole[1])
 

@@ -108,3 +108,13 @@ def test_a_model_that_does_not_fit_its_options_is_refused(run):
     (run.path / "config.toml").write_text(text.replace("hidden = 8", "hidden = 9"))
     with pytest.raises(RunError, match="the model does not fit the run's options"):
         session.load_model(Run(run.path))
+
+
+@pytest.mark.parametrize("pages", [2**20, -1])
+def test_a_model_beyond_the_memory_is_refused_and_one_that_fits_is_not(config, monkeypatch, pages):
+    told = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": pages}
+    monkeypatch.setattr(os, "sysconf", told.__getitem__, raising=False)
+    session.make_model(config, 30)
+    absurd = merge(("", {**config.values(), "hidden": 10**8}))
+    with pytest.raises(ConfigError, match="hidden: expected a model that fits in memory"):
+        session.make_model(absurd, 30)

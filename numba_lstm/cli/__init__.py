@@ -17,7 +17,8 @@ Completion of commands and options by the Tab key:
 
 \b
 Exit codes: 0 done, 1 failed while running, 2 wrong usage or bad input,
-3 the loss diverged, 130 interrupted (after saving).
+3 the loss diverged, 130 interrupted (after saving; a second Ctrl-C stops at once
+and keeps what was saved before).
 """
 
 main = CommandGroup(

@@ -23,7 +23,7 @@ def bad_input() -> Iterator[None]:
     """Within it, while the user's input is read, a wrong value or file is the input's fault."""
     try:
         yield
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, MemoryError) as error:
         if isinstance(error, BrokenPipeError):
             raise
         raise BadInput(one_line(error)) from error
@@ -46,7 +46,11 @@ def one_line(error: BaseException) -> str:
         text = "interrupted"
     elif isinstance(error, OSError) and error.strerror:
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    elif isinstance(error, ValueError | TypeError | ArithmeticError):
+    elif isinstance(error, MemoryError):
+        # NumPy's tells the size that was asked for; Python's own has no words.
+        text = f"not enough memory: {error}".rstrip(": ")
+    elif isinstance(error, ValueError | TypeError | ArithmeticError | OSError):
+        # An OSError with words of our own, or of a library's: what kind it is, they say.
         text = str(error)
     else:
         text = f"{type(error).__name__}: {error}".rstrip(": ")

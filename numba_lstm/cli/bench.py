@@ -30,8 +30,8 @@ from ._kernels import threads_option
     "json_file",
     is_flag=False,
     flag_value="-",
-    metavar="[FILE]",
-    help="Write one JSON object to FILE; to standard output where FILE is - or not given.",
+    metavar="[FILE.json]",
+    help="Write one JSON object to a file; to standard output where it is - or not given.",
 )
 @click.option("--plot", "plot_file", metavar="FILE.png", help="Draw the roofline and the ratios.")
 @click.option("--list", "only_list", is_flag=True, help="List the cases and do nothing.")
@@ -141,6 +141,12 @@ def _progress() -> Any:
 
 
 def _check_files(json_file: str | None, plot_file: str | None) -> None:
+    if json_file is not None and not _is_json_file(json_file):
+        # The option takes a word that follows it, which may have been meant as a case.
+        raise ValueError(
+            f"--json: expected a FILE that ends in .json, or -, got {json_file!r}; "
+            "a CASE goes before --json"
+        )
     for file in (json_file, plot_file):
         if file not in (None, "-") and not Path(file).absolute().parent.is_dir():
             raise ValueError(f"{file}: expected a file in an existing folder")
@@ -155,6 +161,13 @@ def _check_files(json_file: str | None, plot_file: str | None) -> None:
     kinds = FigureCanvasAgg.filetypes
     if _suffix(plot_file) not in kinds:
         raise ValueError(f"{plot_file}: expected a file such as .png or .svg")
+
+
+def _is_json_file(file: str) -> bool:
+    """Whether a word can only be meant as a file to write JSON to."""
+    path = Path(file)
+    special = path.exists() and not path.is_file() and not path.is_dir()  # as /dev/stdout
+    return file == "-" or path.suffix.lower() == ".json" or special
 
 
 def _suffix(file: str) -> str:

@@ -118,12 +118,30 @@ def _train(trainer: Trainer, run: Run, progress: Progress) -> tuple[str, int]:
     try:
         trainer.run(run)
     except Interrupted as signal:
-        click.echo(f"interrupted: saved at step {trainer.counters.step}; go on: {again}", err=True)
+        if not signal.between_steps and not _go_back(trainer, run):
+            click.echo("interrupted: nothing was saved", err=True)
+        else:
+            step = trainer.counters.step
+            click.echo(f"interrupted: saved at step {step}; go on: {again}", err=True)
         return "interrupted", signal.exit_code
     except Diverged as error:
         click.echo(f"error: diverged: {error}; the last good checkpoint is kept", err=True)
         return "diverged", DIVERGED
     return "done", 0
+
+
+def _go_back(trainer: Trainer, run: Run) -> bool:
+    """Have the trainer's figures tell what is on the disk; False if that is nothing.
+
+    A second signal may have come in the middle of a step or of saving: what it cut off is lost.
+    """
+    from ..training.loop import Counters
+
+    try:
+        trainer.counters = Counters(**run.load().counters)
+    except (ValueError, OSError):
+        return False
+    return True
 
 
 def _print_people(

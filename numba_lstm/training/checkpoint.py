@@ -126,6 +126,9 @@ class Run:
                 )
         elif os.path.lexists(target):
             raise RunError(f"{target}: expected a new or empty folder, got a file")
+        for above in target.parents:
+            if os.path.lexists(above) and not above.is_dir():
+                raise RunError(f"{target}: expected a folder's name, but {above} is a file")
 
     @classmethod
     def create(

@@ -20,11 +20,15 @@ class Interrupted(KeyboardInterrupt):
     ----------
     signum
         The signal, by number.
+    between_steps
+        Whether it was raised where the program asked for it, by `Interrupts.check`; else it may
+        have come in the middle of an update, and what is in memory must not be kept.
     """
 
-    def __init__(self, signum: int) -> None:
+    def __init__(self, signum: int, *, between_steps: bool = False) -> None:
         super().__init__(signal.Signals(signum).name)
         self.signum = signum
+        self.between_steps = between_steps
 
     @property
     def exit_code(self) -> int:
@@ -36,8 +40,9 @@ class Interrupts:
     """Hears SIGINT and SIGTERM while it is entered as a context.
 
     The first signal is only remembered, and raised by the next `check`; a second one is raised at
-    once, wherever the program is. Within `at_once` the first is raised at once, too. In any thread
-    but the main one signals cannot be heard, and nothing is changed.
+    once, wherever the program is, and nothing may be saved then. Within `at_once` the first is
+    raised at once, too. In any thread but the main one signals cannot be heard, and nothing is
+    changed.
     """
 
     def __init__(self) -> None:
@@ -64,7 +69,7 @@ class Interrupts:
     def check(self) -> None:
         """Raise Interrupted if a signal has come."""
         if self._heard is not None:
-            raise Interrupted(self._heard)
+            raise Interrupted(self._heard, between_steps=True)
 
     @contextlib.contextmanager
     def at_once(self) -> Iterator[None]:

@@ -180,7 +180,8 @@ class Trainer:
         Diverged
             The last good checkpoint is kept.
         Interrupted
-            After saving, on SIGINT or SIGTERM.
+            On SIGINT or SIGTERM: after saving where it is ``between_steps``; else at once, and the
+            last good checkpoint is kept.
         """
         self._run = run
         with self.interrupts:
@@ -191,8 +192,10 @@ class Trainer:
             self._saved_at = self._now()
             try:
                 self._loop()
-            except Interrupted:
-                self._save()
+            except Interrupted as interrupt:
+                # Raised anywhere else it may have left half of the parameters updated.
+                if interrupt.between_steps:
+                    self._save()
                 raise
             finally:
                 self.progress.clear()
