@@ -128,13 +128,13 @@ class Call:
     ) -> None:
         self.kernels = layer = _kernels or _import_kernels()
         self.module = module
-        self.embedding = None if embedding is None else embedding.weight
+        self.embedding = None if embedding is None else embedding.checked_weight()
         self.padding = None if embedding is None else embedding.padding_idx
         self.lease = Lease()
         self.done: list[_Done] = []
         self.directions = 2 if module.bidirectional else 1
         self.weights = module.weights()
-        given = self._input(x) if embedding is None else self._ids(embedding, tokens)
+        given = self._input(x) if embedding is None else self._ids(tokens)
         self.given = given.shape
         self.batched = embedding is not None or given.ndim == 3
         self.count, self.batch = self._sizes()
@@ -165,15 +165,16 @@ class Call:
             )
         return x
 
-    def _ids(self, embedding: Any, tokens: Any) -> np.ndarray:
-        module = self.module
-        width = embedding.weight.shape[1]
-        if width != module.input_size or embedding.weight.dtype != module.dtype:
+    def _ids(self, tokens: Any) -> np.ndarray:
+        module, table = self.module, self.embedding
+        assert table is not None
+        rows, width = table.shape
+        if width != module.input_size or table.dtype != module.dtype:
             raise ValueError(
                 f"embedding: expected {module.input_size} columns of {module.dtype}, got {width} "
-                f"of {embedding.weight.dtype}"
+                f"of {table.dtype}"
             )
-        return as_tokens("tokens", tokens, embedding.num_embeddings, ndim=2)
+        return as_tokens("tokens", tokens, rows, ndim=2)
 
     def _sizes(self) -> tuple[int, int]:
         """T and B."""
