@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -29,6 +31,20 @@ def begin_epoch() -> None:
     """Have everything that was prepared from parameters looked at anew."""
     global epoch
     epoch = next(_epochs)
+
+
+# All there are, for the child of a fork.
+_alive: weakref.WeakSet[Parameter] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    # A lock that another thread held, which the child does not have, nobody would let go of.
+    for one in _alive:
+        one._lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class Parameter:
@@ -94,6 +110,7 @@ class Parameter:
         self._stale: dict[Hashable, Any] = {}
         self._lock = threading.RLock()  # reentrant: a `make` may ask for another packed form
         self.requires_grad = True
+        _alive.add(self)
         begin_epoch()
 
     # -- reading ------------------------------------------------------------------------------
@@ -323,6 +340,16 @@ class Parameter:
             self._packed[key] = [value]
 
     # -- copying ------------------------------------------------------------------------------
+
+    def __copy__(self) -> Parameter:
+        # An array that two parameters share would be written with one's version alone rising, and
+        # the other's packed copies would be stale.
+        state = self.__getstate__()
+        grad = state["grad"]
+        state |= {"data": state["data"].copy(), "grad": None if grad is None else grad.copy()}
+        twin = type(self).__new__(type(self))
+        twin.__setstate__(state)
+        return twin
 
     def __getstate__(self) -> dict[str, Any]:
         # Locks cannot be copied, and packed copies are cheaper made again than stored.

@@ -7,6 +7,7 @@ its memory from the system each time.
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections.abc import Sequence
 
@@ -20,6 +21,17 @@ __all__ = ["Lease"]
 _lock = threading.RLock()
 _free: dict[int, list[np.ndarray]] = {}
 _kept = 0
+
+
+def _after_fork() -> None:
+    # Another thread may have held the lock, which the child does not have, in the middle of a
+    # change: the child starts with a lock and a store of its own.
+    global _lock, _free, _kept
+    _lock, _free, _kept = threading.RLock(), {}, 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _size_class(size: int) -> int:
