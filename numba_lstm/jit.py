@@ -76,6 +76,16 @@ _on_compile: list[Callable[[str], None]] = []
 _compile_lock = threading.RLock()
 
 
+def _after_fork() -> None:
+    # Another thread may have held it, which the child does not have: nobody would let go of it.
+    global _compile_lock
+    _compile_lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 def on_compile(callback: Callable[[str], None] | None) -> None:
     """Have `callback` called with a driver's name before it is compiled (not when it is loaded).
 

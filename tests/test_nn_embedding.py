@@ -9,7 +9,7 @@ import pytest
 from gradcheck import assert_close, check_vjp
 
 from numba_lstm import reference
-from numba_lstm.nn import Embedding
+from numba_lstm.nn import LSTM, Embedding, Parameter
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (9,), (5, 7), (2, 3, 4), (0,), (3, 0)])
@@ -178,3 +178,34 @@ def test_repr_is_torchs():
     torch = pytest.importorskip("torch")
     for args in ((4, 3), (4, 3, 1)):
         assert repr(Embedding(*args)) == repr(torch.nn.Embedding(*args))
+
+
+@pytest.mark.parametrize("value, error, message", [
+    (Parameter(np.ones((2, 3), "f4")), ValueError,
+     r"expected shape \(40, 3\) of float32, got \(2, 3\) of float32"),
+    (Parameter(np.ones((40, 2), "f4")), ValueError, "expected shape"),
+    (Parameter(np.ones((40, 3))), ValueError, ".* of float64$"),
+    (np.ones((40, 3), "f4"), TypeError, "expected a Parameter"),
+])  # fmt: skip
+def test_an_exchanged_weight_that_does_not_fit_is_refused_by_name(value, error, message):
+    layer = Embedding(40, 3, seed=0)
+    layer([39])
+    layer.weight = value
+    lstm = LSTM(3, 4, seed=0)
+    for call in (
+        lambda: layer([39]),
+        lambda: layer.vjp([39]),
+        lambda: lstm.infer_tokens(layer, [[39]]),
+        lambda: lstm.vjp_tokens(layer, [[39]]),
+    ):
+        with pytest.raises(error, match=f"^weight: {message}"):
+            call()
+
+
+def test_a_pullback_is_that_of_the_weight_that_ran():
+    layer = Embedding(40, 3, seed=0)
+    weight = layer.weight
+    _, pullback = layer.vjp([39])
+    layer.weight = Parameter(np.ones((2, 3), "f4"))
+    pullback(np.ones((1, 3)))
+    assert weight.grad.sum() == 3 and layer.weight.grad is None

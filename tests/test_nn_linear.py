@@ -152,3 +152,34 @@ def test_repr_and_initial_values_are_torchs():
     module = nn.Linear(25, 400, seed=0)
     for _, p in module.named_parameters():
         assert 0.19 < np.abs(p.numpy()).max() <= 0.2
+
+
+@pytest.mark.parametrize("name, value, error, message", [
+    ("weight", nn.Parameter(np.ones((24, 9), "f4")), ValueError,
+     r"expected shape \(24, 8\) of float32, got \(24, 9\) of float32"),
+    ("weight", nn.Parameter(np.ones((25, 8), "f4")), ValueError, "expected shape"),
+    ("weight", nn.Parameter(np.ones((24, 8))), ValueError, ".* of float64$"),
+    ("weight", np.ones((24, 8), "f4"), TypeError, "expected a Parameter .* got ndarray"),
+    ("bias", nn.Parameter(np.ones(23, "f4")), ValueError, r"expected shape \(24,\)"),
+    ("bias", nn.Parameter(np.ones(24)), ValueError, ".* of float64$"),
+])  # fmt: skip
+def test_an_exchanged_parameter_that_does_not_fit_is_refused_by_name(name, value, error, message):
+    module = nn.Linear(8, 24, seed=0)
+    x = np.ones((2, 8), "f4")
+    module(x)
+    setattr(module, name, value)
+    for call in (module, module.vjp):
+        with pytest.raises(error, match=f"^{name}: {message}"):
+            call(x)
+
+
+def test_a_pullback_is_that_of_the_parameters_that_ran():
+    module = nn.Linear(3, 4, seed=0)
+    weight, bias = module.weight, module.bias
+    x, dy = np.ones((2, 3), "f4"), np.ones((2, 4), "f4")
+    dx = module.vjp(x)[1](dy)
+    module.zero_grad()
+    _, pullback = module.vjp(x)
+    module.weight, module.bias = nn.Parameter(np.zeros((1, 1))), None
+    assert np.array_equal(pullback(dy), dx)
+    assert (weight.grad == 2).all() and (bias.grad == 2).all() and module.weight.grad is None

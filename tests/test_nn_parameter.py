@@ -233,7 +233,9 @@ def test_repack_replaces_a_packed_form_until_the_next_write():
     assert p.packed("sum", np.sum) == 6
 
 
-@pytest.mark.parametrize("clone", [copy.deepcopy, lambda p: pickle.loads(pickle.dumps(p))])
+@pytest.mark.parametrize(
+    "clone", [copy.copy, copy.deepcopy, lambda p: pickle.loads(pickle.dumps(p))]
+)
 def test_copies_are_equal_and_independent(clone):
     p = Parameter(np.arange(6, dtype=np.float32).reshape(2, 3))
     p[0, 0] = 9
@@ -247,6 +249,7 @@ def test_copies_are_equal_and_independent(clone):
     q.grad[...] = 0
     assert (q.numpy() == 0).all() and p.numpy()[0, 0] == 9 and (p.grad == 1).all()
     assert q.packed("key", np.copy).tolist() == [[0] * 3] * 2
+    assert p.packed("key", np.copy).tolist() == p.numpy().tolist()
 
 
 def test_a_parameter_shared_in_a_structure_stays_shared_in_its_copy():

@@ -283,3 +283,70 @@ def test_ids_in_the_padding_may_be_anything(rng):
     tokens[0, 1] = -1
     with pytest.raises(ValueError, match="tokens: expected ids from 0 to 6, got -1"):
         module.infer_tokens(embedding, tokens, None, [3, 1])
+
+
+def exchanged(shape, dtype="f4"):
+    return nn.Parameter(np.ones(shape, dtype))
+
+
+# What would be read past its end, or be ignored without a word.
+@pytest.mark.parametrize("kind, options, name, value, error, message", [
+    (nn.GRU, {}, "weight_ih_l0", exchanged((24, 4000)), ValueError,
+     r"expected shape \(24, 8\) of float32, got \(24, 4000\) of float32"),
+    (nn.GRU, {}, "weight_hh_l0", exchanged((48, 16)), ValueError, r"expected shape \(24, 8\)"),
+    (nn.GRU, {"num_layers": 2}, "weight_ih_l1", exchanged((24, 4)), ValueError, "expected shape"),
+    (nn.RNN, {"bidirectional": True}, "weight_hh_l0_reverse", exchanged((8, 9)), ValueError,
+     "expected shape"),
+    (nn.LSTM, {"proj_size": 3}, "weight_hr_l0", exchanged((8, 3)), ValueError, "expected shape"),
+    (nn.LSTM, {"peepholes": True}, "weight_peephole_l0", exchanged(8), ValueError, "expected"),
+    (nn.LSTM, {}, "bias_hh_l0", exchanged(31), ValueError, "expected shape"),
+    (nn.LSTM, {}, "weight_ih_l0", exchanged((32, 8), "f8"), ValueError, ".* of float64$"),
+    (nn.LSTM, {"dtype": "f8"}, "bias_ih_l0", exchanged(32), ValueError, ".* of float32$"),
+    (nn.LSTM, {}, "weight_hh_l0", None, TypeError, "expected a Parameter .* got NoneType"),
+    (nn.LSTM, {}, "weight_hh_l0", np.ones((32, 8), "f4"), TypeError, ".* got ndarray"),
+    (nn.LSTM, {}, "weight_peephole_l0", exchanged(24), ValueError, "expected None"),
+])  # fmt: skip
+def test_an_exchanged_parameter_that_does_not_fit_is_refused_by_name(
+    kind, options, name, value, error, message
+):
+    module = kind(8, 8, seed=0, **options)
+    x = np.ones((3, 2, 8), module.dtype)
+    before = module(x)[0]
+    had = getattr(module, name, None)
+    setattr(module, name, value)
+    ids, table = np.zeros((3, 2), int), nn.Embedding(5, 8, dtype=module.dtype)
+    for call in (
+        lambda: module(x),
+        lambda: module.vjp(x),
+        lambda: module.step(x[0]) if not module.bidirectional else module(x),
+        lambda: module.vjp_tokens(table, ids),
+    ):
+        with pytest.raises(error, match=f"^{name}: {message}"):
+            call()
+    setattr(module, name, had)
+    assert np.array_equal(module(x)[0], before)
+
+
+@pytest.mark.parametrize("missing, other", [("ih", "hh"), ("hh", "ih")])
+def test_one_bias_without_the_other_is_refused_by_name(missing, other):
+    for bias in (True, False):
+        module = nn.LSTM(3, 4, bias=bias, seed=0)
+        if bias:
+            setattr(module, f"bias_{missing}_l0", None)
+        else:
+            setattr(module, f"bias_{other}_l0", exchanged(16))
+        with pytest.raises(ValueError, match=f"^bias_{missing}_l0: expected a Parameter .*None$"):
+            module(np.ones((2, 1, 3), "f4"))
+
+
+def test_both_biases_may_be_taken_away_and_given():
+    module, plain = nn.LSTM(3, 4, seed=0), nn.LSTM(3, 4, bias=False, seed=1)
+    plain.weight_ih_l0, plain.weight_hh_l0 = module.weight_ih_l0, module.weight_hh_l0
+    x = np.ones((2, 1, 3), "f4")
+    biased = module(x)[0]
+    plain.bias_ih_l0, plain.bias_hh_l0 = module.bias_ih_l0, module.bias_hh_l0
+    assert np.array_equal(plain(x)[0], biased)
+    for one in (module, plain):
+        one.bias_ih_l0 = one.bias_hh_l0 = None
+    assert np.array_equal(plain(x)[0], module(x)[0])
+    assert not np.array_equal(plain(x)[0], biased)

@@ -101,3 +101,23 @@ def test_names_shapes_and_repr_are_torchs():
         expected = {n: tuple(p.shape) for n, p in twin.named_parameters()}
         assert {n: p.shape for n, p in cell.named_parameters()} == expected
         assert repr(cell) == repr(twin)
+
+
+@pytest.mark.parametrize("name, value, error, message", [
+    ("weight_ih", nn.Parameter(np.ones((24, 9), "f4")), ValueError,
+     r"expected shape \(24, 8\) of float32, got \(24, 9\) of float32"),
+    ("weight_hh", nn.Parameter(np.ones((48, 16), "f4")), ValueError, "expected shape"),
+    ("weight_hh", nn.Parameter(np.ones((24, 8))), ValueError, ".* of float64$"),
+    ("bias_ih", nn.Parameter(np.ones(23, "f4")), ValueError, "expected shape"),
+    ("bias_hh", None, ValueError, "expected a Parameter as bias_ih is one, got None"),
+    ("weight_ih", None, TypeError, "expected a Parameter"),
+    ("weight_hh", np.ones((24, 8), "f4"), TypeError, "expected a Parameter"),
+])  # fmt: skip
+def test_an_exchanged_parameter_that_does_not_fit_is_refused_by_name(name, value, error, message):
+    cell = nn.GRUCell(8, 8, seed=0)
+    x = np.ones((2, 8), "f4")
+    cell(x)
+    setattr(cell, name, value)
+    for call in (cell, cell.vjp):
+        with pytest.raises(error, match=f"^{name}: {message}"):
+            call(x)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import threading
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ F4, F8 = np.dtype("f4"), np.dtype("f8")
 @pytest.fixture
 def empty_store(monkeypatch):
     """No memory kept from other tests."""
-    monkeypatch.setattr(scratch, "_free", {})
+    monkeypatch.setattr(scratch, "_free", OrderedDict())
     monkeypatch.setattr(scratch, "_kept", 0)
 
 
@@ -78,6 +79,48 @@ def test_kept_memory_is_bounded(empty_store, monkeypatch):
     big.array((1_000_000,), F4)
     big.release()
     assert kept() <= 100_000
+
+
+def lent(*sizes: int) -> list[int]:
+    """Addresses of arrays of so many bytes, on loan together and given back."""
+    lease = Lease()
+    places = [lease.array((size // 4,), F4).ctypes.data for size in sizes]
+    lease.release()
+    return places
+
+
+def counts() -> dict[int, int]:
+    return {size: len(buffers) for size, buffers in scratch._free.items() if buffers}
+
+
+def test_sizes_not_used_for_longest_make_room_for_new_ones(empty_store, monkeypatch):
+    monkeypatch.setattr(tuning, "SCRATCH_BYTES", 64 << 10)
+    first, second, new = 16 << 10, 20 << 10, 24 << 10
+    lent(first, first)
+    lent(second)
+    assert counts() == {first: 2, second: 1} and scratch._kept == kept()
+    lent(first)  # now `second` is the one that was not used for longest
+    place = lent(new)
+    assert counts() == {first: 2, new: 1} and scratch._kept == kept()
+    assert lent(new) == place
+    lent(new, new)  # as many as it takes and no more
+    assert counts() == {first: 1, new: 2} and scratch._kept == kept()
+
+
+def test_what_cannot_be_kept_drives_nothing_out(empty_store, monkeypatch):
+    monkeypatch.setattr(tuning, "SCRATCH_BYTES", 64 << 10)
+    lent(16 << 10, 20 << 10)
+    before = counts()
+    lent(80 << 10)
+    assert counts() == before
+
+
+def test_a_program_that_changes_its_sizes_finds_its_memory_again(empty_store, monkeypatch):
+    monkeypatch.setattr(tuning, "SCRATCH_BYTES", 1 << 20)
+    for size in range(100_000, 500_000, 50_000):  # more than is kept, taken together
+        places = lent(size, size)
+        assert sorted(lent(size, size)) == sorted(places)
+        assert kept() == scratch._kept <= 1 << 20
 
 
 def test_at_most_a_quarter_more_is_taken_than_asked_for():

@@ -244,6 +244,54 @@ def test_children_made_by_fork_infer_and_train_with_the_parents_bits(layer):
     run_python(FORK_PROGRAM, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2", **PASSIVE)
 
 
+HELD_PROGRAM = """
+import os, signal, threading
+import numpy as np
+from numba_lstm import jit, nn
+from numba_lstm.nn import scratch
+
+module = nn.Linear(3, 4, seed=0)
+x, dy = np.ones((2, 3), "f4"), np.ones((2, 4), "f4")
+expected = module.vjp(x)[1](dy)
+held, done = threading.Event(), threading.Event()
+
+def hold():
+    with jit._compile_lock, scratch._lock, module.weight._lock, module.bias._lock:
+        held.set()
+        done.wait()
+
+thread = threading.Thread(target=hold, daemon=True)
+thread.start()
+held.wait()
+child = os.fork()
+if child == 0:
+    status = 1
+    try:
+        signal.alarm(60)  # a child that hangs is a failure, not a test that never ends
+        LOCKS
+        status = 0
+    finally:
+        os._exit(status)
+code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+assert code == 0, f"the child ended with {code}"
+done.set()
+thread.join()
+assert np.array_equal(module.vjp(x)[1](dy), expected)  # the parent goes on
+"""
+HELD_USES = {
+    "parameter": "module.weight[...] = 1; module.bias.grad = None",
+    "scratch": "lease = scratch.Lease(); lease.array((9,), x.dtype); lease.release()",
+    "compile": "nn.Linear(3, 4)(x); nn.GRU(3, 4, seed=0)(x[None])",
+    "training": "assert np.array_equal(module.vjp(x)[1](dy), expected)",
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("use", HELD_USES)
+def test_a_child_waits_for_no_lock_that_another_thread_held_at_the_fork(use):
+    run_python(HELD_PROGRAM.replace("LOCKS", HELD_USES[use]))
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_fork_before_any_kernel_has_run_may_use_all_threads():
     run_python("""

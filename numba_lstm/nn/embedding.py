@@ -9,7 +9,7 @@ import numpy as np
 
 from . import checks, init
 from .module import Module, once
-from .parameter import Parameter
+from .parameter import Parameter, check_parameter
 
 __all__ = ["Embedding"]
 
@@ -59,8 +59,9 @@ class Embedding(Module):
         self.num_embeddings = checks.size("num_embeddings", num_embeddings)
         self.embedding_dim = checks.size("embedding_dim", embedding_dim)
         self.padding_idx = _padding(padding_idx, self.num_embeddings)
+        self.dtype = checks.dtype(dtype)
         shape = (self.num_embeddings, self.embedding_dim)
-        self.weight = Parameter(np.empty(shape, checks.dtype(dtype)))
+        self.weight = Parameter(np.empty(shape, self.dtype))
         init.reset_embedding_(self, seed=seed)
 
     def __call__(self, tokens: Any) -> np.ndarray:
@@ -80,9 +81,10 @@ class Embedding(Module):
         TypeError
             If the tokens are not integers.
         ValueError
-            If one is out of range.
+            If one is out of range, or `weight` was exchanged for one that does not fit.
         """
-        return self._look_up(checks.as_tokens("tokens", tokens, self.num_embeddings))
+        weight = self.checked_weight()
+        return _look_up(weight, checks.as_tokens("tokens", tokens, weight.shape[0]))
 
     def vjp(self, tokens: Any) -> tuple[np.ndarray, Callable[[Any], None]]:
         """Look tokens up, and return a pullback too.
@@ -99,44 +101,61 @@ class Embedding(Module):
         TypeError
             If the tokens are not integers.
         ValueError
-            If one is out of range.
+            If one is out of range, or `weight` was exchanged for one that does not fit.
         """
+        # The pullback's, too, whatever stands in the module by then.
+        weight = self.checked_weight()
         # A copy: the caller may reuse the array before the pullback reads it.
-        tokens = checks.as_tokens("tokens", tokens, self.num_embeddings).copy()
-        y = self._look_up(tokens)
+        tokens = checks.as_tokens("tokens", tokens, weight.shape[0]).copy()
+        y = _look_up(weight, tokens)
         shape = y.shape
 
         def pullback(dy: Any) -> None:
-            rows = checks.as_cotangent("dy", dy, self.weight.dtype, shape)
-            if self.weight.requires_grad:
-                self._scatter_add(tokens, rows)
+            rows = checks.as_cotangent("dy", dy, weight.dtype, shape)
+            if weight.requires_grad:
+                _scatter_add(weight, tokens, rows, self.padding_idx)
 
         return y, once(pullback)
 
-    def _look_up(self, tokens: np.ndarray) -> np.ndarray:
-        from ..kernels.embedding import gather_rows
+    def checked_weight(self) -> Parameter:
+        """Give `weight`, which may have been exchanged.
 
-        y = np.empty((*tokens.shape, self.embedding_dim), self.weight.dtype)
-        # The stored array, not the read-only view: that would compile the kernel a second time.
-        table = self.weight.packed("stored", _stored)
-        rows = y.reshape(-1, self.embedding_dim)
-        gather_rows(_threads(y.size), tokens.ravel(), table, rows)
-        return y
-
-    def _scatter_add(self, tokens: np.ndarray, dy: np.ndarray) -> None:
-        from ..kernels.embedding import scatter_add_rows
-
-        skip = -1 if self.padding_idx is None else self.padding_idx
-        rows = dy.reshape(-1, self.embedding_dim)
-        with self.weight.accumulate() as (dw, accumulate):
-            if not accumulate:
-                dw[...] = 0
-            scatter_add_rows(_threads(rows.size), tokens.ravel(), rows, dw, skip)
+        Raises
+        ------
+        TypeError, ValueError
+            If it is no Parameter, or of another shape or dtype.
+        """
+        shape = self.num_embeddings, self.embedding_dim
+        return check_parameter("weight", self.weight, shape, self.dtype)
 
     def extra_repr(self) -> str:
         """Return the arguments that `repr` shows."""
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
         return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
+
+
+def _look_up(weight: Parameter, tokens: np.ndarray) -> np.ndarray:
+    from ..kernels.embedding import gather_rows
+
+    width = weight.shape[1]
+    y = np.empty((*tokens.shape, width), weight.dtype)
+    # The stored array, not the read-only view: that would compile the kernel a second time.
+    table = weight.packed("stored", _stored)
+    gather_rows(_threads(y.size), tokens.ravel(), table, y.reshape(-1, width))
+    return y
+
+
+def _scatter_add(
+    weight: Parameter, tokens: np.ndarray, dy: np.ndarray, padding: int | None
+) -> None:
+    from ..kernels.embedding import scatter_add_rows
+
+    skip = -1 if padding is None else padding
+    rows = dy.reshape(-1, weight.shape[1])
+    with weight.accumulate() as (dw, accumulate):
+        if not accumulate:
+            dw[...] = 0
+        scatter_add_rows(_threads(rows.size), tokens.ravel(), rows, dw, skip)
 
 
 def _threads(count: int) -> int:

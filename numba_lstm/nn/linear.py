@@ -11,7 +11,7 @@ from . import init
 from .checks import as_cotangent, as_float, generator, size
 from .checks import dtype as check_dtype
 from .module import Module, once
-from .parameter import Parameter
+from .parameter import Parameter, check_parameter
 from .versions import Versions
 
 __all__ = ["Linear"]
@@ -77,12 +77,13 @@ class Linear(Module):
         Raises
         ------
         TypeError, ValueError
-            Naming x.
+            Naming x, or a parameter that was exchanged for one that does not fit.
         """
         from . import matmul
 
+        weight, bias = self._parameters()
         x = self._checked("x", x, self.in_features)
-        return matmul.forward(self.weight, self.bias, x)
+        return matmul.forward(weight, bias, x)
 
     def vjp(self, x: Any) -> tuple[np.ndarray, Callable[[Any], np.ndarray]]:
         """Compute y, and a pullback ``(dy) -> dx``.
@@ -93,20 +94,31 @@ class Linear(Module):
         Raises
         ------
         TypeError, ValueError
-            Naming x; the pullback's name dy.
+            Naming x, or a parameter that was exchanged for one that does not fit; the pullback's
+            name dy.
         """
         from . import matmul
 
+        # The pullback's, too, whatever stands in the module by then.
+        weight, bias = self._parameters()
         x = self._checked("x", x, self.in_features)
-        y = matmul.forward(self.weight, self.bias, x)
-        shape, versions = y.shape, Versions([self.weight])
+        y = matmul.forward(weight, bias, x)
+        shape, versions = y.shape, Versions([weight])
 
         def pullback(dy: Any) -> np.ndarray:
             dy = as_cotangent("dy", dy, self.dtype, shape)
             versions.check()
-            return matmul.backward(self.weight, self.bias, x, dy)
+            return matmul.backward(weight, bias, x, dy)
 
         return y, once(pullback)
+
+    def _parameters(self) -> tuple[Parameter, Parameter | None]:
+        """Weight and bias, checked: either may have been exchanged."""
+        shape = self.out_features, self.in_features
+        weight, bias = check_parameter("weight", self.weight, shape, self.dtype), self.bias
+        if bias is not None:
+            check_parameter("bias", bias, shape[:1], self.dtype)
+        return weight, bias
 
     def _checked(self, name: str, x: Any, width: int) -> np.ndarray:
         x = as_float(name, x, self.dtype)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 import threading
-from collections.abc import Callable, Hashable, Iterator
+import weakref
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -13,7 +15,7 @@ import numpy as np
 
 from .checks import real_array
 
-__all__ = ["Parameter"]
+__all__ = ["Parameter", "check_parameter", "check_parameters"]
 
 T = TypeVar("T")
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -29,6 +31,20 @@ def begin_epoch() -> None:
     """Have everything that was prepared from parameters looked at anew."""
     global epoch
     epoch = next(_epochs)
+
+
+# All there are, for the child of a fork.
+_alive: weakref.WeakSet[Parameter] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    # A lock that another thread held, which the child does not have, nobody would let go of.
+    for one in _alive:
+        one._lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class Parameter:
@@ -94,6 +110,7 @@ class Parameter:
         self._stale: dict[Hashable, Any] = {}
         self._lock = threading.RLock()  # reentrant: a `make` may ask for another packed form
         self.requires_grad = True
+        _alive.add(self)
         begin_epoch()
 
     # -- reading ------------------------------------------------------------------------------
@@ -324,6 +341,16 @@ class Parameter:
 
     # -- copying ------------------------------------------------------------------------------
 
+    def __copy__(self) -> Parameter:
+        # An array that two parameters share would be written with one's version alone rising, and
+        # the other's packed copies would be stale.
+        state = self.__getstate__()
+        grad = state["grad"]
+        state |= {"data": state["data"].copy(), "grad": None if grad is None else grad.copy()}
+        twin = type(self).__new__(type(self))
+        twin.__setstate__(state)
+        return twin
+
     def __getstate__(self) -> dict[str, Any]:
         # Locks cannot be copied, and packed copies are cheaper made again than stored.
         with self._lock:
@@ -343,3 +370,59 @@ class Parameter:
     def __repr__(self) -> str:
         frozen = "" if self.requires_grad else ", requires_grad=False"
         return f"Parameter(shape={self.shape}, dtype={self.dtype}{frozen})"
+
+
+def check_parameter(name: str, value: Any, shape: tuple[int, ...], dtype: np.dtype) -> Parameter:
+    """Refuse what a user put in a parameter's place that the kernels cannot run on.
+
+    They are told sizes and do not look at an array's own: another shape is read past its end.
+
+    Raises
+    ------
+    TypeError
+        If `value` is no Parameter.
+    ValueError
+        If it has another shape or dtype.
+    """
+    if not isinstance(value, Parameter):
+        raise TypeError(
+            f"{name}: expected a Parameter of shape {shape} of {dtype}, got {type(value).__name__}"
+        )
+    if value.shape != shape or value.dtype != dtype:
+        raise ValueError(
+            f"{name}: expected shape {shape} of {dtype}, got {value.shape} of {value.dtype}"
+        )
+    return value
+
+
+def check_parameters(
+    values: Mapping[str, Any], shapes: Sequence[tuple[int, ...] | None], dtype: np.dtype
+) -> None:
+    """Check a recurrent layer's, in the order of `layer.Weights`: weights, two biases, the rest.
+
+    Parameters
+    ----------
+    values : mapping of str to Parameter or None
+        By the names that messages begin with.
+    shapes : sequence of tuple of int, or None for a parameter that there is not
+        The biases may both be left out whatever stands here, and both be there.
+    dtype : numpy.dtype
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the parameter.
+    """
+    biases = list(values)[2:4]
+    given = [name for name in biases if values[name] is not None]
+    if len(given) == 1:
+        (missing,) = set(biases) - set(given)
+        raise ValueError(f"{missing}: expected a Parameter as {given[0]} is one, got None")
+    for (name, value), shape in zip(values.items(), shapes):
+        if name in biases:
+            rows = shapes[0]
+            shape = None if value is None or rows is None else rows[:1]
+        if shape is not None:
+            check_parameter(name, value, shape, dtype)
+        elif value is not None:
+            raise ValueError(f"{name}: expected None in this module, got {value!r}")

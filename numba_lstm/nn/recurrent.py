@@ -12,7 +12,7 @@ from .checks import as_float, flag, generator, probability, size
 from .checks import dtype as check_dtype
 from .embedding import Embedding
 from .module import Module, once
-from .parameter import Parameter
+from .parameter import Parameter, check_parameters
 from .stack import Call, infer
 
 __all__ = ["Recurrent"]
@@ -105,7 +105,13 @@ class Recurrent(Module):
         return ()
 
     def weights(self) -> list[Any]:
-        """A `layer.Weights` for each layer and direction, anew when a parameter is exchanged."""
+        """A `layer.Weights` for each layer and direction, anew when a parameter is exchanged.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming a parameter that was exchanged for one that does not fit.
+        """
         d = self.__dict__
         cached = d.get("_weights")
         if cached is not None and cached[0] == parameter.epoch:
@@ -114,13 +120,22 @@ class Recurrent(Module):
 
         epoch = parameter.epoch
         cell, settings = self.cell(), self.settings()
-        found = cell, settings, [tuple(map(d.get, names)) for names in self._names]
+        values = [tuple(map(d.get, names)) for names in self._names]
+        # Ids, as what stands here may be an array, whose == is another; `weights` keep them.
+        found = cell, settings, [tuple(map(id, some)) for some in values]
         if cached is not None and cached[1] == found:
             weights = cached[2]
         else:
-            weights = [Weights(cell, *w, settings=settings) for w in found[2]]  # type: ignore[arg-type]
+            self._check_parameters(values)
+            weights = [Weights(cell, *w, settings=settings) for w in values]  # type: ignore[arg-type]
         self._weights = (epoch, found, weights)
         return weights
+
+    def _check_parameters(self, found: Sequence[Sequence[Any]]) -> None:
+        directions = 2 if self.bidirectional else 1
+        for at, (names, values) in enumerate(zip(self._names, found)):
+            shapes = list(self._shapes(at // directions).values())
+            check_parameters(dict(zip(names, values)), shapes, self.dtype)
 
     def __call__(
         self, x: Any, h0: Any = None, lengths: Any = None, reset: Any = None

@@ -11,7 +11,7 @@ from . import init
 from .checks import as_float, flag, generator, size
 from .checks import dtype as check_dtype
 from .module import Module, once
-from .parameter import Parameter
+from .parameter import Parameter, check_parameters
 from .scratch import Lease
 from .stack import State, parts
 from .states import as_state
@@ -162,13 +162,25 @@ class RecurrentCell(Module):
         return tuple(states) if len(states) == 2 else states[0]
 
     def weights(self) -> Any:
-        """The cell's `layer.Weights`, anew when a parameter is exchanged."""
+        """The cell's `layer.Weights`, anew when a parameter is exchanged.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming a parameter that was exchanged for one that does not fit.
+        """
         from .layer import Weights
 
-        found = (self.cell(), self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+        found = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+        # Ids, as what stands there may be an array, whose == is another.
+        key = (cell := self.cell(), *map(id, found))
         cached = self.__dict__.get("_weights")
-        if cached is None or cached[0] != found:
-            cached = self._weights = (found, Weights(*found))
+        if cached is None or cached[0] != key:
+            names = "weight_ih", "weight_hh", "bias_ih", "bias_hh"
+            rows = self.GATES * self.hidden_size
+            shapes = (rows, self.input_size), (rows, self.hidden_size), None, None
+            check_parameters(dict(zip(names, found)), shapes, self.dtype)
+            cached = self._weights = (key, Weights(cell, *found))
         return cached[1]
 
     def extra_repr(self) -> str:

@@ -7,7 +7,9 @@ its memory from the system each time.
 from __future__ import annotations
 
 import math
+import os
 import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,8 +20,21 @@ __all__ = ["Lease"]
 
 # Reentrant: a collection of garbage, within `_take` or `_give`, may end the life of a lease.
 _lock = threading.RLock()
-_free: dict[int, list[np.ndarray]] = {}
+# By size class, the one least recently used first. A class stays when it is empty: there are few,
+# and a lease that ends within `_take` or `_give` must not take away the list in their hands.
+_free: OrderedDict[int, list[np.ndarray]] = OrderedDict()
 _kept = 0
+
+
+def _after_fork() -> None:
+    # Another thread may have held the lock, which the child does not have, in the middle of a
+    # change: the child starts with a lock and a store of its own.
+    global _lock, _free, _kept
+    _lock, _free, _kept = threading.RLock(), OrderedDict(), 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _size_class(size: int) -> int:
@@ -31,7 +46,8 @@ def _size_class(size: int) -> int:
 def _take(size: int) -> np.ndarray:
     global _kept
     with _lock:
-        buffers = _free.get(size)
+        buffers = _free.setdefault(size, [])
+        _free.move_to_end(size)
         if buffers:
             _kept -= size
             return buffers.pop()
@@ -44,9 +60,27 @@ def _give(buffers: Sequence[np.ndarray]) -> None:
     global _kept
     with _lock:
         for buffer in buffers:
-            if _kept + buffer.size <= tuning.SCRATCH_BYTES:
-                _free.setdefault(buffer.size, []).append(buffer)
-                _kept += buffer.size
+            size = buffer.size
+            same = _free.setdefault(size, [])
+            _free.move_to_end(size)
+            if _kept + size > tuning.SCRATCH_BYTES >= size:
+                _evict(tuning.SCRATCH_BYTES - size)
+            if _kept + size <= tuning.SCRATCH_BYTES:
+                _kept += size
+                same.append(buffer)
+
+
+def _evict(most: int) -> None:
+    """Let go of buffers, those of sizes not used for longest first, until `most` bytes are kept.
+
+    Else a program that has changed its sizes would take all its memory from the system from then
+    on, and hold what nobody asks for any more.
+    """
+    global _kept
+    for size, buffers in list(_free.items()):
+        while _kept > most and buffers:
+            buffers.pop()
+            _kept -= size
 
 
 class Lease:

@@ -129,7 +129,7 @@ class Call:
     ) -> None:
         self.kernels = layer = _kernels or _import_kernels()
         self.module = module
-        self.embedding = None if embedding is None else embedding.weight
+        self.embedding = None if embedding is None else embedding.checked_weight()
         self.padding = None if embedding is None else embedding.padding_idx
         self.lease = Lease()
         self.done: list[_Done] = []
@@ -138,7 +138,7 @@ class Call:
         self.versions = Versions(
             [p for w in self.weights for p in w.parameters()] + [self.embedding]
         )
-        given = self._input(x) if embedding is None else self._ids(embedding, tokens, lengths)
+        given = self._input(x) if embedding is None else self._ids(tokens, lengths)
         self.given = given.shape
         self.batched = embedding is not None or given.ndim == 3
         self.count, self.batch = self._sizes()
@@ -169,17 +169,18 @@ class Call:
             )
         return x
 
-    def _ids(self, embedding: Any, tokens: Any, lengths: Any) -> np.ndarray:
-        module = self.module
-        width = embedding.weight.shape[1]
-        if width != module.input_size or embedding.weight.dtype != module.dtype:
+    def _ids(self, tokens: Any, lengths: Any) -> np.ndarray:
+        module, table = self.module, self.embedding
+        assert table is not None
+        rows, width = table.shape
+        if width != module.input_size or table.dtype != module.dtype:
             raise ValueError(
                 f"embedding: expected {module.input_size} columns of {module.dtype}, got {width} "
-                f"of {embedding.weight.dtype}"
+                f"of {table.dtype}"
             )
         if lengths is not None:
             tokens = self._without_padding(tokens, lengths)
-        return as_tokens("tokens", tokens, embedding.num_embeddings, ndim=2)
+        return as_tokens("tokens", tokens, rows, ndim=2)
 
     def _without_padding(self, tokens: Any, lengths: Any) -> np.ndarray:
         """The ids with 0 where they stand for nothing: -1 and -100 are usual there."""
