@@ -62,8 +62,9 @@ def backward(
 
 def _bias_gradient(bias: Parameter, dy: np.ndarray) -> None:
     sums, lease = np.empty(dy.shape[1], np.float64), Lease()
-    # Reading dy is all there is to it, an item as long as some twenty flops.
-    nt = threads.threads_for(20.0 * dy.size)
+    # Reading dy is all there is to it: a second thread gains nothing at 455000 items, a fifth at 7
+    # million.
+    nt = threads.threads_for(0.5 * dy.size)
     column_sums(nt, dy, lease.array(sums.shape, dy.dtype), sums)
     lease.release()
     bias.add_grad(sums.astype(dy.dtype), own=True)

@@ -135,9 +135,6 @@ class Call:
         self.done: list[_Done] = []
         self.directions = 2 if module.bidirectional else 1
         self.weights = module.weights()
-        self.versions = Versions(
-            [p for w in self.weights for p in w.parameters()] + [self.embedding]
-        )
         given = self._input(x) if embedding is None else self._ids(tokens, lengths)
         self.given = given.shape
         self.batched = embedding is not None or given.ndim == 3
@@ -286,6 +283,8 @@ class Call:
 
     def forward(self) -> tuple[np.ndarray, State]:
         """Run all layers and keep what `backward` needs."""
+        parameters = [p for w in self.weights for p in w.parameters()]
+        self.versions = Versions([*parameters, self.embedding])
         return self._run(save=True)
 
     def _run(self, save: bool) -> tuple[np.ndarray, State]:
