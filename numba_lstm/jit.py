@@ -53,7 +53,7 @@ FLAGS: dict[str, Any] = {
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` into the kernels and drivers that call it."""
-    dispatcher = njit(forceinline=True, **FLAGS)(function)
+    dispatcher = njit(forceinline=True, _nrt=False, **FLAGS)(function)
     compile_fully = dispatcher.compile
 
     def compile_to_be_inlined(signature: Any) -> Any:

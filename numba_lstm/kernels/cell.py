@@ -8,7 +8,17 @@ import numpy as np
 
 from ..simd import PANEL
 from .backward import backward_driver
+from .backward_step import plain_backward
 from .forward import forward_driver
+from .forward_step import plain_forward
+from .second_product import (
+    projected_backward,
+    projected_forward,
+    reset_before_backward,
+    reset_before_forward,
+)
+
+PLAIN, PROJECTED, RESET_BEFORE, NORMALISED = "plain", "projected", "reset before", "normalised"
 
 
 class Cell(NamedTuple):
@@ -17,6 +27,9 @@ class Cell(NamedTuple):
     Attributes
     ----------
     name : str
+    form : str
+        Of a step: PLAIN; PROJECTED, whose h is what the gates give times W_hrᵀ; RESET_BEFORE, whose
+        last gate reads r ∘ h_prev; NORMALISED, whose products are layer-normalised.
     gates : int
         Gates that are stacked in the rows of the weights: W_ih is (gates·H, I).
     states : int
@@ -25,28 +38,30 @@ class Cell(NamedTuple):
         Whether a gradient goes from state to state past the gates.
     x_order, h_order : (slots,) int64
         The gate in each vector of a unit, of W_ih and of W_hh, in `pack.pack_rows`'s sense.
+    bias_order : (slots,) int64
+        The same of b_hh, which may stand where W_hh does not.
     windows : (x_count, h_first, h_count)
         Which of a panel's PANEL vectors the inputs and the state reach.
-    projects : bool
-        Whether h is what the gates give times W_hrᵀ.
     constants : int
         How many numbers each unit has of its own, the same at every step, that the gates read:
         rows of weights, and then settings that are the same for all units.
     weights_gradient : driver, or None
         The gradient of those weights, from what `backward` leaves:
-        ``(nt, z, c, offsets, reverse, keep, out)``, `out` (rows of weights, padded H) of float64.
+        ``(nt, z, c, fresh, offsets, reverse, keep, out)``, `out` (rows of weights, padded H) of
+        float64.
     forward, backward : driver
         The time loops.
     """
 
     name: str
+    form: str
     gates: int
     states: int
     carries: bool
     x_order: np.ndarray
     h_order: np.ndarray
+    bias_order: np.ndarray
     windows: tuple[int, int, int]
-    projects: bool
     constants: int
     weights_gradient: Any
     forward: Any
@@ -67,7 +82,9 @@ class Cell(NamedTuple):
 
     def padded_h(self, size: int, v: int) -> int:
         """How many columns h of `size` items takes: H and its units of padding, or whole panels."""
-        return -(-size // (PANEL * v)) * PANEL * v if self.projects else self.padded(size, v)
+        if self.form == PROJECTED:
+            return -(-size // (PANEL * v)) * PANEL * v
+        return self.padded(size, v)
 
     @property
     def x_columns(self) -> np.ndarray:
@@ -80,41 +97,113 @@ class Cell(NamedTuple):
         return self.h_order[self.h_order >= 0]
 
 
+def windows_of(name: str, x_order: list[int], h_order: list[int]) -> tuple[int, int, int]:
+    """Which of a panel's vectors the inputs and the state reach: (x_count, h_first, h_count).
+
+    Gates may be missing (-1) at the end of `x_order`, and at both ends of `h_order`.
+
+    Raises
+    ------
+    ValueError
+        If one is missing in the middle, or a panel holds several units' vectors.
+    """
+    if -1 not in x_order and -1 not in h_order:
+        return PANEL, 0, PANEL
+    x_count, h_count = (sum(gate >= 0 for gate in order) for order in (x_order, h_order))
+    h_first = next(at for at, gate in enumerate(h_order) if gate >= 0)
+    whole = min([*x_order[:x_count], *h_order[h_first : h_first + h_count]]) >= 0
+    if len(x_order) != PANEL or len(h_order) != PANEL or not whole:
+        raise ValueError(f"{name}: an order with gaps must fill a panel, and have them at its ends")
+    return x_count, h_first, h_count
+
+
 def make_cell(
     name: str,
+    form: str,
     gates: int,
     forward: Any,
     backward: Any,
     *,
     x_order: list[int],
     h_order: list[int],
+    bias_order: list[int] | None = None,
     states: int = 1,
     carries: bool = False,
-    projects: bool = False,
     constants: int = 0,
     weights_gradient: Any = None,
+    phases: tuple[int, int] = (1, 1),
 ) -> Cell:
-    """Build a cell and its time loops from its gates' two kernels.
+    """Build a cell and its time loops from what they run.
+
+    Parameters
+    ----------
+    forward, backward : kernel (phase, a, own, s, share, tile)
+        See `forward.forward_driver` and `backward.backward_driver`.
+    x_order, h_order : list of int
+        For each of a unit's vectors (4, 2 or 1) the gate whose input or state part it gets; -1 for
+        none, as `windows_of` says.
+    phases : (int, int)
+        Of a step forward and backward.
+    """
+    slots, windows = len(x_order), windows_of(name, x_order, h_order)
+    orders = (np.array(o, np.int64) for o in (x_order, h_order, bias_order or h_order))
+    return Cell(
+        name, form, gates, states, carries, *orders, windows, constants, weights_gradient,
+        forward_driver(f"{name}_forward", forward, slots, states, phases[0]),
+        backward_driver(f"{name}_backward", backward, slots, windows, phases[1]),
+    )  # fmt: skip
+
+
+def plain_cell(name: str, gates: int, forward: Any, backward: Any, **about: Any) -> Cell:
+    """A cell whose gates need nothing but z.
 
     Parameters
     ----------
     forward : kernel (z, prev, save, place) -> state, h
-    backward : kernel (place, dh, prev, state, d_state) -> d_prev
+        Reads a unit's vectors of z from the tile; prev, state and h are vectors. With `save` it
+        leaves at `place` what `backward` needs.
+    backward : kernel (place, dh, prev, d_state) -> d_prev
+        Overwrites what `forward` left at `place` by dz. `d_state` is what reaches the state other
+        than through y, and d_prev what goes on so to the one before.
         With `constants` both take one more argument: a pointer to as many vectors.
-    x_order, h_order : list of int
-        For each of a unit's vectors (4, 2 or 1) the gate whose input or state part it gets; -1 for
-        none, which may stand at the end of `x_order` and at the start of `h_order`.
+    **about
+        As `make_cell` takes it.
     """
-    slots = len(x_order)
-    windows = (PANEL, 0, PANEL)
-    if -1 in x_order or -1 in h_order:
-        if slots != PANEL:
-            raise ValueError(f"{name}: an order with gaps must fill a panel")
-        h_first = sum(gate < 0 for gate in h_order)
-        windows = (sum(gate >= 0 for gate in x_order), h_first, PANEL - h_first)
-    return Cell(
-        name, gates, states, carries, np.array(x_order, np.int64), np.array(h_order, np.int64),
-        windows, projects, constants, weights_gradient,
-        forward_driver(f"{name}_forward", forward, slots, states, windows, projects, constants > 0),
-        backward_driver(f"{name}_backward", backward, slots, windows, projects, constants > 0),
+    slots, windows = len(about["x_order"]), windows_of(name, about["x_order"], about["h_order"])
+    states, constants = about.get("states", 1), about.get("constants", 0) > 0
+    return make_cell(
+        name, PLAIN, gates,
+        plain_forward(forward, slots, states, windows, constants),
+        plain_backward(backward, slots, windows, constants), **about,
+    )  # fmt: skip
+
+
+def projected_cell(name: str, gates: int, forward: Any, backward: Any, **about: Any) -> Cell:
+    """As `plain_cell`, for a cell of two states whose h is what its gates give times W_hrᵀ."""
+    slots, windows = len(about["x_order"]), windows_of(name, about["x_order"], about["h_order"])
+    constants = about.get("constants", 0) > 0
+    return make_cell(
+        name, PROJECTED, gates,
+        projected_forward(forward, slots, windows, constants),
+        projected_backward(backward, slots, windows, constants), phases=(2, 2), **about,
+    )  # fmt: skip
+
+
+def reset_before_cell(
+    name: str, gates: int, forward: tuple[Any, Any], backward: tuple[Any, Any], **about: Any
+) -> Cell:
+    """A cell of one state whose last gate reads r ∘ h_prev, r being what its first phase gives.
+
+    Parameters
+    ----------
+    forward : kernels (z, prev, save, place) -> r, r and (x, prev, save, place) -> h
+        The second gets x, the vector of (r ∘ h_prev)·Wᵀ.
+    backward : kernels (place, dh, prev, d_state) -> d_prev and (place, dm, h_prev) -> dh_prev
+        The first leaves the last gate's dz in slot 0; the second gets dm, of m = r ∘ h_prev.
+    """
+    slots, windows = len(about["x_order"]), windows_of(name, about["x_order"], about["h_order"])
+    return make_cell(
+        name, RESET_BEFORE, gates,
+        reset_before_forward(*forward, slots, windows),
+        reset_before_backward(*backward, slots, windows), phases=(2, 2), **about,
     )  # fmt: skip

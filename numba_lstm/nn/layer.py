@@ -15,10 +15,12 @@ import numpy as np
 
 from .. import threads, tuning
 from ..kernels import pack
-from ..kernels.cell import Cell
+from ..kernels.cell import NORMALISED, PLAIN, RESET_BEFORE, Cell
 from ..kernels.forward import FUSED, PROJECTED, TOKENS
 from ..kernels.gemm import gemm
+from ..kernels.rows import Masks
 from ..kernels.schedule import Schedule, choose, input_source
+from ..kernels.second_product import Second
 from ..simd import PANEL, TARGET
 from . import parameter
 from .parameter import Parameter
@@ -42,6 +44,8 @@ class Weights:
     w_hr : Parameter, (size, H), or None
     w_unit : Parameter, (k·H,), or None
         Weights of a cell with constants, which come before its settings.
+    ln_ih, ln_hh, ln_c, b_ln_c : Parameter, (G·H,), (G·H,), (H,), (H,), or None
+        Gains, and the last one the bias, of a cell that is layer-normalised.
     settings : tuple of float
         Constants of a cell that are the same for all units.
     inputs, hidden, size : int
@@ -59,10 +63,14 @@ class Weights:
     __slots__ = (
         "b_hh",
         "b_ih",
+        "b_ln_c",
         "cell",
         "hidden",
         "inputs",
         "lanes",
+        "ln_c",
+        "ln_hh",
+        "ln_ih",
         "operands",
         "padded",
         "padded_h",
@@ -85,11 +93,16 @@ class Weights:
         b_hh: Parameter | None = None,
         w_hr: Parameter | None = None,
         w_unit: Parameter | None = None,
+        ln_ih: Parameter | None = None,
+        ln_hh: Parameter | None = None,
+        ln_c: Parameter | None = None,
+        b_ln_c: Parameter | None = None,
         *,
         settings: tuple[float, ...] = (),
     ) -> None:
         self.cell, self.w_hr, self.w_unit, self.settings = cell, w_hr, w_unit, settings
         self.w_ih, self.w_hh, self.b_ih, self.b_hh = w_ih, w_hh, b_ih, b_hh
+        self.ln_ih, self.ln_hh, self.ln_c, self.b_ln_c = ln_ih, ln_hh, ln_c, b_ln_c
         self.inputs = w_ih.shape[1]
         self.hidden = w_hh.shape[0] // cell.gates
         self.lanes = TARGET.lanes(w_hh.dtype.itemsize)
@@ -101,8 +114,16 @@ class Weights:
         self.operands: tuple[int, Any, Any, Any] = (-1, None, None, None)
 
     def parameters(self) -> tuple[Parameter | None, ...]:
-        """w_ih, w_hh, b_ih, b_hh, w_hr, w_unit."""
-        return self.w_ih, self.w_hh, self.b_ih, self.b_hh, self.w_hr, self.w_unit
+        """All, in the order in which they are given."""
+        return (
+            self.w_ih, self.w_hh, self.b_ih, self.b_hh, self.w_hr, self.w_unit,
+            self.ln_ih, self.ln_hh, self.ln_c, self.b_ln_c,
+        )  # fmt: skip
+
+    @property
+    def last_gate(self) -> int:
+        """Where the last gate's rows begin."""
+        return self.hidden * (self.cell.gates - 1)
 
     def with_w_hh(self, w_hh: Parameter) -> Weights:
         """Give the same with other recurrent weights."""
@@ -116,18 +137,19 @@ def _buffer(p: Parameter, key: Any, shape: tuple[int, ...]) -> np.ndarray:
     return np.empty(shape, p.dtype) if old is None else old
 
 
-def packed_rows(w: Parameter) -> np.ndarray:
-    """A plain matrix as the operand of x·Wᵀ, cached in the parameter."""
+def packed_rows(w: Parameter, start: int = 0) -> np.ndarray:
+    """A plain matrix, from row `start` on, as the operand of x·Wᵀ, cached in the parameter."""
+    key = "rows", start
 
     def make(a: np.ndarray) -> np.ndarray:
-        out = _buffer(
-            w, "rows", (pack.packed_rows_shape(1, a.shape[0], a.shape[1], TARGET.lanes(a.itemsize)))
-        )
+        a = a[start:]
+        shape = pack.packed_rows_shape(1, a.shape[0], a.shape[1], TARGET.lanes(a.itemsize))
+        out = _buffer(w, key, shape)
         nt = threads.threads_for(tuning.PACK_WORK * a.size)
         pack.pack_rows(nt, a, 1, pack.PLAIN, 0, out)
         return out
 
-    return w.packed("rows", make)
+    return w.packed(key, make)
 
 
 def _of_two(first: Parameter, second: Parameter, key: Any, make: Callable[[], Any]) -> Any:
@@ -157,10 +179,13 @@ def packed_weights(w: Weights) -> np.ndarray:
     return _of_two(w.w_ih, w.w_hh, key, make)
 
 
-def packed_columns(w: Parameter, gates: int, order: np.ndarray, rows: int) -> np.ndarray:
-    """A weight as the operand of dz·W, of `rows` packed rows; cached in the parameter."""
+def packed_columns(
+    w: Parameter, gates: int, order: np.ndarray, rows: int, start: int = 0
+) -> np.ndarray:
+    """A weight, from row `start` on, as the operand of dz·W, of `rows` packed rows; cached."""
 
     def make(a: np.ndarray) -> np.ndarray:
+        a = a[start:]
         v = TARGET.lanes(a.itemsize)
         out = _buffer(w, key, pack.packed_columns_shape(rows, a.shape[1], v))
         nt = threads.threads_for(tuning.PACK_WORK * a.size)
@@ -168,7 +193,7 @@ def packed_columns(w: Parameter, gates: int, order: np.ndarray, rows: int) -> np
         return out
 
     # A tied weight is packed in one way here and another there.
-    key = ("columns", gates, order.tobytes(), rows)
+    key = ("columns", gates, order.tobytes(), rows, start)
     return w.packed(key, make)
 
 
@@ -185,7 +210,7 @@ def packed_bias(w: Weights) -> np.ndarray:
         ("sum", cell.name),
         lambda: (
             pack.pack_bias(b_ih.numpy(), cell.gates, cell.x_order, w.lanes)
-            + pack.pack_bias(b_hh.numpy(), cell.gates, cell.h_order, w.lanes)
+            + pack.pack_bias(b_hh.numpy(), cell.gates, cell.bias_order, w.lanes)
         ),
     )
 
@@ -212,14 +237,6 @@ def packed_constants(w: Weights) -> np.ndarray:
     return owner.packed(("constants", w.settings), make)
 
 
-_no_projection = {np.dtype(t): np.empty((0, 0, 0), t) for t in (np.float32, np.float64)}
-
-
-def _projection(w: Weights) -> np.ndarray:
-    """W_hr in packed rows (panels of h, H, PANEL·V); empty where h is not projected."""
-    return _no_projection[w.w_hh.dtype] if w.w_hr is None else packed_rows(w.w_hr)
-
-
 def _operands(w: Weights) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
     """The epoch, `packed_weights`, `packed_bias` and `packed_constants`."""
     found = w.operands
@@ -229,24 +246,31 @@ def _operands(w: Weights) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
     return found
 
 
-class Masks(NamedTuple):
-    """What the recurrent product does not see of the states; arrays without items for nothing."""
-
-    keep: np.ndarray  # (N,), 0 where states are set to zero before the step, else 1
-    drop: np.ndarray  # (B, padded size of h), factors of h_{t-1}
+_no_rows = {np.dtype(t): np.empty((0, 0), t) for t in (np.float32, np.float64)}
 
 
-_no_masks: dict[np.dtype, Masks] = {
-    np.dtype(t): Masks(np.empty(0, t), np.empty((0, 0), t)) for t in (np.float32, np.float64)
-}
-
-
-def hidden_from_product(w: Weights, keep: np.ndarray | None, drop: np.ndarray | None) -> Masks:
+def hidden_from_product(
+    w: Weights,
+    keep: np.ndarray | None,
+    drop: np.ndarray | None,
+    zoneout: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
+) -> Masks | None:
     """The masks of one direction, `drop` (B, size of h) with its padding."""
-    none = _no_masks[w.w_hh.dtype]
+    none = _no_rows[w.w_hh.dtype]
     if drop is not None:
         drop = np.pad(drop, ((0, 0), (0, w.padded_h - w.size)))
-    return Masks(none.keep if keep is None else keep, none.drop if drop is None else drop)
+    given = (none.reshape(-1) if keep is None else keep, drop, *zoneout)
+    if keep is None and drop is None and zoneout == (None, None):
+        return None
+    return Masks(*(none if mask is None else mask for mask in given), none)
+
+
+def _some(masks: Masks | None, rows: slice) -> Masks | None:
+    """The same of some rows."""
+    if masks is None:
+        return None
+    zones = (zone[rows] if len(zone) > 1 else zone for zone in (masks.zone_h, masks.zone_c))
+    return Masks(masks.keep[rows], masks.drop, *zones, masks.fresh)
 
 
 class Saved(NamedTuple):
@@ -258,9 +282,14 @@ class Saved(NamedTuple):
     z: np.ndarray  # (P, ≥ N, PANEL·V), what the cell saved
     u: np.ndarray  # (N + B, padded H, or I more before it), x and h_prev
     c: np.ndarray  # (N + B, padded H), or of no columns
-    m: np.ndarray  # (N, padded H), what was projected, or of no rows
+    own: Any  # a cell's own arrays
     reverse: bool
-    masks: Masks
+    masks: Masks | None
+
+    @property
+    def no_rows(self) -> np.ndarray:
+        """An array of the right type for what is not there."""
+        return _no_rows[self.z.dtype]
 
 
 def _gates_rows(rows: int) -> int:
@@ -331,8 +360,8 @@ def _run(
     y: np.ndarray,
     y_column: int,
     final: State,
-    masks: Masks,
-    m: np.ndarray,
+    masks: Masks | None,
+    own: Any,
 ) -> None:
     """Run the time loop, after the projection where the plan has one (into z)."""
     _, packed, bias, constants = _operands(w)
@@ -345,7 +374,7 @@ def _run(
     w.cell.forward(
         nt, columns, plan.source, save, reverse, plan.inputs, steps.offsets,
         steps.shares(nt // columns), x, packed, bias, given, z, tokens, stated, h0, c0, u, c, y,
-        y_column, final[0], final[1], masks.keep, masks.drop, _projection(w), m, constants,
+        y_column, final[0], final[1], w.padded_h, masks, own, constants,
     )  # fmt: skip
 
 
@@ -367,29 +396,41 @@ def infer(
     Fills columns of y (N, …) and final's hn and cn, (B, H) each, but not for rows of length 0.
     Of a cell without c the second state of `initial` and `final` is not looked at.
     """
-    if masks is None:
-        masks = _no_masks[y.dtype]
     plan = _plan(w, steps, table is not None)
+    lease = Lease() if plan.source == PROJECTED or w.cell.form != PLAIN else None
+    own = None if lease is None else own_arrays(w, steps.batch, lease)
     if plan.source != PROJECTED:
         z = y.reshape(1, -1, 1)  # of the right type, and not touched
+        if w.cell.form in (RESET_BEFORE, NORMALISED):
+            z = lease.array((w.panels, steps.batch, PANEL * w.lanes), x.dtype)
         _run(
             w, plan, steps, x, tokens, table, False, reverse, z, initial, y, y, y, y_column, final,
-            masks, y,
+            masks, own,
         )  # fmt: skip
-        return
-    # Long sequences in pieces, so that projected inputs stay in the cache.
-    pieces = steps.pieces(tuning.INFER_ROWS)
-    lease = Lease()
-    most = max(piece.rows for piece in pieces)
-    z = lease.array((w.panels, most, PANEL * w.lanes), x.dtype)
-    for piece in reversed(pieces) if reverse else pieces:
-        some = piece.within(steps)
-        _run(
-            w, plan, piece, x[some], tokens, table, False, reverse, z, initial, y, y, y[some],
-            y_column, final, Masks(masks.keep[some], masks.drop), y,
-        )  # fmt: skip
-        initial = final
-    lease.release()
+    else:
+        # Long sequences in pieces, so that projected inputs stay in the cache.
+        pieces = steps.pieces(tuning.INFER_ROWS)
+        most = max(piece.rows for piece in pieces)
+        z = lease.array((w.panels, most, PANEL * w.lanes), x.dtype)
+        for piece in reversed(pieces) if reverse else pieces:
+            some = piece.within(steps)
+            _run(
+                w, plan, piece, x[some], tokens, table, False, reverse, z, initial, y, y, y[some],
+                y_column, final, _some(masks, some), own,
+            )  # fmt: skip
+            initial = final
+    if lease is not None:
+        lease.release()
+
+
+def own_arrays(w: Weights, rows: int, lease: Lease) -> Any:
+    """The arrays that the cell's phases forward have for themselves, of so many rows."""
+    cell = w.cell
+    if cell.form == PLAIN:
+        return None
+    second = packed_rows(w.w_hh, w.last_gate) if w.w_hr is None else packed_rows(w.w_hr)
+    zeros = w.w_hh.packed("zeros", lambda a: np.zeros(PANEL * w.lanes, a.dtype))
+    return Second(second, zeros, lease.array((rows, w.padded), w.w_hh.dtype))
 
 
 def forward(
@@ -407,16 +448,17 @@ def forward(
     masks: Masks | None = None,
 ) -> Saved:
     """As `infer`, and keep what `backward` needs in arrays of `lease`."""
-    if masks is None:
-        masks = _no_masks[y.dtype]
     plan = _plan(w, steps, table is not None)
-    rows = steps.rows + steps.batch
-    u = lease.array((rows, plan.h_column + w.padded_h), y.dtype)
-    c = lease.array((rows, w.padded if w.cell.states == 2 or len(masks.drop) else 0), y.dtype)
-    z = lease.array((w.panels, _gates_rows(steps.rows), PANEL * w.lanes), y.dtype)
-    m = lease.array((steps.rows if w.cell.projects else 0, w.padded), y.dtype)
+    rows, dtype = steps.rows + steps.batch, y.dtype
+    u = lease.array((rows, plan.h_column + w.padded_h), dtype)
+    dropped = masks is not None and len(masks.drop) > 0
+    c = lease.array((rows, w.padded if w.cell.states == 2 or dropped else 0), dtype)
+    z = lease.array((w.panels, _gates_rows(steps.rows), PANEL * w.lanes), dtype)
+    if masks is not None and len(masks.zone_c) and w.w_unit is not None:
+        masks = masks._replace(fresh=lease.array((steps.rows, w.padded), dtype))
+    own = own_arrays(w, steps.rows, lease)
     _run(
         w, plan, steps, x, tokens, table, True, reverse, z, initial, u, c, y, y_column, final,
-        masks, m,
+        masks, own,
     )  # fmt: skip
-    return Saved(steps, x, tokens, z, u, c, m, reverse, masks)
+    return Saved(steps, x, tokens, z, u, c, own, reverse, masks)

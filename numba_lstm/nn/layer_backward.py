@@ -7,15 +7,28 @@ products read it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .. import threads, tuning
 from ..kernels import pack
+from ..kernels.cell import PLAIN, RESET_BEFORE
 from ..kernels.gemm import gemm, gemm_transposed
+from ..kernels.rows import Masks
 from ..kernels.schedule import choose
+from ..kernels.second_product import SecondBack
 from ..kernels.tokens import sum_by_token
 from ..simd import PANEL
-from .layer import Saved, State, Weights, packed_columns, packed_constants, step_flops
+from .layer import (
+    Saved,
+    State,
+    Weights,
+    hidden_from_product,
+    packed_columns,
+    packed_constants,
+    step_flops,
+)
 from .matmul import weight_gradient
 from .parameter import Parameter
 from .scratch import Lease
@@ -50,11 +63,11 @@ def backward(
         _set_state(dc, dcn if cell.states == 2 else None, w.hidden)
     w_hh = _columns(w, of_state=True)
     schedule = choose(steps.count, steps.mean, w.panels, w_hh.nbytes, step_flops(w, steps.rows, 0))
-    w_hr, dp = saved.z[:0], saved.m[:0]
-    if w.w_hr is not None:
-        w_hr = packed_columns(w.w_hr, 1, pack.PLAIN, w.size)
-        dp = lease.array((steps.rows, w.padded_h), z.dtype)
-    cells = saved.m[:0]
+    own = _own_arrays(w, steps, lease)
+    masks = saved.masks or hidden_from_product(w, saved.no_rows.reshape(-1), None)
+    carry = lease.array((steps.batch, w.padded_h if len(masks.zone_h) else 0), z.dtype)
+    carry[...] = 0
+    cells = saved.no_rows
     if dcells is not None:
         cells = lease.array((steps.rows, w.padded), z.dtype)
         _set_state(cells, dcells, w.hidden)
@@ -65,8 +78,8 @@ def backward(
         end = min(steps.count, begin + piece)
         cell.backward(
             *schedule, saved.reverse, begin, end, steps.offsets, shares, dy is not None,
-            u if dy is None else dy, y_column, w_hh, z, u, u.shape[1] - w.padded_h, saved.c, dh,
-            dc, w.size, w.hidden, *saved.masks, w_hr, dp, constants, cells,
+            u if dy is None else dy, y_column, w_hh, z, z, u, u.shape[1] - w.padded_h, saved.c,
+            dh, dc, w.size, w.hidden, masks, carry, cells, own, constants,
         )  # fmt: skip
         t0, t1 = (begin, end) if saved.reverse else (steps.count - end, steps.count - begin)
         rows = slice(int(steps.offsets[t0]), int(steps.offsets[t1]))
@@ -75,24 +88,40 @@ def backward(
             _input_gradient(w, z, rows, dx[rows])
     products.finish(padding)
     if w.w_hr is not None and w.w_hr.requires_grad:
-        weight_gradient(w.w_hr, saved.m, np.ascontiguousarray(dp[:, : w.size]))
+        weight_gradient(w.w_hr, saved.own.m, np.ascontiguousarray(own.dp[:, : w.size]))
     if w.w_unit is not None and w.w_unit.requires_grad:
-        _unit_gradient(w, w.w_unit, saved)
+        _unit_gradient(w, w.w_unit, saved, masks)
     initial[0][...] = dh[:, : w.size]
     if cell.states == 2:
         initial[1][...] = dc[:, : w.hidden]
     elif cell.carries:
         initial[0][...] += dc[:, : w.hidden]
+    if carry.size:
+        initial[0][...] += carry[:, : w.size]
     lease.release()
 
 
-def _unit_gradient(w: Weights, p: Parameter, saved: Saved) -> None:
+def _own_arrays(w: Weights, steps: Steps, lease: Lease) -> Any:
+    """The arrays that the cell's phases going back have for themselves."""
+    if w.cell.form == PLAIN:
+        return None
+    zeros = w.w_hh.packed("wide zeros", lambda a: np.zeros(32 * w.lanes, a.dtype))
+    rows = steps.rows
+    if w.w_hr is not None:
+        packed = packed_columns(w.w_hr, 1, pack.PLAIN, w.size)
+    else:
+        rows = 0
+        packed = packed_columns(w.w_hh, 1, pack.PLAIN, w.panels * w.lanes, w.last_gate)
+    return SecondBack(packed, zeros, lease.array((rows, w.padded_h), w.w_hh.dtype))
+
+
+def _unit_gradient(w: Weights, p: Parameter, saved: Saved, masks: Masks) -> None:
     """Add the gradient of the units' own weights, from dz of all steps."""
     steps, z = saved.steps, saved.z
     sums = np.empty((p.size // w.hidden, w.padded), np.float64)
     w.cell.weights_gradient(
-        threads.threads_for(4.0 * z.size), z, saved.c, steps.offsets, saved.reverse,
-        saved.masks.keep, sums,
+        threads.threads_for(4.0 * z.size), z, saved.c, masks.fresh, steps.offsets, saved.reverse,
+        masks.keep, sums,
     )  # fmt: skip
     p.add_grad(sums[:, : w.hidden].astype(p.dtype).reshape(-1), own=True)
 
@@ -152,6 +181,7 @@ class _Products:
         self.both = self.beside and w.cell.windows[0] == PANEL
         self.d_state = self._packed(w.size + w.inputs if self.both else w.size)
         self.d_input = self.d_state if self.both else self._packed(w.inputs)
+        self.d_last = self._packed(w.size) if w.cell.form == RESET_BEFORE else None
 
     def _packed(self, columns: int) -> np.ndarray:
         z = self.saved.z
@@ -169,6 +199,9 @@ class _Products:
             if self.embedding is None:
                 x = u if self.beside else self.saved.x[rows]
                 self._product(x, 0, z, rows, 0, x_count, self.d_input, self.sums)
+            if self.d_last is not None:
+                m = self.saved.own.m[rows]
+                self._product(m, 0, z, rows, 0, 1, self.d_last, self.no_sums)
         self.started = True
 
     def _product(
@@ -201,9 +234,14 @@ class _Products:
             return
         if embedding is not None:
             self._by_token(embedding, padding)
-        _add_rows(w.w_ih, self.d_input, cell.gates, cell.x_order, 0)
-        _add_rows(w.w_hh, self.d_state, cell.gates, cell.h_order, w.inputs if self.both else 0)
-        for bias, order in ((w.b_ih, cell.x_order), (w.b_hh, cell.h_order)):
+        _add_rows(w.w_ih, cell.gates, (self.d_input, cell.x_order, 0))
+        state = self.d_state, cell.h_order, w.inputs if self.both else 0
+        if self.d_last is None:
+            _add_rows(w.w_hh, cell.gates, state)
+        else:
+            last = np.array([cell.gates - 1, *[-1] * (PANEL - 1)], np.int64)
+            _add_rows(w.w_hh, cell.gates, state, (self.d_last, last, 0))
+        for bias, order in ((w.b_ih, cell.x_order), (w.b_hh, cell.bias_order)):
             if bias is not None:
                 db = pack.unpack_bias(self.sums, cell.gates, w.hidden, order, w.lanes)
                 bias.add_grad(db.astype(bias.dtype), own=True)
@@ -226,8 +264,10 @@ class _Products:
             embedding.add_grad(d, own=True)
 
 
-def _add_rows(p: Parameter, packed: np.ndarray, gates: int, order: np.ndarray, k0: int) -> None:
+def _add_rows(p: Parameter, gates: int, *parts: tuple[np.ndarray, np.ndarray, int]) -> None:
+    """Add packed rows: of each part the array, whose gates it has where, and its first row."""
     if p.requires_grad:
         with p.accumulate() as (grad, accumulate):
             nt = threads.threads_for(tuning.PACK_WORK * p.size)
-            pack.unpack_rows(nt, packed, gates, order, k0, accumulate, grad)
+            for packed, order, k0 in parts:
+                pack.unpack_rows(nt, packed, gates, order, k0, accumulate, grad)

@@ -23,7 +23,7 @@ from __future__ import annotations
 from ...jit import kernel
 from ...simd import fma, lanes, load, store
 from ..activations import sigmoid, tanh
-from ..cell import make_cell
+from ..cell import plain_cell
 
 
 @kernel
@@ -44,7 +44,7 @@ def gates_forward(z, h_prev, save, place):
 
 
 @kernel
-def gates_backward(z, dh, h_prev, h, d_state):
+def gates_backward(z, dh, h_prev, d_state):
     """Overwrite n, r, z, h_n at z by their gradients; gives what goes to h_prev past the gates."""
     v = lanes(z)
     n, r, update, h_n = load(z, 0), load(z, v), load(z, 2 * v), load(z, 3 * v)
@@ -57,7 +57,7 @@ def gates_backward(z, dh, h_prev, h, d_state):
     return dh * update
 
 
-GRU = make_cell(
+GRU = plain_cell(
     "gru", 3, gates_forward, gates_backward, x_order=[2, 0, 1, -1], h_order=[-1, 0, 1, 2],
     carries=True,
 )  # fmt: skip

@@ -25,7 +25,7 @@ from typing import Any
 from ...jit import kernel
 from ...simd import fma, lanes, load, store
 from ..activations import sigmoid, tanh
-from ..cell import make_cell
+from ..cell import plain_cell, projected_cell
 
 
 @kernel
@@ -46,11 +46,12 @@ def gates_forward(z, c_prev, save, place):
 
 
 @kernel
-def gates_backward(z, dh, c_prev, c, dc):
+def gates_backward(z, dh, c_prev, dc):
     """Overwrite the gates at z by dz; gives dc_prev."""
     v = lanes(z)
     i, f, g, o = load(z, 0), load(z, v), load(z, 2 * v), load(z, 3 * v)
-    tanh_c = tanh(c)
+    # As it was, to the bit; what is saved may be another, of which zoneout kept a part.
+    tanh_c = tanh(fma(f, c_prev, i * g))
     dct = fma(dh * o, 1.0 - tanh_c * tanh_c, dc)
     store(z, 0, dct * g * i * (1.0 - i))
     store(z, v, dct * c_prev * f * (1.0 - f))
@@ -65,8 +66,6 @@ _ABOUT: dict[str, Any] = {
     "states": 2,
     "carries": True,
 }
-LSTM = make_cell("lstm", 4, gates_forward, gates_backward, **_ABOUT)
+LSTM = plain_cell("lstm", 4, gates_forward, gates_backward, **_ABOUT)
 # h = W_hr·(o ∘ tanh c): Sak, Senior & Beaufays (2014).
-PROJECTED_LSTM = make_cell(
-    "lstm_projected", 4, gates_forward, gates_backward, **_ABOUT, projects=True
-)
+PROJECTED_LSTM = projected_cell("lstm_projected", 4, gates_forward, gates_backward, **_ABOUT)

@@ -51,8 +51,8 @@ from ...simd import (
 )
 from ..activations import sigmoid, tanh
 from ..blocks import first
-from ..cell import make_cell
-from ..forward import active
+from ..cell import plain_cell, projected_cell
+from ..rows import active
 
 # The vectors of constants: three of weights, and `settings`.
 _P_I, _P_F, _P_O, _BOUND, _TANH_BOUND, _COUPLED = range(6)
@@ -120,7 +120,7 @@ def gates_forward(z, c_prev, save, place, constants):
 
 
 @kernel
-def gates_backward(z, dh, c_prev, c, dc, constants):
+def gates_backward(z, dh, c_prev, dc, constants):
     """Overwrite the gates at z by dz; gives dc_prev."""
     v = lanes(z)
     saved_i, saved_f, saved_g, saved_o = load(z, 0), load(z, v), load(z, 2 * v), load(z, 3 * v)
@@ -129,7 +129,7 @@ def gates_backward(z, dh, c_prev, c, dc, constants):
     zero = zeros_like(dh)
     one = load(constants, _TANH_BOUND * v)
     g = where_gt(saved_g, 1.5, one, where_gt(zero - saved_g, 1.5, zero - one, saved_g))
-    tanh_c = tanh(c)
+    tanh_c = tanh(fma(f, c_prev, i * g))
     dz_o = _unless_marked(saved_o, dh * tanh_c * o * (1.0 - o))
     dct = fma(dh * o, 1.0 - tanh_c * tanh_c, dc)
     dct = fma(dz_o, load(constants, _P_O * v), dct)
@@ -148,13 +148,15 @@ def gates_backward(z, dh, c_prev, c, dc, constants):
 
 
 @driver
-def peephole_gradient(nt, z, c, offsets, reverse, keep, out):
+def peephole_gradient(nt, z, c, fresh, offsets, reverse, keep, out):
     """Sum up dp, for the rows of all steps in their order.
 
     Parameters
     ----------
     z, c, offsets, reverse, keep
         As `backward` leaves and takes them.
+    fresh : (N, padded H), or of no columns
+        c_t as the gates gave it, where zoneout kept a part of the old one.
     out : (3, padded H) float64, overwritten
     """
     v = lanes(z)
@@ -171,13 +173,16 @@ def peephole_gradient(nt, z, c, offsets, reverse, keep, out):
                 for r in range(active(offsets, t)):
                     row = offsets[t] + r
                     after = (offsets[t_next] if r < n_next else offsets[steps]) + r
+                    new = c[after]
+                    if fresh.shape[1]:
+                        new = fresh[row]
                     seen = keep[row] if keep.size else 1
                     for k in range(v):
                         j = p * v + k
                         prev = np.float64(c[row, j]) * seen
                         out[0, j] += z[p, row, k] * prev
                         out[1, j] += z[p, row, v + k] * prev
-                        out[2, j] += z[p, row, 3 * v + k] * np.float64(c[after, j])
+                        out[2, j] += z[p, row, 3 * v + k] * np.float64(new[j])
         restore_denormals(mode)
 
 
@@ -189,7 +194,7 @@ _ABOUT: dict[str, Any] = {
     "constants": 6,
     "weights_gradient": peephole_gradient,
 }
-LSTM_OPTIONS = make_cell("lstm_options", 4, gates_forward, gates_backward, **_ABOUT)
-PROJECTED_LSTM_OPTIONS = make_cell(
-    "lstm_options_projected", 4, gates_forward, gates_backward, **_ABOUT, projects=True
+LSTM_OPTIONS = plain_cell("lstm_options", 4, gates_forward, gates_backward, **_ABOUT)
+PROJECTED_LSTM_OPTIONS = projected_cell(
+    "lstm_options_projected", 4, gates_forward, gates_backward, **_ABOUT
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ...jit import kernel
 from ...simd import load, store, vmax, where_gt, zeros_like
 from ..activations import tanh
-from ..cell import make_cell
+from ..cell import plain_cell
 
 
 @kernel
@@ -22,7 +22,7 @@ def tanh_forward(z, h_prev, save, place):
 
 
 @kernel
-def tanh_backward(z, dh, h_prev, h, d_state):
+def tanh_backward(z, dh, h_prev, d_state):
     """Overwrite h_t at z by dz."""
     h = load(z, 0)
     store(z, 0, dh * (1.0 - h * h))
@@ -40,11 +40,11 @@ def relu_forward(z, h_prev, save, place):
 
 
 @kernel
-def relu_backward(z, dh, h_prev, h, d_state):
+def relu_backward(z, dh, h_prev, d_state):
     """Overwrite h_t at z by dz."""
     store(z, 0, where_gt(load(z, 0), 0.0, dh, zeros_like(dh)))
     return d_state
 
 
-RNN_TANH = make_cell("rnn_tanh", 1, tanh_forward, tanh_backward, x_order=[0], h_order=[0])
-RNN_RELU = make_cell("rnn_relu", 1, relu_forward, relu_backward, x_order=[0], h_order=[0])
+RNN_TANH = plain_cell("rnn_tanh", 1, tanh_forward, tanh_backward, x_order=[0], h_order=[0])
+RNN_RELU = plain_cell("rnn_relu", 1, relu_forward, relu_backward, x_order=[0], h_order=[0])
