@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from lstm_tool import assert_all_close
 
 from numba_lstm import nn
 from numba_lstm.reference import stack
 from numba_lstm.reference.gru_cell import GRUCell
 from numba_lstm.reference.lstm_cell import LSTMCell
+from numba_lstm.reference.recurrent import Dropout
 from numba_lstm.reference.rnn_cell import RNNCell
 
 MODULES = {
@@ -20,7 +22,11 @@ MODULES = {
     "lstm-projected": lambda *a, **k: nn.LSTM(
         *a, proj_size=max(1, 2 * np.min(a[1]).item() // 3), **k
     ),
+    "gru-before": lambda *a, **k: nn.GRU(*a, reset_after=False, **k),
+    "lstm-normalised": lambda *a, **k: nn.LSTM(*a, layer_norm=True, **k),
+    "gru-normalised": lambda *a, **k: nn.GRU(*a, layer_norm=True, **k),
 }
+TORCHS = [kind for kind in MODULES if kind != "gru-before" and "normalised" not in kind]
 
 
 class Case(NamedTuple):
@@ -98,14 +104,20 @@ def named(module: Any, y: Any, states: Any, dx: Any, dinitial: Any, grads: Any) 
     return found | grads
 
 
-def ours(module: Any, case: Case) -> dict[str, np.ndarray]:
-    """All outputs and gradients by name."""
+def tails(module: Any) -> list[str]:
+    """Of the names of each layer's and direction's parameters."""
+    directions, layers = ["", "_reverse"][: 1 + module.bidirectional], range(module.num_layers)
+    return [f"_l{layer}{direction}" for layer in layers for direction in directions]
+
+
+def ours(module: Any, case: Case, fixed: bool = False) -> dict[str, np.ndarray]:
+    """All outputs and gradients by name; `fixed` says that each call takes the same masks."""
     module.zero_grad()
     about = case.x, given(case.states), case.lengths, case.reset
     cells = case.dcells is not None
     options = {"return_cells": True} if cells else {}
     (y, states, *more), pullback = module.vjp(*about, **options)
-    if not (module.training and module.drops):
+    if fixed or not (module.training and module.drops):
         y0, states0, *more0 = module(*about, **options)
         assert len(more) == len(more0) == cells
         assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(more, more0))
@@ -122,11 +134,22 @@ def ours(module: Any, case: Case) -> dict[str, np.ndarray]:
 def reference_cell(module: Any) -> Any:
     if isinstance(module, nn.LSTM):
         return LSTMCell(module.cell_clip, module.coupled)
-    return GRUCell() if isinstance(module, nn.GRU) else RNNCell(module.nonlinearity)
+    if isinstance(module, nn.GRU):
+        return GRUCell(module.reset_after)
+    return RNNCell(module.nonlinearity)
 
 
-def by_reference(module: Any, case: Case, dropout: Any = None) -> dict[str, np.ndarray]:
-    """The same by the NumPy float64 reference; `dropout` its masks by tail."""
+def expected_masks(module: Any) -> dict[str, Dropout]:
+    """The reference's masks of evaluation, by tail: zoneout's expectations."""
+    k = tuple(p or None for p in (module.zoneout, module.zoneout_cell)[: len(module.STATES)])
+    return {tail: Dropout(zoneout=k) for tail in tails(module)}
+
+
+def by_reference(
+    module: Any, case: Case, dropout: Any = None, between: Any = ()
+) -> dict[str, np.ndarray]:
+    """The same by the NumPy float64 reference; `dropout` its masks by tail, those of evaluation
+    where there are none, and `between` those between layers."""
 
     def turned(array: np.ndarray) -> np.ndarray:
         return array.swapaxes(0, 1) if module.batch_first else array
@@ -137,7 +160,7 @@ def by_reference(module: Any, case: Case, dropout: Any = None) -> dict[str, np.n
     output, saved = stack.stack_forward(
         reference_cell(module), parameters, turned(case.x).astype("f8"), wide,
         lengths=case.lengths, reset=None if case.reset is None else turned(case.reset),
-        dropout=dropout,
+        dropout=dropout or expected_masks(module), between=between,
     )  # fmt: skip
     dsequences, cells = [], {}
     if case.dcells is not None:
@@ -151,6 +174,22 @@ def by_reference(module: Any, case: Case, dropout: Any = None) -> dict[str, np.n
     )
     y, dx = turned(output.y), turned(back.dx)
     return named(module, y, finals, dx, dinitial, back.parameters) | cells
+
+
+def assert_references(
+    module: Any, case: Case, masks: Any = None, between: Any = (), note: Any = ""
+) -> dict[str, np.ndarray]:
+    """All outputs and gradients are the reference's; they are returned.
+
+    A layer normalisation hardly sees how large its argument is. Where little else can change, as
+    with one input, the gradient is what is left of numbers near 1 that cancel; and where the
+    argument varies little, its roundings are scaled up with it.
+    """
+    found = ours(module, case, fixed=masks is not None)
+    expected = by_reference(module, case, masks, between)
+    allowed = {"floor": 1.0, "times": 10.0} if module.layer_norm else {}
+    assert_all_close(found, expected, module.dtype, note, **allowed)
+    return found
 
 
 def by_torch(module: Any, case: Case) -> dict[str, np.ndarray]:

@@ -119,13 +119,24 @@ def by_reference(module: Any, case: Case, masks: Any = ()) -> dict[str, np.ndarr
 
 
 def assert_all_close(
-    actual: dict[str, np.ndarray], expected: dict[str, np.ndarray], dtype: Any, note: Any = ""
+    actual: dict[str, np.ndarray],
+    expected: dict[str, np.ndarray],
+    dtype: Any,
+    note: Any = "",
+    floor: float = 0.0,
+    times: float = 1.0,
 ) -> None:
-    """Every expected array is there and close, relative to its largest value; NaN fails."""
+    """Every expected array is there and close, relative to its largest value; NaN fails.
+
+    Where that value is smaller than `floor`, relative to `floor`; within `times` the tolerance.
+    """
     for name, value in expected.items():
         assert actual[name].dtype == dtype, (name, actual[name].dtype)
         found = error(actual[name], value)
-        assert found <= TOLERANCE[np.dtype(dtype)], f"{name} {note}: error {found:.3g}"
+        largest = np.abs(value).max(initial=0.0)
+        if 0 < largest < floor:
+            found *= largest / floor
+        assert found <= times * TOLERANCE[np.dtype(dtype)], f"{name} {note}: error {found:.3g}"
 
 
 def assert_same_bits(

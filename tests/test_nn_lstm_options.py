@@ -9,8 +9,9 @@ import pickle
 
 import numpy as np
 import pytest
-from family_tool import Case, by_reference, draw, given, ours
+from family_tool import Case, assert_references, by_reference, draw, given, ours
 from lstm_tool import assert_all_close, assert_same_bits, run_python
+from masks_tool import draw_masks, fix
 from onnx_tool import run_onnx, to_onnx
 from test_nn_recurrent import SIZES
 
@@ -183,26 +184,14 @@ def test_long_sequences_run_in_pieces(rng, monkeypatch):
 
 
 @pytest.mark.parametrize("batch_first", [False, True])
-def test_dropout_of_states_and_weights_and_the_reference_with_its_masks(rng, batch_first):
-    from numba_lstm.nn import stack
-    from numba_lstm.nn.masks import DirectionMasks
-    from numba_lstm.reference.recurrent import Dropout
-
+def test_with_every_mask_they_are_the_references_too(rng, monkeypatch, batch_first):
     module = nn.LSTM(
         4, 33, 2, batch_first=batch_first, recurrent_dropout=0.5, dtype="f8", seed=0, **ALL
     )
     case = draw(rng, module, 6, 7)
-    masks, theirs = [], {}
-    for number, w in enumerate(module.weights()):
-        shapes = (7, w.inputs), (7, w.size), w.w_hh.shape
-        drawn = [2.0 * rng.integers(0, 2, shape) for shape in shapes]
-        masks.append(DirectionMasks(*drawn))
-        theirs[f"_l{number}"] = Dropout(*drawn)
-    with pytest.MonkeyPatch.context() as patch:
-        one = iter(masks)
-        patch.setattr(stack, "draw_direction", lambda *a: next(one))
-        found = ours(module, case)
-    assert_all_close(found, by_reference(module, case, theirs), "f8")
+    masks = draw_masks(rng, module, case, ("inputs", "state", "recurrent", "zoneout"))
+    fix(monkeypatch, module, None, masks)
+    assert_references(module, case, masks)
 
 
 def test_tokens_and_a_stream_are_the_sequence(rng):

@@ -4,36 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from family_tool import MODULES, by_reference, draw, given, ours, taken
-from lstm_tool import assert_all_close, assert_same_bits
+from family_tool import MODULES, assert_references, draw, given, ours, taken
+from lstm_tool import assert_same_bits
+from masks_tool import draw_masks, fix
 
 from numba_lstm import nn
-from numba_lstm.nn import stack
-from numba_lstm.nn.masks import DirectionMasks, keep_masks
-from numba_lstm.reference.recurrent import Dropout
+from numba_lstm.nn.masks import keep_masks
 
-OPTIONS = ("inputs", "state", "recurrent", "reset", "lengths")
+OPTIONS = ("inputs", "state", "recurrent", "zoneout", "reset", "lengths")
 
 
-def draw_masks(rng, module, batch, wanted):
-    """DirectionMasks for each layer and direction, and the reference's by tail."""
-    ours_, theirs = [], {}
-    for w, names in zip(module.weights(), module._names):
-
-        def mask(name, *shape):
-            return rng.integers(0, 2, shape) * 2.0 if name in wanted else None
-
-        masks = (
-            mask("inputs", batch, w.inputs),
-            mask("state", batch, w.size),
-            mask("recurrent", *w.w_hh.shape),
-        )
-        ours_.append(DirectionMasks(*(m if m is None else m.astype(module.dtype) for m in masks)))
-        theirs[names[0].removeprefix("weight_ih")] = Dropout(*masks)
-    return ours_, theirs
-
-
-@pytest.mark.parametrize("wanted", [*((o,) for o in OPTIONS[:4]), OPTIONS])
+@pytest.mark.parametrize("wanted", [*((o,) for o in OPTIONS[:5]), OPTIONS])
 @pytest.mark.parametrize("kind", MODULES)
 def test_every_output_and_gradient_is_the_references(rng, monkeypatch, kind, wanted):
     for steps, batch, inputs, hidden in ((1, 2, 3, 5), (6, 7, 4, 33), (5, 13, 19, 70)):
@@ -46,19 +27,9 @@ def test_every_output_and_gradient_is_the_references(rng, monkeypatch, kind, wan
             if "reset" in wanted:
                 shape = case.x.shape[:2]
                 case = case._replace(reset=rng.random(shape) < 0.3)
-            masks, theirs = draw_masks(rng, module, batch, wanted)
-            if case.lengths is not None:
-                order = np.argsort(-case.lengths, kind="stable")
-                masks = [
-                    m._replace(
-                        inputs=None if m.inputs is None else m.inputs[order],
-                        state=None if m.state is None else m.state[order],
-                    )
-                    for m in masks
-                ]
-            one = iter(masks)
-            monkeypatch.setattr(stack, "draw_direction", lambda *a, one=one: next(one))
-            assert_all_close(ours(module, case), by_reference(module, case, theirs), dtype)
+            masks = draw_masks(rng, module, case, wanted)
+            fix(monkeypatch, module, case.lengths, masks)
+            assert_references(module, case, masks)
 
 
 @pytest.mark.parametrize("kind", MODULES)

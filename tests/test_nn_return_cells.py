@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from family_tool import MODULES, by_reference, draw, given, ours
+from family_tool import MODULES, assert_references, draw, given, ours
 from lstm_tool import assert_all_close, assert_same_bits
-from test_nn_masks import draw_masks
+from masks_tool import draw_masks, fix
 
 from numba_lstm import nn, tuning
-from numba_lstm.nn import stack
 from numba_lstm.nn.steps import Steps, whole
 
-KINDS = ("lstm", "lstm-projected")
+KINDS = ("lstm", "lstm-projected", "lstm-normalised")
 # T, B, I, H
 SIZES = [(1, 1, 1, 2), (5, 2, 3, 17), (3, 3, 70, 33), (4, 7, 5, [129, 31]), (9, 13, 20, 65)]
 
@@ -30,9 +29,8 @@ def test_every_output_and_gradient_is_the_references(rng, kind, lengths):
             case = draw(rng, module, steps, batch, lengths, cells=True)
             if number == 4:
                 case = case._replace(reset=rng.random((steps, batch)) < 0.3)
-            found, expected = ours(module, case), by_reference(module, case)
-            assert found["cells"].shape == expected["cells"].shape
-            assert_all_close(found, expected, dtype)
+            found = assert_references(module, case)
+            assert found["cells"].shape == (*case.x.shape[:2], case.dcells.shape[2])
             without = ours(module, case._replace(dcells=None))
             for name in ("y", "hn", "cn") if isinstance(hidden, int) else ("y",):
                 assert np.array_equal(found[name], without[name])
@@ -44,10 +42,9 @@ def test_with_masks_they_are_the_references_too(rng, monkeypatch, kind):
         4, 33, 2, bidirectional=True, recurrent_dropout=0.5, dtype="f8", seed=0
     )  # fmt: skip
     case = draw(rng, module, 6, 5, cells=True)._replace(reset=rng.random((6, 5)) < 0.3)
-    masks, theirs = draw_masks(rng, module, 5, ("inputs", "state", "recurrent"))
-    one = iter(masks)
-    monkeypatch.setattr(stack, "draw_direction", lambda *a: next(one))
-    assert_all_close(ours(module, case), by_reference(module, case, theirs), "f8")
+    masks = draw_masks(rng, module, case, ("inputs", "state", "recurrent", "zoneout"))
+    fix(monkeypatch, module, None, masks)
+    assert_references(module, case, masks)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -10,7 +10,7 @@ import numpy as np
 from .checks import as_cotangent, as_float, generator, probability, real_array
 from .module import Module, once
 
-__all__ = ["Dropout", "draw_mask"]
+__all__ = ["Dropout", "draw_mask", "draw_ones"]
 
 
 class Dropout(Module):
@@ -138,6 +138,23 @@ def draw_mask(
         return np.ones(shape, dtype)
     if p >= 1:
         return np.zeros(shape, dtype)
+    return np.multiply(_kept(rng, shape, p), dtype.type(1 / (1 - p)), dtype=dtype)
+
+
+def draw_ones(
+    rng: np.random.Generator, shape: Sequence[int], p: float, dtype: np.dtype
+) -> np.ndarray:
+    """Draw independent elements, 1 with probability p and else 0; otherwise as `draw_mask`."""
+    shape = tuple(shape)
+    if p <= 0:
+        return np.zeros(shape, dtype)
+    if p >= 1:
+        return np.ones(shape, dtype)
+    return _kept(rng, shape, 1 - p).astype(dtype)
+
+
+def _kept(rng: np.random.Generator, shape: tuple[int, ...], p: float) -> np.ndarray:
+    """Draw booleans, false with probability p, which is neither 0 nor 1."""
     count = int(np.prod(shape, dtype=np.int64))
     words = rng.integers(0, np.iinfo(np.uint64).max, -(-count // 8), np.uint64, endpoint=True)
     draws = words.view(np.uint8)[:count]
@@ -146,7 +163,7 @@ def draw_mask(
     if rest:
         ties = np.flatnonzero(draws == int(whole))
         keep[ties] = rng.random(ties.size) >= rest
-    return np.multiply(keep, dtype.type(1 / (1 - p)), dtype=dtype).reshape(shape)
+    return keep.reshape(shape)
 
 
 def _as_input(x: Any) -> np.ndarray:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from .checks import flag
 from .recurrent import Recurrent
 
 __all__ = ["GRU"]
@@ -17,6 +19,16 @@ class GRU(Recurrent):
         r, z = sigmoid(W x_t + b + U h_{t-1} + d)
         n = tanh(W_n x_t + b_n + r ∘ (U_n h_{t-1} + d_n))
         h_t = (1 - z) ∘ n + z ∘ h_{t-1}
+
+    or, with ``reset_after=False``,
+
+        n = tanh(W_n x_t + b_n + U_n (r ∘ h_{t-1}) + d_n)
+
+    With `layer_norm` each product v stands in these equations as LN(v; g), with gains g of its own
+    for W x_t and U h_{t-1}, and b and d the shifts; r and z are normalised together and n apart
+    (Ba et al., 2016, equations 26 to 28):
+
+        LN(v; g) = g ∘ (v - mean v) / √(var v + 1e-5)
 
     Parameters
     ----------
@@ -40,6 +52,15 @@ class GRU(Recurrent):
         where the recurrent product reads it, are dropped: the same at every step of a sequence.
     weight_dropout : float
         In training, the probability with which elements of W_hh are dropped (DropConnect).
+    zoneout : float
+        In training, the probability with which each element of h keeps at a step the value that it
+        had before, drawn anew at every step: h_t = k ∘ h_{t-1} + (1 - k) ∘ h, with k of 0 and 1. In
+        evaluation k is the probability, so that evaluation differs from a module without.
+    reset_after : bool
+        Whether the reset gate comes after the product, as in torch, in ONNX's
+        ``linear_before_reset=1`` and in Keras's default; if not, n is Cho et al.'s, ONNX's default.
+    layer_norm : bool
+        Whether the products are normalised. Not without `reset_after`.
     dtype : dtype_like
         float32 or float64.
     seed : None, int or numpy.random.Generator
@@ -49,13 +70,15 @@ class GRU(Recurrent):
     ----------
     weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, … : Parameter
         (3H, I) or, after the first layer, (3H, D·H); (3H, H); (3H,); (3H,). With the suffix
-        ``_reverse`` those of the second direction.
+        ``_reverse`` those of the second direction. With `layer_norm` also the gains weight_ln_ih_l0
+        and weight_ln_hh_l0 (3H,), 1 at the start.
 
     Raises
     ------
     TypeError, ValueError
         Naming the argument: a size below 1, a list of another length than `num_layers`, a flag that
-        is no boolean, a dropout outside 0..1, another dtype.
+        is no boolean, a dropout or zoneout outside 0..1, another dtype; `layer_norm` without
+        `reset_after`.
 
     Notes
     -----
@@ -64,7 +87,9 @@ class GRU(Recurrent):
 
     References
     ----------
-    Cho et al., Learning phrase representations using RNN encoder-decoder, EMNLP 2014.
+    Cho et al., Learning phrase representations using RNN encoder-decoder, EMNLP 2014. Ba, Kiros &
+    Hinton, Layer normalization, arXiv:1607.06450, 2016. Krueger et al., Zoneout: regularizing RNNs
+    by randomly preserving hidden activations, ICLR 2017.
 
     Examples
     --------
@@ -77,8 +102,54 @@ class GRU(Recurrent):
 
     GATES = 3
 
-    def cell(self) -> Any:
-        """Give `kernels.cells.gru.GRU`."""
-        from ..kernels.cells.gru import GRU as CELL
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int | Sequence[int],
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        *,
+        reset_after: bool = True,
+        layer_norm: bool = False,
+        **options: Any,
+    ) -> None:
+        self.reset_after = flag("reset_after", reset_after)
+        self.layer_norm = flag("layer_norm", layer_norm)
+        if self.layer_norm and not self.reset_after:
+            raise ValueError("layer_norm: expected False with reset_after=False, got True")
+        super().__init__(
+            input_size,
+            hidden_size,
+            num_layers,
+            bias,
+            batch_first,
+            dropout,
+            bidirectional,
+            **options,
+        )
 
-        return CELL
+    def cell(self) -> Any:
+        """Give the cell of `kernels.cells.gru`, `gru_before` or `normalised`."""
+        if self.layer_norm:
+            from ..kernels.cells.normalised import NORMALISED_GRU
+
+            return NORMALISED_GRU
+        return plain_cell(self.reset_after)
+
+    def extra_repr(self) -> str:
+        """Return the arguments that `repr` shows, those that differ from the defaults."""
+        return super().extra_repr() + ("" if self.reset_after else ", reset_after=False")
+
+
+def plain_cell(reset_after: bool) -> Any:
+    """Give the `kernels.cell.Cell` of a GRU with the reset gate in either place."""
+    if reset_after:
+        from ..kernels.cells.gru import GRU as AFTER
+
+        return AFTER
+    from ..kernels.cells.gru_before import GRU_BEFORE
+
+    return GRU_BEFORE

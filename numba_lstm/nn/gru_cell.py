@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from .checks import flag
+from .gru import plain_cell
 from .recurrent_cell import RecurrentCell
 
 __all__ = ["GRUCell"]
@@ -18,6 +22,8 @@ class GRUCell(RecurrentCell):
         I and H.
     bias : bool
         Whether there are biases.
+    reset_after : bool
+        Whether the reset gate comes after the product.
     dtype : dtype_like
         float32 or float64.
     seed : None, int or numpy.random.Generator
@@ -31,7 +37,7 @@ class GRUCell(RecurrentCell):
     Raises
     ------
     TypeError, ValueError
-        Naming the argument: a size below 1, a bias that is no boolean, another dtype.
+        Naming the argument: a size below 1, a flag that is no boolean, another dtype.
 
     Examples
     --------
@@ -42,8 +48,23 @@ class GRUCell(RecurrentCell):
 
     GATES = 3
 
-    def cell(self) -> Any:
-        """Give `kernels.cells.gru`'s cell."""
-        from ..kernels.cells.gru import GRU
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        *,
+        reset_after: bool = True,
+        dtype: Any = np.float32,
+        seed: Any = None,
+    ) -> None:
+        self.reset_after = flag("reset_after", reset_after)
+        super().__init__(input_size, hidden_size, bias, dtype=dtype, seed=seed)
 
-        return GRU
+    def cell(self) -> Any:
+        """Give the cell of `kernels.cells.gru` or `gru_before`."""
+        return plain_cell(self.reset_after)
+
+    def extra_repr(self) -> str:
+        """Return the arguments that `repr` shows."""
+        return super().extra_repr() + ("" if self.reset_after else ", reset_after=False")

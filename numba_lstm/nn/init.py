@@ -190,10 +190,14 @@ def reset_recurrent_(
 ) -> Module:
     """Draw all parameters of recurrent layers as torch does: uniformly within ±1/√H.
 
-    `hidden_size` is H, or a list with that of each layer.
+    `hidden_size` is H, or a list with that of each layer. Of a layer normalisation the gains become
+    1 and the bias 0, as in torch's LayerNorm.
     """
     rng = generator(seed)
     for name, parameter in module.named_parameters():
+        if name.startswith(("weight_ln_", "bias_ln_")):
+            constant_(parameter, float(name.startswith("weight")))
+            continue
         bound = 1.0 / math.sqrt(_own_size(hidden_size, name))
         uniform_(parameter, -bound, bound, seed=rng)
     return module

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .checks import flag, positive, size
+from .checks import flag, positive, probability, size
 from .module import once
 from .recurrent import Recurrent
 from .stack import Call, State
@@ -30,6 +30,11 @@ class LSTM(Recurrent):
         f = sigmoid(clip(a_f + p_f ∘ c_{t-1})), coupled: 1 - i
         g = tanh(clip(a_g))
         o = sigmoid(clip(a_o + p_o ∘ c_t))
+
+    With `layer_norm` (Ba et al., 2016, equations 20 to 22) W x_t and U h_{t-1} stand in a as
+    LN(W x_t; g_x) and LN(U h_{t-1}; g_h), each normalised over all four gates, and
+
+        h_t = o ∘ tanh(LN(c_t; g_c) + b_c)    LN(v; g) = g ∘ (v - mean v) / √(var v + 1e-5)
 
     Parameters
     ----------
@@ -57,6 +62,12 @@ class LSTM(Recurrent):
         where the recurrent product reads it, are dropped: the same at every step of a sequence.
     weight_dropout : float
         In training, the probability with which elements of W_hh are dropped (DropConnect).
+    zoneout : float
+        In training, the probability with which each element of h keeps at a step the value that it
+        had before, drawn anew at every step: h_t = k ∘ h_{t-1} + (1 - k) ∘ h, with k of 0 and 1. In
+        evaluation k is the probability, so that evaluation differs from a module without.
+    zoneout_cell : float
+        The same for c.
     peepholes : bool
         Whether the gates see the cell's state through weights p (Gers & Schmidhuber, 2000).
     cell_clip : float, optional
@@ -64,6 +75,9 @@ class LSTM(Recurrent):
         other than in TensorFlow, c_t is not. Nothing goes back through an argument that was held.
     coupled : bool
         Whether f is 1 - i. The rows of f in the weights remain, with gradients of zero.
+    layer_norm : bool
+        Whether the products, and c_t on its way to h_t, are normalised. Not with `proj_size`,
+        `peepholes`, `cell_clip` or `coupled`.
     dtype : dtype_like
         float32 or float64.
     seed : None, int or numpy.random.Generator
@@ -75,13 +89,17 @@ class LSTM(Recurrent):
         (4H, I) or, after the first layer, (4H, D·H); (4H, H); (4H,); (4H,). With the suffix
         ``_reverse`` those of the second direction. With `proj_size` also weight_hr_l0 (proj_size,
         H), and proj_size stands for H in the widths of the others. With `peepholes` also
-        weight_peephole_l0 (3H,), p_i, p_f and p_o in this order (ONNX's P is p_i, p_o, p_f).
+        weight_peephole_l0 (3H,), p_i, p_f and p_o in this order (ONNX's P is p_i, p_o, p_f). With
+        `layer_norm` also the gains weight_ln_ih_l0 and weight_ln_hh_l0 (4H,) and weight_ln_c_l0
+        (H,), 1 at the start, and with `bias` the shift bias_ln_c_l0 (H,), 0 at the start; those of
+        the products are bias_ih_l0 and bias_hh_l0.
 
     Raises
     ------
     TypeError, ValueError
         Naming the argument: a size below 1, a list of another length than `num_layers`, a flag that
-        is no boolean, a dropout outside 0..1, a cell_clip that is not above 0, another dtype.
+        is no boolean, a dropout or zoneout outside 0..1, a cell_clip that is not above 0, another
+        dtype; `layer_norm` with an option that it does not go with.
 
     Notes
     -----
@@ -92,7 +110,9 @@ class LSTM(Recurrent):
     ----------
     Hochreiter & Schmidhuber, Long short-term memory, Neural Computation 9(8), 1997. Gers,
     Schmidhuber & Cummins, Learning to forget, Neural Computation 12(10), 2000. Gers & Schmidhuber,
-    Recurrent nets that time and count, IJCNN, 2000. ONNX's operator LSTM.
+    Recurrent nets that time and count, IJCNN, 2000. ONNX's operator LSTM. Ba, Kiros & Hinton, Layer
+    normalization, arXiv:1607.06450, 2016. Krueger et al., Zoneout: regularizing RNNs by randomly
+    preserving hidden activations, ICLR 2017.
 
     Examples
     --------
@@ -125,11 +145,19 @@ class LSTM(Recurrent):
         peepholes: bool = False,
         cell_clip: float | None = None,
         coupled: bool = False,
+        layer_norm: bool = False,
+        zoneout_cell: float = 0.0,
         **options: Any,
     ) -> None:
         self.proj_size = size("proj_size", proj_size, 0)
         self.peepholes, self.coupled = flag("peepholes", peepholes), flag("coupled", coupled)
         self.cell_clip = None if cell_clip is None else positive("cell_clip", cell_clip)
+        self.layer_norm = flag("layer_norm", layer_norm)
+        self.zoneout_cell = probability("zoneout_cell", zoneout_cell)
+        for name in ("proj_size", "peepholes", "cell_clip", "coupled"):
+            if self.layer_norm and getattr(self, name):
+                value = getattr(self, name)
+                raise ValueError(f"layer_norm: expected False with {name}={value}, got True")
         super().__init__(
             input_size,
             hidden_size,
@@ -152,11 +180,20 @@ class LSTM(Recurrent):
         hidden = self.widths[1][layer]
         projection = (self.proj_size, hidden) if self.proj_size else None
         peephole = (3 * hidden,) if self.peepholes else None
-        more = {"weight_hr": projection, "weight_peephole": peephole}
+        more: dict[str, tuple[int, ...] | None] = {
+            "weight_hr": projection,
+            "weight_peephole": peephole,
+            "weight_ln_c": (hidden,) if self.layer_norm else None,
+            "bias_ln_c": (hidden,) if self.layer_norm and self.use_bias else None,
+        }
         return super()._shapes(layer) | more
 
     def cell(self) -> Any:
-        """Give the cell of `kernels.cells.lstm`, or of `lstm_options` where there are any."""
+        """Give the cell of `kernels.cells.lstm`, of `lstm_options` or of `normalised`."""
+        if self.layer_norm:
+            from ..kernels.cells.normalised import NORMALISED_LSTM
+
+            return NORMALISED_LSTM
         if self._has_options:
             from ..kernels.cells import lstm_options as kinds
 

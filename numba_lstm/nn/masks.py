@@ -1,8 +1,13 @@
-"""What is left out of a recurrent layer: dropout with one mask a sequence, and resets.
+"""What is left out of a recurrent layer: dropout with one mask a sequence, zoneout, and resets.
 
 Dropout's masks are drawn in training only and are the same at every step: on the inputs, on the
 state where the recurrent product reads it (Gal & Ghahramani, 2016), and on the recurrent weights
 themselves (DropConnect: Wan et al., 2013; Merity et al., 2018).
+
+Zoneout (Krueger et al., 2017) keeps elements of a state as they were, others at every step; in
+evaluation each keeps so much of its old value as would stay on average:
+
+    s_t = k ∘ s_{t-1} + (1 - k) ∘ (what the cell gives)
 """
 
 from __future__ import annotations
@@ -12,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .checks import real_array
-from .dropout import draw_mask
+from .dropout import draw_mask, draw_ones
 from .parameter import Parameter
 from .scratch import Lease
 from .steps import Steps
@@ -21,11 +26,16 @@ __all__ = ["DirectionMasks", "draw_direction", "keep_masks"]
 
 
 class DirectionMasks(NamedTuple):
-    """The masks of one direction of a layer, None for none; scaled so that means are kept."""
+    """The masks of one direction of a layer, None for none.
+
+    Dropout's are scaled so that means are kept. Zoneout's are k for h and for c: of 0 and 1 for
+    each row, or one row for all of them.
+    """
 
     inputs: np.ndarray | None = None  # (B, I)
     state: np.ndarray | None = None  # (B, size of h)
     recurrent: np.ndarray | None = None  # W_hh's shape
+    zoneout: tuple[np.ndarray | None, np.ndarray | None] = (None, None)  # (N or 1, width) each
 
     def on_inputs(self, x: np.ndarray, steps: Steps, lease: Lease | None) -> np.ndarray:
         """x (N, I) times the mask: in memory of `lease`, or in place."""
@@ -52,19 +62,32 @@ class DirectionMasks(NamedTuple):
 _NONE = DirectionMasks()
 
 
-def draw_direction(module: Any, w: Any, batch: int) -> DirectionMasks:
+def draw_direction(module: Any, w: Any, steps: Steps) -> DirectionMasks:
     """Draw the masks of a call of `module` for one of its directions."""
-    if not (module.training and module.drops):
+    if not (module.drops and (module.training or module.zoneout or module.zoneout_cell)):
         return _NONE
 
     def mask(p: float, *shape: int) -> np.ndarray | None:
-        return draw_mask(module.rng, shape, p, module.dtype) if p else None
+        return draw_mask(module.rng, shape, p, module.dtype) if p and module.training else None
 
     return DirectionMasks(
-        mask(module.input_dropout, batch, w.inputs),
-        mask(module.recurrent_dropout, batch, w.size),
+        mask(module.input_dropout, steps.batch, w.inputs),
+        mask(module.recurrent_dropout, steps.batch, w.size),
         mask(module.weight_dropout, *w.w_hh.shape),
+        (
+            _zoneout(module, module.zoneout, steps, w.size),
+            _zoneout(module, module.zoneout_cell, steps, w.hidden),
+        ),
     )
+
+
+def _zoneout(module: Any, p: float, steps: Steps, width: int) -> np.ndarray | None:
+    """Give k for one state: drawn for every row in training, else its expectation."""
+    if not p:
+        return None
+    if module.training:
+        return draw_ones(module.rng, (steps.rows, width), p, module.dtype)
+    return np.full((1, width), p, module.dtype)
 
 
 def keep_masks(

@@ -14,8 +14,11 @@ from .embedding import Embedding
 from .module import Module, once
 from .parameter import Parameter, check_parameters
 from .stack import Call, infer
+from .token_ids import check_ids
 
 __all__ = ["Recurrent"]
+
+_DROPOUTS = "input_dropout", "recurrent_dropout", "weight_dropout", "zoneout", "zoneout_cell"
 
 
 class Recurrent(Module):
@@ -27,6 +30,10 @@ class Recurrent(Module):
 
     GATES: int
     STATES: tuple[str, ...] = ("h0",)
+
+    # What only some cells have.
+    layer_norm: bool = False
+    zoneout_cell: float = 0.0
 
     def __init__(
         self,
@@ -41,6 +48,7 @@ class Recurrent(Module):
         input_dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         weight_dropout: float = 0.0,
+        zoneout: float = 0.0,
         dtype: Any = np.float32,
         seed: Any = None,
     ) -> None:
@@ -59,6 +67,7 @@ class Recurrent(Module):
         self.input_dropout = probability("input_dropout", input_dropout)
         self.recurrent_dropout = probability("recurrent_dropout", recurrent_dropout)
         self.weight_dropout = probability("weight_dropout", weight_dropout)
+        self.zoneout = probability("zoneout", zoneout)
         self.dtype = check_dtype(dtype)
         self.rng = generator(seed)
         self._names: list[tuple[str, ...]] = []
@@ -83,8 +92,19 @@ class Recurrent(Module):
         if layer > 0:
             inputs = self.widths[0][layer - 1] * (2 if self.bidirectional else 1)
         bias = (rows,) if self.use_bias else None
-        weights = {"weight_ih": (rows, inputs), "weight_hh": (rows, size)}
-        return weights | {"bias_ih": bias, "bias_hh": bias}
+        gain = (rows,) if self.layer_norm else None
+        return {
+            "weight_ih": (rows, inputs),
+            "weight_hh": (rows, size),
+            "bias_ih": bias,
+            "bias_hh": bias,
+            "weight_hr": None,
+            "weight_peephole": None,
+            "weight_ln_ih": gain,
+            "weight_ln_hh": gain,
+            "weight_ln_c": None,
+            "bias_ln_c": None,
+        }
 
     def _state_sizes(self, hidden: int) -> tuple[int, ...]:
         """Give the widths of the states of a layer of so many units; the last is that number."""
@@ -94,7 +114,16 @@ class Recurrent(Module):
     def drops(self) -> bool:
         """Whether training differs from evaluation."""
         p = self.dropout, self.input_dropout, self.recurrent_dropout, self.weight_dropout
-        return any(p)
+        return any(p) or bool(self.zoneout or self.zoneout_cell)
+
+    @property
+    def _sees_rows(self) -> bool:
+        """Whether each row of the input has to be there.
+
+        Dropped, rows of an embedding's table differ from sequence to sequence; normalised, what is
+        added to the gates is no sum of products.
+        """
+        return self.layer_norm or (self.training and self.input_dropout > 0)
 
     def cell(self) -> Any:
         """Give the `kernels.cell.Cell`, which is imported only here."""
@@ -209,8 +238,8 @@ class Recurrent(Module):
         -------
         y : numpy.ndarray, (B, H) or (H,)
         state
-            For the next step. In evaluation, or without dropout, steps give what a call over the
-            whole sequence gives; in training each step draws masks of its own.
+            For the next step. In evaluation, or without dropout and zoneout, steps give what a call
+            over the whole sequence gives; in training each step draws masks of its own.
 
         Raises
         ------
@@ -242,7 +271,8 @@ class Recurrent(Module):
         The embedding's table is projected once, (V, G·H), and its rows gathered; going back, dz is
         summed by token. With fewer kinds of tokens than tokens that saves all but V rows of the
         input product, and y is the same to the bit. The pullback adds to the embedding's gradient,
-        too, and its dx is None.
+        too, and its dx is None. With `input_dropout` in training, and with layer normalisation, the
+        rows are multiplied after all.
 
         Parameters
         ----------
@@ -257,9 +287,8 @@ class Recurrent(Module):
         TypeError, ValueError
             Naming embedding, tokens, h0, c0, lengths or reset; the pullback's name dy, dhn or dcn.
         """
-        if self.training and self.input_dropout:
-            # Rows of the table differ from sequence to sequence: there is nothing to project once.
-            x, embedding_back = embedding.vjp(tokens)
+        if self._sees_rows:
+            x, embedding_back = embedding.vjp(check_ids(self, embedding, tokens, lengths))
             outputs, pullback = self.vjp(x, hx, lengths, reset)
 
             def both(*cotangents: Any) -> tuple[None, Any]:
@@ -280,8 +309,9 @@ class Recurrent(Module):
         reset: Any = None,
     ) -> tuple[np.ndarray, Any]:
         """As ``self(embedding(tokens), hx)``, by `vjp_tokens`'s way."""
-        if self.training and self.input_dropout:
-            return self(embedding(tokens), hx, lengths, reset)
+        if self._sees_rows:
+            x = embedding(check_ids(self, embedding, tokens, lengths))
+            return self(x, hx, lengths, reset)
         return Call(
             self, hx, tokens=tokens, embedding=embedding, lengths=lengths, reset=reset
         ).infer()
@@ -299,9 +329,11 @@ class Recurrent(Module):
             parts.append(f"dropout={self.dropout}")
         if self.bidirectional:
             parts.append("bidirectional=True")
-        for name in ("input_dropout", "recurrent_dropout", "weight_dropout"):
+        for name in _DROPOUTS:
             if getattr(self, name):
                 parts.append(f"{name}={getattr(self, name)}")
+        if self.layer_norm:
+            parts.append("layer_norm=True")
         return ", ".join(parts)
 
 

@@ -42,6 +42,10 @@ class RNN(Recurrent):
         where the recurrent product reads it, are dropped: the same at every step of a sequence.
     weight_dropout : float
         In training, the probability with which elements of W_hh are dropped (DropConnect).
+    zoneout : float
+        In training, the probability with which each element of h keeps at a step the value that it
+        had before, drawn anew at every step: h_t = k ∘ h_{t-1} + (1 - k) ∘ h, with k of 0 and 1. In
+        evaluation k is the probability, so that evaluation differs from a module without.
     dtype : dtype_like
         float32 or float64.
     seed : None, int or numpy.random.Generator
@@ -57,7 +61,7 @@ class RNN(Recurrent):
     ------
     TypeError, ValueError
         Naming the argument: a size below 1, a list of another length than `num_layers`, a flag that
-        is no boolean, a dropout outside 0..1, another nonlinearity, another dtype.
+        is no boolean, a dropout or zoneout outside 0..1, another nonlinearity, another dtype.
 
     Notes
     -----
@@ -66,7 +70,8 @@ class RNN(Recurrent):
 
     References
     ----------
-    Elman, Finding structure in time, Cognitive Science 14(2), 1990.
+    Elman, Finding structure in time, Cognitive Science 14(2), 1990. Krueger et al., Zoneout:
+    regularizing RNNs by randomly preserving hidden activations, ICLR 2017.
 
     Examples
     --------

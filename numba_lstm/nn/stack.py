@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .checks import as_float, as_tokens, real_array
+from .checks import as_float
 from .dropout import draw_mask
 from .masks import DirectionMasks, draw_direction, keep_masks
 from .scratch import Lease
 from .states import Flat, as_state, check_state, new_state, state_taken
 from .steps import whole
+from .token_ids import check_ids
 from .versions import Versions
 
 # What a module's caller gives and gets: a pair for an LSTM, one state for cells without c; each as
@@ -71,6 +72,8 @@ def infer(
         or reset is not None
         or module.batch_first
         or (module.training and module.drops)
+        or module.zoneout
+        or module.zoneout_cell
         or type(module.hidden_size) is not int
     ):
         return Call(module, hx, x=x, lengths=lengths, reset=reset).infer()
@@ -135,7 +138,10 @@ class Call:
         self.done: list[_Done] = []
         self.directions = 2 if module.bidirectional else 1
         self.weights = module.weights()
-        given = self._input(x) if embedding is None else self._ids(tokens, lengths)
+        if embedding is None:
+            given = self._input(x)
+        else:
+            given = check_ids(module, embedding, tokens, lengths)
         self.given = given.shape
         self.batched = embedding is not None or given.ndim == 3
         self.count, self.batch = self._sizes()
@@ -165,31 +171,6 @@ class Call:
                 f"got {x.shape}"
             )
         return x
-
-    def _ids(self, tokens: Any, lengths: Any) -> np.ndarray:
-        module, table = self.module, self.embedding
-        assert table is not None
-        rows, width = table.shape
-        if width != module.input_size or table.dtype != module.dtype:
-            raise ValueError(
-                f"embedding: expected {module.input_size} columns of {module.dtype}, got {width} "
-                f"of {table.dtype}"
-            )
-        if lengths is not None:
-            tokens = self._without_padding(tokens, lengths)
-        return as_tokens("tokens", tokens, rows, ndim=2)
-
-    def _without_padding(self, tokens: Any, lengths: Any) -> np.ndarray:
-        """The ids with 0 where they stand for nothing: -1 and -100 are usual there."""
-        from .ragged import check_lengths
-
-        array = real_array("tokens", tokens)
-        if array.ndim != 2:
-            return array
-        count, batch = array.shape[:: -1 if self.module.batch_first else 1]
-        checked = check_lengths(lengths, count, batch)
-        real = np.arange(count)[:, None] < checked
-        return np.where(real.T if self.module.batch_first else real, array, array.dtype.type(0))
 
     def _sizes(self) -> tuple[int, int]:
         """T and B."""
@@ -323,7 +304,7 @@ class Call:
         """Run one direction of layer `number`."""
         kernels, module = self.kernels, self.module
         at = number * self.directions + direction
-        masks = draw_direction(module, self.weights[at], self.batch)
+        masks = draw_direction(module, self.weights[at], self.steps)
         w = masks.weights(self.weights[at])
         x = masks.on_inputs(x, self.steps, self.lease)
         initial = None
@@ -335,7 +316,7 @@ class Call:
         by_token = self.embedding is not None and number == 0
         tokens, table = (self.tokens, self._table(w)) if by_token else (kernels.NO_TOKENS, None)
         keep = None if self.keep is None else self.keep[direction]
-        hidden = kernels.hidden_from_product(w, keep, masks.state)
+        hidden = kernels.hidden_from_product(w, keep, masks.state, masks.zoneout)
         if save:
             saved = kernels.forward(*about, self.lease, tokens, table, hidden)
         else:
