@@ -11,6 +11,8 @@ from .backward import backward_driver
 from .backward_step import plain_backward
 from .forward import forward_driver
 from .forward_step import plain_forward
+from .normalised import Groups, normalised_forward
+from .normalised_back import normalised_backward
 from .second_product import (
     projected_backward,
     projected_forward,
@@ -49,6 +51,8 @@ class Cell(NamedTuple):
         The gradient of those weights, from what `backward` leaves:
         ``(nt, z, c, fresh, offsets, reverse, keep, out)``, `out` (rows of weights, padded H) of
         float64.
+    groups : normalised.Groups or None
+        Of a layer-normalised cell: which gates are normalised together.
     forward, backward : driver
         The time loops.
     """
@@ -64,6 +68,7 @@ class Cell(NamedTuple):
     windows: tuple[int, int, int]
     constants: int
     weights_gradient: Any
+    groups: Groups | None
     forward: Any
     backward: Any
 
@@ -131,6 +136,7 @@ def make_cell(
     carries: bool = False,
     constants: int = 0,
     weights_gradient: Any = None,
+    groups: Groups | None = None,
     phases: tuple[int, int] = (1, 1),
 ) -> Cell:
     """Build a cell and its time loops from what they run.
@@ -149,6 +155,7 @@ def make_cell(
     orders = (np.array(o, np.int64) for o in (x_order, h_order, bias_order or h_order))
     return Cell(
         name, form, gates, states, carries, *orders, windows, constants, weights_gradient,
+        groups,
         forward_driver(f"{name}_forward", forward, slots, states, phases[0]),
         backward_driver(f"{name}_backward", backward, slots, windows, phases[1]),
     )  # fmt: skip
@@ -206,4 +213,18 @@ def reset_before_cell(
         name, RESET_BEFORE, gates,
         reset_before_forward(*forward, slots, windows),
         reset_before_backward(*backward, slots, windows), phases=(2, 2), **about,
+    )  # fmt: skip
+
+
+def normalised_cell(
+    name: str, gates: int, forward: Any, backward: Any, groups: Groups, **about: Any
+) -> Cell:
+    """A cell whose products, and whose c, are layer-normalised; see `normalised`."""
+    slots, windows = len(about["x_order"]), windows_of(name, about["x_order"], about["h_order"])
+    states = about.get("states", 1)
+    return make_cell(
+        name, NORMALISED, gates,
+        normalised_forward(forward, slots, states, windows, groups),
+        normalised_backward(backward, slots, states, windows, groups), groups=groups,
+        constants=2 * slots + 2, phases=(3, 5) if states == 2 else (2, 3), **about,
     )  # fmt: skip

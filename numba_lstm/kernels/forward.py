@@ -120,7 +120,7 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
     @named_driver(name)
     def forward(
         nt, columns, source, save, reverse, inputs, offsets, shares, x, w, bias, given, z, tokens,
-        stated, h0, c0, u, c, y, y_column, hn, cn, h_width, masks, own, constants,
+        stated, h0, c0, u, c, y, y_column, hn, cn, hidden, h_width, masks, own, constants,
     ):  # fmt: skip
         steps, batch = offsets.size - 1, hn.shape[0]
         panels, v = w.shape[0], lanes(y)
@@ -137,8 +137,8 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
             c = np.empty((3 * batch, padded if states == 2 or drop.shape[0] else 0), y.dtype)
         masked = keep.size + drop.shape[0] + zone_h.shape[0] + zone_c.shape[0] > 0
         a = Layer(
-            source, save, inputs, hn.shape[1], h_column, x, w, bias, given, z, tokens, stated, h0,
-            c0, u, c, y, y_column, constants, masked, keep, drop, zone_h, zone_c, fresh,
+            source, save, inputs, hn.shape[1], hidden, h_column, x, w, bias, given, z, tokens,
+            stated, h0, c0, u, c, y, y_column, constants, masked, keep, drop, zone_h, zone_c, fresh,
         )  # fmt: skip
         tiles = np.empty((nt, 32 * PANEL * v), y.dtype)
         rows = nt // columns
@@ -220,8 +220,8 @@ DOCUMENTATION = """Run a layer, one direction, over x.
     y : (N, ≥ y_column + H), written
     hn, cn : (B, H), written; may be h0 and c0
         Not defined for rows of length 0.
-    h_width : int
-        The padded columns of h.
+    hidden, h_width : int
+        H, which h may not have where it is projected, and the padded columns of h.
     masks : rows.Masks or None
     own : named tuple or None
         Arrays that only this cell's phases know.

@@ -41,6 +41,7 @@ class Layer(NamedTuple):
     save: bool
     inputs: int
     size: int
+    hidden: int
     h_column: int  # where h stands in a row of u
     x: np.ndarray
     w: np.ndarray

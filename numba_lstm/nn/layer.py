@@ -18,6 +18,7 @@ from ..kernels import pack
 from ..kernels.cell import NORMALISED, PLAIN, RESET_BEFORE, Cell
 from ..kernels.forward import FUSED, PROJECTED, TOKENS
 from ..kernels.gemm import gemm
+from ..kernels.normalised import Norm
 from ..kernels.rows import Masks
 from ..kernels.schedule import Schedule, choose, input_source
 from ..kernels.second_product import Second
@@ -223,6 +224,8 @@ def packed_constants(w: Weights) -> np.ndarray:
     rows = w.cell.constants
     if not rows:
         return _no_constants[w.w_hh.dtype]
+    if w.cell.form == NORMALISED:
+        return pack.pack_constants(_norm_numbers(w), w.padded, w.lanes)
 
     def make(a: np.ndarray) -> np.ndarray:
         out = np.zeros((rows, w.hidden), a.dtype)
@@ -246,7 +249,31 @@ def _operands(w: Weights) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
     return found
 
 
+def _norm_numbers(w: Weights) -> np.ndarray:
+    """The gains of x and of h in the order of the slots, g_c and b_c; zeros for what is not there.
+
+    Small, and of four parameters: made anew when any parameter changes.
+    """
+    cell = w.cell
+    out = np.zeros((cell.constants, w.hidden), w.w_hh.dtype)
+    for start, p, order in ((0, w.ln_ih, cell.x_order), (cell.slots, w.ln_hh, cell.h_order)):
+        assert p is not None
+        out[start : start + cell.slots][order >= 0] = p.numpy().reshape(-1, w.hidden)[
+            order[order >= 0]
+        ]
+    for at, p in enumerate((w.ln_c, w.b_ln_c), 2 * cell.slots):
+        if p is not None:
+            out[at] = p.numpy()
+    return out
+
+
 _no_rows = {np.dtype(t): np.empty((0, 0), t) for t in (np.float32, np.float64)}
+
+
+def no_masks(w: Weights) -> Masks:
+    """Arrays without items, for nothing."""
+    none = _no_rows[w.w_hh.dtype]
+    return Masks(none.reshape(-1), none, none, none, none)
 
 
 def hidden_from_product(
@@ -255,14 +282,15 @@ def hidden_from_product(
     drop: np.ndarray | None,
     zoneout: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
 ) -> Masks | None:
-    """The masks of one direction, `drop` (B, size of h) with its padding."""
-    none = _no_rows[w.w_hh.dtype]
+    """The masks of one direction, `drop` (B, size of h) with its padding; None for none at all."""
+    given = (keep, drop, *zoneout)
+    if all(mask is None for mask in given):
+        return None
+    none = no_masks(w)
     if drop is not None:
         drop = np.pad(drop, ((0, 0), (0, w.padded_h - w.size)))
-    given = (none.reshape(-1) if keep is None else keep, drop, *zoneout)
-    if keep is None and drop is None and zoneout == (None, None):
-        return None
-    return Masks(*(none if mask is None else mask for mask in given), none)
+    named = zip(Masks._fields, (keep, drop, *zoneout))
+    return none._replace(**{name: mask for name, mask in named if mask is not None})
 
 
 def _some(masks: Masks | None, rows: slice) -> Masks | None:
@@ -338,6 +366,8 @@ def _plan(w: Weights, steps: Steps, by_token: bool) -> _Plan:
         )
         rows = -(-batch * schedule.columns // schedule.nt)
         source = TOKENS if by_token else input_source(count, rows, flops)
+        if w.cell.form == NORMALISED:
+            source = FUSED  # but that each product is normalised on its own
         if len(w.plans) > 64:
             w.plans.clear()
         w.plans[key] = plan = _Plan(schedule, source, w.inputs, w.inputs * (source == FUSED))
@@ -374,7 +404,7 @@ def _run(
     w.cell.forward(
         nt, columns, plan.source, save, reverse, plan.inputs, steps.offsets,
         steps.shares(nt // columns), x, packed, bias, given, z, tokens, stated, h0, c0, u, c, y,
-        y_column, final[0], final[1], w.padded_h, masks, own, constants,
+        y_column, final[0], final[1], w.hidden, w.padded_h, masks, own, constants,
     )  # fmt: skip
 
 
@@ -428,9 +458,23 @@ def own_arrays(w: Weights, rows: int, lease: Lease) -> Any:
     cell = w.cell
     if cell.form == PLAIN:
         return None
+    dtype = w.w_hh.dtype
+    if cell.form == NORMALISED:
+        assert cell.groups is not None
+        shape = w.panels, _gates_rows(rows), PANEL * w.lanes
+        numbers = 2 * (len(cell.groups.x) + len(cell.groups.h) + 1)
+        return Norm(
+            lease.array(shape, dtype), lease.array(shape, dtype),
+            lease.array((rows, numbers), dtype),
+            lease.array((rows if cell.states == 2 else 0, w.padded), dtype), _zeros(w),
+        )  # fmt: skip
     second = packed_rows(w.w_hh, w.last_gate) if w.w_hr is None else packed_rows(w.w_hr)
-    zeros = w.w_hh.packed("zeros", lambda a: np.zeros(PANEL * w.lanes, a.dtype))
-    return Second(second, zeros, lease.array((rows, w.padded), w.w_hh.dtype))
+    return Second(second, _zeros(w), lease.array((rows, w.padded), dtype))
+
+
+def _zeros(w: Weights) -> np.ndarray:
+    """A panel of zeros, where there is no bias."""
+    return w.w_hh.packed("zeros", lambda a: np.zeros(PANEL * w.lanes, a.dtype))
 
 
 def forward(

@@ -13,8 +13,9 @@ import numpy as np
 
 from .. import threads, tuning
 from ..kernels import pack
-from ..kernels.cell import PLAIN, RESET_BEFORE
+from ..kernels.cell import NORMALISED, PLAIN, RESET_BEFORE
 from ..kernels.gemm import gemm, gemm_transposed
+from ..kernels.normalised_back import NormBack, numbers_of_unit
 from ..kernels.rows import Masks
 from ..kernels.schedule import choose
 from ..kernels.second_product import SecondBack
@@ -24,7 +25,7 @@ from .layer import (
     Saved,
     State,
     Weights,
-    hidden_from_product,
+    no_masks,
     packed_columns,
     packed_constants,
     step_flops,
@@ -63,8 +64,11 @@ def backward(
         _set_state(dc, dcn if cell.states == 2 else None, w.hidden)
     w_hh = _columns(w, of_state=True)
     schedule = choose(steps.count, steps.mean, w.panels, w_hh.nbytes, step_flops(w, steps.rows, 0))
-    own = _own_arrays(w, steps, lease)
-    masks = saved.masks or hidden_from_product(w, saved.no_rows.reshape(-1), None)
+    own = _own_arrays(w, saved, lease)
+    masks = saved.masks or no_masks(w)
+    if cell.states == 1:  # what goes from state to state past the gates is h's
+        masks = masks._replace(zone_c=masks.zone_h)
+    dz = saved.own.h if cell.form == NORMALISED else z
     carry = lease.array((steps.batch, w.padded_h if len(masks.zone_h) else 0), z.dtype)
     carry[...] = 0
     cells = saved.no_rows
@@ -78,7 +82,7 @@ def backward(
         end = min(steps.count, begin + piece)
         cell.backward(
             *schedule, saved.reverse, begin, end, steps.offsets, shares, dy is not None,
-            u if dy is None else dy, y_column, w_hh, z, z, u, u.shape[1] - w.padded_h, saved.c,
+            u if dy is None else dy, y_column, w_hh, z, dz, u, u.shape[1] - w.padded_h, saved.c,
             dh, dc, w.size, w.hidden, masks, carry, cells, own, constants,
         )  # fmt: skip
         t0, t1 = (begin, end) if saved.reverse else (steps.count - end, steps.count - begin)
@@ -87,6 +91,8 @@ def backward(
         if dx is not None:
             _input_gradient(w, z, rows, dx[rows])
     products.finish(padding)
+    if cell.form == NORMALISED:
+        _norm_gradients(w, own.sums)
     if w.w_hr is not None and w.w_hr.requires_grad:
         weight_gradient(w.w_hr, saved.own.m, np.ascontiguousarray(own.dp[:, : w.size]))
     if w.w_unit is not None and w.w_unit.requires_grad:
@@ -101,10 +107,20 @@ def backward(
     lease.release()
 
 
-def _own_arrays(w: Weights, steps: Steps, lease: Lease) -> Any:
+def _own_arrays(w: Weights, saved: Saved, lease: Lease) -> Any:
     """The arrays that the cell's phases going back have for themselves."""
+    steps, dtype = saved.steps, w.w_hh.dtype
     if w.cell.form == PLAIN:
         return None
+    if w.cell.form == NORMALISED:
+        batch, kept = steps.batch, saved.own
+        numbers = numbers_of_unit(w.cell.slots) * w.panels * w.lanes
+        sums = lease.array((batch, numbers), dtype)
+        sums[...] = 0
+        return NormBack(
+            kept.x, kept.h, kept.moments, kept.m, lease.array((batch, w.padded_h), dtype),
+            lease.array((batch, kept.moments.shape[1]), dtype), sums,
+        )  # fmt: skip
     zeros = w.w_hh.packed("wide zeros", lambda a: np.zeros(32 * w.lanes, a.dtype))
     rows = steps.rows
     if w.w_hr is not None:
@@ -112,7 +128,27 @@ def _own_arrays(w: Weights, steps: Steps, lease: Lease) -> Any:
     else:
         rows = 0
         packed = packed_columns(w.w_hh, 1, pack.PLAIN, w.panels * w.lanes, w.last_gate)
-    return SecondBack(packed, zeros, lease.array((rows, w.padded_h), w.w_hh.dtype))
+    return SecondBack(packed, zeros, lease.array((rows, w.padded_h), dtype))
+
+
+def _norm_gradients(w: Weights, sums: np.ndarray) -> None:
+    """Add the gradients of gains and biases, from each row's sums."""
+    cell, slots, hidden = w.cell, w.cell.slots, w.hidden
+    total = sums.sum(axis=0, dtype=np.float64).reshape(w.panels, -1, w.lanes)
+    total = total.swapaxes(0, 1).reshape(-1, w.padded)[:, :hidden].astype(w.w_hh.dtype)
+    for p, start, order in (
+        (w.ln_ih, 0, cell.x_order),
+        (w.ln_hh, slots, cell.h_order),
+        (w.b_ih, 2 * slots + 2, cell.x_order),
+        (w.b_hh, 2 * slots + 2, cell.h_order),
+    ):
+        if p is not None and p.requires_grad:
+            grad = np.empty((cell.gates, hidden), p.dtype)
+            grad[order[order >= 0]] = total[start : start + slots][order >= 0]
+            p.add_grad(grad.reshape(-1), own=True)
+    for p, at in ((w.ln_c, 2 * slots), (w.b_ln_c, 2 * slots + 1)):
+        if p is not None and p.requires_grad:
+            p.add_grad(total[at].copy(), own=True)
 
 
 def _unit_gradient(w: Weights, p: Parameter, saved: Saved, masks: Masks) -> None:
@@ -178,7 +214,8 @@ class _Products:
         # x stands beside h_prev where `forward` multiplied both by one matrix: here, too, if they
         # reach the same gates.
         self.beside = saved.u.shape[1] > w.padded_h
-        self.both = self.beside and w.cell.windows[0] == PANEL
+        self.norm = w.cell.form == NORMALISED
+        self.both = self.beside and w.cell.windows[0] == PANEL and not self.norm
         self.d_state = self._packed(w.size + w.inputs if self.both else w.size)
         self.d_input = self.d_state if self.both else self._packed(w.inputs)
         self.d_last = self._packed(w.size) if w.cell.form == RESET_BEFORE else None
@@ -195,7 +232,8 @@ class _Products:
             self._product(u, 0, z, rows, 0, PANEL, self.d_state, self.sums)
         else:
             h_column = u.shape[1] - self.w.padded_h
-            self._product(u, h_column, z, rows, h_first, h_count, self.d_state, self.no_sums)
+            dz = self.saved.own.h if self.norm else z
+            self._product(u, h_column, dz, rows, h_first, h_count, self.d_state, self.no_sums)
             if self.embedding is None:
                 x = u if self.beside else self.saved.x[rows]
                 self._product(x, 0, z, rows, 0, x_count, self.d_input, self.sums)
@@ -242,7 +280,7 @@ class _Products:
             last = np.array([cell.gates - 1, *[-1] * (PANEL - 1)], np.int64)
             _add_rows(w.w_hh, cell.gates, state, (self.d_last, last, 0))
         for bias, order in ((w.b_ih, cell.x_order), (w.b_hh, cell.bias_order)):
-            if bias is not None:
+            if bias is not None and not self.norm:
                 db = pack.unpack_bias(self.sums, cell.gates, w.hidden, order, w.lanes)
                 bias.add_grad(db.astype(bias.dtype), own=True)
 

@@ -1,0 +1,57 @@
+"""Layer-normalised cells: an LSTM and a GRU (Ba, Kiros & Hinton, 2016, equations 20 to 28).
+
+The LSTM's z is normalised over all four gates. With c_t from the gates as in `lstm`, h_t = o ∘ s
+and s = tanh(LN(c_t) + b_c), so that the gates give c and o, and get the gradients of both:
+
+    dz_o = do·o·(1 - o)
+    di   = dc·g            dg = dc·i            df = dc·c_prev            dc_prev = dc·f
+
+The GRU's r and z are normalised together and its n apart, and its gates are those of `gru`.
+"""
+
+from __future__ import annotations
+
+from ...jit import kernel
+from ...simd import fma, lanes, load, store
+from ..activations import sigmoid, tanh
+from ..cell import normalised_cell
+from ..normalised import Groups
+from . import gru
+
+
+@kernel
+def gates_forward(z, c_prev, save, place):
+    """Give c_t and o, and leave i, f, g, o at `place`."""
+    v = lanes(z)
+    i = sigmoid(load(z, 0))
+    f = sigmoid(load(z, v))
+    g = tanh(load(z, 2 * v))
+    o = sigmoid(load(z, 3 * v))
+    store(place, 0, i)
+    store(place, v, f)
+    store(place, 2 * v, g)
+    store(place, 3 * v, o)
+    return fma(f, c_prev, i * g), o
+
+
+@kernel
+def gates_backward(z, do, c_prev, dc):
+    """Overwrite the gates at z by dz; gives dc_prev."""
+    v = lanes(z)
+    i, f, g, o = load(z, 0), load(z, v), load(z, 2 * v), load(z, 3 * v)
+    store(z, 0, dc * g * i * (1.0 - i))
+    store(z, v, dc * c_prev * f * (1.0 - f))
+    store(z, 2 * v, dc * i * (1.0 - g * g))
+    store(z, 3 * v, do * o * (1.0 - o))
+    return dc * f
+
+
+NORMALISED_LSTM = normalised_cell(
+    "lstm_normalised", 4, gates_forward, gates_backward, Groups(((0, 4),), ((0, 4),)),
+    x_order=[0, 1, 2, 3], h_order=[0, 1, 2, 3], states=2, carries=True,
+)  # fmt: skip
+NORMALISED_GRU = normalised_cell(
+    "gru_normalised", 3, gru.gates_forward, gru.gates_backward,
+    Groups(((0, 1), (1, 2)), ((1, 2), (3, 1))),
+    x_order=[2, 0, 1, -1], h_order=[-1, 0, 1, 2], carries=True,
+)  # fmt: skip
