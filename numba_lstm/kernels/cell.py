@@ -152,10 +152,10 @@ def make_cell(
         Of a step forward and backward.
     """
     slots, windows = len(x_order), windows_of(name, x_order, h_order)
-    orders = (np.array(o, np.int64) for o in (x_order, h_order, bias_order or h_order))
+    of_x, of_h, of_bias = (np.array(o, np.int64) for o in (x_order, h_order, bias_order or h_order))
     return Cell(
-        name, form, gates, states, carries, *orders, windows, constants, weights_gradient,
-        groups,
+        name, form, gates, states, carries, of_x, of_h, of_bias, windows, constants,
+        weights_gradient, groups,
         forward_driver(f"{name}_forward", forward, slots, states, phases[0]),
         backward_driver(f"{name}_backward", backward, slots, windows, phases[1]),
     )  # fmt: skip

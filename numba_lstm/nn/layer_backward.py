@@ -7,33 +7,24 @@ products read it.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from .. import threads, tuning
 from ..kernels import pack
-from ..kernels.cell import NORMALISED, PLAIN, RESET_BEFORE
+from ..kernels.cell import NORMALISED, RESET_BEFORE
 from ..kernels.gemm import gemm, gemm_transposed
-from ..kernels.normalised_back import NormBack, numbers_of_unit
 from ..kernels.rows import Masks
 from ..kernels.schedule import choose
-from ..kernels.second_product import SecondBack
 from ..kernels.tokens import sum_by_token
 from ..simd import PANEL
-from .layer import (
-    Saved,
-    State,
-    Weights,
-    no_masks,
-    packed_columns,
-    packed_constants,
-    step_flops,
-)
+from .layer import Saved, State, no_masks
 from .matmul import weight_gradient
+from .own_arrays import norm_gradients, own_backward
+from .packed import operands, packed_columns
 from .parameter import Parameter
 from .scratch import Lease
 from .steps import Steps
+from .weights import Weights
 
 
 def backward(
@@ -63,8 +54,8 @@ def backward(
     if cell.carries:
         _set_state(dc, dcn if cell.states == 2 else None, w.hidden)
     w_hh = _columns(w, of_state=True)
-    schedule = choose(steps.count, steps.mean, w.panels, w_hh.nbytes, step_flops(w, steps.rows, 0))
-    own = _own_arrays(w, saved, lease)
+    schedule = choose(steps.count, steps.mean, w.panels, w_hh.nbytes, w.step_flops(steps.rows, 0))
+    own = own_backward(w, steps, saved.own, lease)
     masks = saved.masks or no_masks(w)
     if cell.states == 1:  # what goes from state to state past the gates is h's
         masks = masks._replace(zone_c=masks.zone_h)
@@ -77,7 +68,7 @@ def backward(
         _set_state(cells, dcells, w.hidden)
     shares = steps.shares(schedule.nt // schedule.columns)
     products = _Products(w, saved, lease, embedding)
-    piece, constants = _piece(z, steps), packed_constants(w)
+    piece, constants = _piece(z, steps), operands(w)[3]
     for begin in range(0, steps.count, piece):
         end = min(steps.count, begin + piece)
         cell.backward(
@@ -92,7 +83,7 @@ def backward(
             _input_gradient(w, z, rows, dx[rows])
     products.finish(padding)
     if cell.form == NORMALISED:
-        _norm_gradients(w, own.sums)
+        norm_gradients(w, own.sums)
     if w.w_hr is not None and w.w_hr.requires_grad:
         weight_gradient(w.w_hr, saved.own.m, np.ascontiguousarray(own.dp[:, : w.size]))
     if w.w_unit is not None and w.w_unit.requires_grad:
@@ -105,50 +96,6 @@ def backward(
     if carry.size:
         initial[0][...] += carry[:, : w.size]
     lease.release()
-
-
-def _own_arrays(w: Weights, saved: Saved, lease: Lease) -> Any:
-    """The arrays that the cell's phases going back have for themselves."""
-    steps, dtype = saved.steps, w.w_hh.dtype
-    if w.cell.form == PLAIN:
-        return None
-    if w.cell.form == NORMALISED:
-        batch, kept = steps.batch, saved.own
-        numbers = numbers_of_unit(w.cell.slots) * w.panels * w.lanes
-        sums = lease.array((batch, numbers), dtype)
-        sums[...] = 0
-        return NormBack(
-            kept.x, kept.h, kept.moments, kept.m, lease.array((batch, w.padded_h), dtype),
-            lease.array((batch, kept.moments.shape[1]), dtype), sums,
-        )  # fmt: skip
-    zeros = w.w_hh.packed("wide zeros", lambda a: np.zeros(32 * w.lanes, a.dtype))
-    rows = steps.rows
-    if w.w_hr is not None:
-        packed = packed_columns(w.w_hr, 1, pack.PLAIN, w.size)
-    else:
-        rows = 0
-        packed = packed_columns(w.w_hh, 1, pack.PLAIN, w.panels * w.lanes, w.last_gate)
-    return SecondBack(packed, zeros, lease.array((rows, w.padded_h), dtype))
-
-
-def _norm_gradients(w: Weights, sums: np.ndarray) -> None:
-    """Add the gradients of gains and biases, from each row's sums."""
-    cell, slots, hidden = w.cell, w.cell.slots, w.hidden
-    total = sums.sum(axis=0, dtype=np.float64).reshape(w.panels, -1, w.lanes)
-    total = total.swapaxes(0, 1).reshape(-1, w.padded)[:, :hidden].astype(w.w_hh.dtype)
-    for p, start, order in (
-        (w.ln_ih, 0, cell.x_order),
-        (w.ln_hh, slots, cell.h_order),
-        (w.b_ih, 2 * slots + 2, cell.x_order),
-        (w.b_hh, 2 * slots + 2, cell.h_order),
-    ):
-        if p is not None and p.requires_grad:
-            grad = np.empty((cell.gates, hidden), p.dtype)
-            grad[order[order >= 0]] = total[start : start + slots][order >= 0]
-            p.add_grad(grad.reshape(-1), own=True)
-    for p, at in ((w.ln_c, 2 * slots), (w.b_ln_c, 2 * slots + 1)):
-        if p is not None and p.requires_grad:
-            p.add_grad(total[at].copy(), own=True)
 
 
 def _unit_gradient(w: Weights, p: Parameter, saved: Saved, masks: Masks) -> None:

@@ -9,7 +9,7 @@ from ..kernels import pack
 from ..kernels.gemm import gemm, gemm_transposed
 from ..kernels.sums import column_sums
 from ..simd import PANEL, TARGET
-from .layer import packed_columns, packed_rows
+from .packed import packed_columns, packed_rows
 from .parameter import Parameter
 from .scratch import Lease
 

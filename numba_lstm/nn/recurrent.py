@@ -145,7 +145,7 @@ class Recurrent(Module):
         cached = d.get("_weights")
         if cached is not None and cached[0] == parameter.epoch:
             return cached[2]
-        from .layer import Weights
+        from .weights import Weights
 
         epoch = parameter.epoch
         cell, settings = self.cell(), self.settings()

@@ -169,7 +169,7 @@ class RecurrentCell(Module):
         TypeError, ValueError
             Naming a parameter that was exchanged for one that does not fit.
         """
-        from .layer import Weights
+        from .weights import Weights
 
         found = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
         # Ids, as what stands there may be an array, whose == is another.
