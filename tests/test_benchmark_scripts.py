@@ -44,6 +44,16 @@ def test_scaling_is_relative_to_the_fewest_threads(tmp_path):
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_options_are_compared_with_the_module_without(tmp_path):
+    names = ["layer_norm", "dropout, two layers", "half the tokens"]
+    result, out = run("options.py", *names, "--shape", "3,2,3,4", cwd=tmp_path)
+    assert result["shape"] == {"T": 3, "B": 2, "I": 3, "H": 4}
+    assert [one["option"] for one in result["options"]] == names
+    for one in result["options"]:
+        assert one["ratio"] == pytest.approx(one["ms"] / one["plain_ms"])
+    assert len(out.splitlines()) == 3
+
+
 def test_the_cost_model_fits_a_line_to_its_points(tmp_path):
     pytest.importorskip("matplotlib")
     sweeps = ["--T", "1,2,4", "--B", "1,2", "--H", "4,8", "--base", "2,2,3,4"]
