@@ -91,6 +91,11 @@ def test_tokens_go_through_input_dropout_too(rng):
     (y, _), back = module.vjp_tokens(embedding, tokens)
     assert back(np.ones_like(y))[0] is None
     assert embedding.weight.grad.any()
+    tokens[2:, 1] = -100  # padding
+    (_, _), back = module.vjp_tokens(embedding, tokens, None, [6, 2, 6])
+    back(np.ones_like(y))
+    assert module.infer_tokens(embedding, tokens, None, [6, 2, 6])[0].shape == y.shape
+    tokens[2:, 1] = 0
     assert not np.allclose(y, module.eval().infer_tokens(embedding, tokens)[0])
 
 
