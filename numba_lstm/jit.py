@@ -36,6 +36,7 @@ from numba.core.caching import (
 from numba.core.compiler_lock import global_compiler_lock
 
 from . import simd, threads
+from .inlining import intermediate_only
 
 __all__ = ["cache_folder", "driver", "kernel", "named_driver", "on_compile", "prange"]
 
@@ -55,14 +56,15 @@ def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` into the kernels and drivers that call it."""
     # Kernels hold no arrays of their own. Without _nrt=False each use of an array in a tuple would
     # count references, in innermost loops: the forward pass took a third longer.
-    options: dict[str, Any] = {"forceinline": True, "_nrt": False, **FLAGS}
+    flags = {"forceinline": True, "_nrt": False, "no_cpython_wrapper": True}
+    options: dict[str, Any] = flags | FLAGS
     dispatcher = njit(**options)(function)
     compile_fully = dispatcher.compile
 
     def compile_to_be_inlined(signature: Any) -> Any:
         # Numba optimises each function on its own, with all that it calls inlined, and then once
         # more within its caller: a forward pass took 10 s, of which the driver alone is 3.
-        with global_compiler_lock:
+        with global_compiler_lock, intermediate_only():
             level, config.OPT = config.OPT, config._OptLevel(0)
             try:
                 return compile_fully(signature)
