@@ -1,4 +1,4 @@
-"""Kernels without machine code of their own: they are compiled into what calls them, and nowhere else.
+"""Kernels without machine code of their own: they are compiled into what calls them only.
 
 Numba makes every function ready to be called from Python. For the kernels, which never are, that
 was two fifths of the time that compiling took.
@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from numba import _dynfunc
+from numba import _dynfunc  # type: ignore[attr-defined]
 from numba.core import codegen
 from numba.core.cpu import CPUContext
 
