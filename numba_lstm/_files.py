@@ -6,9 +6,10 @@ import contextlib
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["sync_folder", "write_atomic"]
+__all__ = ["locked", "sync_folder", "write_atomic"]
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
@@ -54,6 +55,35 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
             error.filename = os.fspath(path)  # a full disk is told without saying where
         raise
     sync_folder(target.parent)
+
+
+@contextlib.contextmanager
+def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Hold a folder's lock, which the system takes back however this process ends.
+
+    Windows, and some network file systems, have no such lock; there nothing is held.
+
+    Raises
+    ------
+    BlockingIOError
+        When another process, or another holder in this one, has it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:
+            pass
+        yield
+    finally:
+        os.close(handle)
 
 
 def sync_folder(folder: str | os.PathLike[str]) -> None:

@@ -101,3 +101,24 @@ def test_standard_output_can_be_named_as_a_file(tmp_path):
         subprocess.run(command, env=environment(), stdout=log, check=True)
     assert (tmp_path / "log").read_text() == "before\ntold\nafter\n"
     assert os.listdir(tmp_path) == ["log"]
+
+
+def test_a_folder_s_lock_is_held_by_one_and_let_go_however_its_process_ends(tmp_path):
+    pytest.importorskip("fcntl")
+    program = (
+        "import sys; from numba_lstm._files import locked\n"
+        "with locked(sys.argv[1]): print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(),
+    ) as other:  # fmt: skip
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(BlockingIOError), _files.locked(tmp_path):
+            pass
+        other.kill()
+        other.wait()
+        with _files.locked(tmp_path):
+            assert os.listdir(tmp_path) == []
+    with _files.locked(tmp_path):
+        pass

@@ -118,3 +118,15 @@ def test_a_model_beyond_the_memory_is_refused_and_one_that_fits_is_not(config, m
     absurd = merge(("", {**config.values(), "hidden": 10**8}))
     with pytest.raises(ConfigError, match="hidden: expected a model that fits in memory"):
         session.make_model(absurd, 30)
+
+
+def test_a_run_that_another_trains_is_left_as_it_is(run):
+    pytest.importorskip("fcntl")
+    before = {path.name: path.read_bytes() for path in run.path.iterdir()}
+    with run.exclusive():
+        with pytest.raises(RunError, match="another process is training this run"):
+            session.resume(run.path)
+        with pytest.raises(RunError, match="another process is training this run"), run.exclusive():
+            pass
+    assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
+    session.resume(run.path)

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from .._files import sync_folder, write_atomic
+from .._files import locked, sync_folder, write_atomic
 from ..interop import safetensors
 from .config import TrainConfig, merge, read_toml, write_toml
 
@@ -111,6 +111,23 @@ class Run:
         missing = [name for name in (CONFIG, VOCAB) if not (self.path / name).is_file()]
         if missing:
             raise RunError(f"{self.path}: expected a run, but it has no {' and no '.join(missing)}")
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Be the only one who writes into the folder.
+
+        Raises
+        ------
+        RunError
+            When another process is training the run.
+        """
+        try:
+            with locked(self.path):
+                yield
+        except BlockingIOError:
+            raise RunError(
+                f"{self.path}: another process is training this run: wait for it, or stop it"
+            ) from None
 
     # -- making one ---------------------------------------------------------------------------
 

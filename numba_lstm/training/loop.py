@@ -177,6 +177,8 @@ class Trainer:
 
         Raises
         ------
+        RunError
+            When another process is training the run.
         Diverged
             The last good checkpoint is kept.
         Interrupted
@@ -184,7 +186,7 @@ class Trainer:
             last good checkpoint is kept.
         """
         self._run = run
-        with self.interrupts:
+        with run.exclusive(), self.interrupts:
             with self.interrupts.at_once():
                 self.warm_up()
             self.model.train()

@@ -109,8 +109,9 @@ def resume(
         trainer.restore(checkpoint)
     except (KeyError, TypeError) as error:
         raise RunError(f"{run.path}: the state does not fit the options: {error}") from None
-    run.rewind(trainer.counters.measured_step)
-    run.write_config(config)
+    with run.exclusive():
+        run.rewind(trainer.counters.measured_step)
+        run.write_config(config)
     return trainer, run
 
 
