@@ -159,6 +159,18 @@ def threading_layer() -> str:
     return _layer
 
 
+def run_at_once() -> bool:
+    """Whether the parts of a parallel loop, one a thread, run at the same time.
+
+    OpenMP's do, each on a thread of its own, unless it was told to start fewer than it is asked
+    for. TBB's may be run one after another.
+    """
+    return _fewer_threads is None and threading_layer() == "omp"
+
+
+_fewer_threads = os.environ.get("OMP_THREAD_LIMIT") or os.environ.get("OMP_DYNAMIC")
+
+
 def _after_fork() -> None:
     # GNU OpenMP cannot be entered in the child of a process that has used it: such a child is
     # killed. Its kernels run serially instead, and give the same bits.

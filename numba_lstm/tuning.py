@@ -11,6 +11,9 @@ from dataclasses import dataclass
 # about 1.2 µs of one core's work at 110 GFLOP/s, and both cores then break even near 2.5 µs.
 MIN_PARALLEL_WORK = 1 << 18
 
+# Threads of a team need 0.2 µs to wait for each other after a step.
+MIN_TEAM_WORK = 1 << 14
+
 # What packing or unpacking an item counts for when threads are chosen. Its time is that of 16
 # flops, but it is memory's: 98304 items take 13 µs on one thread, 18 on two; 393216 take 67 and 38.
 PACK_WORK = 2

@@ -82,7 +82,8 @@ def forced_bits(kind: str, most: int, wanted: tuple[str, ...] = ()) -> int:
                         module.weight_ih_l0 = nn.Parameter(module.weight_ih_l0.numpy())
                         reverse = module.weight_ih_l0_reverse
                         module.weight_ih_l0_reverse = nn.Parameter(reverse.numpy())
-                        choice = Schedule(nt, columns)
+                        # Each schedule in panels as a team once, once with a fork for each step.
+                        choice = Schedule(nt, columns, columns > 1 and (nt + source) % 2 == 0)
                         with (
                             mock.patch.object(layer, "choose", lambda *a, c=choice: c),
                             mock.patch(

@@ -18,6 +18,7 @@ from ..simd import PANEL, at, flush_denormals, lanes, restore_denormals
 from .backward_step import Back, Stage, initial_state
 from .blocks import first
 from .rows import Share, active
+from .team import failed, gather, wait_for_all
 
 __all__ = ["backward_driver"]
 
@@ -49,8 +50,8 @@ def backward_driver(name: str, run: Any, slots: int, windows: tuple, phases: int
 
     @named_driver(name)
     def backward(
-        nt, columns, reverse, begin, end, offsets, shares, has_dy, dy, y_column, w_hh, z, dz, u,
-        h_column, c, dh, dc, size, hidden, masks, carry, dcells, own, constants,
+        nt, columns, team, reverse, begin, end, offsets, shares, has_dy, dy, y_column, w_hh, z, dz,
+        u, h_column, c, dh, dc, size, hidden, masks, carry, dcells, own, constants,
     ):  # fmt: skip
         steps = offsets.size - 1
         h_vectors = dh.shape[1] // lanes(z)
@@ -65,17 +66,24 @@ def backward_driver(name: str, run: Any, slots: int, windows: tuple, phases: int
         rows = nt // columns
         alone = columns == 1
         stop = end + (end == steps)
-        for turn in range(1 if alone else (stop - begin) * phases):
+        counter = np.zeros(1, np.int64)
+        at_once = alone or team
+        turns = 1 if at_once else (stop - begin) * phases
+        turn = 0
+        while turn < turns:
             for q in prange(nt):
                 mode = flush_denormals()
+                met = at(counter, (0,))
+                here = gather(met, nt) if team else True
                 tile = at(tiles, (q, 0))
                 row, column = q // columns, q % columns
                 v0, v1 = first(column, columns, vectors), first(column + 1, columns, vectors)
                 h0, h1 = first(column, columns, h_vectors), first(column + 1, columns, h_vectors)
                 s0, s1 = begin + turn // phases, begin + turn // phases + 1
                 f0, f1 = turn % phases, turn % phases + 1
-                if alone:
-                    s0, s1, f0, f1 = begin, stop, 0, phases
+                if at_once:
+                    s0, s1, f0, f1 = begin, stop if here else begin, 0, phases
+                waits = nt
                 for step in range(s0, s1):
                     t = step if reverse else steps - 1 - step
                     t_after = t - 1 if reverse else t + 1
@@ -97,7 +105,13 @@ def backward_driver(name: str, run: Any, slots: int, windows: tuple, phases: int
                             share = Share(r0, r1, v0, v1, h0, h1, column, columns)
                             stage = Stage(row0, after, offsets[steps], part == 1)
                             run(phase, a, own, stage, share, tile)
+                        if team:
+                            waits += nt
+                            wait_for_all(met, waits)
                 restore_denormals(mode)
+            turn += 1
+            if team and failed(at(counter, (0,))):
+                team, at_once, turn, turns = False, False, 0, (stop - begin) * phases
 
     backward.__doc__ = DOCUMENTATION
     return backward
@@ -109,6 +123,8 @@ DOCUMENTATION = """Back through time: z holds what forward saved on entry and dz
     ----------
     columns : int
         Threads share the batch in nt / columns parts and the units in `columns` parts.
+    team : bool
+        As for forward.
     begin, end : int
         Which steps, counted from the sequence's last (0) to its first (T - 1). A call from 0 to T
         and calls that follow each other give the same.

@@ -9,8 +9,9 @@ h_prev·W_hhᵀ on the microkernel, apply the cell's gates to the finished tile.
 
 All three add the same terms in the same order, so they agree to the bit, and so do the schedules:
 with `columns` = 1 each thread owns rows of the batch for the whole sequence and nothing is ever
-waited for; else threads own panels as well, with one fork and join a step, or for each of the
-phases that a cell's step has, where one reads what all threads left in the one before.
+waited for; else threads own panels as well, and wait for each other after each step, and after
+each of the phases that a cell's step has, where one reads what all threads left in the one before:
+as a team, or with a fork and join each time.
 
 Sequences of different lengths come with the longest first. Step t then runs rows 0 … n_t, and the
 rows of all steps stand one after another: those of step t from ``offsets[t]`` on, N in all.
@@ -27,6 +28,7 @@ from ..simd import PANEL, at, flush_denormals, lanes, restore_denormals
 from .blocks import first
 from .forward_step import FUSED, PROJECTED, TOKENS
 from .rows import Layer, Place, Share, active, copy
+from .team import failed, gather, wait_for_all
 
 __all__ = ["FUSED", "PROJECTED", "TOKENS", "forward_driver"]
 
@@ -119,8 +121,8 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
 
     @named_driver(name)
     def forward(
-        nt, columns, source, save, reverse, inputs, offsets, shares, x, w, bias, given, z, tokens,
-        stated, h0, c0, u, c, y, y_column, hn, cn, hidden, h_width, masks, own, constants,
+        nt, columns, team, source, save, reverse, inputs, offsets, shares, x, w, bias, given, z,
+        tokens, stated, h0, c0, u, c, y, y_column, hn, cn, hidden, h_width, masks, own, constants,
     ):  # fmt: skip
         steps, batch = offsets.size - 1, hn.shape[0]
         panels, v = w.shape[0], lanes(y)
@@ -146,18 +148,27 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
         if not alone:
             s, n = _place(a, 0, offsets, reverse, batch)
             _prepare(states, a, s.before, s.row0, 0, 0, n)
-        # One call of `run` for both schedules: a second one would be compiled a second time.
-        for turn in range(1 if alone else steps * phases):
+        # One call of `run` for all schedules: a second one would be compiled a second time.
+        counter = np.zeros(1, np.int64)
+        at_once = alone or team
+        turns = 1 if at_once else steps * phases
+        turn = 0
+        while turn < turns:
             for q in prange(nt):
                 mode = flush_denormals()
+                met = at(counter, (0,))
+                here = gather(met, nt) if team else True
                 row, column = q // columns, q % columns
                 p0, p1 = first(column, columns, panels), first(column + 1, columns, panels)
                 h0_, h1_ = first(column, columns, h_panels), first(column + 1, columns, h_panels)
                 s0, s1, f0 = turn // phases, turn // phases + 1, turn % phases
                 f1 = f0 + 1
+                if at_once:
+                    s0, s1, f0, f1 = 0, steps if here else 0, 0, phases
                 if alone:  # step -1 only prepares the first one
-                    s0, s1, f0, f1 = -1, steps, 0, phases
+                    s0 = -1
                 n = 0
+                waits = nt
                 for step in range(s0, s1):
                     if step >= 0:
                         s, n = _place(a, step, offsets, reverse, batch)
@@ -167,16 +178,25 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
                         share = Share(r0, r1, p0, p1, h0_, h1_, column, columns)
                         for phase in range(f0, f1):
                             run(phase, a, own, s, share, at(tiles, (q, 0)))
+                            if team and phase < f1 - 1:
+                                waits += nt
+                                wait_for_all(met, waits)
                     if f1 == phases and step + 1 < steps:
                         s, n_next = _place(a, step + 1, offsets, reverse, batch)
                         r0, r1 = first(q, nt, n_next), first(q + 1, nt, n_next)
                         if alone:
                             r0, r1 = min(n_next, shares[row]), min(n_next, shares[row + 1])
                         _prepare(states, a, s.before, s.row0, n, r0, r1)
+                        if team:
+                            waits += nt
+                            wait_for_all(met, waits)
                 if alone:
                     end = offsets[steps] if save else 2 * batch
                     _end(states, a, end, hn, cn, shares[row], shares[row + 1])
                 restore_denormals(mode)
+            turn += 1
+            if team and failed(at(counter, (0,))):
+                team, at_once, turn, turns = False, False, 0, steps * phases
         if not alone:
             _end(states, a, offsets[steps] if save else 2 * batch, hn, cn, 0, batch)
 
@@ -190,6 +210,8 @@ DOCUMENTATION = """Run a layer, one direction, over x.
     ----------
     columns : int
         Threads share the batch in nt / columns parts and the panels in `columns` parts.
+    team : bool
+        Whether the threads stay together for all steps, where they share panels; see `team`.
     source, save, reverse : int, bool, bool
         Where the input's part comes from; whether gates and states are kept for `backward`;
         whether time runs from the last step to the first.

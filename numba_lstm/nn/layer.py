@@ -165,9 +165,9 @@ def _run(
     given = z if table is None else table
     stated = initial is not None
     h0, c0 = final if initial is None else initial
-    nt, columns = plan.schedule
+    nt, columns, team = plan.schedule
     w.cell.forward(
-        nt, columns, plan.source, save, reverse, plan.inputs, steps.offsets,
+        nt, columns, team, plan.source, save, reverse, plan.inputs, steps.offsets,
         steps.shares(nt // columns), x, packed, bias, given, z, tokens, stated, h0, c0, u, c, y,
         y_column, final[0], final[1], w.hidden, w.padded_h, masks, own, constants,
     )  # fmt: skip

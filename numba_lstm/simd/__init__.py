@@ -9,11 +9,14 @@ Inside a `numba_lstm.jit.kernel`:
 - ``+ - * /`` work between vectors and between a vector and a scalar of its type; `fma`, `vmin`,
   `vmax`, `where_gt`, `round_even`, `exp2_int`, `polynomial`, `hsum` are functions of vectors.
 - ``transpose_block`` and ``transpose_block_add`` turn V rows of V items.
+- ``atomic_add``, ``atomic_load``, ``atomic_replace``, ``pause`` and ``yield_core`` are for threads
+  that wait for each other.
 - ``gemm_tile`` and ``gemm_tile_t`` are the microkernels.
 """
 
 from __future__ import annotations
 
+from .atomics import atomic_add, atomic_load, atomic_replace, pause, yield_core
 from .denormals import flush_denormals, restore_denormals
 from .memory import at, lanes, load, load_n, scalar, shift, store, store_n
 from .microkernel import PANEL, gemm_tile, gemm_tile_t, load_microkernels
@@ -42,6 +45,9 @@ __all__ = [
     "add_squares_wide",
     "add_wide",
     "at",
+    "atomic_add",
+    "atomic_load",
+    "atomic_replace",
     "exp2_int",
     "flush_denormals",
     "fma",
@@ -53,6 +59,7 @@ __all__ = [
     "load",
     "load_microkernels",
     "load_n",
+    "pause",
     "pointer",
     "polynomial",
     "restore_denormals",
@@ -67,5 +74,6 @@ __all__ = [
     "vmin",
     "where_gt",
     "wide_zeros",
+    "yield_core",
     "zeros_like",
 ]

@@ -20,7 +20,7 @@ def _mxcsr(b: ir.IRBuilder, name: str, place: ir.Value) -> None:
     b.call(function, [b.bitcast(place, byte_pointer)])
 
 
-_IS_X86 = llvm.get_default_triple().startswith(("x86_64", "i686", "i386", "amd64"))
+IS_X86 = llvm.get_default_triple().startswith(("x86_64", "i686", "i386", "amd64"))
 
 
 @intrinsic
@@ -32,7 +32,7 @@ def flush_denormals(typingctx):
     """
 
     def codegen(context, b, sig, args):
-        if not _IS_X86:
+        if not IS_X86:
             return ir.Constant(_I32, 0)
         place = cgutils.alloca_once(b, _I32)
         _mxcsr(b, "st", place)
@@ -49,7 +49,7 @@ def restore_denormals(typingctx, before):
     """Put this thread's floating-point environment back as `flush_denormals` found it."""
 
     def codegen(context, b, sig, args):
-        if _IS_X86:
+        if IS_X86:
             place = cgutils.alloca_once(b, _I32)
             b.store(args[0], place)
             _mxcsr(b, "ld", place)

@@ -1,0 +1,86 @@
+"""What threads need to wait for each other: atomic operations on an int64, and ways to wait."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from .denormals import IS_X86
+
+_HAS_YIELD = hasattr(ctypes.pythonapi, "sched_yield")  # POSIX's, which the process has at hand
+
+
+def _on_counter(p: types.Type) -> bool:
+    return isinstance(p, types.CPointer) and p.dtype == types.int64
+
+
+@intrinsic
+def atomic_add(typingctx, p, value):
+    """Add to the int64 at `p`; what this thread wrote before, those see who read it after."""
+    if not _on_counter(p):
+        return None
+
+    def codegen(context, b, sig, args):
+        return b.atomic_rmw("add", args[0], args[1], "acq_rel")
+
+    return types.int64(p, types.int64), codegen
+
+
+@intrinsic
+def atomic_load(typingctx, p):
+    """The int64 at `p`, and with it what was written before it was."""
+    if not _on_counter(p):
+        return None
+
+    def codegen(context, b, sig, args):
+        return b.load_atomic(args[0], "acquire", 8)
+
+    return types.int64(p), codegen
+
+
+@intrinsic
+def atomic_replace(typingctx, p, expected, value):
+    """Put `value` in the place of `expected`; False, and nothing done, where something else is."""
+    if not _on_counter(p):
+        return None
+
+    def codegen(context, b, sig, args):
+        pair = b.cmpxchg(args[0], args[1], args[2], "acq_rel", "acquire")
+        return b.extract_value(pair, 1)
+
+    return types.boolean(p, types.int64, types.int64), codegen
+
+
+def _call(context: Any, b: ir.IRBuilder, name: str, result: ir.Type) -> ir.Value:
+    function = cgutils.get_or_insert_function(b.module, ir.FunctionType(result, []), name)
+    b.call(function, [])
+    return context.get_dummy_value()
+
+
+@intrinsic
+def pause(typingctx):
+    """A moment's rest within a loop that waits."""
+
+    def codegen(context, b, sig, args):
+        if IS_X86:
+            return _call(context, b, "llvm.x86.sse2.pause", ir.VoidType())
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
+def yield_core(typingctx):
+    """Let another thread have the core, as the one waited for may need it."""
+
+    def codegen(context, b, sig, args):
+        if _HAS_YIELD:
+            return _call(context, b, "sched_yield", ir.IntType(32))
+        return context.get_dummy_value()
+
+    return types.void(), codegen
