@@ -6,14 +6,22 @@ import norm_tool
 import numpy as np
 import pytest
 from family_tool import draw
-from gradcheck import assert_close
 from kept_tool import back, kept_by, lanes_of, of_direction, slots_of
 
 from numba_lstm import nn
 from numba_lstm.kernels.normalised_back import numbers_of_unit
 from numba_lstm.nn import layer_backward
 
-BOUND = {"f4": 2e-4, "f8": 1e-11}
+BOUND = {"f4": 1e-4, "f8": 1e-11}
+
+
+def assert_near(found, expected, dtype, name):
+    """As `assert_close`, but that what is left of numbers that cancel has their roundings.
+
+    Of two units the normal values are ±1, whatever came in, and hardly a gradient is left.
+    """
+    difference = np.abs(found - expected).max()
+    assert difference <= BOUND[dtype] * max(0.1, np.abs(expected).max()), (name, difference)
 
 
 def computed(rng, monkeypatch, kind, dtype, steps, batch, hidden):
@@ -34,7 +42,7 @@ def computed(rng, monkeypatch, kind, dtype, steps, batch, hidden):
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
-def test_da_and_du_and_sums_are_the_equations(rng, monkeypatch, kind, dtype):
+def test_da_and_du_are_the_equations(rng, monkeypatch, kind, dtype):
     v = lanes_of(dtype)
     for steps, batch, hidden in ((1, 1, 2), (3, 2, v + 1), (2, 13, 2 * v - 1), (4, 3, v)):
         module, case, saved, all_sums, dinitial = computed(
@@ -56,12 +64,12 @@ def test_da_and_du_and_sums_are_the_equations(rng, monkeypatch, kind, dtype):
                 for of_h, (array, value) in enumerate(zip(found, (da, du))):
                     for slot, part in norm_tool.in_slots(kind, value, bool(of_h)):
                         name = f"{'du' if of_h else 'da'} of step {t}, slot {slot}"
-                        assert_close(array[slot, here, :hidden], part, BOUND[dtype], name)
+                        assert_near(array[slot, here, :hidden], part, dtype, name)
             for of_h, array in enumerate(found):
                 for slot in norm_tool.SLOTS[kind][of_h]:
                     assert not array[slot, :, hidden:].any()
             dh0 = (dinitial if kind == "GRU" else dinitial[0])[number]
-            assert_close(dh0, dh, BOUND[dtype], "dh0")
+            assert_near(dh0, dh, dtype, "dh0")
             assert sums.shape == (batch, numbers_of_unit(4) * kept.z.shape[0] * v)
 
 
