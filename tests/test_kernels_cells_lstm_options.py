@@ -95,6 +95,19 @@ def test_a_step_and_its_gradient_equal_the_references(rng, dtype, clip, coupled,
                 assert_close(out.ravel(), dp["weight_peephole"], BOUND[dtype], "dp")
 
 
+@pytest.mark.xfail(
+    reason="keep's 0 times NaN is NaN: prev must be 0 where keep[row] is", strict=True
+)
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_a_state_that_was_reset_reaches_no_gradient_not_even_nan(dtype):
+    v = TARGET.lanes(np.dtype(dtype).itemsize)
+    dz, states = np.ones((1, 2, 4 * v), dtype), np.full((4, v), 2, dtype)
+    states[0] = np.nan
+    no_rows, keep, out = np.empty((0, 0), dtype), np.array([0, 1], dtype), np.empty((3, v))
+    peephole_gradient(1, dz, states, no_rows, np.array([0, 2]), False, keep, out)
+    assert np.array_equal(out, np.repeat([[2], [2], [4]], v, axis=1))
+
+
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_units_of_padding_stay_exactly_zero(dtype):
     v = TARGET.lanes(np.dtype(dtype).itemsize)

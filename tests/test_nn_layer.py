@@ -11,7 +11,7 @@ from lstm_tool import assert_all_close, assert_same_bits, by_reference, draw, ou
 from numba_lstm import nn, tuning
 from numba_lstm.kernels.forward import FUSED, PROJECTED
 from numba_lstm.kernels.schedule import Schedule
-from numba_lstm.nn import layer
+from numba_lstm.nn import layer, layer_backward
 
 
 def computed(module, case):
@@ -44,6 +44,9 @@ def forced_bits(dtype: str, sizes: list[tuple[int, int, int, int]], most: int) -
                 module.weight_ih_l0_reverse = nn.Parameter(module.weight_ih_l0_reverse.numpy())
                 with (
                     mock.patch.object(layer, "choose", lambda *a, s=(nt, columns): Schedule(*s)),
+                    mock.patch.object(
+                        layer_backward, "choose", lambda *a, s=(nt, columns): Schedule(*s)
+                    ),
                     mock.patch.object(layer, "input_source", lambda *a, s=source: s),
                     mock.patch.object(layer.threads, "threads_for", lambda work, n=nt: n),
                 ):

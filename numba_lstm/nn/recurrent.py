@@ -86,7 +86,7 @@ class Recurrent(Module):
             self._names.append(tuple(names))
 
     def _shapes(self, layer: int) -> dict[str, tuple[int, ...] | None]:
-        """Parameters of one direction in the order of `weights.Weights`; None for those left out."""
+        """Parameters of one direction in the order of `Weights`; None for those left out."""
         rows, size = self.GATES * self.widths[-1][layer], self.widths[0][layer]
         inputs = self.input_size
         if layer > 0:
