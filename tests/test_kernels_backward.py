@@ -9,10 +9,9 @@ from lstm_tool import TOLERANCE, draw
 
 from numba_lstm import nn
 from numba_lstm.kernels import pack
-from numba_lstm.kernels.backward import _vectors_at_once
 from numba_lstm.nn.stack import Call
 from numba_lstm.reference.lstm import lstm_cell_backward, lstm_forward
-from numba_lstm.simd import PANEL, TARGET
+from numba_lstm.simd import TARGET
 
 SIZES = [(1, 1, 1, 1), (5, 2, 3, 17), (3, 3, 2, 129), (3, 13, 20, 33), (4, 7, 5, 200)]
 
@@ -68,20 +67,3 @@ def test_no_cotangent_of_y_is_a_cotangent_of_zeros_to_the_bit(rng):
         results.append((dx, dh0, dc0))
     for one, two in zip(*results):
         assert np.array_equal(one, two)
-
-
-def test_blocks_of_vectors_cover_all_from_any_start_and_stay_in_their_panels():
-    vectors_at_once = _vectors_at_once
-    for m in (1, 2, 3, 6, 7, 50):
-        for start in range(0, 9):
-            for end in range(start + 1, 40):
-                vector = start
-                while vector < end:
-                    count = vectors_at_once(m, vector, end)
-                    assert 1 <= count <= end - vector
-                    if count > PANEL:
-                        assert vector % PANEL == 0 and count % PANEL == 0
-                    else:
-                        assert vector % PANEL + count <= PANEL
-                    vector += count
-                assert vector == end

@@ -32,7 +32,6 @@ def _backward(nt, saved, dh, h_prev, d_state):
                 at(saved, (r, 0)),
                 load(at(dh, (r, 0)), 0),
                 load(at(h_prev, (r, 0)), 0),
-                load(at(h_prev, (r, 0)), 0),
                 load(at(d_state, (r, 0)), 0),
             )
             store(at(d_state, (r, 0)), 0, d_prev)

@@ -27,14 +27,13 @@ def _forward(nt, z, c_prev, c, h, gates):
 
 
 @driver
-def _backward(nt, gates, dh, c_prev, c, dc):
+def _backward(nt, gates, dh, c_prev, dc):
     for _ in prange(nt):
         for r in range(gates.shape[0]):
             d_state = gates_backward(
                 at(gates, (r, 0)),
                 load(at(dh, (r, 0)), 0),
                 load(at(c_prev, (r, 0)), 0),
-                load(at(c, (r, 0)), 0),
                 load(at(dc, (r, 0)), 0),
             )
             store(at(dc, (r, 0)), 0, d_state)
@@ -55,7 +54,7 @@ def test_a_step_and_its_gradient_equal_the_references(rng, dtype):
         assert_close(found, value, BOUND[dtype])
 
     dz, dc_prev = lstm_cell_backward(*(a.astype("f8") for a in (dh, dc, gates, c, c_prev)))
-    _backward(1, gates, dh, c_prev, c, dc)
+    _backward(1, gates, dh, c_prev, dc)
     for name, (found, value) in {"dz": (gates, dz), "dc": (dc, dc_prev)}.items():
         assert_close(found, value, BOUND[dtype], name)
 
@@ -68,7 +67,7 @@ def test_units_of_padding_stay_exactly_zero(dtype):
     _forward(1, z, zero, c, h, gates)
     assert not c.any() and not h.any()
     dc = zero.copy()
-    _backward(1, gates, zero, zero, c, dc)
+    _backward(1, gates, zero, zero, dc)
     assert not gates.any() and not dc.any()
 
 

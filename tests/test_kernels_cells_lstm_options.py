@@ -38,7 +38,7 @@ def _forward(nt, z, c_prev, constants, c, h, gates):
 
 
 @driver
-def _backward(nt, gates, dh, c_prev, c, constants, dc):
+def _backward(nt, gates, dh, c_prev, constants, dc):
     for _ in prange(nt):
         own = at(constants, (0, 0))
         for r in range(gates.shape[0]):
@@ -46,7 +46,6 @@ def _backward(nt, gates, dh, c_prev, c, constants, dc):
                 at(gates, (r, 0)),
                 load(at(dh, (r, 0)), 0),
                 load(at(c_prev, (r, 0)), 0),
-                load(at(c, (r, 0)), 0),
                 load(at(dc, (r, 0)), 0),
                 own,
             )
@@ -77,19 +76,33 @@ def test_a_step_and_its_gradient_equal_the_references(rng, dtype, clip, coupled,
 
     dp = {"weight_peephole": np.zeros(3 * v)}
     dz, dc_prev = cell.gates_backward(p, saved, dh.astype("f8"), dc.astype("f8"), dp)
-    _backward(1, gates, dh, c_prev, c, constants, dc)
+    _backward(1, gates, dh, c_prev, constants, dc)
     assert_close(gates, dz, BOUND[dtype], "dz")
     assert_close(dc, dc_prev, BOUND[dtype], "dc")
     assert not gates[~saved.slope & (dz == 0)].any()
 
-    # All rows in one step, whose states stand behind those that it read.
+    # All rows in one step, whose states stand behind those that it read; where zoneout has left
+    # others there, the gates' own are in `fresh`.
     states, out = np.concatenate([c_prev, c]), np.empty((3, v))
-    no_keep = np.empty(0, dtype)
+    zoned, none = np.concatenate([c_prev, np.full_like(c, np.nan)]), np.empty((0, 0), dtype)
+    offsets, no_keep = np.array([0, n]), np.empty(0, dtype)
     for reverse in (False, True):
         for nt in (1, 2):
-            offsets = np.array([0, n])
-            peephole_gradient(nt, gates[None], states, offsets, reverse, no_keep, out)
-            assert_close(out.ravel(), dp["weight_peephole"], BOUND[dtype], "dp")
+            for after, fresh in ((states, none), (zoned, c)):
+                out[...] = np.nan
+                about = offsets, reverse, no_keep, out
+                peephole_gradient(nt, gates[None], after, fresh, *about)
+                assert_close(out.ravel(), dp["weight_peephole"], BOUND[dtype], "dp")
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_a_state_that_was_reset_reaches_no_gradient_not_even_nan(dtype):
+    v = TARGET.lanes(np.dtype(dtype).itemsize)
+    dz, states = np.ones((1, 2, 4 * v), dtype), np.full((4, v), 2, dtype)
+    states[0] = np.nan
+    no_rows, keep, out = np.empty((0, 0), dtype), np.array([0, 1], dtype), np.empty((3, v))
+    peephole_gradient(1, dz, states, no_rows, np.array([0, 2]), False, keep, out)
+    assert np.array_equal(out, np.repeat([[2], [2], [4]], v, axis=1))
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
@@ -101,7 +114,7 @@ def test_units_of_padding_stay_exactly_zero(dtype):
     _forward(1, z, zero, constants, c, h, gates)
     assert not c.any() and not h.any()
     dc = zero.copy()
-    _backward(1, gates, zero, zero, c, constants, dc)
+    _backward(1, gates, zero, zero, constants, dc)
     assert not gates.any() and not dc.any()
 
 

@@ -11,7 +11,7 @@ from lstm_tool import assert_all_close, assert_same_bits, by_reference, draw, ou
 from numba_lstm import nn, tuning
 from numba_lstm.kernels.forward import FUSED, PROJECTED
 from numba_lstm.kernels.schedule import Schedule
-from numba_lstm.nn import layer
+from numba_lstm.nn import layer, layer_backward
 
 
 def computed(module, case):
@@ -44,6 +44,9 @@ def forced_bits(dtype: str, sizes: list[tuple[int, int, int, int]], most: int) -
                 module.weight_ih_l0_reverse = nn.Parameter(module.weight_ih_l0_reverse.numpy())
                 with (
                     mock.patch.object(layer, "choose", lambda *a, s=(nt, columns): Schedule(*s)),
+                    mock.patch.object(
+                        layer_backward, "choose", lambda *a, s=(nt, columns): Schedule(*s)
+                    ),
                     mock.patch.object(layer, "input_source", lambda *a, s=source: s),
                     mock.patch.object(layer.threads, "threads_for", lambda work, n=nt: n),
                 ):
@@ -128,32 +131,6 @@ def test_inference_in_pieces_gives_the_same_bits(rng, monkeypatch, rows, batch):
     ):
         assert np.array_equal(found[0], whole[0])
         assert np.array_equal(found[1], whole[1])
-
-
-def test_packed_weights_are_made_once_and_never_stale(rng, monkeypatch):
-    module = nn.LSTM(3, 5, seed=0)
-    case = draw(rng, module, 2, 2)
-    ours(module, case)
-    packed = []
-    for name in ("pack_rows", "pack_columns", "pack_bias"):
-        original = getattr(layer.pack, name)
-        monkeypatch.setattr(
-            layer.pack, name, lambda *a, f=original, n=name: (packed.append(n), f(*a))[1]
-        )
-    ours(module, case)
-    module(case.x)
-    assert packed == []
-    for name, p in list(module.named_parameters()):
-        p[...] = p.numpy() + 0.25
-        fresh = nn.LSTM(3, 5)
-        fresh.load_state_dict(module.state_dict())
-        y, _ = module(case.x, case.hx)
-        assert np.array_equal(y, fresh(case.x, case.hx)[0]), name
-        assert_same_bits(ours(module, case), ours(fresh, case), name)
-    with module.weight_hh_l0.mutate() as values:
-        values *= 2
-    fresh.load_state_dict(module.state_dict())
-    assert_same_bits(ours(module, case), ours(fresh, case))
 
 
 def test_gradients_that_are_there_are_added_to_in_every_layout(rng):

@@ -188,7 +188,8 @@ def reset_before_backward(gates: Any, finish_gates: Any, slots: int, windows: tu
                 h_in = load(at(a.u, (row, a.h_column + unit)), 0)
                 d = finish_gates(place, load(tile, (i * nv + j) * v), h_in)
                 if unit + v > a.hidden:
-                    clear_padding(place, slots, a.hidden - unit)
+                    # Slot 0 is being read by other threads.
+                    clear_padding(shift(place, v), 1, a.hidden - unit)
                 if a.masked:
                     d = scaled(d, a, row, r + i, unit)
                 past = at(a.dc, (r + i, unit))

@@ -48,7 +48,7 @@ class DirectionMasks(NamedTuple):
         return out
 
     def weights(self, w: Any) -> Any:
-        """The same `layer.Weights`, or new ones whose W_hh is times the mask."""
+        """The same `weights.Weights`, or new ones whose W_hh is times the mask."""
         if self.recurrent is None:
             return w
         return w.with_w_hh(Parameter(w.w_hh.numpy() * self.recurrent))

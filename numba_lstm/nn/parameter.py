@@ -398,7 +398,7 @@ def check_parameter(name: str, value: Any, shape: tuple[int, ...], dtype: np.dty
 def check_parameters(
     values: Mapping[str, Any], shapes: Sequence[tuple[int, ...] | None], dtype: np.dtype
 ) -> None:
-    """Check a recurrent layer's, in the order of `layer.Weights`: weights, two biases, the rest.
+    """Check a recurrent layer's, in the order of `weights.Weights`: weights, two biases, the rest.
 
     Parameters
     ----------

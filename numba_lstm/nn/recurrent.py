@@ -86,7 +86,7 @@ class Recurrent(Module):
             self._names.append(tuple(names))
 
     def _shapes(self, layer: int) -> dict[str, tuple[int, ...] | None]:
-        """Parameters of one direction in the order of `layer.Weights`; None for those left out."""
+        """Parameters of one direction in the order of `Weights`; None for those left out."""
         rows, size = self.GATES * self.widths[-1][layer], self.widths[0][layer]
         inputs = self.input_size
         if layer > 0:
@@ -134,7 +134,7 @@ class Recurrent(Module):
         return ()
 
     def weights(self) -> list[Any]:
-        """A `layer.Weights` for each layer and direction, anew when a parameter is exchanged.
+        """A `weights.Weights` for each layer and direction, anew when a parameter is exchanged.
 
         Raises
         ------

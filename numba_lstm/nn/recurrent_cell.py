@@ -162,7 +162,7 @@ class RecurrentCell(Module):
         return tuple(states) if len(states) == 2 else states[0]
 
     def weights(self) -> Any:
-        """The cell's `layer.Weights`, anew when a parameter is exchanged.
+        """The cell's `weights.Weights`, anew when a parameter is exchanged.
 
         Raises
         ------

@@ -29,7 +29,7 @@ class _Direction(NamedTuple):
     """What the backward pass of one direction of a layer needs."""
 
     saved: Any  # a `layer.Saved`
-    weights: Any  # the `layer.Weights` that ran, some of them dropped
+    weights: Any  # the `weights.Weights` that ran, some of them dropped
     masks: DirectionMasks
 
 

@@ -176,10 +176,10 @@ def peephole_gradient(nt, z, c, fresh, offsets, reverse, keep, out):
                     new = c[after]
                     if fresh.shape[1]:
                         new = fresh[row]
-                    seen = keep[row] if keep.size else 1
+                    seen = keep.size == 0 or keep[row] != 0
                     for k in range(v):
                         j = p * v + k
-                        prev = np.float64(c[row, j]) * seen
+                        prev = np.float64(c[row, j]) if seen else 0.0
                         out[0, j] += z[p, row, k] * prev
                         out[1, j] += z[p, row, v + k] * prev
                         out[2, j] += z[p, row, 3 * v + k] * np.float64(new[j])
