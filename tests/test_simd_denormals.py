@@ -15,7 +15,7 @@ from numba_lstm.jit import driver, prange
 from numba_lstm.simd import denormals, flush_denormals, restore_denormals
 
 TINY = np.float32(1e-40)
-needs_x86 = pytest.mark.skipif(not denormals._IS_X86, reason="only x86 flushes")
+needs_x86 = pytest.mark.skipif(not denormals.IS_X86, reason="only x86 flushes")
 
 
 @driver

@@ -192,10 +192,17 @@ def infer(
     Of a cell without c the second state of `initial` and `final` is not looked at.
     """
     plan = _plan(w, steps, table is not None)
-    lease = Lease()
-    own = None if w.cell.form == PLAIN else own_forward(w, steps.batch, lease)
-    if plan.source != PROJECTED:
+    if plan.source != PROJECTED and w.cell.form == PLAIN:
         z = y.reshape(1, -1, 1)  # of the right type, and not touched
+        _run(
+            w, plan, steps, x, tokens, table, False, reverse, z, initial, y, y, y, y_column, final,
+            masks, None,
+        )  # fmt: skip
+        return
+    lease = Lease()
+    own = own_forward(w, steps.batch, lease)
+    if plan.source != PROJECTED:
+        z = y.reshape(1, -1, 1)
         if w.cell.form in (RESET_BEFORE, NORMALISED):
             z = lease.array((w.panels, steps.batch, PANEL * w.lanes), x.dtype)
         _run(

@@ -1,0 +1,54 @@
+"""Kernels without machine code: callers have them inside, and numba is as ever otherwise."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler_lock import global_compiler_lock
+
+from numba_lstm import inlining
+from numba_lstm.inlining import intermediate_only
+from numba_lstm.jit import driver, kernel, prange
+
+
+@kernel
+def _twice(x):
+    return 2 * x
+
+
+@driver
+def _apply(nt, x):
+    for _ in prange(nt):
+        for i in range(x.size):
+            x[i] = _twice(x[i])
+
+
+def test_a_kernel_runs_inside_its_driver_and_has_no_code_of_its_own():
+    x = np.arange(3.0)
+    _apply(1, x)
+    assert x.tolist() == [0, 2, 4]
+    _twice.compile((numba.float64,))  # the driver may come from the disk
+    (compiled,) = _twice.overloads.values()
+    assert compiled.library._finalized
+    assert not compiled.library.codegen._engine.is_symbol_defined(compiled.fndesc.llvm_func_name)
+
+
+def test_numba_is_as_before_afterwards():
+    before = JITCodeLibrary._finalize_final_module
+    try:
+        with global_compiler_lock, intermediate_only():
+            assert JITCodeLibrary._finalize_final_module is not before
+            raise ZeroDivisionError
+    except ZeroDivisionError:
+        pass
+    assert JITCodeLibrary._finalize_final_module is before
+    assert numba.njit(lambda x: x + 1)(1) == 2
+
+
+def test_a_numba_with_other_names_compiles_kernels_as_everything(monkeypatch):
+    owner, _, other = inlining._REPLACED[0]
+    monkeypatch.setattr(inlining, "_REPLACED", ((owner, "no_such_name", other),))
+    before = JITCodeLibrary._finalize_final_module
+    with intermediate_only():
+        assert JITCodeLibrary._finalize_final_module is before

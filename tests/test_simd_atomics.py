@@ -1,0 +1,42 @@
+"""Atomic operations do what their names say; that threads see them in order `team`'s tests show."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numba_lstm.jit import driver, prange
+from numba_lstm.simd import at, atomic_add, atomic_load, atomic_replace, pause, yield_core
+
+
+@driver
+def _operations(nt, counter, found):
+    for _ in prange(nt):
+        p = at(counter, (0,))
+        found[0] = atomic_add(p, 5)
+        found[1] = atomic_load(p)
+        found[2] = atomic_replace(p, 7, 1)
+        found[3] = atomic_load(p)
+        found[4] = atomic_replace(p, 12, -3)
+        found[5] = atomic_load(p)
+        pause()
+        yield_core()
+
+
+@driver
+def _count(nt, counter, times):
+    for _ in prange(nt):
+        for _time in range(times):
+            atomic_add(at(counter, (0,)), 1)
+
+
+def test_add_gives_what_was_there_and_replace_happens_only_where_that_is_as_expected():
+    counter, found = np.array([7]), np.zeros(6, np.int64)
+    _operations(1, counter, found)
+    assert found.tolist() == [7, 12, 0, 12, 1, -3]
+    assert counter[0] == -3
+
+
+def test_no_addend_of_several_threads_is_lost():
+    counter = np.zeros(1, np.int64)
+    _count(2, counter, 100_000)
+    assert counter[0] == 200_000
