@@ -71,7 +71,20 @@ def kernel(function: Callable[..., Any]) -> Any:
             finally:
                 config.OPT = level
 
+    def keep(compiled: Any) -> None:
+        # For kernels and drivers only: there is nothing that Python could call.
+        dispatcher.overloads[tuple(compiled.signature.args)] = compiled
+
+    @functools.cache
+    def twin() -> Any:
+        return njit(**FLAGS)(function)
+
+    def compile_for_python(*args: Any, **kws: Any) -> Any:
+        return twin()._compile_for_args(*args, **kws)
+
     dispatcher.compile = compile_to_be_inlined
+    dispatcher.add_overload = keep
+    dispatcher._compile_for_args = compile_for_python
     return dispatcher
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+import pytest
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler_lock import global_compiler_lock
 
@@ -24,13 +25,20 @@ def _apply(nt, x):
             x[i] = _twice(x[i])
 
 
-def test_a_kernel_runs_inside_its_driver_and_has_no_code_of_its_own():
+def test_a_kernel_runs_inside_its_driver_and_has_no_code_of_its_own(monkeypatch):
     x = np.arange(3.0)
     _apply(1, x)
     assert x.tolist() == [0, 2, 4]
-    _twice.compile((numba.float64,))  # the driver may come from the disk
-    (compiled,) = _twice.overloads.values()
-    assert not compiled.library.codegen._engine.is_symbol_defined(compiled.fndesc.llvm_func_name)
+    generated = []
+    monkeypatch.setattr(JITCodeLibrary, "_finalize_specific", generated.append)
+    _twice.compile((numba.int8,))
+    assert (numba.int8,) in _twice.overloads and not generated
+
+
+def test_a_kernel_that_python_calls_is_compiled_for_it():
+    assert [_twice(1.5), _twice(2), _twice(1.5)] == [3.0, 4, 3.0]
+    with pytest.raises(TypeError, match="not enough arguments"):
+        _twice()
 
 
 def test_numba_is_as_before_afterwards():

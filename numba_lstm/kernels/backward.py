@@ -17,17 +17,17 @@ from ..jit import kernel, named_driver, prange
 from ..simd import PANEL, at, flush_denormals, lanes, restore_denormals
 from .backward_step import Back, Stage, initial_state
 from .blocks import first
-from .rows import Share, active
+from .rows import Share, Turn, active
 from .team import failed, gather, wait_for_all
 
 __all__ = ["backward_driver"]
 
 
 @kernel
-def _between(low, high, part, parts, shares, alone):
+def _between(low, high, part, parts, t):
     """The rows of low … high that are a thread's: its own, or a share of them."""
-    if alone:
-        return max(low, min(high, shares[part])), max(low, min(high, shares[part + 1]))
+    if t.alone:
+        return max(low, min(high, t.shares[part])), max(low, min(high, t.shares[part + 1]))
     return low + first(part, parts, high - low), low + first(part + 1, parts, high - low)
 
 
@@ -48,14 +48,44 @@ def backward_driver(name: str, run: Any, slots: int, windows: tuple, phases: int
     """
     start = initial_state(windows)
 
+    @kernel
+    def work(a, own, t, q, met, tile):
+        """A thread's part of the steps and phases that `t` says."""
+        steps = t.offsets.size - 1
+        rows, row, column = t.nt // t.columns, q // t.columns, q % t.columns
+        vectors, h_vectors = a.z.shape[0] * (PANEL // slots), a.dh.shape[1] // lanes(tile)
+        v0, v1 = first(column, t.columns, vectors), first(column + 1, t.columns, vectors)
+        h0, h1 = first(column, t.columns, h_vectors), first(column + 1, t.columns, h_vectors)
+        waits = t.nt
+        for step in range(t.s0, t.s1):
+            now = step if t.reverse else steps - 1 - step
+            later = now - 1 if t.reverse else now + 1
+            n, n_after = active(t.offsets, now), active(t.offsets, later)
+            row0 = t.offsets[now] if step < steps else 0
+            after = t.offsets[later] if step > 0 else 0
+            for phase in range(t.f0, t.f1):
+                # Rows whose first step was the one after this one are done.
+                if phase == 0:
+                    r0, r1 = _between(min(n, n_after), n_after, row, rows, t)
+                    share = Share(r0, r1, v0, v1, h0, h1, column, t.columns)
+                    start(a, own, Stage(row0, after, t.offsets[steps], False), share, tile)
+                for part in range(2 if step < steps else 0):
+                    # Rows that go on, and those whose last step this is.
+                    low = 0 if part == 0 else min(n, n_after)
+                    high = min(n, n_after) if part == 0 else n
+                    r0, r1 = _between(low, high, row, rows, t)
+                    share = Share(r0, r1, v0, v1, h0, h1, column, t.columns)
+                    stage = Stage(row0, after, t.offsets[steps], part == 1)
+                    run(phase, a, own, stage, share, tile)
+                if t.team:
+                    waits += t.nt
+                    wait_for_all(met, waits)
+
     @named_driver(name)
     def backward(
         nt, columns, team, reverse, begin, end, offsets, shares, has_dy, dy, y_column, w_hh, z, dz,
         u, h_column, c, dh, dc, size, hidden, masks, carry, dcells, own, constants,
     ):  # fmt: skip
-        steps = offsets.size - 1
-        h_vectors = dh.shape[1] // lanes(z)
-        vectors = z.shape[0] * (PANEL // slots)
         tiles = np.empty((nt, 32 * PANEL * lanes(z)), z.dtype)
         keep, drop, zone_h, zone_c, _ = masks
         masked = keep.size + drop.shape[0] + zone_h.shape[0] + zone_c.shape[0] > 0
@@ -63,55 +93,26 @@ def backward_driver(name: str, run: Any, slots: int, windows: tuple, phases: int
             has_dy, dy, y_column, w_hh, z, dz, u, h_column, c, dh, dc, size, hidden, masked, keep,
             drop, zone_h, zone_c, carry, dcells, constants,
         )  # fmt: skip
-        rows = nt // columns
         alone = columns == 1
-        stop = end + (end == steps)
+        stop = end + (end == offsets.size - 1)
         counter = np.zeros(1, np.int64)
-        at_once = alone or team
-        turns = 1 if at_once else (stop - begin) * phases
-        turn = 0
+        turns, turn = 1 if alone or team else (stop - begin) * phases, 0
         while turn < turns:
             for q in prange(nt):
                 mode = flush_denormals()
                 met = at(counter, (0,))
-                here = gather(met, nt) if team else True
-                tile = at(tiles, (q, 0))
-                row, column = q // columns, q % columns
-                v0, v1 = first(column, columns, vectors), first(column + 1, columns, vectors)
-                h0, h1 = first(column, columns, h_vectors), first(column + 1, columns, h_vectors)
-                s0, s1 = begin + turn // phases, begin + turn // phases + 1
-                f0, f1 = turn % phases, turn % phases + 1
-                if at_once:
-                    s0, s1, f0, f1 = begin, stop if here else begin, 0, phases
-                waits = nt
-                for step in range(s0, s1):
-                    t = step if reverse else steps - 1 - step
-                    t_after = t - 1 if reverse else t + 1
-                    n = active(offsets, t)
-                    n_after = active(offsets, t_after)
-                    row0 = offsets[t] if step < steps else 0
-                    after = offsets[t_after] if step > 0 else 0
-                    for phase in range(f0, f1):
-                        # Rows whose first step was the one after this one are done.
-                        if phase == 0:
-                            r0, r1 = _between(min(n, n_after), n_after, row, rows, shares, alone)
-                            share = Share(r0, r1, v0, v1, h0, h1, column, columns)
-                            start(a, own, Stage(row0, after, offsets[steps], False), share, tile)
-                        for part in range(2 if step < steps else 0):
-                            # Rows that go on, and those whose last step this is.
-                            low = 0 if part == 0 else min(n, n_after)
-                            high = min(n, n_after) if part == 0 else n
-                            r0, r1 = _between(low, high, row, rows, shares, alone)
-                            share = Share(r0, r1, v0, v1, h0, h1, column, columns)
-                            stage = Stage(row0, after, offsets[steps], part == 1)
-                            run(phase, a, own, stage, share, tile)
-                        if team:
-                            waits += nt
-                            wait_for_all(met, waits)
+                s0, f0 = begin + turn // phases, turn % phases
+                s1, f1 = s0 + 1, f0 + 1
+                if alone:
+                    s0, s1, f1 = begin, stop, phases
+                elif team:
+                    s0, s1, f1 = begin, stop if gather(met, nt) else begin, phases
+                t = Turn(nt, columns, alone, team, reverse, offsets, shares, s0, s1, f0, f1)
+                work(a, own, t, q, met, at(tiles, (q, 0)))
                 restore_denormals(mode)
             turn += 1
             if team and failed(at(counter, (0,))):
-                team, at_once, turn, turns = False, False, 0, (stop - begin) * phases
+                team, turn, turns = False, 0, (stop - begin) * phases
 
     backward.__doc__ = DOCUMENTATION
     return backward

@@ -27,7 +27,7 @@ from ..jit import kernel, named_driver, prange
 from ..simd import PANEL, at, flush_denormals, lanes, restore_denormals
 from .blocks import first
 from .forward_step import FUSED, PROJECTED, TOKENS
-from .rows import Layer, Place, Share, active, copy
+from .rows import Layer, Place, Share, Turn, active, copy
 from .team import failed, gather, wait_for_all
 
 __all__ = ["FUSED", "PROJECTED", "TOKENS", "forward_driver"]
@@ -99,6 +99,12 @@ def _place(a, s, offsets, reverse, batch):
     return place, active(offsets, t)
 
 
+@kernel
+def _last_rows(a, offsets, batch):
+    """Where the last states of all rows stand."""
+    return offsets[offsets.size - 1] if a.save else 2 * batch
+
+
 def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1) -> Any:
     """The time loop of one cell.
 
@@ -119,14 +125,47 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
     """
     units = PANEL // slots
 
+    @kernel
+    def work(a, own, t, q, met, hn, cn, tile):
+        """A thread's part of the steps and phases that `t` says."""
+        batch, steps = hn.shape[0], t.offsets.size - 1
+        rows, row, column = t.nt // t.columns, q // t.columns, q % t.columns
+        panels, h_panels = a.w.shape[0], -(-(a.u.shape[1] - a.h_column) // (PANEL * lanes(tile)))
+        p0, p1 = first(column, t.columns, panels), first(column + 1, t.columns, panels)
+        h0, h1 = first(column, t.columns, h_panels), first(column + 1, t.columns, h_panels)
+        n, waits = 0, t.nt
+        for step in range(t.s0, t.s1):
+            if step >= 0:
+                s, n = _place(a, step, t.offsets, t.reverse, batch)
+                r0, r1 = first(row, rows, n), first(row + 1, rows, n)
+                if t.alone:
+                    r0, r1 = min(n, t.shares[row]), min(n, t.shares[row + 1])
+                share = Share(r0, r1, p0, p1, h0, h1, column, t.columns)
+                for phase in range(t.f0, t.f1):
+                    run(phase, a, own, s, share, tile)
+                    if t.team and phase < t.f1 - 1:
+                        waits += t.nt
+                        wait_for_all(met, waits)
+            if t.f1 == phases and step + 1 < steps:
+                s, n_next = _place(a, step + 1, t.offsets, t.reverse, batch)
+                r0, r1 = first(q, t.nt, n_next), first(q + 1, t.nt, n_next)
+                if t.alone:
+                    r0, r1 = min(n_next, t.shares[row]), min(n_next, t.shares[row + 1])
+                _prepare(states, a, s.before, s.row0, n, r0, r1)
+                if t.team:
+                    waits += t.nt
+                    wait_for_all(met, waits)
+        if t.alone:
+            _end(
+                states, a, _last_rows(a, t.offsets, batch), hn, cn, t.shares[row], t.shares[row + 1]
+            )
+
     @named_driver(name)
     def forward(
         nt, columns, team, source, save, reverse, inputs, offsets, shares, x, w, bias, given, z,
         tokens, stated, h0, c0, u, c, y, y_column, hn, cn, hidden, h_width, masks, own, constants,
     ):  # fmt: skip
-        steps, batch = offsets.size - 1, hn.shape[0]
-        panels, v = w.shape[0], lanes(y)
-        h_panels = -(-h_width // (PANEL * v))
+        steps, batch, v = offsets.size - 1, hn.shape[0], lanes(y)
         h_column = inputs if source == FUSED else 0
         if masks is None:
             keep, drop = np.empty(0, y.dtype), np.empty((0, 0), y.dtype)
@@ -134,7 +173,7 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
         else:
             keep, drop, zone_h, zone_c, fresh = masks
         if not save:
-            padded = panels * units * v
+            padded = w.shape[0] * units * v
             u = np.empty((3 * batch, h_column + h_width), y.dtype)
             c = np.empty((3 * batch, padded if states == 2 or drop.shape[0] else 0), y.dtype)
         masked = keep.size + drop.shape[0] + zone_h.shape[0] + zone_c.shape[0] > 0
@@ -143,62 +182,31 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
             stated, h0, c0, u, c, y, y_column, constants, masked, keep, drop, zone_h, zone_c, fresh,
         )  # fmt: skip
         tiles = np.empty((nt, 32 * PANEL * v), y.dtype)
-        rows = nt // columns
         alone = columns == 1
         if not alone:
             s, n = _place(a, 0, offsets, reverse, batch)
             _prepare(states, a, s.before, s.row0, 0, 0, n)
-        # One call of `run` for all schedules: a second one would be compiled a second time.
         counter = np.zeros(1, np.int64)
-        at_once = alone or team
-        turns = 1 if at_once else steps * phases
-        turn = 0
+        turns, turn = 1 if alone or team else steps * phases, 0
+        # One `work` for all schedules: a second one would be compiled a second time.
         while turn < turns:
             for q in prange(nt):
                 mode = flush_denormals()
                 met = at(counter, (0,))
-                here = gather(met, nt) if team else True
-                row, column = q // columns, q % columns
-                p0, p1 = first(column, columns, panels), first(column + 1, columns, panels)
-                h0_, h1_ = first(column, columns, h_panels), first(column + 1, columns, h_panels)
                 s0, s1, f0 = turn // phases, turn // phases + 1, turn % phases
                 f1 = f0 + 1
-                if at_once:
-                    s0, s1, f0, f1 = 0, steps if here else 0, 0, phases
                 if alone:  # step -1 only prepares the first one
-                    s0 = -1
-                n = 0
-                waits = nt
-                for step in range(s0, s1):
-                    if step >= 0:
-                        s, n = _place(a, step, offsets, reverse, batch)
-                        r0, r1 = first(row, rows, n), first(row + 1, rows, n)
-                        if alone:
-                            r0, r1 = min(n, shares[row]), min(n, shares[row + 1])
-                        share = Share(r0, r1, p0, p1, h0_, h1_, column, columns)
-                        for phase in range(f0, f1):
-                            run(phase, a, own, s, share, at(tiles, (q, 0)))
-                            if team and phase < f1 - 1:
-                                waits += nt
-                                wait_for_all(met, waits)
-                    if f1 == phases and step + 1 < steps:
-                        s, n_next = _place(a, step + 1, offsets, reverse, batch)
-                        r0, r1 = first(q, nt, n_next), first(q + 1, nt, n_next)
-                        if alone:
-                            r0, r1 = min(n_next, shares[row]), min(n_next, shares[row + 1])
-                        _prepare(states, a, s.before, s.row0, n, r0, r1)
-                        if team:
-                            waits += nt
-                            wait_for_all(met, waits)
-                if alone:
-                    end = offsets[steps] if save else 2 * batch
-                    _end(states, a, end, hn, cn, shares[row], shares[row + 1])
+                    s0, s1, f1 = -1, steps, phases
+                elif team:
+                    s0, s1, f1 = 0, steps if gather(met, nt) else 0, phases
+                t = Turn(nt, columns, alone, team, reverse, offsets, shares, s0, s1, f0, f1)
+                work(a, own, t, q, met, hn, cn, at(tiles, (q, 0)))
                 restore_denormals(mode)
             turn += 1
             if team and failed(at(counter, (0,))):
-                team, at_once, turn, turns = False, False, 0, steps * phases
+                team, turn, turns = False, 0, steps * phases
         if not alone:
-            _end(states, a, offsets[steps] if save else 2 * batch, hn, cn, 0, batch)
+            _end(states, a, _last_rows(a, offsets, batch), hn, cn, 0, batch)
 
     forward.__doc__ = DOCUMENTATION
     return forward

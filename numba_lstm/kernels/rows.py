@@ -9,7 +9,7 @@ import numpy as np
 from ..jit import kernel
 from ..simd import at, fma, lanes, load, load_n, store, store_n, zeros_like
 
-__all__ = ["Layer", "Masks", "Place", "Share", "active", "kept", "zoned"]
+__all__ = ["Layer", "Masks", "Place", "Share", "Turn", "active", "kept", "zoned"]
 
 
 class Masks(NamedTuple):
@@ -85,6 +85,27 @@ class Place(NamedTuple):
     own_row: int
     prev_row: int
     n_prev: int
+
+
+class Turn(NamedTuple):
+    """Which steps and phases threads run before they join, and how they share them.
+
+    Steps s0 … s1 of the sequence, counted as time runs, and of each the phases f0 … f1. Each thread
+    owns its `shares` of the rows, or, where they are not `alone`, shares panels with others, for
+    whom it waits as one of a `team`.
+    """
+
+    nt: int
+    columns: int
+    alone: bool
+    team: bool
+    reverse: bool
+    offsets: np.ndarray
+    shares: np.ndarray
+    s0: int
+    s1: int
+    f0: int
+    f1: int
 
 
 class Share(NamedTuple):
