@@ -83,6 +83,9 @@ def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
             pass
         yield
     finally:
+        # A child that was forked meanwhile has the handle open, too.
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_UN)
         os.close(handle)
 
 

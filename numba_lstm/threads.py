@@ -165,10 +165,27 @@ def run_at_once() -> bool:
     OpenMP's do, each on a thread of its own, unless it was told to start fewer than it is asked
     for. TBB's may be run one after another.
     """
-    return _fewer_threads is None and threading_layer() == "omp"
+    return _refused < 3 and not _told_to_start_fewer() and threading_layer() == "omp"
 
 
-_fewer_threads = os.environ.get("OMP_THREAD_LIMIT") or os.environ.get("OMP_DYNAMIC")
+def refuse_teams() -> None:
+    """Hear that parts of a loop did not run at once; from the third time on that is expected.
+
+    A busy machine may have been why, but each attempt costs a millisecond.
+    """
+    global _refused
+    _refused += 1
+
+
+_refused = 0
+
+
+def _told_to_start_fewer() -> bool:
+    if os.environ.get("OMP_DYNAMIC", "").strip().lower() in ("true", "1"):
+        return True
+    with contextlib.suppress(KeyError, ValueError):
+        return int(os.environ["OMP_THREAD_LIMIT"]) < get_num_threads()
+    return False
 
 
 def _after_fork() -> None:

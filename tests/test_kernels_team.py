@@ -8,6 +8,7 @@ import time
 import numba
 import numpy as np
 import pytest
+from family_tool import MODULES
 from lstm_tool import run_python
 
 from numba_lstm import threads
@@ -80,19 +81,20 @@ print(json.dumps([t.together(nt) for nt in (2, 3, 4)]))
 
 
 @pytest.mark.skipif(threads.get_num_threads() < 2, reason="needs two threads")
-@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+@pytest.mark.parametrize("kind", ["lstm", "lstm-projected", "gru-before", "lstm-normalised"])
 def test_a_loop_whose_parts_run_one_after_another_gives_the_same_bits(rng, monkeypatch, kind):
-    from numba_lstm import jit, nn
+    from numba_lstm import jit
     from numba_lstm.kernels.schedule import Schedule
     from numba_lstm.nn import layer, layer_backward
 
     for module in (layer, layer_backward):
         monkeypatch.setattr(module, "choose", lambda *about: Schedule(2, 2, True))
+    monkeypatch.setattr(threads, "_refused", 0)
     x = rng.standard_normal((5, 3, 4)).astype("f4")
     ran = []
 
     def everything():
-        m = getattr(nn, kind)(4, 33, seed=0)
+        m = MODULES[kind](4, 33, seed=0)
         (y, _), pullback = m.vjp(x)
         dx, _ = pullback(y)
         return [y, dx, m(x)[0], *(p.grad for p in m.parameters())]
@@ -113,4 +115,4 @@ def test_a_loop_whose_parts_run_one_after_another_gives_the_same_bits(rng, monke
     monkeypatch.setattr(jit.driver, "__call__", on_one_thread)
     for one, two in zip(everything(), expected, strict=True):
         assert np.array_equal(one, two)
-    assert len(ran) == 3
+    assert len(ran) == 3 and threads._refused == 2

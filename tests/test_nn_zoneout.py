@@ -233,7 +233,7 @@ def forced_bits(kind: str, most: int) -> int:
 def test_every_schedule_source_and_number_of_threads_gives_the_same_bits():
     program = """
 import json, test_nn_recurrent as t, test_nn_zoneout as z
-kinds = "lstm", "gru", "lstm-projected", "lstm-normalised"
+kinds = "lstm", "gru", "gru-before", "lstm-projected", "lstm-normalised"
 counts = [t.forced_bits(kind, 4, ("zoneout",)) for kind in kinds]
 print(json.dumps([*counts, *(z.forced_bits(kind, 4) for kind in kinds)]))
 """

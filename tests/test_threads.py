@@ -322,3 +322,34 @@ def test_the_pool_keeps_the_callers_own_mask(monkeypatch):
         module(np.ones((2, 4, 3)))
         assert numba.get_num_threads() == n
     numba.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    "layer, told, expected",
+    [
+        ("omp", {}, True),
+        ("tbb", {}, False),
+        ("workqueue", {}, False),
+        ("omp", {"OMP_DYNAMIC": "false", "OMP_THREAD_LIMIT": "1000"}, True),
+        ("omp", {"OMP_DYNAMIC": "TRUE"}, False),
+        ("omp", {"OMP_THREAD_LIMIT": "1"}, False),
+    ],
+)
+def test_parts_run_at_once_on_openmp_that_starts_as_many_threads_as_asked_for(
+    monkeypatch, layer, told, expected
+):
+    monkeypatch.setattr(threads, "_chosen", 2)
+    monkeypatch.setattr(threads, "threading_layer", lambda: layer)
+    for name in ("OMP_DYNAMIC", "OMP_THREAD_LIMIT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    assert threads.run_at_once() == expected
+
+
+def test_after_three_refusals_no_team_is_expected(monkeypatch):
+    monkeypatch.setattr(threads, "threading_layer", lambda: "omp")
+    monkeypatch.setattr(threads, "_refused", 0)
+    for expected in (True, True, True, False):
+        assert threads.run_at_once() == expected
+        threads.refuse_teams()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from numba_lstm.training import loop as module
-from numba_lstm.training.checkpoint import Run
+from numba_lstm.training.checkpoint import Run, RunError
 from numba_lstm.training.config import merge
 from numba_lstm.training.data import load_data
 from numba_lstm.training.evaluation import evaluate
@@ -454,3 +454,16 @@ def test_clipping_bounds_the_step_and_zero_does_not(data, clip):
         assert moved == pytest.approx(0.01, rel=1e-2)
     else:
         assert moved > 0.02
+
+
+def test_a_run_that_another_process_trains_or_has_trained_is_refused(data, tmp_path):
+    pytest.importorskip("fcntl")
+    trainer, run = make(data, tmp_path / "run")
+    with run.exclusive(), pytest.raises(RunError, match="another process is training this run"):
+        trainer.run(run)
+    other, _ = make(data, tmp_path / "other")
+    other.run(run)
+    before = {path.name: path.read_bytes() for path in run.path.iterdir()}
+    with pytest.raises(RunError, match="another process has trained this run meanwhile"):
+        trainer.run(run)
+    assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before

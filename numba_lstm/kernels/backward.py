@@ -17,7 +17,7 @@ from ..jit import kernel, named_driver, prange
 from ..simd import PANEL, at, flush_denormals, lanes, restore_denormals
 from .backward_step import Back, Stage, initial_state
 from .blocks import first
-from .rows import Share, Turn, active
+from .rows import Share, Turn, active, any_mask
 from .team import failed, gather, wait_for_all
 
 __all__ = ["backward_driver"]
@@ -88,14 +88,14 @@ def backward_driver(name: str, run: Any, slots: int, windows: tuple, phases: int
     ):  # fmt: skip
         tiles = np.empty((nt, 32 * PANEL * lanes(z)), z.dtype)
         keep, drop, zone_h, zone_c, _ = masks
-        masked = keep.size + drop.shape[0] + zone_h.shape[0] + zone_c.shape[0] > 0
+        masked = any_mask(keep, drop, zone_h, zone_c)
         a = Back(
             has_dy, dy, y_column, w_hh, z, dz, u, h_column, c, dh, dc, size, hidden, masked, keep,
             drop, zone_h, zone_c, carry, dcells, constants,
         )  # fmt: skip
         alone = columns == 1
         stop = end + (end == offsets.size - 1)
-        counter = np.zeros(1, np.int64)
+        counter, met_all = np.zeros(1, np.int64), team
         turns, turn = 1 if alone or team else (stop - begin) * phases, 0
         while turn < turns:
             for q in prange(nt):
@@ -112,7 +112,9 @@ def backward_driver(name: str, run: Any, slots: int, windows: tuple, phases: int
                 restore_denormals(mode)
             turn += 1
             if team and failed(at(counter, (0,))):
+                met_all = False
                 team, turn, turns = False, 0, (stop - begin) * phases
+        return met_all
 
     backward.__doc__ = DOCUMENTATION
     return backward

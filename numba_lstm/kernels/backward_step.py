@@ -15,7 +15,21 @@ from ..simd import PANEL, at, gemm_tile, lanes, load, load_n, shift, store, zero
 from .blocks import panels_at_once, row_block
 from .rows import kept, load_unit, zone_at
 
-__all__ = ["Back", "Stage", "arriving", "gates_step_back", "initial_state", "plain_backward"]
+__all__ = [
+    "Back",
+    "Stage",
+    "clear_padding",
+    "collect",
+    "from_above",
+    "gates_step_back",
+    "hand_on",
+    "initial_state",
+    "over_blocks",
+    "plain_backward",
+    "scaled",
+    "state_before",
+    "state_gradient",
+]
 
 
 class Back(NamedTuple):

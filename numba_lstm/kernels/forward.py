@@ -27,7 +27,7 @@ from ..jit import kernel, named_driver, prange
 from ..simd import PANEL, at, flush_denormals, lanes, restore_denormals
 from .blocks import first
 from .forward_step import FUSED, PROJECTED, TOKENS
-from .rows import Layer, Place, Share, Turn, active, copy
+from .rows import Layer, Place, Share, Turn, active, any_mask, copy
 from .team import failed, gather, wait_for_all
 
 __all__ = ["FUSED", "PROJECTED", "TOKENS", "forward_driver"]
@@ -176,7 +176,7 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
             padded = w.shape[0] * units * v
             u = np.empty((3 * batch, h_column + h_width), y.dtype)
             c = np.empty((3 * batch, padded if states == 2 or drop.shape[0] else 0), y.dtype)
-        masked = keep.size + drop.shape[0] + zone_h.shape[0] + zone_c.shape[0] > 0
+        masked = any_mask(keep, drop, zone_h, zone_c)
         a = Layer(
             source, save, inputs, hn.shape[1], hidden, h_column, x, w, bias, given, z, tokens,
             stated, h0, c0, u, c, y, y_column, constants, masked, keep, drop, zone_h, zone_c, fresh,
@@ -186,7 +186,7 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
         if not alone:
             s, n = _place(a, 0, offsets, reverse, batch)
             _prepare(states, a, s.before, s.row0, 0, 0, n)
-        counter = np.zeros(1, np.int64)
+        counter, met_all = np.zeros(1, np.int64), team
         turns, turn = 1 if alone or team else steps * phases, 0
         # One `work` for all schedules: a second one would be compiled a second time.
         while turn < turns:
@@ -204,9 +204,11 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
                 restore_denormals(mode)
             turn += 1
             if team and failed(at(counter, (0,))):
+                met_all = False
                 team, turn, turns = False, 0, steps * phases
         if not alone:
             _end(states, a, _last_rows(a, offsets, batch), hn, cn, 0, batch)
+        return met_all
 
     forward.__doc__ = DOCUMENTATION
     return forward
@@ -257,4 +259,9 @@ DOCUMENTATION = """Run a layer, one direction, over x.
         Arrays that only this cell's phases know.
     constants : (vectors of units, …), or empty
         Of a cell with constants: those of each vector of units, by `pack.pack_constants`.
+
+    Returns
+    -------
+    bool
+        Whether there was a team.
     """

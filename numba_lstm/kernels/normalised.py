@@ -39,7 +39,7 @@ from .activations import tanh
 from .blocks import row_block
 from .rows import previous_state, put_h, put_state
 
-__all__ = ["Groups", "Norm", "normal", "normalised_forward"]
+__all__ = ["Groups", "Norm", "group_of", "normal", "normalised_forward"]
 
 EPSILON = 1e-5
 

@@ -9,7 +9,22 @@ import numpy as np
 from ..jit import kernel
 from ..simd import at, fma, lanes, load, load_n, store, store_n, zeros_like
 
-__all__ = ["Layer", "Masks", "Place", "Share", "Turn", "active", "kept", "zoned"]
+__all__ = [
+    "Layer",
+    "Masks",
+    "Place",
+    "Share",
+    "Turn",
+    "active",
+    "any_mask",
+    "copy",
+    "kept",
+    "load_unit",
+    "previous_state",
+    "put_h",
+    "put_state",
+    "zone_at",
+]
 
 
 class Masks(NamedTuple):
@@ -122,6 +137,12 @@ class Share(NamedTuple):
     h1: int
     column: int
     columns: int
+
+
+@kernel
+def any_mask(keep, drop, zone_h, zone_c):
+    """Whether any of them is there."""
+    return keep.size + drop.shape[0] + zone_h.shape[0] + zone_c.shape[0] > 0
 
 
 @kernel

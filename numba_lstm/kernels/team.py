@@ -16,8 +16,8 @@ __all__ = ["failed", "gather", "wait_for_all"]
 # From so many pauses on, of 10 to 40 ns each, the core is offered to others, of whom the one that
 # is waited for may be: there can be more threads than cores.
 _SPINS = 1_000
-# Waking a sleeping thread takes some 50 µs; so many offers take 1 ms at the least.
-_PATIENCE = _SPINS + 2_000
+# Waking a sleeping thread takes some 50 µs; an offer that nobody takes 0.2 µs.
+_PATIENCE = _SPINS + 5_000
 _FAILED = -(1 << 60)
 
 

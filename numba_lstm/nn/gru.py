@@ -64,7 +64,7 @@ class GRU(Recurrent):
     dtype : dtype_like
         float32 or float64.
     seed : None, int or numpy.random.Generator
-        For the initial values, torch's (uniform within ±1/√H_l), and the dropout masks.
+        For the initial values, torch's (uniform within ±1/√H_l), and all masks.
 
     Attributes
     ----------

@@ -30,8 +30,8 @@ __all__ = [
     "State",
     "Weights",
     "forward",
-    "hidden_from_product",
     "infer",
+    "masks_of",
     "no_masks",
     "packed_bias",
     "packed_weights",
@@ -52,7 +52,7 @@ def no_masks(w: Weights) -> Masks:
     return Masks(none.reshape(-1), none, none, none, none)
 
 
-def hidden_from_product(
+def masks_of(
     w: Weights,
     keep: np.ndarray | None,
     drop: np.ndarray | None,
@@ -166,11 +166,14 @@ def _run(
     stated = initial is not None
     h0, c0 = final if initial is None else initial
     nt, columns, team = plan.schedule
-    w.cell.forward(
+    met = w.cell.forward(
         nt, columns, team, plan.source, save, reverse, plan.inputs, steps.offsets,
         steps.shares(nt // columns), x, packed, bias, given, z, tokens, stated, h0, c0, u, c, y,
         y_column, final[0], final[1], w.hidden, w.padded_h, masks, own, constants,
     )  # fmt: skip
+    if team and not met:
+        threads.refuse_teams()
+        w.plans.clear()
 
 
 def infer(

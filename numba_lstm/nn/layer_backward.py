@@ -69,6 +69,7 @@ def backward(
     shares = steps.shares(schedule.nt // schedule.columns)
     products = _Products(w, saved, lease, embedding)
     piece, constants = _piece(z, steps), operands(w)[3]
+    total = np.zeros(own.sums.shape[1]) if cell.form == NORMALISED else None
     for begin in range(0, steps.count, piece):
         end = min(steps.count, begin + piece)
         cell.backward(
@@ -81,9 +82,13 @@ def backward(
         products.add(rows)
         if dx is not None:
             _input_gradient(w, z, rows, dx[rows])
+        if total is not None:
+            # Each row's own, in z's type: for the time of a piece.
+            total += own.sums.sum(axis=0, dtype=np.float64)
+            own.sums[...] = 0
     products.finish(padding)
-    if cell.form == NORMALISED:
-        norm_gradients(w, own.sums)
+    if total is not None:
+        norm_gradients(w, total)
     if w.w_hr is not None and w.w_hr.requires_grad:
         weight_gradient(w.w_hr, saved.own.m, np.ascontiguousarray(own.dp[:, : w.size]))
     if w.w_unit is not None and w.w_unit.requires_grad:

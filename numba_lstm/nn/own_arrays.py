@@ -70,10 +70,10 @@ def own_backward(w: Weights, steps: Steps, kept: Any, lease: Lease) -> Any:
     return SecondBack(packed, zeros(w, 32), lease.array((rows, w.padded_h), dtype))
 
 
-def norm_gradients(w: Weights, sums: np.ndarray) -> None:
-    """Add the gradients of gains and biases, from each row's sums."""
+def norm_gradients(w: Weights, total: np.ndarray) -> None:
+    """Add the gradients of gains and biases, from the sums of all rows."""
     cell, slots, hidden = w.cell, w.cell.slots, w.hidden
-    total = sums.sum(axis=0, dtype=np.float64).reshape(w.panels, -1, w.lanes)
+    total = total.reshape(w.panels, -1, w.lanes)
     total = total.swapaxes(0, 1).reshape(-1, w.padded)[:, :hidden].astype(w.w_hh.dtype)
     for p, start, order in (
         (w.ln_ih, 0, cell.x_order),

@@ -49,7 +49,7 @@ class RNN(Recurrent):
     dtype : dtype_like
         float32 or float64.
     seed : None, int or numpy.random.Generator
-        For the initial values, torch's (uniform within ±1/√H_l), and the dropout masks.
+        For the initial values, torch's (uniform within ±1/√H_l), and all masks.
 
     Attributes
     ----------

@@ -316,7 +316,7 @@ class Call:
         by_token = self.embedding is not None and number == 0
         tokens, table = (self.tokens, self._table(w)) if by_token else (kernels.NO_TOKENS, None)
         keep = None if self.keep is None else self.keep[direction]
-        hidden = kernels.hidden_from_product(w, keep, masks.state, masks.zoneout)
+        hidden = kernels.masks_of(w, keep, masks.state, masks.zoneout)
         if save:
             saved = kernels.forward(*about, self.lease, tokens, table, hidden)
         else:

@@ -62,14 +62,18 @@ def _call(context: Any, b: ir.IRBuilder, name: str, result: ir.Type) -> ir.Value
     return context.get_dummy_value()
 
 
+def _rest(context: Any, b: ir.IRBuilder) -> ir.Value:
+    if IS_X86:
+        return _call(context, b, "llvm.x86.sse2.pause", ir.VoidType())
+    return context.get_dummy_value()
+
+
 @intrinsic
 def pause(typingctx):
     """A moment's rest within a loop that waits."""
 
     def codegen(context, b, sig, args):
-        if IS_X86:
-            return _call(context, b, "llvm.x86.sse2.pause", ir.VoidType())
-        return context.get_dummy_value()
+        return _rest(context, b)
 
     return types.void(), codegen
 
@@ -81,6 +85,6 @@ def yield_core(typingctx):
     def codegen(context, b, sig, args):
         if _HAS_YIELD:
             return _call(context, b, "sched_yield", ir.IntType(32))
-        return context.get_dummy_value()
+        return _rest(context, b)
 
     return types.void(), codegen

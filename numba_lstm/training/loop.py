@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import losses, optim
-from .checkpoint import Checkpoint, Run
+from .checkpoint import Checkpoint, Run, RunError
 from .config import TrainConfig
 from .data import Data
 from .evaluation import evaluate
@@ -178,7 +178,7 @@ class Trainer:
         Raises
         ------
         RunError
-            When another process is training the run.
+            When another process is training the run, or has done so since it was read.
         Diverged
             The last good checkpoint is kept.
         Interrupted
@@ -187,6 +187,10 @@ class Trainer:
         """
         self._run = run
         with run.exclusive(), self.interrupts:
+            if run.load().counters["step"] != self.counters.step:
+                raise RunError(
+                    f"{run.path}: another process has trained this run meanwhile: resume it again"
+                )
             with self.interrupts.at_once():
                 self.warm_up()
             self.model.train()

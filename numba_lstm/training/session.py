@@ -94,6 +94,11 @@ def resume(
         When an option cannot be changed, or the data are not the run's; nothing is written then.
     """
     run = Run(path)
+    with run.exclusive():
+        return _resume(run, flags, progress), run
+
+
+def _resume(run: Run, flags: Mapping[str, Any] | None, progress: Progress | None) -> Trainer:
     before = run.config()
     for name, value in (flags or {}).items():
         if name not in _MAY_CHANGE and value != getattr(before, name):
@@ -109,10 +114,9 @@ def resume(
         trainer.restore(checkpoint)
     except (KeyError, TypeError) as error:
         raise RunError(f"{run.path}: the state does not fit the options: {error}") from None
-    with run.exclusive():
-        run.rewind(trainer.counters.measured_step)
-        run.write_config(config)
-    return trainer, run
+    run.rewind(trainer.counters.measured_step)
+    run.write_config(config)
+    return trainer
 
 
 def load_model(run: Run) -> tuple[LanguageModel, Any, TrainConfig]:
