@@ -17,6 +17,7 @@ PACKAGE = Path(__file__).parents[1] / "numba_lstm"
 LAYERS = [
     {"_version", "_files", "tuning"},
     {"simd", "threads"},
+    {"inlining"},
     {"jit"},
     {"kernels"},
     {"nn"},
