@@ -8,7 +8,7 @@ import pytest
 from family_tool import draw
 from kept_tool import back, kept_by, lanes_of, of_direction, slots_of
 
-from numba_lstm import nn
+from numba_lstm import nn, tuning
 from numba_lstm.kernels.normalised_back import numbers_of_unit
 from numba_lstm.nn import layer_backward
 
@@ -70,12 +70,12 @@ def test_da_and_du_are_the_equations(rng, monkeypatch, kind, dtype):
                     assert not array[slot, :, hidden:].any()
             dh0 = (dinitial if kind == "GRU" else dinitial[0])[number]
             assert_near(dh0, dh, dtype, "dh0")
-            assert sums.shape == (batch, numbers_of_unit(4) * kept.z.shape[0] * v)
+            assert sums.shape == (numbers_of_unit(4) * kept.z.shape[0] * v,)
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
 def test_each_row_of_the_batch_has_sums_of_its_own(rng, monkeypatch, kind):
-    """Those of a batch are those of its rows alone, to the bit."""
+    """Those of a batch are those of its rows alone, added up in float64, to the bit."""
     hidden = lanes_of("f4") + 1
     module, case, _, sums, _ = computed(rng, monkeypatch, kind, "f4", 5, 3, hidden)
     found = []
@@ -89,9 +89,25 @@ def test_each_row_of_the_batch_has_sums_of_its_own(rng, monkeypatch, kind):
         alone = alone._replace(x=alone.x.copy(), dy=alone.dy.copy())
         call, _ = kept_by(module, alone)
         back(call, alone)
-    for r in range(3):
-        for number in range(2):
-            assert np.array_equal(found[2 * r + number][0], sums[number][r])
+    for number in range(2):
+        alone = np.sum([found[2 * r + number] for r in range(3)], axis=0)
+        assert alone.any() and np.array_equal(alone, sums[number])
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_sums_of_pieces_of_time_add_up_to_those_of_all(rng, monkeypatch, kind):
+    module = getattr(nn, kind)(3, 9, layer_norm=True, dtype="f8", seed=0)
+    case = draw(rng, module, 7, 2)
+    grads = []
+    for size in (tuning.PIECE_BYTES, 1):
+        monkeypatch.setattr(tuning, "PIECE_BYTES", size)
+        monkeypatch.setattr(tuning, "GEMM_TRANSPOSED_K", 2)
+        module.zero_grad()
+        call, _ = kept_by(module, case)
+        back(call, case)
+        grads.append({name: p.grad.copy() for name, p in module.named_parameters()})
+    for name, whole in grads[0].items():
+        assert np.allclose(grads[1][name], whole, rtol=0, atol=1e-12 * np.abs(whole).max()), name
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
