@@ -42,6 +42,9 @@ class Cell(NamedTuple):
         The gate in each vector of a unit, of W_ih and of W_hh, in `pack.pack_rows`'s sense.
     bias_order : (slots,) int64
         The same of b_hh, which may stand where W_hh does not.
+    x_columns, h_columns : (≤ slots,) int64
+        The gates that the rows of W_ih and of W_hh belong to as operands of dz·W: those of the
+        orders that are there.
     windows : (x_count, h_first, h_count)
         Which of a panel's PANEL vectors the inputs and the state reach.
     constants : int
@@ -65,6 +68,8 @@ class Cell(NamedTuple):
     x_order: np.ndarray
     h_order: np.ndarray
     bias_order: np.ndarray
+    x_columns: np.ndarray
+    h_columns: np.ndarray
     windows: tuple[int, int, int]
     constants: int
     weights_gradient: Any
@@ -90,16 +95,6 @@ class Cell(NamedTuple):
         if self.form == PROJECTED:
             return -(-size // (PANEL * v)) * PANEL * v
         return self.padded(size, v)
-
-    @property
-    def x_columns(self) -> np.ndarray:
-        """The gates that W_ih's rows belong to as the operand of dz·W_ih."""
-        return self.x_order[self.x_order >= 0]
-
-    @property
-    def h_columns(self) -> np.ndarray:
-        """The same of W_hh."""
-        return self.h_order[self.h_order >= 0]
 
 
 def windows_of(name: str, x_order: list[int], h_order: list[int]) -> tuple[int, int, int]:
@@ -154,8 +149,8 @@ def make_cell(
     slots, windows = len(x_order), windows_of(name, x_order, h_order)
     of_x, of_h, of_bias = (np.array(o, np.int64) for o in (x_order, h_order, bias_order or h_order))
     return Cell(
-        name, form, gates, states, carries, of_x, of_h, of_bias, windows, constants,
-        weights_gradient, groups,
+        name, form, gates, states, carries, of_x, of_h, of_bias, of_x[of_x >= 0], of_h[of_h >= 0],
+        windows, constants, weights_gradient, groups,
         forward_driver(f"{name}_forward", forward, slots, states, phases[0]),
         backward_driver(f"{name}_backward", backward, slots, windows, phases[1]),
     )  # fmt: skip

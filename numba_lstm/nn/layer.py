@@ -22,7 +22,7 @@ from .own_arrays import gates_rows, own_forward
 from .packed import operands, packed_bias, packed_weights
 from .scratch import Lease
 from .steps import Steps
-from .weights import Weights
+from .weights import Weights, nothing
 
 __all__ = [
     "NO_TOKENS",
@@ -36,6 +36,7 @@ __all__ = [
     "packed_bias",
     "packed_weights",
     "project",
+    "refuse_teams",
 ]
 
 NO_TOKENS = np.zeros(0, np.int64)
@@ -43,12 +44,9 @@ NO_TOKENS = np.zeros(0, np.int64)
 State = tuple[np.ndarray, np.ndarray]
 
 
-_no_rows = {np.dtype(t): np.empty((0, 0), t) for t in (np.float32, np.float64)}
-
-
 def no_masks(w: Weights) -> Masks:
     """Arrays without items, for nothing."""
-    none = _no_rows[w.w_hh.dtype]
+    none = nothing(w.w_hh.dtype)
     return Masks(none.reshape(-1), none, none, none, none)
 
 
@@ -93,7 +91,7 @@ class Saved(NamedTuple):
     @property
     def no_rows(self) -> np.ndarray:
         """An array of the right type for what is not there."""
-        return _no_rows[self.z.dtype]
+        return nothing(self.z.dtype)
 
 
 def project(
@@ -172,8 +170,13 @@ def _run(
         y_column, final[0], final[1], w.hidden, w.padded_h, masks, own, constants,
     )  # fmt: skip
     if team and not met:
-        threads.refuse_teams()
-        w.plans.clear()
+        refuse_teams(w)
+
+
+def refuse_teams(w: Weights) -> None:
+    """Hear that a team did not come together, and plan anew: there may be none the next time."""
+    threads.refuse_teams()
+    w.plans.clear()
 
 
 def infer(

@@ -7,6 +7,8 @@ products read it.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .. import threads, tuning
@@ -14,13 +16,13 @@ from ..kernels import pack
 from ..kernels.cell import NORMALISED, RESET_BEFORE
 from ..kernels.gemm import gemm, gemm_transposed
 from ..kernels.rows import Masks
-from ..kernels.schedule import choose
+from ..kernels.schedule import Schedule, choose
 from ..kernels.tokens import sum_by_token
 from ..simd import PANEL
-from .layer import Saved, State, no_masks
+from .layer import Saved, State, no_masks, refuse_teams
 from .matmul import weight_gradient
 from .own_arrays import norm_gradients, own_backward
-from .packed import operands, packed_columns
+from .packed import operands, packed_columns, zeros
 from .parameter import Parameter
 from .scratch import Lease
 from .steps import Steps
@@ -54,7 +56,7 @@ def backward(
     if cell.carries:
         _set_state(dc, dcn if cell.states == 2 else None, w.hidden)
     w_hh = _columns(w, of_state=True)
-    schedule = choose(steps.count, steps.mean, w.panels, w_hh.nbytes, w.step_flops(steps.rows, 0))
+    schedule = _schedule(w, steps, w_hh.nbytes)
     own = own_backward(w, steps, saved.own, lease)
     masks = saved.masks or no_masks(w)
     if cell.states == 1:  # what goes from state to state past the gates is h's
@@ -68,15 +70,17 @@ def backward(
         _set_state(cells, dcells, w.hidden)
     shares = steps.shares(schedule.nt // schedule.columns)
     products = _Products(w, saved, lease, embedding)
-    piece, constants = _piece(z, steps), operands(w)[3]
+    piece, constants = _piece(z, steps), operands(w).constants
     total = np.zeros(own.sums.shape[1]) if cell.form == NORMALISED else None
     for begin in range(0, steps.count, piece):
         end = min(steps.count, begin + piece)
-        cell.backward(
+        met = cell.backward(
             *schedule, saved.reverse, begin, end, steps.offsets, shares, dy is not None,
             u if dy is None else dy, y_column, w_hh, z, dz, u, u.shape[1] - w.padded_h, saved.c,
             dh, dc, w.size, w.hidden, masks, carry, cells, own, constants,
         )  # fmt: skip
+        if schedule.team and not met:
+            refuse_teams(w)
         t0, t1 = (begin, end) if saved.reverse else (steps.count - end, steps.count - begin)
         rows = slice(int(steps.offsets[t0]), int(steps.offsets[t1]))
         products.add(rows)
@@ -114,10 +118,25 @@ def _unit_gradient(w: Weights, p: Parameter, saved: Saved, masks: Masks) -> None
     p.add_grad(sums[:, : w.hidden].astype(p.dtype).reshape(-1), own=True)
 
 
+def _schedule(w: Weights, steps: Steps, weight_bytes: int) -> Schedule:
+    # The threads of the largest work, which are fewer in a fork.
+    key = "back", steps.count, steps.rows, threads.threads_for(math.inf)
+    found = w.plans.get(key)
+    if found is None:
+        found = w.plans[key] = choose(
+            steps.count, steps.mean, w.panels, weight_bytes, w.step_flops(steps.rows, 0)
+        )
+    return found
+
+
 def _set_state(array: np.ndarray, state: np.ndarray | None, hidden: int) -> None:
     """array (B, padded) = the state, and zeros in the padding."""
-    array[:, hidden:] = 0
-    array[:, :hidden] = 0 if state is None else state
+    if state is None:
+        array.fill(0)
+        return
+    array[:, :hidden] = state
+    if hidden < array.shape[1]:
+        array[:, hidden:] = 0
 
 
 def _piece(z: np.ndarray, steps: Steps) -> int:
@@ -146,11 +165,11 @@ def _input_gradient(w: Weights, z: np.ndarray, rows: slice, dx: np.ndarray) -> N
     packed = _columns(w, of_state=False)
     width = z.shape[2]
     k = w.cell.windows[0] * w.lanes
-    zeros = w.w_ih.packed("no dx bias", lambda a: np.zeros((packed.shape[0], width), a.dtype))
+    none = w.w_ih.packed("no dx bias", lambda a: np.zeros((packed.shape[0], width), a.dtype))
     nt = threads.threads_for(2.0 * count * inputs * z.shape[0] * k)
     gemm(
         nt, z.reshape(-1)[rows.start * width :], width, z.shape[0], z.shape[1] * width, k,
-        count, packed, zeros, dx.reshape(-1), width, inputs, inputs,
+        count, packed, none, dx.reshape(-1), width, inputs, inputs,
     )  # fmt: skip
 
 
@@ -211,7 +230,7 @@ class _Products:
         gemm_transposed(
             nt, self.started, a.reshape(-1)[column:], a.shape[-1], count, columns,
             z.reshape(-1)[rows.start * width :], z.shape[1] * width, z.shape[0], slot, nv,
-            np.zeros(width, z.dtype), out, sums,
+            zeros(self.w), out, sums,
         )  # fmt: skip
 
     def finish(self, padding: int | None) -> None:
@@ -231,10 +250,11 @@ class _Products:
         else:
             last = np.array([cell.gates - 1, *[-1] * (PANEL - 1)], np.int64)
             _add_rows(w.w_hh, cell.gates, state, (self.d_last, last, 0))
-        for bias, order in ((w.b_ih, cell.x_order), (w.b_hh, cell.bias_order)):
-            if bias is not None and not self.norm:
-                db = pack.unpack_bias(self.sums, cell.gates, w.hidden, order, w.lanes)
-                bias.add_grad(db.astype(bias.dtype), own=True)
+        if w.b_ih is not None and w.b_hh is not None and not self.norm:
+            sums = self.sums.astype(w.b_ih.dtype)
+            for bias, order in ((w.b_ih, cell.x_order), (w.b_hh, cell.bias_order)):
+                db = pack.unpack_bias(sums, cell.gates, w.hidden, order, w.lanes)
+                bias.add_grad(db, own=True)
 
     def _by_token(self, embedding: Parameter, padding: int | None) -> None:
         """dz summed by token stands for dz in the products with the inputs."""

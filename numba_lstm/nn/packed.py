@@ -13,8 +13,9 @@ from ..kernels import pack
 from ..kernels.cell import NORMALISED
 from ..simd import PANEL, TARGET
 from . import parameter
+from .aligned import empty
 from .parameter import Parameter
-from .weights import Weights
+from .weights import Operands, Weights, nothing
 
 __all__ = [
     "operands",
@@ -30,7 +31,7 @@ __all__ = [
 def _buffer(p: Parameter, key: Any, shape: tuple[int, ...]) -> np.ndarray:
     """Where to pack to: the array that held the older values if there is one."""
     old = p.stale(key)
-    return np.empty(shape, p.dtype) if old is None else old
+    return empty(shape, p.dtype) if old is None else old
 
 
 def packed_rows(w: Parameter, start: int = 0) -> np.ndarray:
@@ -66,7 +67,7 @@ def packed_weights(w: Weights) -> np.ndarray:
         cell, inputs = w.cell, w.inputs
         shape = w.panels, inputs + w.size, PANEL * w.lanes
         *_, old = w.w_ih.stale(key) or (None,)
-        out = old if old is not None and old.shape == shape else np.empty(shape, w.w_ih.dtype)
+        out = old if old is not None and old.shape == shape else empty(shape, w.w_ih.dtype)
         nt = threads.threads_for(tuning.PACK_WORK * out.size)
         pack.pack_rows(nt, w.w_ih.values_for_kernel(), cell.gates, cell.x_order, 0, out)
         pack.pack_rows(nt, w.w_hh.values_for_kernel(), cell.gates, cell.h_order, inputs, out)
@@ -111,14 +112,11 @@ def packed_bias(w: Weights) -> np.ndarray:
     )
 
 
-_no_constants = {np.dtype(t): np.empty((0, 0), t) for t in (np.float32, np.float64)}
-
-
 def packed_constants(w: Weights) -> np.ndarray:
     """What a cell's gates read of each unit beside z, cached; empty for a cell without."""
     rows = w.cell.constants
     if not rows:
-        return _no_constants[w.w_hh.dtype]
+        return nothing(w.w_hh.dtype)
     if w.cell.form == NORMALISED:
         return pack.pack_constants(_norm_numbers(w), w.padded, w.lanes)
 
@@ -135,12 +133,13 @@ def packed_constants(w: Weights) -> np.ndarray:
     return owner.packed(("constants", w.settings), make)
 
 
-def operands(w: Weights) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
-    """The epoch, `packed_weights`, `packed_bias` and `packed_constants`."""
+def operands(w: Weights) -> Operands:
+    """`packed_weights`, `packed_bias` and `packed_constants`, looked at anew in a new epoch."""
     found = w.operands
-    if found[0] != parameter.epoch:
+    if found is None or found.epoch != parameter.epoch:
         epoch = parameter.epoch
-        found = w.operands = (epoch, packed_weights(w), packed_bias(w), packed_constants(w))
+        found = Operands(epoch, packed_weights(w), packed_bias(w), packed_constants(w))
+        w.operands = found
     return found
 
 

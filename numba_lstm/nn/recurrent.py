@@ -13,7 +13,7 @@ from .checks import dtype as check_dtype
 from .embedding import Embedding
 from .module import Module, once
 from .parameter import Parameter, check_parameters
-from .stack import Call, infer
+from .stack import Call, infer, step
 from .token_ids import check_ids
 
 __all__ = ["Recurrent"]
@@ -254,9 +254,7 @@ class Recurrent(Module):
             raise ValueError(
                 f"x: expected shape (B, {self.input_size}) or ({self.input_size},), got {x.shape}"
             )
-        time = 1 if self.batch_first and x.ndim == 2 else 0
-        y, state = infer(self, np.expand_dims(x, time), state)
-        return y[0] if time == 0 else y[:, 0], state
+        return step(self, x, state)
 
     def vjp_tokens(
         self,

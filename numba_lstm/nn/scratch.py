@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import tuning
+from .aligned import empty
 
 __all__ = ["Lease"]
 
@@ -51,9 +52,7 @@ def _take(size: int) -> np.ndarray:
         if buffers:
             _kept -= size
             return buffers.pop()
-    buffer = np.empty(size + 63, np.uint8)
-    start = -buffer.ctypes.data % 64
-    return buffer[start : start + size]
+    return empty(size, np.uint8)
 
 
 def _give(buffers: Sequence[np.ndarray]) -> None:
@@ -93,7 +92,10 @@ class Lease:
 
     def array(self, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
         """An uninitialised C-contiguous array, its start on a cache line."""
-        buffer = _take(_size_class(math.prod(shape) * dtype.itemsize))
+        size = math.prod(shape) * dtype.itemsize
+        if not size:
+            return np.empty(shape, dtype)
+        buffer = _take(_size_class(size))
         self._buffers.append(buffer)
         return np.ndarray(shape, dtype, buffer.data)
 

@@ -71,22 +71,58 @@ def infer(
         or lengths is not None
         or reset is not None
         or module.batch_first
-        or (module.training and module.drops)
+        or not _is_plain(module)
+    ):
+        return Call(module, hx, x=x, lengths=lengths, reset=reset).infer()
+    return _infer_rows(module, x, hx, x.shape)
+
+
+def step(module: Any, x: np.ndarray, hx: Any) -> tuple[np.ndarray, State]:
+    """Run one time step of x, (B, I) or (I,), which is checked but for B."""
+    single = x.ndim == 1
+    if not _is_plain(module):
+        at = int(module.batch_first and not single)
+        y, state = infer(module, np.expand_dims(x, at), hx)
+        return y.take(0, at), state
+    if not single:
+        y, state = _infer_rows(module, x[None], hx, x.shape)
+        return y[0], state
+    if hx is not None:
+        names = module.STATES
+        shapes = [(len(module.weights()), own) for own in module.sizes]
+        hx = [
+            as_state(name, state, x.dtype, shape, ("x", x.shape))[:, None]
+            for name, shape, state in zip(names, shapes, parts("hx", names, hx))
+        ]
+        hx = tuple(hx) if len(hx) == 2 else hx[0]
+    y, state = _infer_rows(module, x[None, None], hx, x.shape)
+    return y[0, 0], tuple(one[:, 0] for one in state) if type(state) is tuple else state[:, 0]
+
+
+def _is_plain(module: Any) -> bool:
+    """Whether inference runs the layers one after another, and nothing between or around them."""
+    return not (
+        (module.training and module.drops)
         or module.zoneout
         or module.zoneout_cell
         or type(module.hidden_size) is not int
-    ):
-        return Call(module, hx, x=x, lengths=lengths, reset=reset).infer()
+    )
+
+
+def _infer_rows(
+    module: Any, x: np.ndarray, hx: Any, given: tuple[int, ...]
+) -> tuple[np.ndarray, State]:
+    """Run all layers over x (T, B, I) in the kernels' form; `given` is the shape to complain of."""
     kernels = _kernels or _import_kernels()
     count, batch, inputs = x.shape
     sizes, weights, names = module.sizes, module.weights(), module.STATES
     size = sizes[0]
     width = 2 * size if module.bidirectional else size
     dtype = x.dtype
-    given = None
+    initial_states = None
     if hx is not None:
-        given = [
-            as_state(name, state, dtype, (len(weights), batch, own), ("x", x.shape))
+        initial_states = [
+            as_state(name, state, dtype, (len(weights), batch, own), ("x", given))
             for name, own, state in zip(names, sizes, parts("hx", names, hx))
         ]
     finals = [np.empty((len(weights), batch, own), dtype) for own in sizes]
@@ -96,7 +132,9 @@ def infer(
         reverse = module.bidirectional and at % 2 == 1
         if not reverse:
             y = np.empty((count * batch, width), dtype)
-        initial = None if given is None else (given[0][at], given[-1][at])
+        initial = None
+        if initial_states is not None:
+            initial = initial_states[0][at], initial_states[-1][at]
         final = finals[0][at], finals[-1][at]
         kernels.infer(w, steps, x, initial, reverse, y, size * reverse, final)
         if reverse or not module.bidirectional:

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from ..kernels.cell import Cell
 from ..simd import PANEL, TARGET
 from .parameter import Parameter
 
-__all__ = ["Weights"]
+__all__ = ["Operands", "Weights", "nothing"]
+
+_NOTHING = {np.dtype(t): np.empty((0, 0), t) for t in (np.float32, np.float64)}
+
+
+def nothing(dtype: np.dtype) -> np.ndarray:
+    """Give an array of no items, in the place of what is not there; always the same one."""
+    return _NOTHING[dtype]
+
+
+class Operands(NamedTuple):
+    """What the kernels read of the parameters, made when `parameter.epoch` was `epoch`."""
+
+    epoch: int
+    weights: np.ndarray
+    bias: np.ndarray
+    constants: np.ndarray
 
 
 class Weights:
@@ -35,8 +53,7 @@ class Weights:
         H with the units of padding, and the columns that h takes.
     plans : dict
         How to run, by shape.
-    operands : tuple
-        The epoch, and `packed_weights`, `packed_bias` and `packed_constants` of then.
+    operands : Operands or None
     """
 
     __slots__ = (
@@ -90,7 +107,7 @@ class Weights:
         self.padded = cell.padded(self.hidden, self.lanes)
         self.padded_h = cell.padded_h(self.size, self.lanes)
         self.plans: dict[Any, Any] = {}
-        self.operands: tuple[int, Any, Any, Any] = (-1, None, None, None)
+        self.operands: Operands | None = None
 
     def parameters(self) -> tuple[Parameter | None, ...]:
         """All, in the order in which they are given."""

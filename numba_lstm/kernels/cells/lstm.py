@@ -29,19 +29,25 @@ from ..cell import plain_cell, projected_cell
 
 
 @kernel
-def gates_forward(z, c_prev, save, place):
-    """Give c_t and h_t, and leave i, f, g, o at `place`."""
+def open_gates(z, c_prev, save, place):
+    """Give c_t and o, and leave i, f, g, o at `place`."""
     v = lanes(z)
     i = sigmoid(load(z, 0))
     f = sigmoid(load(z, v))
     g = tanh(load(z, 2 * v))
     o = sigmoid(load(z, 3 * v))
-    c = fma(f, c_prev, i * g)
     if save:
         store(place, 0, i)
         store(place, v, f)
         store(place, 2 * v, g)
         store(place, 3 * v, o)
+    return fma(f, c_prev, i * g), o
+
+
+@kernel
+def gates_forward(z, c_prev, save, place):
+    """Give c_t and h_t, and leave i, f, g, o at `place`."""
+    c, o = open_gates(z, c_prev, save, place)
     return c, o * tanh(c)
 
 

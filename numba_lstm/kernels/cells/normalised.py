@@ -12,26 +12,10 @@ The GRU's r and z are normalised together and its n apart, and its gates are tho
 from __future__ import annotations
 
 from ...jit import kernel
-from ...simd import fma, lanes, load, store
-from ..activations import sigmoid, tanh
+from ...simd import lanes, load, store
 from ..cell import normalised_cell
 from ..normalised import Groups
-from . import gru
-
-
-@kernel
-def gates_forward(z, c_prev, save, place):
-    """Give c_t and o, and leave i, f, g, o at `place`."""
-    v = lanes(z)
-    i = sigmoid(load(z, 0))
-    f = sigmoid(load(z, v))
-    g = tanh(load(z, 2 * v))
-    o = sigmoid(load(z, 3 * v))
-    store(place, 0, i)
-    store(place, v, f)
-    store(place, 2 * v, g)
-    store(place, 3 * v, o)
-    return fma(f, c_prev, i * g), o
+from . import gru, lstm
 
 
 @kernel
@@ -47,7 +31,7 @@ def gates_backward(z, do, c_prev, dc):
 
 
 NORMALISED_LSTM = normalised_cell(
-    "lstm_normalised", 4, gates_forward, gates_backward, Groups(((0, 4),), ((0, 4),)),
+    "lstm_normalised", 4, lstm.open_gates, gates_backward, Groups(((0, 4),), ((0, 4),)),
     x_order=[0, 1, 2, 3], h_order=[0, 1, 2, 3], states=2, carries=True,
 )  # fmt: skip
 NORMALISED_GRU = normalised_cell(
