@@ -17,6 +17,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from .. import tuning
 from .memory import emit_load, emit_store, is_pointer
 from .target import TARGET
 from .vector import VECTORS, emit_fma, ir_scalar, ir_vector, splat
@@ -117,6 +118,10 @@ class _Micro:
             emit_load(b, panels[n // PANEL], b.add(offset, constant(n % PANEL)), v) for n in columns
         ]
         place = b.mul(kk, lda) if self.transposed else kk
+        if self.transposed:
+            # Of each row of A a few items are read: no hardware foresees such leaps.
+            ahead = b.add(kk, ir.Constant(_I64, tuning.PREFETCH_ROWS))
+            _emit_prefetch(b, b.gep(a_rows[0], [b.mul(ahead, lda)]))
         new = []
         for m in rows:
             x = splat(b, b.load(b.gep(a_rows[m], [place])), v.count)
@@ -137,6 +142,14 @@ class _Micro:
         for m, row in enumerate(rows_of(c, ldc)):
             for j, n in enumerate(columns):
                 emit_store(b, outer[m][j], row, constant(n))
+
+
+def _emit_prefetch(b: ir.IRBuilder, p: ir.Value) -> None:
+    """Ask for the cache line at `p`, which need not be there, to be read into all caches."""
+    i32, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32])
+    function = b.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+    b.call(function, [b.bitcast(p, byte), i32(0), i32(3), i32(1)])
 
 
 def _blocks() -> list[tuple[int, int]]:
