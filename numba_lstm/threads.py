@@ -171,7 +171,7 @@ def run_at_once() -> bool:
 def refuse_teams() -> None:
     """Hear that parts of a loop did not run at once; from the third time on that is expected.
 
-    A busy machine may have been why, but each attempt costs a millisecond.
+    A busy machine may have been why, but each attempt costs 3 ms.
     """
     global _refused
     _refused += 1

@@ -7,12 +7,8 @@ import pytest
 from gradcheck import assert_close
 
 from numba_lstm.jit import driver, prange
-from numba_lstm.kernels.cells.normalised import (
-    NORMALISED_GRU,
-    NORMALISED_LSTM,
-    gates_backward,
-    gates_forward,
-)
+from numba_lstm.kernels.cells.lstm import open_gates
+from numba_lstm.kernels.cells.normalised import NORMALISED_GRU, NORMALISED_LSTM, gates_backward
 from numba_lstm.simd import TARGET, at, load, store
 
 BOUND = {"f4": 1e-6, "f8": 1e-14}
@@ -24,7 +20,7 @@ def _forward(nt, z, c_prev, c, o, saved):
     for _ in prange(nt):
         for r in range(z.shape[0]):
             prev = load(at(c_prev, (r, 0)), 0)
-            state, out = gates_forward(at(z, (r, 0)), prev, False, at(saved, (r, 0)))
+            state, out = open_gates(at(z, (r, 0)), prev, True, at(saved, (r, 0)))
             store(at(c, (r, 0)), 0, state)
             store(at(o, (r, 0)), 0, out)
 
@@ -54,7 +50,7 @@ def test_a_step_is_the_equations_and_its_gradient_a_complex_steps(rng, dtype):
     parts, wide = z.astype("f8").reshape(n, 4, v).swapaxes(0, 1), c_prev.astype("f8")
     for found, value in zip((c, o), step(parts, wide)):
         assert_close(found, value, BOUND[dtype])
-    # o stands where the last phase looks for it, with and without `save`.
+    # o stands where the last phase looks for it.
     assert np.array_equal(saved[:, 3 * v :], o)
 
     def gradient(moved, prev):

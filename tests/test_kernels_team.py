@@ -116,4 +116,4 @@ def test_a_loop_whose_parts_run_one_after_another_gives_the_same_bits(rng, monke
     monkeypatch.setattr(jit.driver, "__call__", on_one_thread)
     for one, two in zip(everything(), expected, strict=True):
         assert np.array_equal(one, two)
-    assert len(ran) == 3 and threads._refused == 2
+    assert len(ran) == 3 and threads._refused == 3  # the way back is one of them

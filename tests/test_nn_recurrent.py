@@ -294,6 +294,29 @@ def test_steps_of_a_stream_are_the_sequence(rng, kind):
         module.step(np.zeros((3, 4)))
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.5])  # with and without the short way
+@pytest.mark.parametrize("kind", MODULES)
+def test_a_single_sequence_is_stepped_as_a_batch_of_one(rng, kind, dropout):
+    for batch_first in (False, True):
+        module = MODULES[kind](5, 37, 2, batch_first=batch_first, dropout=dropout, seed=0)
+        case = draw(rng, module, 4, 1)
+        rows = case.x.reshape(4, 5)
+        module.rng = np.random.default_rng(1)
+        y, finals = module(rows, given([s[:, 0] for s in case.states]))
+        state = given([s[:, 0] for s in case.states])
+        module.rng = np.random.default_rng(1)
+        for t in range(4):
+            row, state = module.step(rows[t], state)
+            if not dropout:
+                assert np.array_equal(row, y[t])
+            assert row.shape == y[t].shape
+        for one, other in zip(taken(state), taken(finals), strict=True):
+            assert one.shape == other.shape and (dropout or np.array_equal(one, other))
+    few = [s[:, 0, :-1] for s in case.states]
+    with pytest.raises(ValueError, match=r"h0: expected shape \(2, \d+\), got .*, with x of shape"):
+        module.step(rows[0], given(few))
+
+
 # Not of a ReLU, whose state is infinite then: what inf - inf meets depends on the order of a sum.
 @pytest.mark.parametrize("kind", [kind for kind in MODULES if kind != "rnn-relu"])
 def test_an_infinite_input_does_not_reach_gradients_by_way_of_padding(rng, kind):

@@ -7,7 +7,7 @@ import pytest
 from family_tool import MODULES
 
 from numba_lstm import nn
-from numba_lstm.nn.weights import Weights
+from numba_lstm.nn.weights import Operands, Weights
 from numba_lstm.simd import PANEL, TARGET
 
 
@@ -40,11 +40,11 @@ def test_with_other_recurrent_weights_everything_else_stays(kind):
     make = MODULES.get(kind, lambda *a, **k: nn.LSTM(*a, peepholes=True, cell_clip=2.0, **k))
     w = make(3, 5, seed=0).weights()[0]
     other = nn.Parameter(w.w_hh.numpy() * 2)
-    w.operands = 10**9, None, None, None
+    w.operands = Operands(10**9, None, None, None)
     found = w.with_w_hh(other)
     assert isinstance(found, Weights) and found.w_hh is other
     first, _, *rest = w.parameters()
     again, _, *others = found.parameters()
     assert again is first and all(one is two for one, two in zip(rest, others, strict=True))
     assert found.cell is w.cell and found.settings == w.settings
-    assert found.operands[0] == -1 and found.plans == {}  # nothing packed is taken along
+    assert found.operands is None and found.plans == {}  # nothing packed is taken along

@@ -50,7 +50,8 @@ def test_the_readme_names_the_commands_that_matter():
 
 def test_ci_runs_the_test_command_of_the_readme():
     script = (Path(__file__).parents[1] / ".ci" / "run").read_text()
-    assert "python -m pytest -q" in README and "python -m pytest -q" in script
+    command = "python -m pytest -q -n 2 --dist loadfile"
+    assert command in README and command in script
     assert "pip install '.[test]'" in README and "'.[test]'" in script
 
 

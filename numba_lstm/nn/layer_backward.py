@@ -97,13 +97,7 @@ def backward(
         weight_gradient(w.w_hr, saved.own.m, np.ascontiguousarray(own.dp[:, : w.size]))
     if w.w_unit is not None and w.w_unit.requires_grad:
         _unit_gradient(w, w.w_unit, saved, masks)
-    initial[0][...] = dh[:, : w.size]
-    if cell.states == 2:
-        initial[1][...] = dc[:, : w.hidden]
-    elif cell.carries:
-        initial[0][...] += dc[:, : w.hidden]
-    if carry.size:
-        initial[0][...] += carry[:, : w.size]
+    _take_states(w, dh, dc, carry, initial)
     lease.release()
 
 
@@ -137,6 +131,19 @@ def _set_state(array: np.ndarray, state: np.ndarray | None, hidden: int) -> None
     array[:, :hidden] = state
     if hidden < array.shape[1]:
         array[:, hidden:] = 0
+
+
+def _take_states(
+    w: Weights, dh: np.ndarray, dc: np.ndarray, carry: np.ndarray, initial: State
+) -> None:
+    """dh0 and dc0, where the time loop has left their parts."""
+    initial[0][...] = dh[:, : w.size]
+    if w.cell.states == 2:
+        initial[1][...] = dc[:, : w.hidden]
+    elif w.cell.carries:
+        initial[0][...] += dc[:, : w.hidden]
+    if carry.size:
+        initial[0][...] += carry[:, : w.size]
 
 
 def _piece(z: np.ndarray, steps: Steps) -> int:
@@ -251,10 +258,9 @@ class _Products:
             last = np.array([cell.gates - 1, *[-1] * (PANEL - 1)], np.int64)
             _add_rows(w.w_hh, cell.gates, state, (self.d_last, last, 0))
         if w.b_ih is not None and w.b_hh is not None and not self.norm:
-            sums = self.sums.astype(w.b_ih.dtype)
             for bias, order in ((w.b_ih, cell.x_order), (w.b_hh, cell.bias_order)):
-                db = pack.unpack_bias(sums, cell.gates, w.hidden, order, w.lanes)
-                bias.add_grad(db, own=True)
+                db = pack.unpack_bias(self.sums, cell.gates, w.hidden, order, w.lanes)
+                bias.add_grad(db.astype(bias.dtype), own=True)
 
     def _by_token(self, embedding: Parameter, padding: int | None) -> None:
         """dz summed by token stands for dz in the products with the inputs."""
