@@ -11,8 +11,8 @@ from dataclasses import dataclass
 # about 1.2 µs of one core's work at 110 GFLOP/s, and both cores then break even near 2.5 µs.
 MIN_PARALLEL_WORK = 1 << 18
 
-# Threads of a team need 0.1 µs to wait for each other after a step, in which a core does 11000
-# flops; what they wait for, that one has more to do than the other, is as much again.
+# Threads of a team wait 0.1 µs for each other after a step, and longer where one has more to do; in
+# 0.1 µs a core of Zen 4 does 11000 flops.
 MIN_TEAM_WORK = 1 << 14
 
 # What packing or unpacking an item counts for when threads are chosen. Its time is that of 16
@@ -60,9 +60,9 @@ GEMM_ROWS = 96
 # 64 KB (float32), which stay in L2 beside the same rows of A.
 GEMM_TRANSPOSED_K = 256
 
-# How many rows ahead of its use `gemm_transposed` asks for A, of which it reads six items a row.
-# GFLOP/s on two cores (peak 236) with 0, 6, 12, 24, 48 rows: 8192x384 by 4 panels 193, 200, 204,
-# 215, 205; by 16 panels 208, 215, 218, 220, 218.
+# How many rows ahead of its use `gemm_transposed` asks for A, of which it reads MR items a row.
+# GFLOP/s on two cores of Zen 4 (peak 236) with 0, 6, 12, 24, 48 rows ahead: 8192x384 by 4 panels
+# 193, 200, 204, 215, 205; by 16 panels 208, 215, 218, 220, 218.
 PREFETCH_ROWS = 24
 
 # Bytes of scratch memory kept for the next call.

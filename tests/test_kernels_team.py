@@ -11,7 +11,7 @@ import pytest
 from family_tool import MODULES
 from lstm_tool import run_python
 
-from numba_lstm import threads
+from numba_lstm import threads, tuning
 from numba_lstm.jit import driver, prange
 from numba_lstm.kernels.team import failed, gather, wait_for_all
 from numba_lstm.simd import at
@@ -90,6 +90,8 @@ def test_a_loop_whose_parts_run_one_after_another_gives_the_same_bits(rng, monke
 
     for module in (layer, layer_backward):
         monkeypatch.setattr(module, "choose", lambda *about: Schedule(2, 2, True))
+    for size in ("PIECE_BYTES", "GEMM_TRANSPOSED_K"):
+        monkeypatch.setattr(tuning, size, 1)  # pieces of one step
     x = rng.standard_normal((5, 3, 4)).astype("f4")
     ran = []
 
@@ -116,4 +118,5 @@ def test_a_loop_whose_parts_run_one_after_another_gives_the_same_bits(rng, monke
     monkeypatch.setattr(jit.driver, "__call__", on_one_thread)
     for one, two in zip(everything(), expected, strict=True):
         assert np.array_equal(one, two)
-    assert len(ran) == 3 and threads._refused == 3  # the way back is one of them
+    # Once a call: the way back, in pieces, does not try again with each of them.
+    assert len(ran) == 1 + 5 + 1 and threads._refused == 3

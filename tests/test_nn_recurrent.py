@@ -298,23 +298,23 @@ def test_steps_of_a_stream_are_the_sequence(rng, kind):
 @pytest.mark.parametrize("kind", MODULES)
 def test_a_single_sequence_is_stepped_as_a_batch_of_one(rng, kind, dropout):
     for batch_first in (False, True):
-        module = MODULES[kind](5, 37, 2, batch_first=batch_first, dropout=dropout, seed=0)
-        case = draw(rng, module, 4, 1)
-        rows = case.x.reshape(4, 5)
-        module.rng = np.random.default_rng(1)
-        y, finals = module(rows, given([s[:, 0] for s in case.states]))
-        state = given([s[:, 0] for s in case.states])
-        module.rng = np.random.default_rng(1)
-        for t in range(4):
-            row, state = module.step(rows[t], state)
-            if not dropout:
-                assert np.array_equal(row, y[t])
-            assert row.shape == y[t].shape
-        for one, other in zip(taken(state), taken(finals), strict=True):
-            assert one.shape == other.shape and (dropout or np.array_equal(one, other))
-    few = [s[:, 0, :-1] for s in case.states]
-    with pytest.raises(ValueError, match=r"h0: expected shape \(2, \d+\), got .*, with x of shape"):
-        module.step(rows[0], given(few))
+        one, batch = (
+            MODULES[kind](5, 37, 2, batch_first=batch_first, dropout=dropout, seed=0) for _ in "12"
+        )
+        case = draw(rng, one, 4, 1)
+        of_one, of_batch = given([s[:, 0] for s in case.states]), given(case.states)
+        for row in case.x.reshape(4, 5):
+            y, of_one = one.step(row, of_one)
+            expected, of_batch = batch.step(row[None], of_batch)
+            assert y.shape == expected[0].shape and np.array_equal(y, expected[0])
+            for found, state in zip(taken(of_one), taken(of_batch), strict=True):
+                assert found.shape == state[:, 0].shape and np.array_equal(found, state[:, 0])
+    few = given([s[:, 0, :-1] for s in case.states])
+    came = r"\(5,\)" if not dropout else r"\(1, 5\)"
+    with pytest.raises(
+        ValueError, match=r"h0: expected shape \(2, \d+\), .* with x of shape " + came
+    ):
+        one.step(np.zeros(5), few)
 
 
 # Not of a ReLU, whose state is infinite then: what inf - inf meets depends on the order of a sum.

@@ -1,6 +1,6 @@
 """Threads that stay together for a whole sequence and wait for each other between its steps.
 
-A fork and join for every step costs 2 µs (two threads, omp), as much as a small step itself;
+A fork and join for every step costs 1 to 2 µs (two threads, omp), as much as a small step itself;
 threads that are there already wait for each other in 0.1 µs. But who waits for a thread that never
 comes waits for ever, and a pool may run one part after another on one thread. So a team first sees
 whether all of it is there, and if not, nothing has been done yet: the caller then forks and joins

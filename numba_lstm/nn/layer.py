@@ -22,7 +22,7 @@ from .own_arrays import gates_rows, own_forward
 from .packed import operands, packed_bias, packed_weights
 from .scratch import Lease
 from .steps import Steps
-from .weights import Weights, nothing
+from .weights import Weights, no_items
 
 __all__ = [
     "NO_TOKENS",
@@ -36,7 +36,7 @@ __all__ = [
     "packed_bias",
     "packed_weights",
     "project",
-    "refuse_teams",
+    "team_failed",
 ]
 
 NO_TOKENS = np.zeros(0, np.int64)
@@ -46,7 +46,7 @@ State = tuple[np.ndarray, np.ndarray]
 
 def no_masks(w: Weights) -> Masks:
     """Arrays without items, for nothing."""
-    none = nothing(w.w_hh.dtype)
+    none = no_items(w.w_hh.dtype)
     return Masks(none.reshape(-1), none, none, none, none)
 
 
@@ -91,7 +91,7 @@ class Saved(NamedTuple):
     @property
     def no_rows(self) -> np.ndarray:
         """An array of the right type for what is not there."""
-        return nothing(self.z.dtype)
+        return no_items(self.z.dtype)
 
 
 def project(
@@ -131,9 +131,8 @@ def _plan(w: Weights, steps: Steps, by_token: bool) -> _Plan:
         source = TOKENS if by_token else input_source(count, rows, flops)
         if w.cell.form == NORMALISED:
             source = FUSED  # but that each product is normalised on its own
-        if len(w.plans) > 64:
-            w.plans.clear()
-        w.plans[key] = plan = _Plan(schedule, source, w.inputs, w.inputs * (source == FUSED))
+        plan = _Plan(schedule, source, w.inputs, w.inputs * (source == FUSED))
+        w.keep_plan(key, plan)
     return plan
 
 
@@ -155,8 +154,11 @@ def _run(
     final: State,
     masks: Masks | None,
     own: Any,
-) -> None:
-    """Run the time loop, after the projection where the plan has one (into z)."""
+) -> bool:
+    """Run the time loop, after the projection where the plan has one (into z).
+
+    False if the plan's team, where it has one, did not come together.
+    """
     _, packed, bias, constants = operands(w)
     if plan.source == PROJECTED:
         project(x, steps.rows, plan.inputs, packed, bias, z)
@@ -170,11 +172,12 @@ def _run(
         y_column, final[0], final[1], w.hidden, w.padded_h, masks, own, constants,
     )  # fmt: skip
     if team and not met:
-        refuse_teams(w)
+        team_failed(w)
+    return met
 
 
-def refuse_teams(w: Weights) -> None:
-    """Hear that a team did not come together, and plan anew: there may be none the next time."""
+def team_failed(w: Weights) -> None:
+    """Count a team that did not come together, and forget the plans, which may be others then."""
     threads.refuse_teams()
     w.plans.clear()
 
@@ -222,10 +225,12 @@ def infer(
         z = lease.array((w.panels, most, PANEL * w.lanes), x.dtype)
         for piece in reversed(pieces) if reverse else pieces:
             some = piece.within(steps)
-            _run(
+            met = _run(
                 w, plan, piece, x[some], tokens, table, False, reverse, z, initial, y, y, y[some],
                 y_column, final, _some(masks, some), own,
             )  # fmt: skip
+            if plan.schedule.team and not met:
+                plan = plan._replace(schedule=plan.schedule._replace(team=False))
             initial = final
     lease.release()
 

@@ -19,7 +19,7 @@ from ..kernels.rows import Masks
 from ..kernels.schedule import Schedule, choose
 from ..kernels.tokens import sum_by_token
 from ..simd import PANEL
-from .layer import Saved, State, no_masks, refuse_teams
+from .layer import Saved, State, no_masks, team_failed
 from .matmul import weight_gradient
 from .own_arrays import norm_gradients, own_backward
 from .packed import operands, packed_columns, zeros
@@ -80,7 +80,8 @@ def backward(
             dh, dc, w.size, w.hidden, masks, carry, cells, own, constants,
         )  # fmt: skip
         if schedule.team and not met:
-            refuse_teams(w)
+            team_failed(w)
+            schedule = schedule._replace(team=False)
         t0, t1 = (begin, end) if saved.reverse else (steps.count - end, steps.count - begin)
         rows = slice(int(steps.offsets[t0]), int(steps.offsets[t1]))
         products.add(rows)
@@ -117,20 +118,19 @@ def _schedule(w: Weights, steps: Steps, weight_bytes: int) -> Schedule:
     key = "back", steps.count, steps.rows, threads.threads_for(math.inf)
     found = w.plans.get(key)
     if found is None:
-        found = w.plans[key] = choose(
-            steps.count, steps.mean, w.panels, weight_bytes, w.step_flops(steps.rows, 0)
-        )
+        found = choose(steps.count, steps.mean, w.panels, weight_bytes, w.step_flops(steps.rows, 0))
+        w.keep_plan(key, found)
     return found
 
 
-def _set_state(array: np.ndarray, state: np.ndarray | None, hidden: int) -> None:
-    """array (B, padded) = the state, and zeros in the padding."""
+def _set_state(array: np.ndarray, state: np.ndarray | None, size: int) -> None:
+    """array (B, padded) = the state (B, size), and zeros in the padding."""
     if state is None:
         array.fill(0)
         return
-    array[:, :hidden] = state
-    if hidden < array.shape[1]:
-        array[:, hidden:] = 0
+    array[:, :size] = state
+    if size < array.shape[1]:
+        array[:, size:] = 0
 
 
 def _take_states(
@@ -172,11 +172,11 @@ def _input_gradient(w: Weights, z: np.ndarray, rows: slice, dx: np.ndarray) -> N
     packed = _columns(w, of_state=False)
     width = z.shape[2]
     k = w.cell.windows[0] * w.lanes
-    none = w.w_ih.packed("no dx bias", lambda a: np.zeros((packed.shape[0], width), a.dtype))
+    no_bias = w.w_ih.packed("no dx bias", lambda a: np.zeros((packed.shape[0], width), a.dtype))
     nt = threads.threads_for(2.0 * count * inputs * z.shape[0] * k)
     gemm(
         nt, z.reshape(-1)[rows.start * width :], width, z.shape[0], z.shape[1] * width, k,
-        count, packed, none, dx.reshape(-1), width, inputs, inputs,
+        count, packed, no_bias, dx.reshape(-1), width, inputs, inputs,
     )  # fmt: skip
 
 

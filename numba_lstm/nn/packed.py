@@ -15,7 +15,7 @@ from ..simd import PANEL, TARGET
 from . import parameter
 from .aligned import empty
 from .parameter import Parameter
-from .weights import Operands, Weights, nothing
+from .weights import Operands, Weights, no_items
 
 __all__ = [
     "operands",
@@ -116,7 +116,7 @@ def packed_constants(w: Weights) -> np.ndarray:
     """What a cell's gates read of each unit beside z, cached; empty for a cell without."""
     rows = w.cell.constants
     if not rows:
-        return nothing(w.w_hh.dtype)
+        return no_items(w.w_hh.dtype)
     if w.cell.form == NORMALISED:
         return pack.pack_constants(_norm_numbers(w), w.padded, w.lanes)
 

@@ -91,7 +91,7 @@ class Lease:
         self._buffers: list[np.ndarray] = []
 
     def array(self, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
-        """An uninitialised C-contiguous array, its start on a cache line."""
+        """An uninitialised C-contiguous array; unless it is empty it starts on a cache line."""
         size = math.prod(shape) * dtype.itemsize
         if not size:
             return np.empty(shape, dtype)

@@ -58,8 +58,8 @@ def infer(
 ) -> tuple[np.ndarray, State]:
     """Run all layers of `module` (a `Recurrent`) over x and keep nothing.
 
-    A step of a stream takes a few microseconds, and a `Call` would be half of them: where x is in
-    the kernels' form already there is little to be done.
+    Short sequences take a few microseconds, and a `Call` would be half of them: where x is in the
+    kernels' form already there is little to be done.
     """
     if (
         type(x) is not np.ndarray
@@ -78,12 +78,12 @@ def infer(
 
 
 def step(module: Any, x: np.ndarray, hx: Any) -> tuple[np.ndarray, State]:
-    """Run one time step of x, (B, I) or (I,), which is checked but for B."""
+    """Run one time step of x, (B, I) or (I,), in the kernels' dtype and order."""
     single = x.ndim == 1
     if not _is_plain(module):
-        at = int(module.batch_first and not single)
-        y, state = infer(module, np.expand_dims(x, at), hx)
-        return y.take(0, at), state
+        axis = int(module.batch_first and not single)
+        y, state = infer(module, np.expand_dims(x, axis), hx)
+        return y[:, 0] if axis else y[0], state
     if not single:
         y, state = _infer_rows(module, x[None], hx, x.shape)
         return y[0], state
@@ -110,9 +110,9 @@ def _is_plain(module: Any) -> bool:
 
 
 def _infer_rows(
-    module: Any, x: np.ndarray, hx: Any, given: tuple[int, ...]
+    module: Any, x: np.ndarray, hx: Any, about: tuple[int, ...]
 ) -> tuple[np.ndarray, State]:
-    """Run all layers over x (T, B, I) in the kernels' form; `given` is the shape to complain of."""
+    """Run all layers over x (T, B, I) in the kernels' form; errors tell `about` as x's shape."""
     kernels = _kernels or _import_kernels()
     count, batch, inputs = x.shape
     sizes, weights, names = module.sizes, module.weights(), module.STATES
@@ -122,7 +122,7 @@ def _infer_rows(
     initial_states = None
     if hx is not None:
         initial_states = [
-            as_state(name, state, dtype, (len(weights), batch, own), ("x", given))
+            as_state(name, state, dtype, (len(weights), batch, own), ("x", about))
             for name, own, state in zip(names, sizes, parts("hx", names, hx))
         ]
     finals = [np.empty((len(weights), batch, own), dtype) for own in sizes]

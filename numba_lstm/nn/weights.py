@@ -10,14 +10,14 @@ from ..kernels.cell import Cell
 from ..simd import PANEL, TARGET
 from .parameter import Parameter
 
-__all__ = ["Operands", "Weights", "nothing"]
+__all__ = ["Operands", "Weights", "no_items"]
 
-_NOTHING = {np.dtype(t): np.empty((0, 0), t) for t in (np.float32, np.float64)}
+_NO_ITEMS = {np.dtype(t): np.empty((0, 0), t) for t in (np.float32, np.float64)}
 
 
-def nothing(dtype: np.dtype) -> np.ndarray:
-    """Give an array of no items, in the place of what is not there; always the same one."""
-    return _NOTHING[dtype]
+def no_items(dtype: np.dtype) -> np.ndarray:
+    """Give the array (0, 0) that stands for an absent array where kernels expect one."""
+    return _NO_ITEMS[dtype]
 
 
 class Operands(NamedTuple):
@@ -115,6 +115,12 @@ class Weights:
             self.w_ih, self.w_hh, self.b_ih, self.b_hh, self.w_hr, self.w_unit,
             self.ln_ih, self.ln_hh, self.ln_c, self.b_ln_c,
         )  # fmt: skip
+
+    def keep_plan(self, key: Any, plan: Any) -> None:
+        """Keep how to run a shape; of many shapes only the last ones."""
+        if len(self.plans) >= 64:
+            self.plans.clear()
+        self.plans[key] = plan
 
     @property
     def last_gate(self) -> int:

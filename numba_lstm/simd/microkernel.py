@@ -118,7 +118,7 @@ class _Micro:
             emit_load(b, panels[n // PANEL], b.add(offset, constant(n % PANEL)), v) for n in columns
         ]
         place = b.mul(kk, lda) if self.transposed else kk
-        if self.transposed:
+        if self.transposed and columns.start == 0:
             # Of each row of A a few items are read: no hardware foresees such leaps.
             ahead = b.add(kk, ir.Constant(_I64, tuning.PREFETCH_ROWS))
             _emit_prefetch(b, b.gep(a_rows[0], [b.mul(ahead, lda)]))
