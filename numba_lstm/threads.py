@@ -34,7 +34,7 @@ def _cgroup_quota() -> float:
     return math.inf
 
 
-def _pool_size() -> int:
+def most_threads() -> int:
     """The most threads that numba will launch: its own rule, found without importing it."""
     with contextlib.suppress(KeyError, ValueError):
         return max(1, int(os.environ["NUMBA_NUM_THREADS"]))
@@ -45,8 +45,8 @@ def _pool_size() -> int:
 
 def _default() -> int:
     if "NUMBA_NUM_THREADS" in os.environ:
-        return _pool_size()
-    return max(1, math.ceil(min(_pool_size(), _cgroup_quota())))
+        return most_threads()
+    return max(1, math.ceil(min(most_threads(), _cgroup_quota())))
 
 
 def get_num_threads() -> int:
@@ -86,7 +86,7 @@ def set_num_threads(n: int) -> None:
         n = operator.index(n)
     except TypeError:
         raise TypeError(f"n: expected an int, got {type(n).__name__}") from None
-    most = _pool_size()
+    most = most_threads()
     if not 1 <= n <= most:
         raise ValueError(
             f"n: expected 1 to {most} threads, got {n} (set NUMBA_NUM_THREADS before the start of "

@@ -62,7 +62,8 @@ def test_json_and_the_picture_are_written_to_files(measured, tmp_path):
     assert "ahead" in done.stdout
 
 
-def test_options_reach_the_run(measured):
+def test_options_reach_the_run(measured, monkeypatch):
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "4")
     done = bench("--peers", "torch", "--threads", 3, "--quick", "--repeat", 2, "--kind", "step")
     assert done.exit_code == 0, done.stderr
     cases, peers, threads, settings, options = measured[0]
@@ -85,17 +86,27 @@ def test_a_disagreement_ends_in_exit_code_1_after_all_is_told(monkeypatch):
         (["huge"], "CASE: expected a case's name, a glob, or a group"),
         (["--peers", "jax"], "--peers: expected some of torch, onnxruntime"),
         (["--kind", "fly"], "--kind: expected some of infer"),
-        (["small", "--kind", "step"], "--kind: expected a kind of the chosen cases"),
-        (["--threads", "0"], "--threads: expected at least 1"),
-        (["--json", "absent/a.json"], "expected a file in an existing folder"),
+        (
+            ["small", "--kind", "step"],
+            "--kind: expected some of the chosen cases' kinds, infer, train",
+        ),
+        (["--threads", "0"], "--threads: expected 1 to"),
+        (["--threads", "9999"], "got 9999 (NUMBA_NUM_THREADS allows more)"),
+        (["--json", "absent/a.json"], "--json: expected a file in an existing folder"),
+        (["--json", "folder.json"], "--json: expected a file, got the folder 'folder.json'"),
+        (["--plot", "folder.json"], "--plot: expected a file, got the folder 'folder.json'"),
         (["--json", "small"], "--json: expected a FILE that ends in .json, or -, got 'small'"),
         (["--json", "small", "usual"], "a CASE goes before --json"),
-        (["--plot", "absent/a.png"], "expected a file in an existing folder"),
+        (["--plot", "absent/a.png"], "--plot: expected a file in an existing folder"),
         (["--plot", "a.doc"], "expected a file such as .png"),
         (["--repeat", "0"], "--repeat"),
     ],
 )
-def test_wrong_usage_is_refused_before_anything_is_measured(measured, args, words):
+def test_wrong_usage_is_refused_before_anything_is_measured(
+    measured, monkeypatch, tmp_path, args, words
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.json").mkdir()
     if "a.doc" in args:
         pytest.importorskip("matplotlib")
     done = bench(*args)
@@ -116,6 +127,11 @@ def test_the_cases_are_listed_with_their_kinds(measured):
     lines = bench("--list").stdout.splitlines()
     assert len(lines) == len(GRID) and measured == []
     assert "row-1x1x128x256           infer, train, latency" in lines
+    assert bench("row-1x1*", "--list", "--kind", "latency,step").stdout.split() == [
+        "row-1x1x128x256", "latency",
+    ]  # fmt: skip
+    found = json.loads(bench("--list", "--kind", "cold", "--json").stdout)
+    assert found and all(one["kinds"] == ["cold"] for one in found) and measured == []
 
 
 def test_a_real_quick_run_of_the_smallest_case(tmp_path):

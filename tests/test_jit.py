@@ -29,7 +29,7 @@ def _parts(nt, x, y):
 
 def test_a_driver_runs_serially_or_in_parallel_and_computes_the_same():
     x = np.arange(101.0)
-    for nt in range(1, threads._pool_size() + 1):
+    for nt in range(1, threads.most_threads() + 1):
         y = np.empty(102)
         _parts(nt, x, y)
         assert np.array_equal(y[:-1], 2 * x) and y[-1] == nt

@@ -13,7 +13,7 @@ from numba_lstm.kernels.gemm import gemm, gemm_transposed
 from numba_lstm.simd import PANEL, TARGET
 
 BOUND = {"f4": 2e-6, "f8": 4e-15}
-THREADS = (1, 2) if threads._pool_size() > 1 else (1,)
+THREADS = (1, 2) if threads.most_threads() > 1 else (1,)
 # m, k, n: around the blocks of 6 rows, of 96 rows, and around panels of every width.
 SIZES = [
     (1, 1, 1),

@@ -21,7 +21,7 @@ def test_sums_equal_numpys_and_unused_tokens_get_zero(rng, dtype):
         for p in range(panels):
             np.add.at(expected[p], tokens, z[p, :count].astype("f8"))
         results = []
-        for nt in (1, 2) if threads._pool_size() > 1 else (1,):
+        for nt in (1, 2) if threads.most_threads() > 1 else (1,):
             table = np.full((panels, vocabulary, width), np.nan, dtype)
             sum_by_token(nt, z, tokens, table)
             results.append(table)

@@ -14,7 +14,7 @@ from numba_lstm.nn.parameter import Parameter
 @pytest.mark.parametrize("inputs, outputs", [(5, 200), (200, 5), (64, 64), (129, 70)])
 def test_two_threads_give_the_bits_of_one(rng, monkeypatch, inputs, outputs):
     monkeypatch.setattr(tuning, "MIN_PARALLEL_WORK", 0)
-    if threads._pool_size() < 2:
+    if threads.most_threads() < 2:
         pytest.skip("this machine has one core; tests of nn.layer run in a process of their own")
     rows = 300
     x, dy = (rng.standard_normal((rows, n)).astype("f4") for n in (inputs, outputs))

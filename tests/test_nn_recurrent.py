@@ -288,6 +288,8 @@ def test_steps_of_a_stream_are_the_sequence(rng, kind):
             assert np.array_equal(one, other)
     alone, _ = module.step(case.x[0, 0])
     assert alone.shape == (module.sizes[0],)
+    with pytest.raises((TypeError, ValueError), match=r"^(state|h0): expected"):
+        module.step(case.x[0, 0], "wrong")
     with pytest.raises(ValueError, match="step: expected one direction"):
         MODULES[kind](5, 4, bidirectional=True).step(np.zeros((1, 5)))
     with pytest.raises(ValueError, match=r"x: expected shape \(B, 5\)"):

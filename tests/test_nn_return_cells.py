@@ -160,3 +160,10 @@ def test_rows_after_a_step_are_its_next_steps_rows():
     assert steps.after(True).tolist() == [7, 8, 9, 0, 1, 2, 3]
     assert whole(3, 2).after(False).tolist() == [2, 3, 4, 5, 6, 7]
     assert whole(3, 2).after(True).tolist() == [6, 7, 0, 1, 2, 3]
+
+
+def test_a_word_is_no_answer_to_whether_cells_are_wanted():
+    module = nn.LSTM(3, 4)
+    for run in (module, module.vjp):
+        with pytest.raises(TypeError, match="return_cells: expected True or False"):
+            run(np.zeros((2, 1, 3), "f4"), return_cells="no")

@@ -127,3 +127,10 @@ def test_utils_is_there_by_its_name_and_loaded_on_first_use():
 def test_the_examples_in_the_documentation_are_true():
     results = doctest.testmod(utils)
     assert results.attempted > 0 and results.failed == 0
+
+
+def test_batch_first_is_a_bool():
+    with pytest.raises(TypeError, match="batch_first: expected True or False"):
+        utils.pad_sequence([[1.0]], batch_first="no")
+    with pytest.raises(TypeError, match="batch_first: expected True or False"):
+        utils.unpad_sequence([[1.0]], [1], batch_first="no")

@@ -60,7 +60,7 @@ def test_a_thread_computes_with_denormals_after_every_call_as_before(rng, monkey
     everything()
     monkeypatch.setattr(tuning, "MIN_PARALLEL_WORK", 0)
     before = nl.get_num_threads()
-    nl.set_num_threads(min(2, threads._pool_size()))
+    nl.set_num_threads(min(2, threads.most_threads()))
     everything()
     failures = []
 

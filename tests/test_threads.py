@@ -24,7 +24,7 @@ def chosen_stays():
 
 
 def test_the_number_that_was_set_is_used_for_large_work_only(chosen_stays):
-    for n in range(1, threads._pool_size() + 1):
+    for n in range(1, threads.most_threads() + 1):
         nl.set_num_threads(n)
         assert nl.get_num_threads() == n
         assert threads.threads_for(1e12) == n
@@ -159,7 +159,7 @@ def test_python_threads_share_a_module_and_lose_no_addend(rng):
 
 def test_python_threads_may_run_parallel_kernels_at_once(rng, monkeypatch, chosen_stays):
     monkeypatch.setattr(tuning, "MIN_PARALLEL_WORK", 0)
-    nl.set_num_threads(min(2, threads._pool_size()))
+    nl.set_num_threads(min(2, threads.most_threads()))
     lose_no_addend(rng)
 
 
@@ -317,7 +317,7 @@ def test_the_pool_keeps_the_callers_own_mask(monkeypatch):
     monkeypatch.setattr(tuning, "MIN_PARALLEL_WORK", 0)
     module = nn.LSTM(3, 4, seed=0)
     before = numba.get_num_threads()
-    for n in range(1, threads._pool_size() + 1):
+    for n in range(1, threads.most_threads() + 1):
         numba.set_num_threads(n)
         module(np.ones((2, 4, 3)))
         assert numba.get_num_threads() == n

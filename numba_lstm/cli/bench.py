@@ -73,17 +73,26 @@ def bench(
         chosen = select(cases)
         wanted = _kinds(kinds)
         if only_list:
-            for case in chosen:
-                click.echo(f"{case.name:<24}  {', '.join(case.kinds)}")
+            _list(chosen, wanted, json_file)
             return
         result = _run(chosen, peers, threads, quick, repeat, wanted, (json_file, plot_file))
     _show(result, json_file == "-")
-    if json_file == "-":
-        click.echo(json.dumps(result, allow_nan=False))
     with bad_input():
         _write(result, json_file, plot_file)
     if any("error" in one for one in result["cases"]):
         ctx.exit(FAILED)
+
+
+def _list(chosen: list[Any], kinds: tuple[str, ...], json_file: str | None) -> None:
+    """Each case with those of its kinds that were asked for."""
+    found = {case.name: [kind for kind in case.kinds if kind in kinds] for case in chosen}
+    found = {name: some for name, some in found.items() if some}
+    if json_file is None:
+        for name, some in found.items():
+            click.echo(f"{name:<24}  {', '.join(some)}")
+        return
+    _check_files(json_file, None)
+    _write_json([{"name": name, "kinds": some} for name, some in found.items()], json_file)
 
 
 def _kinds(text: str | None) -> tuple[str, ...]:
@@ -110,12 +119,18 @@ def _run(
     from ..benchmark.engine import FULL, QUICK
     from ..benchmark.peers import parse
     from ..benchmark.run import run
-    from ..threads import get_num_threads
+    from ..threads import get_num_threads, most_threads
 
-    if threads is not None and threads < 1:
-        raise ValueError(f"--threads: expected at least 1, got {threads}")
+    most = most_threads()
+    if threads is not None and not 1 <= threads <= most:
+        raise ValueError(
+            f"--threads: expected 1 to {most}, got {threads} (NUMBA_NUM_THREADS allows more)"
+        )
     if not any(kind in kinds for case in chosen for kind in case.kinds):
-        raise ValueError(f"--kind: expected a kind of the chosen cases, got {', '.join(kinds)}")
+        there = ", ".join(dict.fromkeys(kind for case in chosen for kind in case.kinds))
+        raise ValueError(
+            f"--kind: expected some of the chosen cases' kinds, {there}, got {', '.join(kinds)}"
+        )
     others = parse(peers)
     _check_files(*files)  # before the minutes of measuring, not after them
     return run(
@@ -147,9 +162,11 @@ def _check_files(json_file: str | None, plot_file: str | None) -> None:
             f"--json: expected a FILE that ends in .json, or -, got {json_file!r}; "
             "a CASE goes before --json"
         )
-    for file in (json_file, plot_file):
+    for option, file in (("--json", json_file), ("--plot", plot_file)):
         if file not in (None, "-") and not Path(file).absolute().parent.is_dir():
-            raise ValueError(f"{file}: expected a file in an existing folder")
+            raise ValueError(f"{option}: expected a file in an existing folder, got {file!r}")
+        if file is not None and Path(file).is_dir():
+            raise ValueError(f"{option}: expected a file, got the folder {file!r}")
     if plot_file is None:
         return
     try:
@@ -160,7 +177,7 @@ def _check_files(json_file: str | None, plot_file: str | None) -> None:
         ) from None
     kinds = FigureCanvasAgg.filetypes
     if _suffix(plot_file) not in kinds:
-        raise ValueError(f"{plot_file}: expected a file such as .png or .svg")
+        raise ValueError(f"--plot: expected a file such as .png or .svg, got {plot_file!r}")
 
 
 def _is_json_file(file: str) -> bool:
@@ -188,12 +205,22 @@ def _show(result: dict[str, Any], to_error: bool) -> None:
     click.echo("\n\n".join(parts), err=to_error)
 
 
+def _write_json(value: Any, file: str) -> None:
+    """To a file, whole or not at all; to standard output where it is -."""
+    from .._files import write_atomic
+
+    if file == "-":
+        click.echo(json.dumps(value, allow_nan=False))
+        return
+    write_atomic(file, json.dumps(value, indent=1, allow_nan=False) + "\n")
+    click.echo(f"wrote {file}", err=True)
+
+
 def _write(result: dict[str, Any], json_file: str | None, plot_file: str | None) -> None:
     from .._files import write_atomic
 
-    if json_file not in (None, "-"):
-        write_atomic(json_file, json.dumps(result, indent=1, allow_nan=False) + "\n")
-        click.echo(f"wrote {json_file}", err=True)
+    if json_file is not None:
+        _write_json(result, json_file)
     if plot_file is not None:
         from ..benchmark.plot import picture
 

@@ -271,9 +271,9 @@ class LSTM(Recurrent):
         Raises
         ------
         TypeError, ValueError
-            Naming x, hx, h0, c0, lengths or reset.
+            Naming x, hx, h0, c0, lengths, reset or return_cells.
         """
-        if return_cells:
+        if return_cells is not False and flag("return_cells", return_cells):
             return Call(self, hx, x=x, lengths=lengths, reset=reset).infer_cells()
         return super().__call__(x, hx, lengths, reset)
 
@@ -303,9 +303,10 @@ class LSTM(Recurrent):
         Raises
         ------
         TypeError, ValueError
-            Naming x, hx, h0, c0, lengths or reset; the pullback's name dy, dhn, dcn or dcells.
+            Naming x, hx, h0, c0, lengths, reset or return_cells; the pullback's name dy, dhn, dcn
+            or dcells.
         """
-        if return_cells:
+        if return_cells is not False and flag("return_cells", return_cells):
             call = Call(self, hx, x=x, lengths=lengths, reset=reset)
             return call.forward_cells(), once(call.backward_cells)
         return super().vjp(x, hx, lengths, reset)

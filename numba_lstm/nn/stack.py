@@ -80,6 +80,8 @@ def infer(
 def step(module: Any, x: np.ndarray, hx: Any) -> tuple[np.ndarray, State]:
     """Run one time step of x, (B, I) or (I,), in the kernels' dtype and order."""
     single = x.ndim == 1
+    if hx is not None:
+        parts("state", module.STATES, hx)
     if not _is_plain(module):
         axis = int(module.batch_first and not single)
         y, state = infer(module, np.expand_dims(x, axis), hx)

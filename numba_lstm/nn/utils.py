@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .checks import real_array
+from .checks import flag, real_array
 
 __all__ = ["pad_sequence", "unpad_sequence"]
 
@@ -58,6 +58,7 @@ def pad_sequence(
     >>> [one.shape for one in unpad_sequence(y, lengths)]
     [(2, 4), (1, 4)]
     """
+    batch_first = flag("batch_first", batch_first)
     arrays = _arrays(sequences)
     dtype = np.result_type(*arrays)
     lengths = np.array([array.shape[0] for array in arrays], np.int64)
@@ -103,6 +104,7 @@ def unpad_sequence(y: Any, lengths: Any, batch_first: bool = False) -> list[np.n
     """
     from .ragged import check_lengths  # numba is imported when there is something to run
 
+    batch_first = flag("batch_first", batch_first)
     padded = real_array("y", y)
     if padded.ndim < 2:
         raise ValueError(f"y: expected at least 2 dimensions, got {padded.ndim}")
