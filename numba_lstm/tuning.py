@@ -62,7 +62,7 @@ GEMM_TRANSPOSED_K = 256
 
 # How many rows ahead of its use `gemm_transposed` asks for A, of which it reads MR items a row.
 # GFLOP/s on two cores of Zen 4 (peak 236) with 0, 6, 12, 24, 48 rows ahead: 8192x384 by 4 panels
-# 193, 200, 204, 215, 205; by 16 panels 208, 215, 218, 220, 218.
+# 190, 199, 204, 215, 204; by 16 panels 208, 216, 218, 220, 218.
 PREFETCH_ROWS = 24
 
 # Bytes of scratch memory kept for the next call.

