@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .nn import checks
+from . import checks
 from .threads import threads_for
 
 __all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "mse"]

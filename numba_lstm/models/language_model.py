@@ -1,6 +1,6 @@
 """The recurrent language model: embedding, LSTM stack, dropout, linear.
 
-The architecture of Zaremba, Sutskever and Vinyals, "Recurrent neural network regularization"
+The architecture of Zaremba, Sutskever and Vinyals, "RNNBase neural network regularization"
 (2014): dropout stands on the non-recurrent connections only.
 """
 
@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import as_cotangent, as_tokens, generator, probability, size
+from ..checks import dtype as check_dtype
 from ..nn import LSTM, Dropout, Embedding, Linear, Module
-from ..nn.checks import as_cotangent, as_tokens, generator, probability, size
-from ..nn.checks import dtype as check_dtype
 from ..nn.module import once
 
 __all__ = ["LanguageModel"]

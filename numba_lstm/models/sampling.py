@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..nn.checks import as_tokens, generator, size
+from ..checks import as_tokens, generator, size
 
 __all__ = ["draw", "generate"]
 

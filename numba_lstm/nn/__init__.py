@@ -9,8 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+from ..parameters.parameter import Parameter
 from .module import Module
-from .parameter import Parameter
 
 _HOMES = {
     "LSTM": "lstm",

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from . import checks, init
+from .. import checks
+from ..parameters.parameter import Parameter, check_parameter
+from . import init
 from .module import Module, once
-from .parameter import Parameter, check_parameter
 
 __all__ = ["Embedding"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .checks import flag
-from .recurrent import Recurrent
+from ..checks import flag
+from .rnn_base import RNNBase
 
 __all__ = ["GRU"]
 
 
-class GRU(Recurrent):
+class GRU(RNNBase):
     """A stack of GRU layers over a sequence; torch.nn.GRU's signature, order and defaults.
 
     For each step of each layer, with the gates r, z, n in this order in the weights' rows:

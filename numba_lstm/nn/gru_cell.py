@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from .checks import flag
+from ..checks import flag
 from .gru import plain_cell
-from .recurrent_cell import RecurrentCell
+from .rnn_cell_base import RNNCellBase
 
 __all__ = ["GRUCell"]
 
 
-class GRUCell(RecurrentCell):
+class GRUCell(RNNCellBase):
     """One step of a GRU; the equations are those of `GRU`.
 
     Parameters

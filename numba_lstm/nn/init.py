@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .checks import generator, real_array, size
+from ..checks import generator, real_array, size
+from ..parameters.parameter import Parameter
 from .module import Module
-from .parameter import Parameter
 
 __all__ = [
     "constant_",

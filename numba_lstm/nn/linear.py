@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import as_cotangent, as_float, generator, size
+from ..checks import dtype as check_dtype
+from ..parameters.parameter import Parameter, check_parameter
+from ..parameters.versions import Versions
 from . import init
-from .checks import as_cotangent, as_float, generator, size
-from .checks import dtype as check_dtype
 from .module import Module, once
-from .parameter import Parameter, check_parameter
-from .versions import Versions
 
 __all__ = ["Linear"]
 
@@ -79,7 +79,7 @@ class Linear(Module):
         TypeError, ValueError
             Naming x, or a parameter that was exchanged for one that does not fit.
         """
-        from . import matmul
+        from ..parameters import products as matmul
 
         weight, bias = self._parameters()
         x = self._checked("x", x, self.in_features)
@@ -97,7 +97,7 @@ class Linear(Module):
             Naming x, or a parameter that was exchanged for one that does not fit; the pullback's
             name dy.
         """
-        from . import matmul
+        from ..parameters import products as matmul
 
         # The pullback's, too, whatever stands in the module by then.
         weight, bias = self._parameters()

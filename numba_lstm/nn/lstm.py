@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from .checks import flag, positive, probability, size
+from ..checks import flag, positive, probability, size
+from ..recurrent.call import Call, State
 from .module import once
-from .recurrent import Recurrent
-from .stack import Call, State
+from .rnn_base import RNNBase
 
 __all__ = ["LSTM"]
 
 
-class LSTM(Recurrent):
+class LSTM(RNNBase):
     """A stack of LSTM layers over a sequence; torch.nn.LSTM's signature, order and defaults.
 
     For each step of each layer, with the gates i, f, g, o in this order in the weights' rows:
@@ -110,7 +110,7 @@ class LSTM(Recurrent):
     ----------
     Hochreiter & Schmidhuber, Long short-term memory, Neural Computation 9(8), 1997. Gers,
     Schmidhuber & Cummins, Learning to forget, Neural Computation 12(10), 2000. Gers & Schmidhuber,
-    Recurrent nets that time and count, IJCNN, 2000. ONNX's operator LSTM. Ba, Kiros & Hinton, Layer
+    RNNBase nets that time and count, IJCNN, 2000. ONNX's operator LSTM. Ba, Kiros & Hinton, Layer
     normalization, arXiv:1607.06450, 2016. Krueger et al., Zoneout: regularizing RNNs by randomly
     preserving hidden activations, ICLR 2017.
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from .recurrent_cell import RecurrentCell
+from .rnn_cell_base import RNNCellBase
 
 __all__ = ["LSTMCell"]
 
 State = tuple[np.ndarray, np.ndarray]
 
 
-class LSTMCell(RecurrentCell):
+class LSTMCell(RNNCellBase):
     """One step of an LSTM; the equations are those of `LSTM`.
 
     Parameters

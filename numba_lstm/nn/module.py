@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from . import random_state as _random
-from .checks import real_array
-from .parameter import Parameter, begin_epoch
+from ..checks import real_array
+from ..parameters import random_state as _random
+from ..parameters.parameter import Parameter, begin_epoch
 
 __all__ = ["LoadResult", "Module", "once"]
 

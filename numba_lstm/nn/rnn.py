@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .checks import choice
-from .recurrent import Recurrent
+from ..checks import choice
+from .rnn_base import RNNBase
 
 __all__ = ["RNN"]
 
 
-class RNN(Recurrent):
+class RNN(RNNBase):
     """A stack of plain recurrent layers; torch.nn.RNN's signature, order and defaults.
 
     For each step of each layer, with σ tanh or relu:

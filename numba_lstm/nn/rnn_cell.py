@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from .checks import choice
-from .recurrent_cell import RecurrentCell
+from ..checks import choice
+from .rnn_cell_base import RNNCellBase
 
 __all__ = ["RNNCell"]
 
 
-class RNNCell(RecurrentCell):
+class RNNCell(RNNCellBase):
     """One step of a plain recurrent layer; the equations are those of `RNN`.
 
     Parameters

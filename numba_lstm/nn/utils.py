@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .checks import flag, real_array
+from ..checks import flag, real_array
 
 __all__ = ["pad_sequence", "unpad_sequence"]
 
@@ -102,7 +102,7 @@ def unpad_sequence(y: Any, lengths: Any, batch_first: bool = False) -> list[np.n
     >>> unpad_sequence([[1, 2, 3], [4, 0, 0]], [3, 1], batch_first=True)
     [array([1, 2, 3]), array([4])]
     """
-    from .ragged import check_lengths  # numba is imported when there is something to run
+    from ..recurrent.ragged import check_lengths
 
     batch_first = flag("batch_first", batch_first)
     padded = real_array("y", y)

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..nn import checks
-from ..nn.parameter import Parameter
+from .. import checks
+from ..parameters.parameter import Parameter
 from .tables import address, as_parameters, threads_of
 
 __all__ = ["Optimizer", "check_number"]

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..nn import checks
+from .. import checks
 from .optimizer import Optimizer, check_number
 
 __all__ = ["ConstantLR", "CosineLR", "ReduceLROnPlateau", "Schedule", "StepLR"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..nn.parameter import Parameter
+from ..parameters.parameter import Parameter
 from ..threads import threads_for
 
 __all__ = ["address", "as_parameters", "threads_of", "with_gradients"]

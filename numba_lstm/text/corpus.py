@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..nn.checks import size
+from ..checks import size
 
 __all__ = ["load_text", "shakespeare", "split"]
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..nn.checks import as_tokens, size
+from ..checks import as_tokens, size
 
 __all__ = ["IGNORE", "Streams", "Window", "windows"]
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from ..nn.checks import as_tokens, size
+from ..checks import as_tokens, size
 from .words import GLUE, UNKNOWN, cut, is_piece, join, split_pieces
 
 __all__ = ["CharVocabulary", "Vocabulary", "WordVocabulary", "vocabulary_from_json"]

@@ -23,7 +23,7 @@ from __future__ import annotations
 from ...jit import kernel
 from ...simd import fma, lanes, load, store
 from ..activations import sigmoid, tanh
-from ..cell import plain_cell
+from ..loops.cell import plain_cell
 
 
 @kernel

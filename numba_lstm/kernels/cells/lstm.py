@@ -25,7 +25,7 @@ from typing import Any
 from ...jit import kernel
 from ...simd import fma, lanes, load, store
 from ..activations import sigmoid, tanh
-from ..cell import plain_cell, projected_cell
+from ..loops.cell import plain_cell, projected_cell
 
 
 @kernel

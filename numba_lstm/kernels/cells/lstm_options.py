@@ -25,7 +25,7 @@ One cell is all combinations: without peepholes p is 0, without a clip the bound
 options are loads and a few instructions beside five exponentials, and machine code for each
 combination would be 16 times half a minute of compilation.
 
-References: Gers & Schmidhuber, Recurrent nets that time and count (2000); Greff et al., LSTM: a
+References: Gers & Schmidhuber, RNNBase nets that time and count (2000); Greff et al., LSTM: a
 search space odyssey (2017), of coupled gates; onnxruntime, of the clip.
 """
 
@@ -51,8 +51,8 @@ from ...simd import (
 )
 from ..activations import sigmoid, tanh
 from ..blocks import first
-from ..cell import plain_cell, projected_cell
-from ..rows import active
+from ..loops.cell import plain_cell, projected_cell
+from ..loops.rows import active
 
 # The vectors of constants: three of weights, and `settings`.
 _P_I, _P_F, _P_O, _BOUND, _TANH_BOUND, _COUPLED = range(6)

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from ...jit import kernel
 from ...simd import lanes, load, store
-from ..cell import normalised_cell
-from ..normalised import Groups
+from ..loops.cell import normalised_cell
+from ..loops.normalised import Groups
 from . import gru, lstm
 
 

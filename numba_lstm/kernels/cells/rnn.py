@@ -9,7 +9,7 @@ from __future__ import annotations
 from ...jit import kernel
 from ...simd import load, store, vmax, where_gt, zeros_like
 from ..activations import tanh
-from ..cell import plain_cell
+from ..loops.cell import plain_cell
 
 
 @kernel

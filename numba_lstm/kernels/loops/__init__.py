@@ -1,0 +1,1 @@
+"""The time loops of all cells: schedules, teams, steps."""

@@ -1,0 +1,313 @@
+"""One time step backward of cells whose gates need nothing but z: dh_t, and the gates' derivatives.
+
+dh_t is made of dy_t, of dz_{t+1}·W_hh, and of what goes past the cell: where zoneout keeps an old
+state, its gradient goes straight to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...jit import kernel
+from ...simd import PANEL, at, gemm_tile, lanes, load, load_n, shift, store, zeros_like
+from ..blocks import panels_at_once, row_block
+from .rows import kept, load_unit, zone_at
+
+__all__ = [
+    "Back",
+    "Stage",
+    "clear_padding",
+    "collect",
+    "from_above",
+    "gates_step_back",
+    "hand_on",
+    "initial_state",
+    "over_blocks",
+    "plain_backward",
+    "scaled",
+    "state_before",
+    "state_gradient",
+]
+
+
+class Back(NamedTuple):
+    """What a backward pass works on: arguments of `backward`'s driver, by their names there."""
+
+    has_dy: bool
+    dy: np.ndarray
+    y_column: int
+    w_hh: np.ndarray
+    z: np.ndarray
+    dz: np.ndarray
+    u: np.ndarray
+    h_column: int
+    c: np.ndarray
+    dh: np.ndarray
+    dc: np.ndarray
+    size: int
+    hidden: int
+    masked: bool  # whether any of the masks is there
+    keep: np.ndarray
+    drop: np.ndarray
+    zone_h: np.ndarray
+    zone_c: np.ndarray
+    carry: np.ndarray
+    dcells: np.ndarray
+    constants: np.ndarray
+
+
+class Stage(NamedTuple):
+    """Where row r of a step stands.
+
+    In x, y and all that was saved in ``row0 + r``; the step after it, as time runs, in
+    ``after + r``, but for `last`, when this is the last step of all rows that are looked at: what
+    came after is in ``end + r``.
+    """
+
+    row0: int
+    after: int
+    end: int
+    last: bool
+
+
+@kernel
+def vectors_at_once(m, vector, end):
+    """How many vectors the block that starts at `vector` takes: to its panel's end, or panels."""
+    inside = vector % PANEL
+    if inside == 0 and end - vector >= PANEL:
+        return PANEL * panels_at_once(m, (end - vector) // PANEL)
+    return min(PANEL - inside, end - vector)
+
+
+@kernel
+def _recurrent_part(windows, a, row, vector, m, nv, tile):
+    """tile += dz·W_hh for the rows of dz from `row` on, over all panels of dz."""
+    v = lanes(tile)
+    width = PANEL * v
+    gemm_tile(
+        m, nv, at(a.dz, (0, row, windows[1] * v)), width, a.dz.shape[0], a.dz.shape[1] * width,
+        windows[2] * v, at(a.w_hh, (vector // PANEL, 0, vector % PANEL * v)),
+        a.w_hh.shape[1] * width, tile, nv * v, tile, nv * v,
+    )  # fmt: skip
+
+
+@kernel
+def scaled(x, a, row, r, unit):
+    """What reaches h of row r, from what reaches it as its next step read it, in row `row`."""
+    if a.keep.size:
+        x = kept(x, a.keep, row)
+    if a.drop.shape[0]:
+        x = x * load(at(a.drop, (r, unit)), 0)
+    return x
+
+
+@kernel
+def _from_outside(a, row, unit):
+    """dy_t of a row's vector of units."""
+    if a.has_dy:
+        return load_unit(a.dy, row, a.y_column, unit, a.size)
+    return zeros_like(load(at(a.w_hh, (0, 0, 0)), 0))
+
+
+@kernel
+def _share_with_old(x, a, row, r, unit):
+    """dh of the cell's own output; the rest, which zoneout hands to h_{t-1}, goes into `carry`."""
+    past = at(a.carry, (r, unit))
+    x = x + load(past, 0)
+    k = zone_at(a.zone_h, row, unit)
+    old = k * x
+    if a.keep.size:
+        old = kept(old, a.keep, row)
+    store(past, 0, old)
+    return (1.0 - k) * x
+
+
+@kernel
+def arriving(windows, a, s, vector, nv, r, m, tile):
+    """dh_t into the tile: dy_t, and what comes from the next step, or dhn (in dh) at the last."""
+    v = lanes(tile)
+    later = a.masked and not s.last
+    for i in range(m):
+        for j in range(nv):
+            unit = (vector + j) * v
+            if later:
+                x = zeros_like(load(tile, 0))
+            else:
+                x = _from_outside(a, s.row0 + r + i, unit)
+            if s.last:
+                x = x + load(at(a.dh, (r + i, unit)), 0)
+            store(tile, (i * nv + j) * v, x)
+    if not s.last:
+        _recurrent_part(windows, a, s.after + r, vector, m, nv, tile)
+    if a.masked:
+        for i in range(m):
+            for j in range(nv):
+                unit = (vector + j) * v
+                row = s.row0 + r + i
+                x = load(tile, (i * nv + j) * v)
+                if later:
+                    x = scaled(x, a, s.after + r + i, r + i, unit)
+                    x = x + _from_outside(a, row, unit)
+                if a.zone_h.shape[0]:
+                    x = _share_with_old(x, a, row, r + i, unit)
+                store(tile, (i * nv + j) * v, x)
+
+
+@kernel
+def clear_padding(place, slots, count):
+    """Zeros for the units past H in dz: 0·∞ in the products before would come back as NaN."""
+    v = lanes(place)
+    for slot in range(slots):
+        store(place, slot * v, load_n(place, slot * v, max(0, count)))
+
+
+@kernel
+def state_before(a, row, unit):
+    """What the gates read of a row's states beside z: c_{t-1}, or h_{t-1} where h is all."""
+    if a.c.shape[1]:
+        prev = load(at(a.c, (row, unit)), 0)
+        if a.masked and a.keep.size:
+            prev = kept(prev, a.keep, row)
+        return prev
+    return load(at(a.u, (row, a.h_column + unit)), 0)
+
+
+@kernel
+def state_gradient(a, row, r, unit):
+    """What reaches the state of row r other than through y, and which part zoneout hands on."""
+    d = load(at(a.dc, (r, unit)), 0)
+    past = zeros_like(d)
+    if a.dcells.shape[0]:
+        d = d + load(at(a.dcells, (row, unit)), 0)
+    if a.masked and a.zone_c.shape[0]:
+        k = zone_at(a.zone_c, row, unit)
+        past = k * d
+        d = (1.0 - k) * d
+    return d, past
+
+
+@kernel
+def hand_on(d_prev, a, row, r, unit):
+    """Leave what goes to the state before."""
+    if a.masked and a.keep.size:
+        d_prev = kept(d_prev, a.keep, row)
+    store(at(a.dc, (r, unit)), 0, d_prev)
+
+
+def over_blocks(body: Any, of_h: bool = False) -> Any:
+    """A kernel (a, own, s, share, tile) that gives `body` each block of a share, one by one.
+
+    ``body(a, own, s, vector, nv, r, m, tile)`` takes m rows from r on and nv vectors of units (of h
+    with `of_h`, else of z).
+    """
+
+    @kernel
+    def blocks(a, own, s, share, tile):
+        vector, stop = (share.h0, share.h1) if of_h else (share.p0, share.p1)
+        while vector < stop:
+            nv = vectors_at_once(share.r1 - share.r0, vector, stop)
+            r = share.r0
+            while r < share.r1:
+                m = row_block(share.r1 - r)
+                body(a, own, s, vector, nv, r, m, tile)
+                r += m
+            vector += nv
+
+    return blocks
+
+
+def gates_step_back(fill: Any, gates: Any, slots: int, constants: bool) -> Any:
+    """dz_t and dc for a share of a step, from dh_t that ``fill`` puts into the tile."""
+    units = PANEL // slots
+    if constants:
+
+        @kernel
+        def apply(a, n, place, dh, prev, d):
+            return gates(place, dh, prev, d, at(a.constants, (n, 0)))
+
+    else:
+
+        @kernel
+        def apply(a, n, place, dh, prev, d):
+            return gates(place, dh, prev, d)
+
+    @kernel
+    def body(a, own, s, vector, nv, r, m, tile):
+        v = lanes(tile)
+        fill(a, own, s, vector, nv, r, m, tile)
+        for i in range(m):
+            row = s.row0 + r + i
+            for j in range(nv):
+                n = vector + j
+                unit = n * v
+                place = at(a.z, (n // units, row, n % units * slots * v))
+                dh_t = load(tile, (i * nv + j) * v)
+                prev = state_before(a, row, unit)
+                if a.dc.shape[1]:
+                    d, past = state_gradient(a, row, r + i, unit)
+                    hand_on(apply(a, n, place, dh_t, prev, d) + past, a, row, r + i, unit)
+                else:
+                    apply(a, n, place, dh_t, prev, zeros_like(dh_t))
+                if unit + v > a.hidden:
+                    clear_padding(place, slots, a.hidden - unit)
+
+    return over_blocks(body)
+
+
+def from_above(windows: tuple) -> Any:
+    """`arriving`, of a cell's windows."""
+
+    @kernel
+    def fill(a, own, s, vector, nv, r, m, tile):
+        arriving(windows, a, s, vector, nv, r, m, tile)
+
+    return fill
+
+
+def collect(windows: tuple, whole: bool) -> Any:
+    """A phase that leaves dh_t in ``own.dp``: in the step's rows (`whole`), or from the first."""
+
+    @kernel
+    def body(a, own, s, vector, nv, r, m, tile):
+        v = lanes(tile)
+        arriving(windows, a, s, vector, nv, r, m, tile)
+        row = s.row0 + r if whole else r
+        for i in range(m):
+            for j in range(nv):
+                x = load(shift(tile, (i * nv + j) * v), 0)
+                store(at(own.dp, (row + i, (vector + j) * v)), 0, x)
+
+    return over_blocks(body, of_h=True)
+
+
+def plain_backward(gates: Any, slots: int, windows: tuple, constants: bool = False) -> Any:
+    """The one phase of a cell whose h is what its gates give."""
+    step = gates_step_back(from_above(windows), gates, slots, constants)
+
+    @kernel
+    def run(phase, a, own, s, share, tile):
+        step(a, own, s, share, tile)
+
+    return run
+
+
+def initial_state(windows: tuple) -> Any:
+    """dh0 = dz·W_hh, into dh, of rows whose first step stands in ``after + r``."""
+
+    @kernel
+    def body(a, own, s, vector, nv, r, m, tile):
+        v = lanes(tile)
+        for i in range(m * nv):
+            store(tile, i * v, zeros_like(load(tile, 0)))
+        _recurrent_part(windows, a, s.after + r, vector, m, nv, tile)
+        for i in range(m):
+            for j in range(nv):
+                unit = (vector + j) * v
+                x = load(tile, (i * nv + j) * v)
+                if a.masked:
+                    x = scaled(x, a, s.after + r + i, r + i, unit)
+                store(at(a.dh, (r + i, unit)), 0, x)
+
+    return over_blocks(body, of_h=True)

@@ -1,0 +1,225 @@
+"""What makes a cell: its gates, forward and backward, and where they stand in a panel."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...simd import PANEL
+from .backward import backward_driver
+from .backward_step import plain_backward
+from .forward import forward_driver
+from .forward_step import plain_forward
+from .normalised import Groups, normalised_forward
+from .normalised_backward import normalised_backward
+from .second_product import (
+    projected_backward,
+    projected_forward,
+    reset_before_backward,
+    reset_before_forward,
+)
+
+PLAIN, PROJECTED, RESET_BEFORE, NORMALISED = "plain", "projected", "reset before", "normalised"
+
+
+class Cell(NamedTuple):
+    """A recurrent cell, as layers see it.
+
+    Attributes
+    ----------
+    name : str
+    form : str
+        Of a step: PLAIN; PROJECTED, whose h is what the gates give times W_hrᵀ; RESET_BEFORE, whose
+        last gate reads r ∘ h_prev; NORMALISED, whose products are layer-normalised.
+    gates : int
+        Gates that are stacked in the rows of the weights: W_ih is (gates·H, I).
+    states : int
+        2 where there is a state besides h (an LSTM's c), 1 where h is all.
+    carries : bool
+        Whether a gradient goes from state to state past the gates.
+    x_order, h_order : (slots,) int64
+        The gate in each vector of a unit, of W_ih and of W_hh, in `pack.pack_rows`'s sense.
+    bias_order : (slots,) int64
+        The same of b_hh, which may stand where W_hh does not.
+    x_columns, h_columns : (≤ slots,) int64
+        The gates that the rows of W_ih and of W_hh belong to as operands of dz·W: those of the
+        orders that are there.
+    windows : (x_count, h_first, h_count)
+        Which of a panel's PANEL vectors the inputs and the state reach.
+    constants : int
+        How many numbers each unit has of its own, the same at every step, that the gates read:
+        rows of weights, and then settings that are the same for all units.
+    weights_gradient : driver, or None
+        The gradient of those weights, from what `backward` leaves:
+        ``(nt, z, c, fresh, offsets, reverse, keep, out)``, `out` (rows of weights, padded H) of
+        float64.
+    groups : normalised.Groups or None
+        Of a layer-normalised cell: which gates are normalised together.
+    forward, backward : driver
+        The time loops.
+    """
+
+    name: str
+    form: str
+    gates: int
+    states: int
+    carries: bool
+    x_order: np.ndarray
+    h_order: np.ndarray
+    bias_order: np.ndarray
+    x_columns: np.ndarray
+    h_columns: np.ndarray
+    windows: tuple[int, int, int]
+    constants: int
+    weights_gradient: Any
+    groups: Groups | None
+    forward: Any
+    backward: Any
+
+    @property
+    def slots(self) -> int:
+        """Vectors of z for each vector of units."""
+        return self.x_order.size
+
+    def panels(self, hidden: int, v: int) -> int:
+        """P, for H units in vectors of v."""
+        return -(-self.slots * -(-hidden // v) // PANEL)
+
+    def padded(self, hidden: int, v: int) -> int:
+        """H with the units of padding."""
+        return self.panels(hidden, v) * (PANEL // self.slots) * v
+
+    def padded_h(self, size: int, v: int) -> int:
+        """How many columns h of `size` items takes: H and its units of padding, or whole panels."""
+        if self.form == PROJECTED:
+            return -(-size // (PANEL * v)) * PANEL * v
+        return self.padded(size, v)
+
+
+def windows_of(name: str, x_order: list[int], h_order: list[int]) -> tuple[int, int, int]:
+    """Which of a panel's vectors the inputs and the state reach: (x_count, h_first, h_count).
+
+    Gates may be missing (-1) at the end of `x_order`, and at both ends of `h_order`.
+
+    Raises
+    ------
+    ValueError
+        If one is missing in the middle, or a panel holds several units' vectors.
+    """
+    if -1 not in x_order and -1 not in h_order:
+        return PANEL, 0, PANEL
+    x_count, h_count = (sum(gate >= 0 for gate in order) for order in (x_order, h_order))
+    h_first = next(at for at, gate in enumerate(h_order) if gate >= 0)
+    whole = min([*x_order[:x_count], *h_order[h_first : h_first + h_count]]) >= 0
+    if len(x_order) != PANEL or len(h_order) != PANEL or not whole:
+        raise ValueError(f"{name}: an order with gaps must fill a panel, and have them at its ends")
+    return x_count, h_first, h_count
+
+
+def make_cell(
+    name: str,
+    form: str,
+    gates: int,
+    forward: Any,
+    backward: Any,
+    *,
+    x_order: list[int],
+    h_order: list[int],
+    bias_order: list[int] | None = None,
+    states: int = 1,
+    carries: bool = False,
+    constants: int = 0,
+    weights_gradient: Any = None,
+    groups: Groups | None = None,
+    phases: tuple[int, int] = (1, 1),
+) -> Cell:
+    """Build a cell and its time loops from what they run.
+
+    Parameters
+    ----------
+    forward, backward : kernel (phase, a, own, s, share, tile)
+        See `forward.forward_driver` and `backward.backward_driver`.
+    x_order, h_order : list of int
+        For each of a unit's vectors (4, 2 or 1) the gate whose input or state part it gets; -1 for
+        none, as `windows_of` says.
+    phases : (int, int)
+        Of a step forward and backward.
+    """
+    slots, windows = len(x_order), windows_of(name, x_order, h_order)
+    of_x, of_h, of_bias = (np.array(o, np.int64) for o in (x_order, h_order, bias_order or h_order))
+    return Cell(
+        name, form, gates, states, carries, of_x, of_h, of_bias, of_x[of_x >= 0], of_h[of_h >= 0],
+        windows, constants, weights_gradient, groups,
+        forward_driver(f"{name}_forward", forward, slots, states, phases[0]),
+        backward_driver(f"{name}_backward", backward, slots, windows, phases[1]),
+    )  # fmt: skip
+
+
+def plain_cell(name: str, gates: int, forward: Any, backward: Any, **about: Any) -> Cell:
+    """A cell whose gates need nothing but z.
+
+    Parameters
+    ----------
+    forward : kernel (z, prev, save, place) -> state, h
+        Reads a unit's vectors of z from the tile; prev, state and h are vectors. With `save` it
+        leaves at `place` what `backward` needs.
+    backward : kernel (place, dh, prev, d_state) -> d_prev
+        Overwrites what `forward` left at `place` by dz. `d_state` is what reaches the state other
+        than through y, and d_prev what goes on so to the one before.
+        With `constants` both take one more argument: a pointer to as many vectors.
+    **about
+        As `make_cell` takes it.
+    """
+    slots, windows = len(about["x_order"]), windows_of(name, about["x_order"], about["h_order"])
+    states, constants = about.get("states", 1), about.get("constants", 0) > 0
+    return make_cell(
+        name, PLAIN, gates,
+        plain_forward(forward, slots, states, windows, constants),
+        plain_backward(backward, slots, windows, constants), **about,
+    )  # fmt: skip
+
+
+def projected_cell(name: str, gates: int, forward: Any, backward: Any, **about: Any) -> Cell:
+    """As `plain_cell`, for a cell of two states whose h is what its gates give times W_hrᵀ."""
+    slots, windows = len(about["x_order"]), windows_of(name, about["x_order"], about["h_order"])
+    constants = about.get("constants", 0) > 0
+    return make_cell(
+        name, PROJECTED, gates,
+        projected_forward(forward, slots, windows, constants),
+        projected_backward(backward, slots, windows, constants), phases=(2, 2), **about,
+    )  # fmt: skip
+
+
+def reset_before_cell(
+    name: str, gates: int, forward: tuple[Any, Any], backward: tuple[Any, Any], **about: Any
+) -> Cell:
+    """A cell of one state whose last gate reads r ∘ h_prev, r being what its first phase gives.
+
+    Parameters
+    ----------
+    forward : kernels (z, prev, save, place) -> r, r and (x, prev, save, place) -> h
+        The second gets x, the vector of (r ∘ h_prev)·Wᵀ.
+    backward : kernels (place, dh, prev, d_state) -> d_prev and (place, dm, h_prev) -> dh_prev
+        The first leaves the last gate's dz in slot 0; the second gets dm, of m = r ∘ h_prev.
+    """
+    slots, windows = len(about["x_order"]), windows_of(name, about["x_order"], about["h_order"])
+    return make_cell(
+        name, RESET_BEFORE, gates,
+        reset_before_forward(*forward, slots, windows),
+        reset_before_backward(*backward, slots, windows), phases=(2, 2), **about,
+    )  # fmt: skip
+
+
+def normalised_cell(
+    name: str, gates: int, forward: Any, backward: Any, groups: Groups, **about: Any
+) -> Cell:
+    """A cell whose products, and whose c, are layer-normalised; see `normalised`."""
+    slots, windows = len(about["x_order"]), windows_of(name, about["x_order"], about["h_order"])
+    states = about.get("states", 1)
+    return make_cell(
+        name, NORMALISED, gates,
+        normalised_forward(forward, slots, states, windows, groups),
+        normalised_backward(backward, slots, states, windows, groups), groups=groups,
+        constants=2 * slots + 2, phases=(3, 5) if states == 2 else (2, 3), **about,
+    )  # fmt: skip

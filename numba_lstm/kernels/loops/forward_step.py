@@ -1,0 +1,124 @@
+"""One time step forward of cells whose gates need nothing but z: z_t, and the gates on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...jit import kernel
+from ...simd import PANEL, at, gemm_tile, lanes, shift
+from ..blocks import panels_at_once, row_block
+from .rows import copy, previous_state, put_h, put_state
+
+FUSED, PROJECTED, TOKENS = 0, 1, 2
+
+__all__ = ["FUSED", "PROJECTED", "TOKENS", "gates_step", "leave_states", "plain_forward"]
+
+
+@kernel
+def _pre_activation(windows, a, s, r, m, p, count, tile):
+    """z_t of m rows from r on and `count` panels into the tile.
+
+    The inputs reach the vectors x_first … x_first + x_count of a panel, the state those from
+    h_first on.
+    """
+    x_count, h_first, h_count = windows
+    v = lanes(tile)
+    width = PANEL * v
+    u, w, bias = at(a.u, (s.before + r, 0)), at(a.w, (p, 0, 0)), at(a.bias, (p, 0))
+    padded, k = a.u.shape[1], a.w.shape[1]
+    ldc = count * width
+    if a.source == FUSED and x_count == PANEL:
+        gemm_tile(m, count * PANEL, u, padded, 1, 0, k, w, k * width, bias, 0, tile, ldc)
+        return
+    if a.source == FUSED:
+        for i in range(m):
+            rest = x_count * v
+            copy(shift(bias, rest), shift(tile, i * width + rest), width - rest)
+        gemm_tile(m, x_count, u, padded, 1, 0, a.inputs, w, k * width, bias, 0, tile, ldc)
+    else:
+        for i in range(m):
+            row = s.row0 + r + i
+            if a.source == TOKENS:
+                row = a.tokens[row]
+            for j in range(count):
+                copy(at(a.given, (p + j, row, 0)), shift(tile, (i * count + j) * width), width)
+    target = shift(tile, h_first * v)
+    gemm_tile(
+        m, count * h_count, shift(u, a.h_column), padded, 1, 0, a.size,
+        at(a.w, (p, a.inputs, h_first * v)), k * width, target, ldc, target, ldc,
+    )  # fmt: skip
+
+
+def leave_states(states: int) -> Any:
+    """Leave the new states where the next step, and the caller, finds them."""
+
+    @kernel
+    def both(prev, state, h, a, own, s, r, unit):
+        put_state(prev, state, a, s, r, unit)
+        put_h(2, h, a, s, r, unit)
+
+    @kernel
+    def only_h(prev, state, h, a, own, s, r, unit):
+        put_h(1, h, a, s, r, unit)
+
+    return both if states == 2 else only_h
+
+
+def gates_step(
+    gates: Any, slots: int, states: int, windows: tuple, constants: bool, leave: Any
+) -> Any:
+    """z_t and the gates on it, for a share of a step; see `forward.forward_driver`.
+
+    `leave` (prev, state, h, a, own, s, r, unit) takes what the gates give.
+    """
+    units = PANEL // slots
+    if constants:
+
+        @kernel
+        def apply(a, n, part, prev, place):
+            return gates(part, prev, a.save, place, at(a.constants, (n, 0)))
+
+    else:
+
+        @kernel
+        def apply(a, n, part, prev, place):
+            return gates(part, prev, a.save, place)
+
+    @kernel
+    def step(a, own, s, share, tile):
+        v = lanes(tile)
+        width = PANEL * v
+        p = share.p0
+        while p < share.p1:
+            count = 1
+            if windows[0] == PANEL:
+                count = panels_at_once(share.r1 - share.r0, share.p1 - p)
+            r = share.r0
+            while r < share.r1:
+                m = row_block(share.r1 - r)
+                _pre_activation(windows, a, s, r, m, p, count, tile)
+                for i in range(m):
+                    for j in range(count * units):
+                        n = p * units + j
+                        part = shift(tile, i * count * width + j * slots * v)
+                        place = at(a.z, (n // units, s.z_row + r + i, n % units * slots * v))
+                        prev = previous_state(states, a, s, r + i, n * v)
+                        state, h = apply(a, n, part, prev, place)
+                        leave(prev, state, h, a, own, s, r + i, n * v)
+                r += m
+            p += count
+
+    return step
+
+
+def plain_forward(
+    gates: Any, slots: int, states: int, windows: tuple, constants: bool = False
+) -> Any:
+    """The one phase of a cell whose h is what its gates give."""
+    step = gates_step(gates, slots, states, windows, constants, leave_states(states))
+
+    @kernel
+    def run(phase, a, own, s, share, tile):
+        step(a, own, s, share, tile)
+
+    return run

@@ -1,0 +1,192 @@
+"""Cells with a second product in a step: of what the gates give, by W_hr, or by the reset gate's W.
+
+A step has two phases. The first ends with rows of m (what is multiplied: H columns), the second
+finishes h from m·W₂ᵀ:
+
+- an LSTM that is projected (Sak, Senior & Beaufays, 2014): m = o ∘ tanh(c), h = m·W_hrᵀ;
+- a GRU whose reset gate comes before the product: m = r ∘ h_prev, and n needs m·W_hnᵀ.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...jit import kernel
+from ...simd import PANEL, at, gemm_tile, lanes, load, shift, store
+from ..blocks import row_block
+from .backward_step import clear_padding, collect, from_above, gates_step_back, over_blocks, scaled
+from .forward_step import gates_step
+from .rows import previous_state, put_h, put_state
+
+__all__ = [
+    "Second",
+    "SecondBack",
+    "projected_backward",
+    "projected_forward",
+    "reset_before_backward",
+    "reset_before_forward",
+]
+
+
+class Second(NamedTuple):
+    """The arrays of such a cell.
+
+    Attributes
+    ----------
+    w : (panels of h, H, PANEL·V)
+        W₂, packed by `pack.pack_rows`.
+    zeros : (PANEL·V,)
+    m : (N, padded H), or of B rows in inference, written
+        What is multiplied.
+    """
+
+    w: np.ndarray
+    zeros: np.ndarray
+    m: np.ndarray
+
+
+class SecondBack(NamedTuple):
+    """The same going back.
+
+    Attributes
+    ----------
+    w : (panels of m, rows, PANEL·V)
+        W₂, packed by `pack.pack_columns`.
+    zeros : (PANEL·V,)
+    dp : (N, padded size of h), or of no rows, written
+        Of a projected cell: what reaches h_t.
+    """
+
+    w: np.ndarray
+    zeros: np.ndarray
+    dp: np.ndarray
+
+
+def _second_phase(finish: Any) -> Any:
+    """m·W₂ᵀ for a thread's share; ``finish(x, a, own, s, r, unit)`` takes each vector."""
+
+    @kernel
+    def second(a, own, s, share, tile):
+        v = lanes(tile)
+        width = PANEL * v
+        h_width = a.u.shape[1] - a.h_column
+        m = own.m
+        for p in range(share.h0, share.h1):
+            nv = min(PANEL, h_width // v - p * PANEL)
+            r = share.r0
+            while r < share.r1:
+                rows = row_block(share.r1 - r)
+                gemm_tile(
+                    rows, nv, at(m, (s.own_row + r, 0)), m.shape[1], 1, 0, own.w.shape[1],
+                    at(own.w, (p, 0, 0)), 0, at(own.zeros, (0,)), 0, tile, nv * v,
+                )  # fmt: skip
+                for i in range(rows):
+                    for j in range(nv):
+                        unit = p * width + j * v
+                        finish(load(shift(tile, (i * nv + j) * v), 0), a, own, s, r + i, unit)
+                r += rows
+
+    return second
+
+
+def _two_phases(step: Any, second: Any) -> Any:
+    @kernel
+    def run(phase, a, own, s, share, tile):
+        if phase == 0:
+            step(a, own, s, share, tile)
+        else:
+            second(a, own, s, share, tile)
+
+    return run
+
+
+def projected_forward(gates: Any, slots: int, windows: tuple, constants: bool) -> Any:
+    """Two phases of a cell of two states: m and c, then h."""
+
+    @kernel
+    def leave(prev, state, h, a, own, s, r, unit):
+        put_state(prev, state, a, s, r, unit)
+        store(at(own.m, (s.own_row + r, unit)), 0, h)
+
+    @kernel
+    def finish(x, a, own, s, r, unit):
+        put_h(2, x, a, s, r, unit)
+
+    step = gates_step(gates, slots, 2, windows, constants, leave)
+    return _two_phases(step, _second_phase(finish))
+
+
+def reset_before_forward(gates: Any, finish_gates: Any, slots: int, windows: tuple) -> Any:
+    """Two phases of a cell of one state: what h_prev is multiplied by in m, then h.
+
+    The first gates leave the factor r; the second, ``finish_gates(x, h_prev, save, place)``, take
+    (r ∘ h_prev)·W₂ᵀ and what the first ones left at `place`. Each panel is a vector of units.
+    """
+
+    @kernel
+    def leave(prev, state, r_gate, a, own, s, r, unit):
+        h_in = load(at(a.u, (s.before + r, a.h_column + unit)), 0)
+        store(at(own.m, (s.own_row + r, unit)), 0, r_gate * h_in)
+
+    @kernel
+    def finish(x, a, own, s, r, unit):
+        place = at(a.z, (unit // lanes(a.z), s.z_row + r, 0))
+        prev = previous_state(1, a, s, r, unit)
+        put_h(1, finish_gates(x, prev, a.save, place), a, s, r, unit)
+
+    step = gates_step(gates, slots, 1, windows, False, leave)
+    return _two_phases(step, _second_phase(finish))
+
+
+def projected_backward(gates: Any, slots: int, windows: tuple, constants: bool) -> Any:
+    """dh_t into ``own.dp``; then dm = dh·W_hr, and the gates' derivatives from that."""
+    first_phase = collect(windows, whole=True)
+
+    @kernel
+    def fill(a, own, s, vector, nv, r, m, tile):
+        v = lanes(tile)
+        width = PANEL * v
+        gemm_tile(
+            m, nv, at(own.dp, (s.row0 + r, 0)), own.dp.shape[1], 1, 0, a.size,
+            at(own.w, (vector // PANEL, 0, vector % PANEL * v)), a.size * width,
+            at(own.zeros, (0,)), 0, tile, nv * v,
+        )  # fmt: skip
+
+    return _two_phases(first_phase, gates_step_back(fill, gates, slots, constants))
+
+
+def reset_before_backward(gates: Any, finish_gates: Any, slots: int, windows: tuple) -> Any:
+    """The derivatives that need no second product; then those of the factor r.
+
+    ``finish_gates(place, dm, h_in)`` takes dm, the gradient of m = r ∘ h_in, made of what is in
+    slot 0; it leaves dz of r and gives what goes to h_in.
+    """
+
+    @kernel
+    def body(a, own, s, vector, nv, r, m, tile):
+        v = lanes(tile)
+        width = PANEL * v
+        gemm_tile(
+            m, nv, at(a.z, (0, s.row0 + r, 0)), width, a.z.shape[0], a.z.shape[1] * width, v,
+            at(own.w, (vector // PANEL, 0, vector % PANEL * v)), own.w.shape[1] * width,
+            at(own.zeros, (0,)), 0, tile, nv * v,
+        )  # fmt: skip
+        for i in range(m):
+            row = s.row0 + r + i
+            for j in range(nv):
+                unit = (vector + j) * v
+                place = at(a.z, (vector + j, row, 0))
+                h_in = load(at(a.u, (row, a.h_column + unit)), 0)
+                d = finish_gates(place, load(tile, (i * nv + j) * v), h_in)
+                if unit + v > a.hidden:
+                    # Slot 0 is being read by other threads.
+                    clear_padding(shift(place, v), 1, a.hidden - unit)
+                if a.masked:
+                    d = scaled(d, a, row, r + i, unit)
+                past = at(a.dc, (r + i, unit))
+                store(past, 0, load(past, 0) + d)
+
+    step = gates_step_back(from_above(windows), gates, slots, False)
+    return _two_phases(step, over_blocks(body))

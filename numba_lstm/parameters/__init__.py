@@ -1,0 +1,1 @@
+"""Parameters, their versions and packed copies, products with them, and scratch memory."""

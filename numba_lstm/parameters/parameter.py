@@ -1,0 +1,428 @@
+"""A parameter: an array that counts its writes, so that packed copies of it are never stale."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..checks import real_array
+
+__all__ = ["Parameter", "check_parameter", "check_parameters"]
+
+T = TypeVar("T")
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+# Another number after any parameter anywhere was made or written, or exchanged in a module. What
+# was prepared from several parameters compares one number before it looks at theirs: of a call's
+# microseconds, four versions of four parameters are one.
+epoch = 0
+_epochs = itertools.count(1)
+
+
+def begin_epoch() -> None:
+    """Have everything that was prepared from parameters looked at anew."""
+    global epoch
+    epoch = next(_epochs)
+
+
+# All there are, for the child of a fork.
+_alive: weakref.WeakSet[Parameter] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    # A lock that another thread held, which the child does not have, nobody would let go of.
+    for one in _alive:
+        one._lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+class Parameter:
+    """An array that is learnt, with its gradient and with packed copies for the kernels.
+
+    The values are stored once, in torch's layout. They are read through `numpy()` and written
+    through ``p[...] = value`` or `mutate()`; each write adds one to `version`, against which the
+    copies in `packed` are checked.
+
+    Parameters
+    ----------
+    data : array_like
+        Real numbers of any shape; copied. float32 and float64 keep their dtype, longer floats
+        become float64, everything else becomes float32.
+
+    Attributes
+    ----------
+    requires_grad : bool
+        Where False the parameter is frozen: it takes no gradient and optimizers pass it by.
+
+    Notes
+    -----
+    `add_grad` and `packed` may be called from several threads at once. Writing while another thread
+    computes with the parameter is the caller's to avoid.
+
+    Examples
+    --------
+    >>> p = Parameter(np.zeros((2, 3), np.float32))
+    >>> p[0] = 1
+    >>> p.version, float(p.numpy().sum())
+    (1, 3.0)
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_data",
+        "_grad",
+        "_lock",
+        "_packed",
+        "_spare",
+        "_stale",
+        "_version",
+        "_view",
+        "requires_grad",
+    )
+
+    def __init__(self, data: Any) -> None:
+        source = real_array("data", data)
+        dtype = source.dtype.newbyteorder("=")
+        if dtype not in _FLOATS:
+            wide = dtype.kind == "f" and dtype.itemsize > 8
+            dtype = _FLOATS[wide]
+        self._set_up(np.array(source, dtype=dtype, order="C"))
+
+    def _set_up(self, data: np.ndarray) -> None:
+        self._data = data
+        self._view = data.view()
+        self._view.flags.writeable = False
+        self._version = 0
+        self._grad: np.ndarray | None = None
+        self._spare: np.ndarray | None = None
+        self._packed: dict[Hashable, Any] = {}
+        self._stale: dict[Hashable, Any] = {}
+        self._lock = threading.RLock()  # reentrant: a `make` may ask for another packed form
+        self.requires_grad = True
+        _alive.add(self)
+        begin_epoch()
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def numpy(self) -> np.ndarray:
+        """Return a read-only view of the values, which later writes show through."""
+        return self._view
+
+    def values_for_kernel(self) -> np.ndarray:
+        """Return the stored array itself, for kernels that read it; it must not be written to.
+
+        A read-only view is another Numba type and would compile every kernel once more.
+        """
+        return self._data
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy:
+            return np.array(self._view, dtype=dtype)
+        if dtype is None or np.dtype(dtype) == self._view.dtype:
+            return self._view
+        if copy is False:
+            raise ValueError(f"a {self.dtype} parameter cannot be seen as {dtype} without a copy")
+        return self._view.astype(dtype)
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return a copy of a part, so that ``p[...] -= step`` reads, computes and writes back."""
+        part = self._view[key]
+        return part.copy() if isinstance(part, np.ndarray) else part
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape, which never changes."""
+        return self._data.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        """float32 or float64."""
+        return self._data.dtype
+
+    @property
+    def size(self) -> int:
+        """The number of values."""
+        return self._data.size
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self._data.ndim
+
+    @property
+    def version(self) -> int:
+        """How many times the values have been written."""
+        return self._version
+
+    # -- writing ------------------------------------------------------------------------------
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Write a part as NumPy would, casting any real dtype.
+
+        Raises
+        ------
+        TypeError
+            If `value` is not real numbers.
+        ValueError
+            If its shape does not broadcast to the part.
+        IndexError
+            If `key` is out of range.
+        """
+        self._write(key, real_array("value", value))
+
+    def _write(self, key: Any, value: np.ndarray) -> None:
+        with self._lock:
+            try:
+                self._data[key] = value
+            finally:
+                self._bump()
+
+    @contextmanager
+    def mutate(self) -> Iterator[np.ndarray]:
+        """Lend the writeable array itself, for optimizers and loaders.
+
+        The version rises when the block ends, however it ends. The array must not be kept.
+        """
+        try:
+            yield self._data
+        finally:
+            with self._lock:
+                self._bump()
+
+    def _bump(self) -> None:
+        self._version += 1
+        self._stale, self._packed = self._packed or self._stale, {}
+        begin_epoch()
+
+    # -- gradient -----------------------------------------------------------------------------
+
+    @property
+    def grad(self) -> np.ndarray | None:
+        """The gradient added up so far, an array like the values, or None.
+
+        Setting it copies; None clears it.
+
+        Raises
+        ------
+        TypeError
+            If it is set to anything but real numbers.
+        ValueError
+            If it is set to an array of another shape.
+        """
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is self._grad:  # ``p.grad *= 0.5`` ends here
+            return
+        if value is not None:
+            array = self._checked_grad("grad", value)
+            value = np.array(array, dtype=self._data.dtype, order="C")
+        with self._lock:
+            old, self._grad = self._grad, value
+            # Memory that nobody else holds (`old`, and getrefcount's argument) serves for the next
+            # gradient: from the system it comes page by page, 10 ms in a word model's step of 330.
+            if value is None and old is not None and sys.getrefcount(old) <= 2 and old.base is None:
+                self._spare = old
+
+    def add_grad(self, g: Any, own: bool = False) -> None:
+        """Add to the gradient; of several threads that do, none loses an addend.
+
+        Parameters
+        ----------
+        g : array_like
+            Of the parameter's shape.
+        own : bool
+            The caller gives `g` away: where there is no gradient yet, it becomes the gradient.
+
+        Raises
+        ------
+        TypeError
+            If `g` is not real numbers.
+        ValueError
+            If it has another shape.
+
+        Notes
+        -----
+        A frozen parameter ignores it.
+        """
+        array = self._checked_grad("g", g)
+        if not self.requires_grad:
+            return
+        dtype = self._data.dtype
+        with self._lock:
+            if self._grad is not None:
+                np.add(self._grad, array, out=self._grad, casting="same_kind")
+            elif own and array.dtype == dtype and array.flags.carray:
+                self._grad, self._spare = array, None
+            else:
+                self._grad = np.array(array, dtype=dtype, order="C")
+
+    @contextmanager
+    def accumulate(self) -> Iterator[tuple[np.ndarray, bool]]:
+        """Lend the gradient's array to a kernel that adds into it, or fills it.
+
+        Yields
+        ------
+        grad : numpy.ndarray
+            Like the values. Nobody else adds to it until the block ends.
+        accumulate : bool
+            Whether to add to what stands there; if False it is uninitialised and all of it must be
+            written. It becomes the gradient when the block ends without an error.
+        """
+        with self._lock:
+            if self._grad is not None:
+                yield self._grad, True
+            else:
+                grad, self._spare = self._spare, None
+                if grad is None:
+                    grad = np.empty_like(self._data)
+                yield grad, False
+                self._grad = grad
+
+    def _checked_grad(self, name: str, value: Any) -> np.ndarray:
+        array = value if type(value) is np.ndarray and value.dtype == self._data.dtype else None
+        if array is None:
+            array = real_array(name, value)
+        if array.shape != self._data.shape:
+            raise ValueError(f"{name}: expected shape {self._data.shape}, got {array.shape}")
+        return array
+
+    # -- packed copies ------------------------------------------------------------------------
+
+    def packed(self, key: Hashable, make: Callable[[np.ndarray], T]) -> T:
+        """Return ``make(values)``, computed once for each key and version.
+
+        Parameters
+        ----------
+        key : hashable
+            Which packed form this is.
+        make : callable
+            Called with the stored array, which it must not write to or return.
+
+        Returns
+        -------
+        object
+            What `make` returned. Whoever gets it must not write to it. What was made from older
+            values is dropped at the next write.
+        """
+        entry = self._packed.get(key)
+        if entry is None:
+            with self._lock:
+                entry = self._packed.get(key)
+                if entry is None:
+                    # A one-element list, so that a `make` that returns None is computed once, too.
+                    entry = self._packed[key] = [make(self._data)]
+        return entry[0]
+
+    def stale(self, key: Hashable) -> Any:
+        """Return what `packed` last held under `key` before the values changed, or None; once.
+
+        A `make` may fill it again: taking new memory for each optimizer step costs as much in page
+        faults as packing does.
+        """
+        return self._stale.pop(key, (None,))[0]
+
+    def repack(self, key: Hashable, value: Any) -> None:
+        """Replace what `packed` holds under `key`, for forms that depend on more than this."""
+        with self._lock:
+            self._packed[key] = [value]
+
+    # -- copying ------------------------------------------------------------------------------
+
+    def __copy__(self) -> Parameter:
+        # An array that two parameters share would be written with one's version alone rising, and
+        # the other's packed copies would be stale.
+        state = self.__getstate__()
+        grad = state["grad"]
+        state |= {"data": state["data"].copy(), "grad": None if grad is None else grad.copy()}
+        twin = type(self).__new__(type(self))
+        twin.__setstate__(state)
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Locks cannot be copied, and packed copies are cheaper made again than stored.
+        with self._lock:
+            return {
+                "data": self._data,
+                "grad": self._grad,
+                "version": self._version,
+                "requires_grad": self.requires_grad,
+            }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._set_up(np.require(state["data"], requirements=("C", "A", "W")))
+        self._grad = state["grad"]
+        self._version = state["version"]
+        self.requires_grad = state["requires_grad"]
+
+    def __repr__(self) -> str:
+        frozen = "" if self.requires_grad else ", requires_grad=False"
+        return f"Parameter(shape={self.shape}, dtype={self.dtype}{frozen})"
+
+
+def check_parameter(name: str, value: Any, shape: tuple[int, ...], dtype: np.dtype) -> Parameter:
+    """Refuse what a user put in a parameter's place that the kernels cannot run on.
+
+    They are told sizes and do not look at an array's own: another shape is read past its end.
+
+    Raises
+    ------
+    TypeError
+        If `value` is no Parameter.
+    ValueError
+        If it has another shape or dtype.
+    """
+    if not isinstance(value, Parameter):
+        raise TypeError(
+            f"{name}: expected a Parameter of shape {shape} of {dtype}, got {type(value).__name__}"
+        )
+    if value.shape != shape or value.dtype != dtype:
+        raise ValueError(
+            f"{name}: expected shape {shape} of {dtype}, got {value.shape} of {value.dtype}"
+        )
+    return value
+
+
+def check_parameters(
+    values: Mapping[str, Any], shapes: Sequence[tuple[int, ...] | None], dtype: np.dtype
+) -> None:
+    """Check a recurrent layer's, in the order of `weights.Weights`: weights, two biases, the rest.
+
+    Parameters
+    ----------
+    values : mapping of str to Parameter or None
+        By the names that messages begin with.
+    shapes : sequence of tuple of int, or None for a parameter that there is not
+        The biases may both be left out whatever stands here, and both be there.
+    dtype : numpy.dtype
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the parameter.
+    """
+    biases = list(values)[2:4]
+    given = [name for name in biases if values[name] is not None]
+    if len(given) == 1:
+        (missing,) = set(biases) - set(given)
+        raise ValueError(f"{missing}: expected a Parameter as {given[0]} is one, got None")
+    for (name, value), shape in zip(values.items(), shapes):
+        if name in biases:
+            rows = shapes[0]
+            shape = None if value is None or rows is None else rows[:1]
+        if shape is not None:
+            check_parameter(name, value, shape, dtype)
+        elif value is not None:
+            raise ValueError(f"{name}: expected None in this module, got {value!r}")

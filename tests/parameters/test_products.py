@@ -1,0 +1,56 @@
+"""The products under Linear: the same bits for every thread count, and both ways to dW."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from gradcheck import assert_close
+
+from numba_lstm import nn, threads, tuning
+from numba_lstm.parameters import products as matmul
+from numba_lstm.parameters.parameter import Parameter
+
+
+@pytest.mark.parametrize("inputs, outputs", [(5, 200), (200, 5), (64, 64), (129, 70)])
+def test_two_threads_give_the_bits_of_one(rng, monkeypatch, inputs, outputs):
+    monkeypatch.setattr(tuning, "MIN_PARALLEL_WORK", 0)
+    if threads.most_threads() < 2:
+        pytest.skip("this machine has one core; tests of nn.layer run in a process of their own")
+    rows = 300
+    x, dy = (rng.standard_normal((rows, n)).astype("f4") for n in (inputs, outputs))
+    results = []
+    for nt in (1, 2):
+        monkeypatch.setattr(threads, "_chosen", nt)
+        weight = Parameter(np.linspace(-1, 1, inputs * outputs, dtype="f4").reshape(outputs, -1))
+        bias = Parameter(np.linspace(-1, 1, outputs, dtype="f4"))
+        y = matmul.forward(weight, bias, x)
+        dx = matmul.backward(weight, bias, x, dy)
+        results.append((y, dx, weight.grad, bias.grad))
+    for one, two in zip(*results):
+        assert np.array_equal(one, two)
+    w = weight.numpy().astype("f8")
+    expected = (x @ w.T + bias.numpy(), dy @ w, dy.astype("f8").T @ x, dy.sum(0, "f8"))
+    for found, value in zip(results[0], expected):
+        assert_close(found, value, 2e-6)
+
+
+def test_bias_gradients_are_summed_in_float64():
+    module = nn.Linear(1, 1, seed=0)
+    dy = np.full((200_000, 1), 0.1, "f4")
+    module.vjp(np.zeros((200_000, 1), "f4"))[1](dy)
+    assert_close(module.bias.grad, dy.sum(0, "f8"), 1e-7)
+
+
+def test_a_weight_shared_with_an_embedding_gets_both_gradients(rng):
+    embedding, linear = nn.Embedding(7, 4, dtype="f8", seed=0), nn.Linear(4, 7, False, dtype="f8")
+    linear.weight = embedding.weight
+    tokens, dy = rng.integers(0, 7, 9), rng.standard_normal((9, 7))
+    x, back = embedding.vjp(tokens)
+    _, pullback = linear.vjp(x)
+    dx = pullback(dy)
+    first = embedding.weight.grad.copy()
+    back(dx)
+    expected = dy.T @ x
+    assert_close(first, expected, 1e-14)
+    np.add.at(expected, tokens, dx)
+    assert_close(embedding.weight.grad, expected, 1e-14)

@@ -1,0 +1,93 @@
+"""A cell's own arrays: what each form gets, and gradients from the sums of a batch's rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from family_tool import MODULES
+
+from numba_lstm import tuning
+from numba_lstm.kernels.loops.cell import NORMALISED, PLAIN
+from numba_lstm.parameters.scratch import Lease
+from numba_lstm.recurrent.steps import whole
+from numba_lstm.recurrent.workspace import gates_rows, norm_gradients, own_backward, own_forward
+from numba_lstm.simd import PANEL, TARGET
+
+STEPS, BATCH = 4, 3
+ROWS = STEPS * BATCH
+
+
+def arrays(kind, hidden=5):
+    w, lease = MODULES[kind](3, hidden, seed=0).weights()[0], Lease()
+    there = own_forward(w, ROWS, lease)
+    return w, there, own_backward(w, whole(STEPS, BATCH), there, lease), lease
+
+
+@pytest.mark.parametrize("kind", MODULES)
+def test_each_form_has_its_own(kind):
+    for hidden in (5, TARGET.lanes(4) + 1):
+        w, there, back, _lease = arrays(kind, hidden)
+        if w.cell.form == PLAIN:
+            assert there is None and back is None
+            continue
+        assert not there.zeros.any() and there.zeros.size == PANEL * w.lanes
+        states = w.cell.states
+        if w.cell.form == NORMALISED:
+            shape = w.panels, gates_rows(ROWS), PANEL * w.lanes
+            assert there.x.shape == there.h.shape == shape
+            assert there.m.shape == (ROWS if states == 2 else 0, w.padded)
+            groups = len(w.cell.groups.x) + len(w.cell.groups.h)
+            assert there.moments.shape == (ROWS, 2 * (groups + 1))
+            assert back.means.shape == (BATCH, 2 * (groups + 1))
+            # What forward left is what backward reads, not a copy.
+            assert all(getattr(back, n) is getattr(there, n) for n in ("x", "h", "moments", "m"))
+            assert back.dp.shape == (BATCH, w.padded_h)
+        else:
+            assert there.m.shape == (ROWS, w.padded)
+            # W₂ is W_hr, or the last gate's part of W_hh.
+            w2 = w.w_hr.numpy() if w.w_hr is not None else w.w_hh.numpy()[w.last_gate :]
+            by_rows = there.w[0, :hidden, : len(w2)][:, : w.lanes]
+            assert np.array_equal(by_rows, w2[: w.lanes].T)
+            assert np.array_equal(
+                back.w[0, : len(w2), : w.lanes][:, : w2.shape[1]], w2[:, : w.lanes]
+            )
+            assert back.dp.shape == (ROWS if w.w_hr is not None else 0, w.padded_h)
+            assert not back.zeros.any()
+
+
+@pytest.mark.parametrize("kind", ["lstm-normalised", "gru-normalised"])
+def test_sums_start_at_zero_in_used_memory(kind):
+    for _ in range(2):
+        *_, back, lease = arrays(kind)
+        assert not back.sums.any()
+        back.sums[...] = np.nan
+        lease.release()
+
+
+@pytest.mark.parametrize("kind", ["lstm-normalised", "gru-normalised"])
+def test_gradients_are_added_up_over_the_batch_each_at_its_parameter(rng, kind):
+    hidden = TARGET.lanes(4) + 1
+    w, _, back, _lease = arrays(kind, hidden)
+    slots = w.cell.slots
+    back.sums[...] = rng.integers(0, 9, back.sums.shape)
+    total = back.sums.sum(0).reshape(w.panels, 3 * slots + 2, w.lanes)
+    total = total.swapaxes(0, 1).reshape(-1, w.padded)[:, :hidden]
+    for _ in range(2):
+        norm_gradients(w, back.sums.sum(axis=0, dtype=np.float64))
+    for p, start, order in (
+        (w.ln_ih, 0, w.cell.x_order), (w.ln_hh, slots, w.cell.h_order),
+        (w.b_ih, 2 * slots + 2, w.cell.x_order), (w.b_hh, 2 * slots + 2, w.cell.h_order),
+    ):  # fmt: skip
+        for slot, gate in enumerate(order):
+            if gate >= 0:
+                found = p.grad.reshape(-1, hidden)[gate]
+                assert np.array_equal(found, 2 * total[start + slot]), (slot, gate)
+    for p, at in ((w.ln_c, 2 * slots), (w.b_ln_c, 2 * slots + 1)):
+        assert p is None or np.array_equal(p.grad, 2 * total[at])
+
+
+def test_rows_of_a_panel_are_spread_over_the_caches_sets():
+    multiple, rest = tuning.GATES_ROW_MULTIPLE, tuning.GATES_ROW_REST
+    assert [gates_rows(n) for n in (0, 1, multiple - 1)] == [0, 1, multiple - 1]
+    for rows in (multiple, multiple + 1, 10 * multiple - 1):
+        assert 0 <= gates_rows(rows) - rows < multiple and gates_rows(rows) % multiple == rest
