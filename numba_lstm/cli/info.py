@@ -30,7 +30,7 @@ def _gather() -> dict[str, Any]:
     import numpy
     import scipy
 
-    from .. import __version__, jit, simd, threads
+    from .. import __version__, compile_cache, simd, threads
 
     return {
         "numba_lstm": __version__,
@@ -46,5 +46,5 @@ def _gather() -> dict[str, Any]:
         "fma": simd.TARGET.fma,
         "threads": threads.get_num_threads(),
         "threading_layer": threads.threading_layer(),
-        "cache_folder": jit.cache_folder(),
+        "cache_folder": compile_cache.cache_folder(),
     }

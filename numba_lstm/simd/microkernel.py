@@ -5,9 +5,7 @@ The blocks are machine code of their own, compiled once, and kernels call them b
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -195,18 +193,24 @@ def _microkernel_module(item: types.Type) -> ir.Module:
 _engines: list[llvm.ExecutionEngine] = []
 
 
-def load_microkernels(folder: str) -> None:
-    """Make the microkernels known to the JIT under their names; compiled once into `folder`.
+def load_microkernels(
+    read: Callable[[str], bytes | None], write: Callable[[str, bytes], None], entry: Callable
+) -> None:
+    """Make the microkernels known to the JIT under their names; compiled once on a machine.
 
     They are machine code of their own, and kernels call them by name: emitted into each kernel they
     were optimised over and over, 10 s for the backward driver alone.
+
+    Parameters
+    ----------
+    read, write, entry : callable
+        What `compile_cache` calls so: machine code by the name of its entry.
     """
     if _engines:
         return
-    key = hashlib.sha256(f"{TARGET.cpu} {TARGET.features} {TARGET}".encode()).hexdigest()[:16]
     for item in VECTORS:
-        path = os.path.join(folder, f"microkernels-f{item.bitwidth}-{key}.o")
-        code = _kept(path)
+        name = entry(f"microkernels_f{item.bitwidth}", tuning.PREFETCH_ROWS)
+        code = read(name)
         # Building the IR, which is not needed then, would take a fifth of a second.
         module = "" if code else str(_microkernel_module(item))
         machine = llvm.Target.from_default_triple().create_target_machine(
@@ -217,30 +221,12 @@ def load_microkernels(folder: str) -> None:
         if code:
             engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         else:
-            engine.set_object_cache(lambda module, code, path=path: _keep(path, code))
+            engine.set_object_cache(lambda module, code, name=name: write(name, code))
         engine.finalize_object()
         for transposed in (False, True):
             name = _micro_name(item, transposed)
             llvm.add_symbol(name, engine.get_function_address(name))
         _engines.append(engine)
-
-
-def _keep(path: str, code: bytes) -> None:
-    """Leave machine code at `path`, behind its hash, or do without where that cannot be written."""
-    beside = f"{path}.{os.getpid()}"
-    with contextlib.suppress(OSError):
-        with open(beside, "wb") as file:
-            file.write(hashlib.sha256(code).digest() + code)
-        os.replace(beside, path)
-
-
-def _kept(path: str) -> bytes | None:
-    """The machine code at `path`, if it is whole."""
-    with contextlib.suppress(OSError), open(path, "rb") as file:
-        content = file.read()
-        if hashlib.sha256(content[32:]).digest() == content[:32]:
-            return content[32:]
-    return None
 
 
 def _microkernel(transposed: bool, doc: str) -> Any:
