@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 import threading
 import types as pytypes
 from collections.abc import Callable
@@ -90,6 +91,9 @@ if hasattr(os, "register_at_fork"):
 def on_compile(callback: Callable[[str], None] | None) -> None:
     """Have `callback` called with a driver's name before it is compiled (not when it is loaded).
 
+    While there is none, and ``NUMBA_LSTM_QUIET`` is not set to 1, the first one that is compiled is
+    announced by one line on standard error if that is a terminal.
+
     Parameters
     ----------
     callback : callable or None
@@ -104,6 +108,16 @@ def on_compile(callback: Callable[[str], None] | None) -> None:
 def _missing(name: str) -> None:
     for callback in _on_compile:
         callback(name)
+    if not _on_compile:
+        _tell_a_terminal()
+
+
+@functools.cache
+def _tell_a_terminal() -> None:
+    """Say once why the first call takes so long, where somebody is likely to wait for it."""
+    quiet = os.environ.get("NUMBA_LSTM_QUIET", "0") not in ("", "0")
+    if not quiet and sys.stderr is not None and sys.stderr.isatty():
+        print("numba_lstm: compiling kernels (once on this machine) ...", file=sys.stderr)
 
 
 # How kernels are compiled is a part of what drivers' code follows from.

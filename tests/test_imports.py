@@ -28,6 +28,7 @@ LAYERS = [
     {"text", "interop"},
     {"models"},
     {"training"},
+    {"ahead"},
     {"benchmark"},
     {"cli"},
     {"__main__"},

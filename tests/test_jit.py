@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
+import pytest
+from lstm_tool import ROOT
 
 from numba_lstm import jit, threads
 from numba_lstm.jit import driver, kernel, on_compile, prange
@@ -66,3 +72,66 @@ def test_callbacks_are_called_until_they_are_taken_away():
     finally:
         on_compile(None)
     assert jit._on_compile == []
+
+
+FIRST_CALL = """
+import sys
+import numpy as np
+from numba_lstm.jit import driver, on_compile, prange
+
+@driver
+def first(nt, x):
+    for q in prange(nt):
+        x[q] = 1
+
+@driver
+def second(nt, x):
+    for q in prange(nt):
+        x[q] = 2
+
+if "listen" in sys.argv:
+    on_compile(lambda name: None)
+first(1, np.zeros(2))
+second(1, np.zeros(2))
+"""
+LINE = "numba_lstm: compiling kernels (once on this machine) ..."
+
+
+def said(folder, *arguments, terminal=True, **environment) -> list[str]:
+    """The lines on standard error of a process whose first calls compile two drivers."""
+    about = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "NUMBA_LSTM_CACHE_DIR": str(folder),
+        "NUMBA_LSTM_QUIET": "",
+        **environment,
+    }
+    command = [sys.executable, "-c", FIRST_CALL, *arguments]
+    if not terminal:
+        return subprocess.run(command, env=about, capture_output=True, text=True).stderr.split()
+    ours, theirs = os.openpty()
+    try:
+        done = subprocess.run(command, env=about, stdout=subprocess.PIPE, stderr=theirs)
+        os.set_blocking(ours, False)
+        try:
+            text = os.read(ours, 100_000).decode()
+        except BlockingIOError:
+            text = ""
+        assert (done.returncode, done.stdout) == (0, b""), text
+        return text.splitlines()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="this system has no terminals to make")
+def test_a_terminal_is_told_once_when_something_is_compiled_and_not_when_it_is_loaded(tmp_path):
+    assert said(tmp_path / "first") == [LINE]
+    assert said(tmp_path / "first") == []
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="this system has no terminals to make")
+def test_nothing_is_said_where_nobody_waits_or_somebody_else_tells(tmp_path):
+    assert said(tmp_path / "pipe", terminal=False) == []
+    assert said(tmp_path / "quiet", NUMBA_LSTM_QUIET="1") == []
+    assert said(tmp_path / "listen", "listen") == []
