@@ -141,7 +141,7 @@ def _variant(function: Callable[..., Any], base: str, parallel: bool) -> Any:
     entries = compile_cache.Entries(copy, (parallel, *_OPTIONS), _missing)
     # Symbols are named after it. Entries of two functions of one name, from two processes, would
     # else have the same ones, and a process that loads both would run one's code as the other's.
-    copy.__qualname__ = f"{name}_{entries.key}"
+    copy.__qualname__ = f"{name}_{entries.key[:16]}"
     dispatcher = njit(parallel=parallel, **FLAGS)(copy)
     dispatcher._cache = entries
     return dispatcher

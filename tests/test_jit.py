@@ -74,6 +74,19 @@ def test_callbacks_are_called_until_they_are_taken_away():
     assert jit._on_compile == []
 
 
+def test_symbols_of_drivers_of_one_name_and_other_gates_differ():
+    def symbol(gate):
+        @jit.named_driver("made")
+        def made(nt, x):
+            for q in prange(nt):
+                x[q] = gate(x[q])
+
+        return jit._variant(made.function, "made", False).py_func.__qualname__
+
+    first, second = kernel(lambda x: x + 1), kernel(lambda x: x + 2)
+    assert symbol(first) == symbol(first) != symbol(second)
+
+
 FIRST_CALL = """
 import sys
 import numpy as np

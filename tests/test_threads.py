@@ -277,7 +277,7 @@ HELD_PROGRAM = """
 import os, signal, threading
 import numpy as np
 from numba_lstm import jit, nn
-from numba_lstm.nn import scratch
+from numba_lstm.parameters import scratch
 
 module = nn.Linear(3, 4, seed=0)
 x, dy = np.ones((2, 3), "f4"), np.ones((2, 4), "f4")
