@@ -13,9 +13,9 @@ import numpy as np
 
 from .. import threads, tuning
 from ..kernels.gemm import gemm
+from ..kernels.loops.arguments import Masks
 from ..kernels.loops.cell import NORMALISED, PLAIN, RESET_BEFORE
 from ..kernels.loops.forward import FUSED, PROJECTED, TOKENS
-from ..kernels.loops.rows import Masks
 from ..kernels.loops.schedule import Schedule, choose, input_source
 from ..parameters.scratch import Lease
 from ..simd import PANEL

@@ -14,8 +14,8 @@ import numpy as np
 from .. import threads, tuning
 from ..kernels import pack
 from ..kernels.gemm import gemm, gemm_transposed
+from ..kernels.loops.arguments import Masks
 from ..kernels.loops.cell import NORMALISED, RESET_BEFORE
-from ..kernels.loops.rows import Masks
 from ..kernels.loops.schedule import Schedule, choose
 from ..kernels.tokens import sum_by_token
 from ..parameters.packed import packed_columns

@@ -8,10 +8,9 @@ import numpy as np
 
 from .. import tuning
 from ..kernels import pack
+from ..kernels.loops.arguments import Norm, NormBack, Second, SecondBack
 from ..kernels.loops.cell import NORMALISED, PLAIN
-from ..kernels.loops.normalised import Norm
-from ..kernels.loops.normalised_backward import NormBack, numbers_of_unit
-from ..kernels.loops.second_product import Second, SecondBack
+from ..kernels.loops.normalised_backward import numbers_of_unit
 from ..parameters.packed import packed_columns, packed_rows
 from ..parameters.scratch import Lease
 from ..simd import PANEL

@@ -52,7 +52,7 @@ from ...simd import (
 from ..activations import sigmoid, tanh
 from ..blocks import first
 from ..loops.cell import plain_cell, projected_cell
-from ..loops.rows import active
+from ..loops.states import active
 
 # The vectors of constants: three of weights, and `settings`.
 _P_I, _P_F, _P_O, _BOUND, _TANH_BOUND, _COUPLED = range(6)

@@ -16,8 +16,9 @@ import numpy as np
 from ...jit import kernel, named_driver, prange
 from ...simd import PANEL, at, flush_denormals, lanes, restore_denormals
 from ..blocks import first
-from .backward_step import Back, Stage, initial_state
-from .rows import Share, Turn, active, any_mask
+from .arguments import Back, Share, Stage, Turn
+from .backward_step import initial_state
+from .states import active, any_mask
 from .team import failed, gather, wait_for_all
 
 __all__ = ["backward_driver"]
@@ -39,8 +40,8 @@ def backward_driver(name: str, run: Any, slots: int, windows: tuple, phases: int
     name : str
         Of the driver, and so of its entry in the compile cache.
     run : kernel (phase, a, own, s, share, tile)
-        A thread's share (`rows.Share`, of vectors instead of panels) of one phase of the step at s
-        (`backward_step.Stage`) in the layer a (`backward_step.Back`), `own` the cell's arrays.
+        A thread's share (`Share`, of vectors instead of panels) of one phase of the step at s
+        (`Stage`) in the layer a (`Back`), `own` the cell's arrays. See `arguments`.
     slots, phases : int
         As for `forward.forward_driver`.
     windows : (x_count, h_first, h_count)
@@ -149,7 +150,7 @@ DOCUMENTATION = """Back through time: z holds what forward saved on entry and dz
         dhn and dcn on entry, their padding zero; dh0 and dc0 when step T - 1 is done. dc is what
         reaches the state past the gates: a GRU's starts at zero and is to be added to dh0 in the
         end; of no columns for a cell without.
-    masks : rows.Masks
+    masks : arguments.Masks
     carry : (B, padded size of h), zeros on entry, or of no columns
         With zoneout of h: what reaches h past the cell, to be added to dh0 in the end.
     dcells : (N, padded H), or of no rows

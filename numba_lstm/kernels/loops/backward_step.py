@@ -6,18 +6,14 @@ state, its gradient goes straight to it.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from ...jit import kernel
 from ...simd import PANEL, at, gemm_tile, lanes, load, load_n, shift, store, zeros_like
 from ..blocks import panels_at_once, row_block
-from .rows import kept, load_unit, zone_at
+from .states import kept, load_unit, zone_at
 
 __all__ = [
-    "Back",
-    "Stage",
     "clear_padding",
     "collect",
     "from_above",
@@ -30,46 +26,6 @@ __all__ = [
     "state_before",
     "state_gradient",
 ]
-
-
-class Back(NamedTuple):
-    """What a backward pass works on: arguments of `backward`'s driver, by their names there."""
-
-    has_dy: bool
-    dy: np.ndarray
-    y_column: int
-    w_hh: np.ndarray
-    z: np.ndarray
-    dz: np.ndarray
-    u: np.ndarray
-    h_column: int
-    c: np.ndarray
-    dh: np.ndarray
-    dc: np.ndarray
-    size: int
-    hidden: int
-    masked: bool  # whether any of the masks is there
-    keep: np.ndarray
-    drop: np.ndarray
-    zone_h: np.ndarray
-    zone_c: np.ndarray
-    carry: np.ndarray
-    dcells: np.ndarray
-    constants: np.ndarray
-
-
-class Stage(NamedTuple):
-    """Where row r of a step stands.
-
-    In x, y and all that was saved in ``row0 + r``; the step after it, as time runs, in
-    ``after + r``, but for `last`, when this is the last step of all rows that are looked at: what
-    came after is in ``end + r``.
-    """
-
-    row0: int
-    after: int
-    end: int
-    last: bool
 
 
 @kernel

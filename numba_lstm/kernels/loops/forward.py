@@ -26,8 +26,9 @@ import numpy as np
 from ...jit import kernel, named_driver, prange
 from ...simd import PANEL, at, flush_denormals, lanes, restore_denormals
 from ..blocks import first
+from .arguments import Layer, Place, Share, Turn
 from .forward_step import FUSED, PROJECTED, TOKENS
-from .rows import Layer, Place, Share, Turn, active, any_mask, copy
+from .states import active, any_mask, copy
 from .team import failed, gather, wait_for_all
 
 __all__ = ["FUSED", "PROJECTED", "TOKENS", "forward_driver"]
@@ -113,8 +114,8 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
     name : str
         Of the driver, and so of its entry in the compile cache.
     run : kernel (phase, a, own, s, share, tile)
-        A thread's share (`rows.Share`) of one phase of the step at s (`rows.Place`) in the layer a
-        (`rows.Layer`), `own` the cell's arrays. What a phase leaves all threads see in the next
+        A thread's share (`Share`) of one phase of the step at s (`Place`) in the layer a (`Layer`),
+        `own` the cell's arrays; see `arguments`. What a phase leaves all threads see in the next
         one. `tile` is scratch of 32 panels.
     slots : int
         Vectors of z for each vector of units: 4, 2 or 1.
@@ -254,7 +255,7 @@ DOCUMENTATION = """Run a layer, one direction, over x.
         Not defined for rows of length 0.
     hidden, h_width : int
         H, which h may not have where it is projected, and the padded columns of h.
-    masks : rows.Masks or None
+    masks : arguments.Masks or None
     own : named tuple or None
         Arrays that only this cell's phases know.
     constants : (vectors of units, …), or empty

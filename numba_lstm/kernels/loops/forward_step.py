@@ -7,7 +7,7 @@ from typing import Any
 from ...jit import kernel
 from ...simd import PANEL, at, gemm_tile, lanes, shift
 from ..blocks import panels_at_once, row_block
-from .rows import copy, previous_state, put_h, put_state
+from .states import copy, previous_state, put_h, put_state
 
 FUSED, PROJECTED, TOKENS = 0, 1, 2
 

@@ -18,8 +18,6 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ...jit import kernel
 from ...simd import (
     PANEL,
@@ -37,9 +35,9 @@ from ...simd import (
 )
 from ..activations import tanh
 from ..blocks import row_block
-from .rows import previous_state, put_h, put_state
+from .states import previous_state, put_h, put_state
 
-__all__ = ["Groups", "Norm", "group_of", "normal", "normalised_forward"]
+__all__ = ["Groups", "group_of", "normal", "normalised_forward"]
 
 EPSILON = 1e-5
 
@@ -49,27 +47,6 @@ class Groups(NamedTuple):
 
     x: tuple[tuple[int, int], ...]
     h: tuple[tuple[int, int], ...]
-
-
-class Norm(NamedTuple):
-    """The arrays of such a cell; all are written. The rows are N, or in inference B.
-
-    Attributes
-    ----------
-    x, h : (P, rows, PANEL·V)
-        a and u.
-    moments : (rows, 2·(groups + 1))
-        The mean and 1/√(var + ε) of each group of x, of each of h, and of c.
-    m : (rows, padded H), or of no rows
-        c_t as the gates gave it, of a cell of two states.
-    zeros : (PANEL·V,)
-    """
-
-    x: np.ndarray
-    h: np.ndarray
-    moments: np.ndarray
-    m: np.ndarray
-    zeros: np.ndarray
 
 
 @kernel

@@ -14,9 +14,7 @@ for: each row of the batch has sums of its own, which are added up in the end.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from ...jit import kernel
 from ...simd import at, fma, hsum, lanes, load, scalar, shift, store, zeros_like
@@ -33,31 +31,7 @@ from .backward_step import (
 )
 from .normalised import Groups, group_of, normal
 
-__all__ = ["NormBack", "normalised_backward", "numbers_of_unit"]
-
-
-class NormBack(NamedTuple):
-    """The arrays of such a cell going back.
-
-    Attributes
-    ----------
-    x, h, moments, m
-        As forward left them; du takes the place of u in `h`.
-    dp : (B, padded H), written
-        dh_t, of a cell of two states.
-    means : (B, 2·(groups + 1)), written
-        mean(d) and mean(d ∘ x̂), in the order of `moments`.
-    sums : (B, vectors of units · (3·slots + 2)·V), added to
-        For each vector of units those of the gains of x, of h, of g_c and b_c, and of dz.
-    """
-
-    x: np.ndarray
-    h: np.ndarray
-    moments: np.ndarray
-    m: np.ndarray
-    dp: np.ndarray
-    means: np.ndarray
-    sums: np.ndarray
+__all__ = ["normalised_backward", "numbers_of_unit"]
 
 
 def numbers_of_unit(slots: int) -> int:

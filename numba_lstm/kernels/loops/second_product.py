@@ -9,59 +9,21 @@ finishes h from m·W₂ᵀ:
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from ...jit import kernel
 from ...simd import PANEL, at, gemm_tile, lanes, load, shift, store
 from ..blocks import row_block
 from .backward_step import clear_padding, collect, from_above, gates_step_back, over_blocks, scaled
 from .forward_step import gates_step
-from .rows import previous_state, put_h, put_state
+from .states import previous_state, put_h, put_state
 
 __all__ = [
-    "Second",
-    "SecondBack",
     "projected_backward",
     "projected_forward",
     "reset_before_backward",
     "reset_before_forward",
 ]
-
-
-class Second(NamedTuple):
-    """The arrays of such a cell.
-
-    Attributes
-    ----------
-    w : (panels of h, H, PANEL·V)
-        W₂, packed by `pack.pack_rows`.
-    zeros : (PANEL·V,)
-    m : (N, padded H), or of B rows in inference, written
-        What is multiplied.
-    """
-
-    w: np.ndarray
-    zeros: np.ndarray
-    m: np.ndarray
-
-
-class SecondBack(NamedTuple):
-    """The same going back.
-
-    Attributes
-    ----------
-    w : (panels of m, rows, PANEL·V)
-        W₂, packed by `pack.pack_columns`.
-    zeros : (PANEL·V,)
-    dp : (N, padded size of h), or of no rows, written
-        Of a projected cell: what reaches h_t.
-    """
-
-    w: np.ndarray
-    zeros: np.ndarray
-    dp: np.ndarray
 
 
 def _second_phase(finish: Any) -> Any:

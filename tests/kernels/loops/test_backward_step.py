@@ -21,7 +21,7 @@ DTYPES = ["f4", "f8"]
 
 
 class Some(NamedTuple):
-    """What those kernels look at of a `backward_step.Back`."""
+    """What those kernels look at of a `arguments.Back`."""
 
     dc: Any
     dcells: Any

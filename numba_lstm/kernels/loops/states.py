@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-import numpy as np
-
 from ...jit import kernel
 from ...simd import at, fma, lanes, load, load_n, store, store_n, zeros_like
 
 __all__ = [
-    "Layer",
-    "Masks",
-    "Place",
-    "Share",
-    "Turn",
     "active",
     "any_mask",
     "copy",
@@ -25,118 +16,6 @@ __all__ = [
     "put_state",
     "zone_at",
 ]
-
-
-class Masks(NamedTuple):
-    """What states are multiplied by or replaced with; arrays of no rows for what is not there.
-
-    Attributes
-    ----------
-    keep : (N,)
-        0 where a row's states are set to zero before the step, else 1.
-    drop : (B, padded H)
-        Factors of h_{t-1} in the recurrent product, the same at every step.
-    zone_h, zone_c : (N, size of h) and (N, H), or (1, …) for all steps the same
-        Zoneout's k, how much of the old state stays: s_t = k·s_{t-1} + (1 - k)·(the cell's s_t).
-    fresh : (N, padded H), or of no columns, written
-        With zoneout of c, for a cell that needs it going back: the cell's c_t.
-    """
-
-    keep: np.ndarray
-    drop: np.ndarray
-    zone_h: np.ndarray
-    zone_c: np.ndarray
-    fresh: np.ndarray
-
-
-class Layer(NamedTuple):
-    """What a forward pass works on: arguments of `forward`'s driver, by their names there."""
-
-    source: int
-    save: bool
-    inputs: int
-    size: int
-    hidden: int
-    h_column: int  # where h stands in a row of u
-    x: np.ndarray
-    w: np.ndarray
-    bias: np.ndarray
-    given: np.ndarray
-    z: np.ndarray
-    tokens: np.ndarray
-    stated: bool
-    h0: np.ndarray
-    c0: np.ndarray
-    u: np.ndarray
-    c: np.ndarray
-    y: np.ndarray
-    y_column: int
-    constants: np.ndarray
-    masked: bool  # whether any of the masks is there
-    keep: np.ndarray
-    drop: np.ndarray
-    zone_h: np.ndarray
-    zone_c: np.ndarray
-    fresh: np.ndarray
-
-
-class Place(NamedTuple):
-    """Where row r of a step stands.
-
-    In x, y, tokens and `given` in ``row0 + r``; with its states in ``before + r`` of u and c. It
-    leaves new ones in ``after + r`` if it has a next step (r < n_next; there its row of `keep` is
-    ``next_row + r``), else in ``end + r``. What the cell keeps of a step is in ``z_row + r`` of z
-    and in ``own_row + r`` of its own arrays. The step before had it, if r < n_prev, in
-    ``prev_row + r``.
-    """
-
-    row0: int
-    before: int
-    after: int
-    end: int
-    next_row: int
-    n_next: int
-    z_row: int
-    own_row: int
-    prev_row: int
-    n_prev: int
-
-
-class Turn(NamedTuple):
-    """Which steps and phases threads run before they join, and how they share them.
-
-    Steps s0 … s1 of the sequence, counted as time runs, and of each the phases f0 … f1. Each thread
-    owns its `shares` of the rows, or, where they are not `alone`, shares panels with others, for
-    whom it waits as one of a `team`.
-    """
-
-    nt: int
-    columns: int
-    alone: bool
-    team: bool
-    reverse: bool
-    offsets: np.ndarray
-    shares: np.ndarray
-    s0: int
-    s1: int
-    f0: int
-    f1: int
-
-
-class Share(NamedTuple):
-    """A thread's part of a step: rows r0 … r1, panels p0 … p1 of z, panels h0 … h1 of h.
-
-    The rows are shared with the other threads of ``columns``, of which it is number `column`.
-    """
-
-    r0: int
-    r1: int
-    p0: int
-    p1: int
-    h0: int
-    h1: int
-    column: int
-    columns: int
 
 
 @kernel

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from numba_lstm.jit import driver, prange
-from numba_lstm.kernels.loops.rows import (
-    Place,
+from numba_lstm.kernels.loops.arguments import Place
+from numba_lstm.kernels.loops.states import (
     active,
     copy,
     kept,
@@ -69,7 +69,7 @@ def _active(nt, offsets, out):
 
 
 class Some(NamedTuple):
-    """What `previous_h`, `put_h` and `put_state` look at of a `rows.Layer`."""
+    """What `previous_h`, `put_h` and `put_state` look at of a `arguments.Layer`."""
 
     masked: bool
     size: int
