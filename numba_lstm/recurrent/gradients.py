@@ -115,7 +115,7 @@ class WeightGradients:
             self._add_product(u, 0, z, rows, (0, PANEL), self.d_state, self.sums)
         else:
             h_column = u.shape[1] - self.w.padded_h
-            dz = self.saved.workspace.h if self.normalised else z
+            dz = self.saved.workspace.zh if self.normalised else z
             slots = (h_first, h_count)
             self._add_product(u, h_column, dz, rows, slots, self.d_state, self.no_sums)
             if self.embedding is None:

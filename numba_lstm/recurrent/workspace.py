@@ -58,7 +58,7 @@ def workspace_backward(w: Weights, steps: Steps, saved: Any, lease: Lease) -> An
         sums = lease.array((batch, numbers), dtype)
         sums[...] = 0
         return NormBack(
-            saved.x, saved.h, saved.moments, saved.m, lease.array((batch, w.padded_h), dtype),
+            saved.zx, saved.zh, saved.moments, saved.c, lease.array((batch, w.padded_h), dtype),
             lease.array((batch, saved.moments.shape[1]), dtype), sums,
         )  # fmt: skip
     rows = steps.rows

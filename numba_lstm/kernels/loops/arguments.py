@@ -7,16 +7,16 @@ from typing import NamedTuple
 import numpy as np
 
 __all__ = [
-    "Back",
-    "Layer",
+    "BackwardArguments",
+    "BackwardRows",
+    "ForwardArguments",
+    "ForwardRows",
     "Masks",
     "Norm",
     "NormBack",
-    "Place",
     "Second",
     "SecondBack",
     "Share",
-    "Stage",
     "Turn",
 ]
 
@@ -43,7 +43,7 @@ class Masks(NamedTuple):
     fresh: np.ndarray
 
 
-class Layer(NamedTuple):
+class ForwardArguments(NamedTuple):
     """What a forward pass works on: arguments of `forward`'s driver, by their names there."""
 
     source: int
@@ -55,14 +55,14 @@ class Layer(NamedTuple):
     x: np.ndarray
     w: np.ndarray
     bias: np.ndarray
-    given: np.ndarray
+    input_part: np.ndarray
     z: np.ndarray
     tokens: np.ndarray
-    stated: bool
+    has_initial: bool
     h0: np.ndarray
     c0: np.ndarray
     u: np.ndarray
-    c: np.ndarray
+    gate_state: np.ndarray
     y: np.ndarray
     y_column: int
     constants: np.ndarray
@@ -74,13 +74,13 @@ class Layer(NamedTuple):
     fresh: np.ndarray
 
 
-class Place(NamedTuple):
+class ForwardRows(NamedTuple):
     """Where row r of a step stands.
 
     In x, y, tokens and `given` in ``row0 + r``; with its states in ``before + r`` of u and c. It
     leaves new ones in ``after + r`` if it has a next step (r < n_next; there its row of `keep` is
     ``next_row + r``), else in ``end + r``. What the cell keeps of a step is in ``z_row + r`` of z
-    and in ``own_row + r`` of its own arrays. The step before had it, if r < n_prev, in
+    and in ``workspace_row + r`` of its own arrays. The step before had it, if r < n_prev, in
     ``prev_row + r``.
     """
 
@@ -91,7 +91,7 @@ class Place(NamedTuple):
     next_row: int
     n_next: int
     z_row: int
-    own_row: int
+    workspace_row: int
     prev_row: int
     n_prev: int
 
@@ -133,7 +133,7 @@ class Share(NamedTuple):
     columns: int
 
 
-class Back(NamedTuple):
+class BackwardArguments(NamedTuple):
     """What a backward pass works on: arguments of `backward`'s driver, by their names there."""
 
     has_dy: bool
@@ -144,9 +144,9 @@ class Back(NamedTuple):
     dz: np.ndarray
     u: np.ndarray
     h_column: int
-    c: np.ndarray
+    gate_state: np.ndarray
     dh: np.ndarray
-    dc: np.ndarray
+    d_gate_state: np.ndarray
     size: int
     hidden: int
     masked: bool  # whether any of the masks is there
@@ -159,7 +159,7 @@ class Back(NamedTuple):
     constants: np.ndarray
 
 
-class Stage(NamedTuple):
+class BackwardRows(NamedTuple):
     """Where row r of a step stands.
 
     In x, y and all that was saved in ``row0 + r``; the step after it, as time runs, in
@@ -204,7 +204,7 @@ class SecondBack(NamedTuple):
 
     w: np.ndarray
     zeros: np.ndarray
-    dp: np.ndarray
+    dh: np.ndarray
 
 
 class Norm(NamedTuple):
@@ -221,10 +221,10 @@ class Norm(NamedTuple):
     zeros : (PANEL·V,)
     """
 
-    x: np.ndarray
-    h: np.ndarray
+    zx: np.ndarray
+    zh: np.ndarray
     moments: np.ndarray
-    m: np.ndarray
+    c: np.ndarray
     zeros: np.ndarray
 
 
@@ -243,10 +243,10 @@ class NormBack(NamedTuple):
         For each vector of units those of the gains of x, of h, of g_c and b_c, and of dz.
     """
 
-    x: np.ndarray
-    h: np.ndarray
+    zx: np.ndarray
+    zh: np.ndarray
     moments: np.ndarray
-    m: np.ndarray
-    dp: np.ndarray
+    c: np.ndarray
+    dh: np.ndarray
     means: np.ndarray
     sums: np.ndarray

@@ -16,7 +16,7 @@ import numpy as np
 from ...jit import kernel, named_driver, prange
 from ...simd import PANEL, at, flush_denormals, lanes, restore_denormals
 from ..blocks import first
-from .arguments import Back, Share, Stage, Turn
+from .arguments import BackwardArguments, BackwardRows, Share, Turn
 from .backward_step import initial_state
 from .states import active, any_mask
 from .team import failed, gather, wait_for_all
@@ -39,9 +39,9 @@ def backward_driver(name: str, run: Any, slots: int, windows: tuple, phases: int
     ----------
     name : str
         Of the driver, and so of its entry in the compile cache.
-    run : kernel (phase, a, own, s, share, tile)
+    run : kernel (phase, a, workspace, s, share, tile)
         A thread's share (`Share`, of vectors instead of panels) of one phase of the step at s
-        (`Stage`) in the layer a (`Back`), `own` the cell's arrays. See `arguments`.
+        (`Stage`) in the layer a (`Back`), `workspace` the cell's arrays. See `arguments`.
     slots, phases : int
         As for `forward.forward_driver`.
     windows : (x_count, h_first, h_count)
@@ -50,7 +50,7 @@ def backward_driver(name: str, run: Any, slots: int, windows: tuple, phases: int
     start = initial_state(windows)
 
     @kernel
-    def work(a, own, t, q, met, tile):
+    def work(a, workspace, t, q, met, tile):
         """A thread's part of the steps and phases that `t` says."""
         steps = t.offsets.size - 1
         rows, row, column = t.nt // t.columns, q // t.columns, q % t.columns
@@ -69,15 +69,21 @@ def backward_driver(name: str, run: Any, slots: int, windows: tuple, phases: int
                 if phase == 0:
                     r0, r1 = _between(min(n, n_after), n_after, row, rows, t)
                     share = Share(r0, r1, v0, v1, h0, h1, column, t.columns)
-                    start(a, own, Stage(row0, after, t.offsets[steps], False), share, tile)
+                    start(
+                        a,
+                        workspace,
+                        BackwardRows(row0, after, t.offsets[steps], False),
+                        share,
+                        tile,
+                    )
                 for part in range(2 if step < steps else 0):
                     # Rows that go on, and those whose last step this is.
                     low = 0 if part == 0 else min(n, n_after)
                     high = min(n, n_after) if part == 0 else n
                     r0, r1 = _between(low, high, row, rows, t)
                     share = Share(r0, r1, v0, v1, h0, h1, column, t.columns)
-                    stage = Stage(row0, after, t.offsets[steps], part == 1)
-                    run(phase, a, own, stage, share, tile)
+                    s = BackwardRows(row0, after, t.offsets[steps], part == 1)
+                    run(phase, a, workspace, s, share, tile)
                 if t.team:
                     waits += t.nt
                     wait_for_all(met, waits)
@@ -85,14 +91,15 @@ def backward_driver(name: str, run: Any, slots: int, windows: tuple, phases: int
     @named_driver(name)
     def backward(
         nt, columns, team, reverse, begin, end, offsets, shares, has_dy, dy, y_column, w_hh, z, dz,
-        u, h_column, c, dh, dc, size, hidden, masks, carry, dcells, own, constants,
+        u, h_column, gate_state, dh, d_gate_state, size, hidden, masks, carry, dcells, workspace,
+        constants,
     ):  # fmt: skip
         tiles = np.empty((nt, 32 * PANEL * lanes(z)), z.dtype)
         keep, drop, zone_h, zone_c, _ = masks
         masked = any_mask(keep, drop, zone_h, zone_c)
-        a = Back(
-            has_dy, dy, y_column, w_hh, z, dz, u, h_column, c, dh, dc, size, hidden, masked, keep,
-            drop, zone_h, zone_c, carry, dcells, constants,
+        a = BackwardArguments(
+            has_dy, dy, y_column, w_hh, z, dz, u, h_column, gate_state, dh, d_gate_state, size,
+            hidden, masked, keep, drop, zone_h, zone_c, carry, dcells, constants,
         )  # fmt: skip
         alone = columns == 1
         stop = end + (end == offsets.size - 1)
@@ -109,7 +116,7 @@ def backward_driver(name: str, run: Any, slots: int, windows: tuple, phases: int
                 elif team:
                     s0, s1, f1 = begin, stop if gather(met, nt) else begin, phases
                 t = Turn(nt, columns, alone, team, reverse, offsets, shares, s0, s1, f0, f1)
-                work(a, own, t, q, met, at(tiles, (q, 0)))
+                work(a, workspace, t, q, met, at(tiles, (q, 0)))
                 restore_denormals(mode)
             turn += 1
             if team and failed(at(counter, (0,))):

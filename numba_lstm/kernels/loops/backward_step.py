@@ -122,8 +122,8 @@ def clear_padding(place, slots, count):
 @kernel
 def state_before(a, row, unit):
     """What the gates read of a row's states beside z: c_{t-1}, or h_{t-1} where h is all."""
-    if a.c.shape[1]:
-        prev = load(at(a.c, (row, unit)), 0)
+    if a.gate_state.shape[1]:
+        prev = load(at(a.gate_state, (row, unit)), 0)
         if a.masked and a.keep.size:
             prev = kept(prev, a.keep, row)
         return prev
@@ -133,7 +133,7 @@ def state_before(a, row, unit):
 @kernel
 def state_gradient(a, row, r, unit):
     """What reaches the state of row r other than through y, and which part zoneout hands on."""
-    d = load(at(a.dc, (r, unit)), 0)
+    d = load(at(a.d_gate_state, (r, unit)), 0)
     past = zeros_like(d)
     if a.dcells.shape[0]:
         d = d + load(at(a.dcells, (row, unit)), 0)
@@ -149,25 +149,25 @@ def hand_on(d_prev, a, row, r, unit):
     """Leave what goes to the state before."""
     if a.masked and a.keep.size:
         d_prev = kept(d_prev, a.keep, row)
-    store(at(a.dc, (r, unit)), 0, d_prev)
+    store(at(a.d_gate_state, (r, unit)), 0, d_prev)
 
 
 def over_blocks(body: Any, of_h: bool = False) -> Any:
-    """A kernel (a, own, s, share, tile) that gives `body` each block of a share, one by one.
+    """A kernel (a, workspace, s, share, tile) that gives `body` each block of a share, one by one.
 
-    ``body(a, own, s, vector, nv, r, m, tile)`` takes m rows from r on and nv vectors of units (of h
-    with `of_h`, else of z).
+    ``body(a, workspace, s, vector, nv, r, m, tile)`` takes m rows from r on and nv vectors of units
+    (of h with `of_h`, else of z).
     """
 
     @kernel
-    def blocks(a, own, s, share, tile):
+    def blocks(a, workspace, s, share, tile):
         vector, stop = (share.h0, share.h1) if of_h else (share.p0, share.p1)
         while vector < stop:
             nv = vectors_at_once(share.r1 - share.r0, vector, stop)
             r = share.r0
             while r < share.r1:
                 m = row_block(share.r1 - r)
-                body(a, own, s, vector, nv, r, m, tile)
+                body(a, workspace, s, vector, nv, r, m, tile)
                 r += m
             vector += nv
 
@@ -190,9 +190,9 @@ def gates_step_back(fill: Any, gates: Any, slots: int, constants: bool) -> Any:
             return gates(place, dh, prev, d)
 
     @kernel
-    def body(a, own, s, vector, nv, r, m, tile):
+    def body(a, workspace, s, vector, nv, r, m, tile):
         v = lanes(tile)
-        fill(a, own, s, vector, nv, r, m, tile)
+        fill(a, workspace, s, vector, nv, r, m, tile)
         for i in range(m):
             row = s.row0 + r + i
             for j in range(nv):
@@ -201,7 +201,7 @@ def gates_step_back(fill: Any, gates: Any, slots: int, constants: bool) -> Any:
                 place = at(a.z, (n // units, row, n % units * slots * v))
                 dh_t = load(tile, (i * nv + j) * v)
                 prev = state_before(a, row, unit)
-                if a.dc.shape[1]:
+                if a.d_gate_state.shape[1]:
                     d, past = state_gradient(a, row, r + i, unit)
                     hand_on(apply(a, n, place, dh_t, prev, d) + past, a, row, r + i, unit)
                 else:
@@ -216,24 +216,24 @@ def from_above(windows: tuple) -> Any:
     """`arriving`, of a cell's windows."""
 
     @kernel
-    def fill(a, own, s, vector, nv, r, m, tile):
+    def fill(a, workspace, s, vector, nv, r, m, tile):
         arriving(windows, a, s, vector, nv, r, m, tile)
 
     return fill
 
 
 def collect(windows: tuple, whole: bool) -> Any:
-    """A phase that leaves dh_t in ``own.dp``: in the step's rows (`whole`), or from the first."""
+    """A phase that leaves dh_t in ``workspace.dh``: in the step's rows (`whole`), or from row 0."""
 
     @kernel
-    def body(a, own, s, vector, nv, r, m, tile):
+    def body(a, workspace, s, vector, nv, r, m, tile):
         v = lanes(tile)
         arriving(windows, a, s, vector, nv, r, m, tile)
         row = s.row0 + r if whole else r
         for i in range(m):
             for j in range(nv):
                 x = load(shift(tile, (i * nv + j) * v), 0)
-                store(at(own.dp, (row + i, (vector + j) * v)), 0, x)
+                store(at(workspace.dh, (row + i, (vector + j) * v)), 0, x)
 
     return over_blocks(body, of_h=True)
 
@@ -243,8 +243,8 @@ def plain_backward(gates: Any, slots: int, windows: tuple, constants: bool = Fal
     step = gates_step_back(from_above(windows), gates, slots, constants)
 
     @kernel
-    def run(phase, a, own, s, share, tile):
-        step(a, own, s, share, tile)
+    def run(phase, a, workspace, s, share, tile):
+        step(a, workspace, s, share, tile)
 
     return run
 
@@ -253,7 +253,7 @@ def initial_state(windows: tuple) -> Any:
     """dh0 = dz·W_hh, into dh, of rows whose first step stands in ``after + r``."""
 
     @kernel
-    def body(a, own, s, vector, nv, r, m, tile):
+    def body(a, workspace, s, vector, nv, r, m, tile):
         v = lanes(tile)
         for i in range(m * nv):
             store(tile, i * v, zeros_like(load(tile, 0)))

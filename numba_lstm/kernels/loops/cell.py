@@ -138,7 +138,7 @@ def make_cell(
 
     Parameters
     ----------
-    forward, backward : kernel (phase, a, own, s, share, tile)
+    forward, backward : kernel (phase, a, workspace, s, share, tile)
         See `forward.forward_driver` and `backward.backward_driver`.
     x_order, h_order : list of int
         For each of a unit's vectors (4, 2 or 1) the gate whose input or state part it gets; -1 for

@@ -26,7 +26,7 @@ import numpy as np
 from ...jit import kernel, named_driver, prange
 from ...simd import PANEL, at, flush_denormals, lanes, restore_denormals
 from ..blocks import first
-from .arguments import Layer, Place, Share, Turn
+from .arguments import ForwardArguments, ForwardRows, Share, Turn
 from .forward_step import FUSED, PROJECTED, TOKENS
 from .states import active, any_mask, copy
 from .team import failed, gather, wait_for_all
@@ -35,24 +35,24 @@ __all__ = ["FUSED", "PROJECTED", "TOKENS", "forward_driver"]
 
 
 @kernel
-def _begin(given, state, target, place, column, hidden, r0, r1):
-    """Rows r0 … r1 of the state, or zeros, to rows place + r of target; zeros after it."""
+def _begin(has_initial, state, target, row, column, hidden, r0, r1):
+    """Rows r0 … r1 of the state, or zeros, to rows row + r of target; zeros after it."""
     for r in range(r0, r1):
-        if given:
-            copy(at(state, (r, 0)), at(target, (place + r, column)), hidden)
-        for i in range(column + (hidden if given else 0), target.shape[1]):
-            target[place + r, i] = 0
+        if has_initial:
+            copy(at(state, (r, 0)), at(target, (row + r, column)), hidden)
+        for i in range(column + (hidden if has_initial else 0), target.shape[1]):
+            target[row + r, i] = 0
 
 
 @kernel
 def _prepare(states, a, before, row0, n_prev, r0, r1):
     """Put x_t beside h_prev for rows r0 … r1, and the initial states where a row begins."""
     fresh = max(r0, min(r1, n_prev))
-    _begin(a.stated, a.h0, a.u, before, a.h_column, a.h0.shape[1], fresh, r1)
-    if a.c.shape[1]:
+    _begin(a.has_initial, a.h0, a.u, before, a.h_column, a.h0.shape[1], fresh, r1)
+    if a.gate_state.shape[1]:
         state = a.c0 if states == 2 else a.h0
-        _begin(a.stated, state, a.c, before, 0, state.shape[1], fresh, r1)
-    if a.stated and (a.drop.shape[0] or a.keep.size):
+        _begin(a.has_initial, state, a.gate_state, before, 0, state.shape[1], fresh, r1)
+    if a.has_initial and (a.drop.shape[0] or a.keep.size):
         for r in range(fresh, r1):
             for i in range(a.h0.shape[1]):
                 if a.drop.shape[0]:
@@ -70,11 +70,11 @@ def _end(states, a, end, hn, cn, r0, r1):
     for r in range(r0, r1):
         copy(at(a.u, (end + r, a.h_column)), at(hn, (r, 0)), hn.shape[1])
         if states == 2:
-            copy(at(a.c, (end + r, 0)), at(cn, (r, 0)), cn.shape[1])
+            copy(at(a.gate_state, (end + r, 0)), at(cn, (r, 0)), cn.shape[1])
 
 
 @kernel
-def _place(a, s, offsets, reverse, batch):
+def _rows_of_step(a, s, offsets, reverse, batch):
     """Where step s, counted as time runs, has its rows, and how many it runs.
 
     Saved states stand as x does; inference alternates between two places.
@@ -87,17 +87,17 @@ def _place(a, s, offsets, reverse, batch):
     next_row = offsets[t_next] if s + 1 < steps else offsets[t]
     prev_row = offsets[t_prev] if s > 0 else 0
     row0, before, after, end = offsets[t], offsets[t], next_row, offsets[steps]
-    z_row, own_row = row0, row0
+    z_row, workspace_row = row0, row0
     if not a.save:
         before, after, end = s % 2 * batch, (s + 1) % 2 * batch, 2 * batch
-        own_row = 0
+        workspace_row = 0
         if a.source != PROJECTED:
             z_row = 0
-    place = Place(
-        row0, before, after, end, next_row, n_next, z_row, own_row, prev_row,
+    rows = ForwardRows(
+        row0, before, after, end, next_row, n_next, z_row, workspace_row, prev_row,
         active(offsets, t_prev),
     )  # fmt: skip
-    return place, active(offsets, t)
+    return rows, active(offsets, t)
 
 
 @kernel
@@ -113,10 +113,8 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
     ----------
     name : str
         Of the driver, and so of its entry in the compile cache.
-    run : kernel (phase, a, own, s, share, tile)
-        A thread's share (`Share`) of one phase of the step at s (`Place`) in the layer a (`Layer`),
-        `own` the cell's arrays; see `arguments`. What a phase leaves all threads see in the next
-        one. `tile` is scratch of 32 panels.
+    run : kernel (phase, a, workspace, s, share, tile)
+        Runs a thread's share (`Share`) of one phase of a step.
     slots : int
         Vectors of z for each vector of units: 4, 2 or 1.
     states : int
@@ -127,7 +125,7 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
     units = PANEL // slots
 
     @kernel
-    def work(a, own, t, q, met, hn, cn, tile):
+    def work(a, workspace, t, q, met, hn, cn, tile):
         """A thread's part of the steps and phases that `t` says."""
         batch, steps = hn.shape[0], t.offsets.size - 1
         rows, row, column = t.nt // t.columns, q // t.columns, q % t.columns
@@ -137,18 +135,18 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
         n, waits = 0, t.nt
         for step in range(t.s0, t.s1):
             if step >= 0:
-                s, n = _place(a, step, t.offsets, t.reverse, batch)
+                s, n = _rows_of_step(a, step, t.offsets, t.reverse, batch)
                 r0, r1 = first(row, rows, n), first(row + 1, rows, n)
                 if t.alone:
                     r0, r1 = min(n, t.shares[row]), min(n, t.shares[row + 1])
                 share = Share(r0, r1, p0, p1, h0, h1, column, t.columns)
                 for phase in range(t.f0, t.f1):
-                    run(phase, a, own, s, share, tile)
+                    run(phase, a, workspace, s, share, tile)
                     if t.team and phase < t.f1 - 1:
                         waits += t.nt
                         wait_for_all(met, waits)
             if t.f1 == phases and step + 1 < steps:
-                s, n_next = _place(a, step + 1, t.offsets, t.reverse, batch)
+                s, n_next = _rows_of_step(a, step + 1, t.offsets, t.reverse, batch)
                 r0, r1 = first(q, t.nt, n_next), first(q + 1, t.nt, n_next)
                 if t.alone:
                     r0, r1 = min(n_next, t.shares[row]), min(n_next, t.shares[row + 1])
@@ -163,8 +161,9 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
 
     @named_driver(name)
     def forward(
-        nt, columns, team, source, save, reverse, inputs, offsets, shares, x, w, bias, given, z,
-        tokens, stated, h0, c0, u, c, y, y_column, hn, cn, hidden, h_width, masks, own, constants,
+        nt, columns, team, source, save, reverse, inputs, offsets, shares, x, w, bias, input_part,
+        z, tokens, has_initial, h0, c0, u, gate_state, y, y_column, hn, cn, hidden, h_width, masks,
+        workspace, constants,
     ):  # fmt: skip
         steps, batch, v = offsets.size - 1, hn.shape[0], lanes(y)
         h_column = inputs if source == FUSED else 0
@@ -176,16 +175,19 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
         if not save:
             padded = w.shape[0] * units * v
             u = np.empty((3 * batch, h_column + h_width), y.dtype)
-            c = np.empty((3 * batch, padded if states == 2 or drop.shape[0] else 0), y.dtype)
+            gate_state = np.empty(
+                (3 * batch, padded if states == 2 or drop.shape[0] else 0), y.dtype
+            )
         masked = any_mask(keep, drop, zone_h, zone_c)
-        a = Layer(
-            source, save, inputs, hn.shape[1], hidden, h_column, x, w, bias, given, z, tokens,
-            stated, h0, c0, u, c, y, y_column, constants, masked, keep, drop, zone_h, zone_c, fresh,
+        a = ForwardArguments(
+            source, save, inputs, hn.shape[1], hidden, h_column, x, w, bias, input_part, z, tokens,
+            has_initial, h0, c0, u, gate_state, y, y_column, constants, masked, keep, drop, zone_h,
+            zone_c, fresh,
         )  # fmt: skip
         tiles = np.empty((nt, 32 * PANEL * v), y.dtype)
         alone = columns == 1
         if not alone:
-            s, n = _place(a, 0, offsets, reverse, batch)
+            s, n = _rows_of_step(a, 0, offsets, reverse, batch)
             _prepare(states, a, s.before, s.row0, 0, 0, n)
         counter, met_all = np.zeros(1, np.int64), team
         turns, turn = 1 if alone or team else steps * phases, 0
@@ -201,7 +203,7 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
                 elif team:
                     s0, s1, f1 = 0, steps if gather(met, nt) else 0, phases
                 t = Turn(nt, columns, alone, team, reverse, offsets, shares, s0, s1, f0, f1)
-                work(a, own, t, q, met, hn, cn, at(tiles, (q, 0)))
+                work(a, workspace, t, q, met, hn, cn, at(tiles, (q, 0)))
                 restore_denormals(mode)
             turn += 1
             if team and failed(at(counter, (0,))):

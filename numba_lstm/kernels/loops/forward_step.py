@@ -41,7 +41,7 @@ def _pre_activation(windows, a, s, r, m, p, count, tile):
             if a.source == TOKENS:
                 row = a.tokens[row]
             for j in range(count):
-                copy(at(a.given, (p + j, row, 0)), shift(tile, (i * count + j) * width), width)
+                copy(at(a.input_part, (p + j, row, 0)), shift(tile, (i * count + j) * width), width)
     target = shift(tile, h_first * v)
     gemm_tile(
         m, count * h_count, shift(u, a.h_column), padded, 1, 0, a.size,
@@ -53,12 +53,12 @@ def leave_states(states: int) -> Any:
     """Leave the new states where the next step, and the caller, finds them."""
 
     @kernel
-    def both(prev, state, h, a, own, s, r, unit):
+    def both(prev, state, h, a, workspace, s, r, unit):
         put_state(prev, state, a, s, r, unit)
         put_h(2, h, a, s, r, unit)
 
     @kernel
-    def only_h(prev, state, h, a, own, s, r, unit):
+    def only_h(prev, state, h, a, workspace, s, r, unit):
         put_h(1, h, a, s, r, unit)
 
     return both if states == 2 else only_h
@@ -69,7 +69,7 @@ def gates_step(
 ) -> Any:
     """z_t and the gates on it, for a share of a step; see `forward.forward_driver`.
 
-    `leave` (prev, state, h, a, own, s, r, unit) takes what the gates give.
+    `leave` (prev, state, h, a, workspace, s, r, unit) takes what the gates give.
     """
     units = PANEL // slots
     if constants:
@@ -85,7 +85,7 @@ def gates_step(
             return gates(part, prev, a.save, place)
 
     @kernel
-    def step(a, own, s, share, tile):
+    def step(a, workspace, s, share, tile):
         v = lanes(tile)
         width = PANEL * v
         p = share.p0
@@ -104,7 +104,7 @@ def gates_step(
                         place = at(a.z, (n // units, s.z_row + r + i, n % units * slots * v))
                         prev = previous_state(states, a, s, r + i, n * v)
                         state, h = apply(a, n, part, prev, place)
-                        leave(prev, state, h, a, own, s, r + i, n * v)
+                        leave(prev, state, h, a, workspace, s, r + i, n * v)
                 r += m
             p += count
 
@@ -118,7 +118,7 @@ def plain_forward(
     step = gates_step(gates, slots, states, windows, constants, leave_states(states))
 
     @kernel
-    def run(phase, a, own, s, share, tile):
-        step(a, own, s, share, tile)
+    def run(phase, a, workspace, s, share, tile):
+        step(a, workspace, s, share, tile)
 
     return run

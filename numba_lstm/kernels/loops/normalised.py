@@ -90,24 +90,24 @@ def _products(windows: tuple) -> Any:
     x_count, h_first, h_count = windows
 
     @kernel
-    def products(a, own, s, share):
-        v = lanes(own.x)
+    def products(a, workspace, s, share):
+        v = lanes(workspace.zx)
         width = PANEL * v
         padded, k = a.u.shape[1], a.w.shape[1]
-        zeros = at(own.zeros, (0,))
+        zeros = at(workspace.zeros, (0,))
         for p in range(share.p0, share.p1):
             r = share.r0
             while r < share.r1:
                 m = row_block(share.r1 - r)
-                u, row = at(a.u, (s.before + r, 0)), s.own_row + r
+                u, row = at(a.u, (s.before + r, 0)), s.workspace_row + r
                 gemm_tile(
                     m, x_count, u, padded, 1, 0, a.inputs, at(a.w, (p, 0, 0)), k * width, zeros, 0,
-                    at(own.x, (p, row, 0)), width,
+                    at(workspace.zx, (p, row, 0)), width,
                 )  # fmt: skip
                 gemm_tile(
                     m, h_count, shift(u, a.h_column), padded, 1, 0, a.size,
                     at(a.w, (p, a.inputs, h_first * v)), k * width, zeros, 0,
-                    at(own.h, (p, row, h_first * v)), width,
+                    at(workspace.zh, (p, row, h_first * v)), width,
                 )  # fmt: skip
                 r += m
 
@@ -120,17 +120,23 @@ def _row_moments(groups: Groups) -> Any:
     x_groups, h_groups = groups
 
     @kernel
-    def row_moments(own, row, hidden, scratch, out):
-        stride = own.x.shape[1] * own.x.shape[2]
+    def row_moments(workspace, row, hidden, scratch, out):
+        stride = workspace.zx.shape[1] * workspace.zx.shape[2]
         for g in range(of_x):
             slot, count = x_groups[g]
             _moments(
-                at(own.x, (0, row, 0)), stride, slot, count, hidden, scratch, shift(out, 2 * g)
+                at(workspace.zx, (0, row, 0)),
+                stride,
+                slot,
+                count,
+                hidden,
+                scratch,
+                shift(out, 2 * g),
             )
         for g in range(of_h):
             slot, count = h_groups[g]
             here = shift(out, 2 * (of_x + g))
-            _moments(at(own.h, (0, row, 0)), stride, slot, count, hidden, scratch, here)
+            _moments(at(workspace.zh, (0, row, 0)), stride, slot, count, hidden, scratch, here)
 
     return row_moments
 
@@ -141,16 +147,18 @@ def _z_of_unit(groups: Groups, slots: int) -> Any:
     of_x = len(groups.x)
 
     @kernel
-    def z_of_unit(a, own, row, n, moments, part):
+    def z_of_unit(a, workspace, row, n, moments, part):
         v = lanes(part)
         gains = at(a.constants, (n, 0))
         for slot in range(slots):
             z = load(at(a.bias, (n, slot * v)), 0)
             if x_group[slot] >= 0:
-                x = normal(load(at(own.x, (n, row, slot * v)), 0), moments, x_group[slot])
+                x = normal(load(at(workspace.zx, (n, row, slot * v)), 0), moments, x_group[slot])
                 z = fma(x, load(gains, slot * v), z)
             if h_group[slot] >= 0:
-                h = normal(load(at(own.h, (n, row, slot * v)), 0), moments, of_x + h_group[slot])
+                h = normal(
+                    load(at(workspace.zh, (n, row, slot * v)), 0), moments, of_x + h_group[slot]
+                )
                 z = fma(h, load(gains, (slots + slot) * v), z)
             store(part, slot * v, z)
 
@@ -173,63 +181,63 @@ def normalised_forward(gates: Any, slots: int, states: int, windows: tuple, grou
     if states == 2:
 
         @kernel
-        def leave(prev, state, h, a, own, s, r, unit):
-            store(at(own.m, (s.own_row + r, unit)), 0, state)
+        def leave(prev, state, h, a, workspace, s, r, unit):
+            store(at(workspace.c, (s.workspace_row + r, unit)), 0, state)
             put_state(prev, state, a, s, r, unit)
 
     else:
 
         @kernel
-        def leave(prev, state, h, a, own, s, r, unit):
+        def leave(prev, state, h, a, workspace, s, r, unit):
             put_h(1, h, a, s, r, unit)
 
     @kernel
-    def gates_of_rows(a, own, s, share, tile):
+    def gates_of_rows(a, workspace, s, share, tile):
         v = lanes(tile)
         part, scratch = shift(tile, 4 * PANEL * v), shift(tile, 8 * PANEL * v)
         for r in range(share.r0, share.r1):
-            row = s.own_row + r
-            row_moments(own, row, a.hidden, scratch, tile)
+            row = s.workspace_row + r
+            row_moments(workspace, row, a.hidden, scratch, tile)
             if share.column == 0:
                 for i in range(2 * of_c):
-                    own.moments[row, i] = tile[i]
+                    workspace.moments[row, i] = tile[i]
             for n in range(share.p0, share.p1):
-                z_of_unit(a, own, row, n, tile, part)
+                z_of_unit(a, workspace, row, n, tile, part)
                 prev = previous_state(states, a, s, r, n * v)
                 state, h = gates(part, prev, True, at(a.z, (n, s.z_row + r, 0)))
-                leave(prev, state, h, a, own, s, r, n * v)
+                leave(prev, state, h, a, workspace, s, r, n * v)
 
     @kernel
-    def finish(a, own, s, share, tile):
+    def finish(a, workspace, s, share, tile):
         v = lanes(tile)
         scratch = shift(tile, 8 * PANEL * v)
         for r in range(share.r0, share.r1):
-            row = s.own_row + r
-            _moments(at(own.m, (row, 0)), v, 0, 1, a.hidden, scratch, tile)
+            row = s.workspace_row + r
+            _moments(at(workspace.c, (row, 0)), v, 0, 1, a.hidden, scratch, tile)
             if share.column == 0:
-                own.moments[row, 2 * of_c] = tile[0]
-                own.moments[row, 2 * of_c + 1] = tile[1]
+                workspace.moments[row, 2 * of_c] = tile[0]
+                workspace.moments[row, 2 * of_c + 1] = tile[1]
             for n in range(share.p0, share.p1):
-                own_numbers = at(a.constants, (n, 2 * slots * v))
-                c = normal(load(at(own.m, (row, n * v)), 0), tile, 0)
-                c = tanh(fma(c, load(own_numbers, 0), load(own_numbers, v)))
+                of_unit = at(a.constants, (n, 2 * slots * v))
+                c = normal(load(at(workspace.c, (row, n * v)), 0), tile, 0)
+                c = tanh(fma(c, load(of_unit, 0), load(of_unit, v)))
                 o = load(at(a.z, (n, s.z_row + r, (slots - 1) * v)), 0)
                 put_h(2, o * c, a, s, r, n * v)
 
     @kernel
-    def run(phase, a, own, s, share, tile):
+    def run(phase, a, workspace, s, share, tile):
         if phase == 0:
-            products(a, own, s, share)
+            products(a, workspace, s, share)
         elif phase == 1:
-            gates_of_rows(a, own, s, share, tile)
+            gates_of_rows(a, workspace, s, share, tile)
         else:
-            finish(a, own, s, share, tile)
+            finish(a, workspace, s, share, tile)
 
     @kernel
-    def run_one_state(phase, a, own, s, share, tile):
+    def run_one_state(phase, a, workspace, s, share, tile):
         if phase == 0:
-            products(a, own, s, share)
+            products(a, workspace, s, share)
         else:
-            gates_of_rows(a, own, s, share, tile)
+            gates_of_rows(a, workspace, s, share, tile)
 
     return run if states == 2 else run_one_state

@@ -40,7 +40,7 @@ def numbers_of_unit(slots: int) -> int:
 
 
 @kernel
-def _own_rows(share):
+def _rows_of_thread(share):
     """The rows of a share that are this thread's alone."""
     rows = share.r1 - share.r0
     r0 = share.r0 + first(share.column, share.columns, rows)
@@ -57,44 +57,46 @@ def _of_cells(slots: int, of_c: int, gates: Any) -> tuple[Any, Any]:
     per_unit = numbers_of_unit(slots)
 
     @kernel
-    def parts(a, own, row, r, n):
+    def parts(a, workspace, row, r, n):
         """tanh(LN(c) + b_c), ĉ, and the gradients of LN(c) and of ĉ."""
-        v = lanes(own.m)
+        v = lanes(workspace.c)
         numbers = at(a.constants, (n, 2 * slots * v))
-        c = normal(load(at(own.m, (row, n * v)), 0), at(own.moments, (row, 2 * of_c)), 0)
+        c = normal(
+            load(at(workspace.c, (row, n * v)), 0), at(workspace.moments, (row, 2 * of_c)), 0
+        )
         t = tanh(fma(c, load(numbers, 0), load(numbers, v)))
         o = load(at(a.z, (n, row, (slots - 1) * v)), 0)
-        d = load(at(own.dp, (r, n * v)), 0) * o * (1.0 - t * t)
+        d = load(at(workspace.dh, (r, n * v)), 0) * o * (1.0 - t * t)
         return t, c, d, d * load(numbers, 0)
 
     @kernel
-    def means(a, own, s, share):
-        r0, r1 = _own_rows(share)
+    def means(a, workspace, s, share):
+        r0, r1 = _rows_of_thread(share)
         for r in range(r0, r1):
-            one = two = zeros_like(load(at(own.m, (s.row0 + r, 0)), 0))
+            one = two = zeros_like(load(at(workspace.c, (s.row0 + r, 0)), 0))
             for n in range(a.z.shape[0]):
-                _, c, _, d = parts(a, own, s.row0 + r, r, n)
+                _, c, _, d = parts(a, workspace, s.row0 + r, r, n)
                 one, two = one + d, fma(d, c, two)
-            own.means[r, 2 * of_c] = scalar(own.m, hsum(one) / a.hidden)
-            own.means[r, 2 * of_c + 1] = scalar(own.m, hsum(two) / a.hidden)
+            workspace.means[r, 2 * of_c] = scalar(workspace.c, hsum(one) / a.hidden)
+            workspace.means[r, 2 * of_c + 1] = scalar(workspace.c, hsum(two) / a.hidden)
 
     @kernel
-    def gates_back(a, own, s, share):
-        v = lanes(own.m)
+    def gates_back(a, workspace, s, share):
+        v = lanes(workspace.c)
         for r in range(share.r0, share.r1):
             row = s.row0 + r
-            one, two = own.means[r, 2 * of_c], own.means[r, 2 * of_c + 1]
-            scale = own.moments[row, 2 * of_c + 1]
+            one, two = workspace.means[r, 2 * of_c], workspace.means[r, 2 * of_c + 1]
+            scale = workspace.moments[row, 2 * of_c + 1]
             for n in range(share.p0, share.p1):
                 unit = n * v
-                t, c, d_norm, d_normal = parts(a, own, row, r, n)
-                sums = at(own.sums, (r, (n * per_unit + 2 * slots) * v))
+                t, c, d_norm, d_normal = parts(a, workspace, row, r, n)
+                sums = at(workspace.sums, (r, (n * per_unit + 2 * slots) * v))
                 _add(sums, d_norm * c)
                 _add(shift(sums, v), d_norm)
                 d, past = state_gradient(a, row, r, unit)
                 d = d + (d_normal - one - c * two) * scale
                 place = at(a.z, (n, row, 0))
-                do = load(at(own.dp, (r, unit)), 0) * t
+                do = load(at(workspace.dh, (r, unit)), 0) * t
                 d_prev = gates(place, do, state_before(a, row, unit), d)
                 hand_on(d_prev + past, a, row, r, unit)
                 if unit + v > a.hidden:
@@ -123,17 +125,19 @@ def _means_of_groups(slots: int, groups: Groups) -> Any:
         means[r, 2 * group + 1] = scalar(z, hsum(two) / items)
 
     @kernel
-    def means(a, own, s, share):
-        r0, r1 = _own_rows(share)
+    def means(a, workspace, s, share):
+        r0, r1 = _rows_of_thread(share)
         for r in range(r0, r1):
             row = s.row0 + r
-            moments = at(own.moments, (row, 0))
+            moments = at(workspace.moments, (row, 0))
             for g in range(of_x):
                 slot, count = x_groups[g]
-                of_group(a, own.x, row, r, slot, count, 0, moments, g, own.means)
+                of_group(a, workspace.zx, row, r, slot, count, 0, moments, g, workspace.means)
             for g in range(len(h_groups)):
                 slot, count = h_groups[g]
-                of_group(a, own.h, row, r, slot, count, slots, moments, of_x + g, own.means)
+                of_group(
+                    a, workspace.zh, row, r, slot, count, slots, moments, of_x + g, workspace.means
+                )
 
     return means
 
@@ -145,16 +149,16 @@ def _through_norms(slots: int, groups: Groups) -> Any:
     per_unit = numbers_of_unit(slots)
 
     @kernel
-    def through(a, own, s, share):
+    def through(a, workspace, s, share):
         v = lanes(a.z)
         for r in range(share.r0, share.r1):
             row = s.row0 + r
-            moments, means = at(own.moments, (row, 0)), at(own.means, (r, 0))
+            moments, means = at(workspace.moments, (row, 0)), at(workspace.means, (r, 0))
             for n in range(share.p0, share.p1):
-                place, of_h = at(a.z, (n, row, 0)), at(own.h, (n, row, 0))
-                of_a = at(own.x, (n, row, 0))
+                place, of_h = at(a.z, (n, row, 0)), at(workspace.zh, (n, row, 0))
+                of_a = at(workspace.zx, (n, row, 0))
                 gains = at(a.constants, (n, 0))
-                sums = at(own.sums, (r, n * per_unit * v))
+                sums = at(workspace.sums, (r, n * per_unit * v))
                 for slot in range(slots):
                     dz = load(place, slot * v)
                     _add(shift(sums, (2 * slots + 2 + slot) * v), dz)
@@ -190,13 +194,13 @@ def normalised_backward(gates: Any, slots: int, states: int, windows: tuple, gro
         step = gates_step_back(from_above(windows), gates, slots, False)
 
         @kernel
-        def run_one_state(phase, a, own, s, share, tile):
+        def run_one_state(phase, a, workspace, s, share, tile):
             if phase == 0:
-                step(a, own, s, share, tile)
+                step(a, workspace, s, share, tile)
             elif phase == 1:
-                means(a, own, s, share)
+                means(a, workspace, s, share)
             else:
-                through(a, own, s, share)
+                through(a, workspace, s, share)
 
         return run_one_state
 
@@ -204,16 +208,16 @@ def normalised_backward(gates: Any, slots: int, states: int, windows: tuple, gro
     cell_means, gates_back = _of_cells(slots, len(groups.x) + len(groups.h), gates)
 
     @kernel
-    def run(phase, a, own, s, share, tile):
+    def run(phase, a, workspace, s, share, tile):
         if phase == 0:
-            arrive(a, own, s, share, tile)
+            arrive(a, workspace, s, share, tile)
         elif phase == 1:
-            cell_means(a, own, s, share)
+            cell_means(a, workspace, s, share)
         elif phase == 2:
-            gates_back(a, own, s, share)
+            gates_back(a, workspace, s, share)
         elif phase == 3:
-            means(a, own, s, share)
+            means(a, workspace, s, share)
         else:
-            through(a, own, s, share)
+            through(a, workspace, s, share)
 
     return run

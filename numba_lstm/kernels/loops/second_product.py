@@ -27,27 +27,28 @@ __all__ = [
 
 
 def _second_phase(finish: Any) -> Any:
-    """m·W₂ᵀ for a thread's share; ``finish(x, a, own, s, r, unit)`` takes each vector."""
+    """m·W₂ᵀ for a thread's share; ``finish(x, a, workspace, s, r, unit)`` takes each vector."""
 
     @kernel
-    def second(a, own, s, share, tile):
+    def second(a, workspace, s, share, tile):
         v = lanes(tile)
         width = PANEL * v
         h_width = a.u.shape[1] - a.h_column
-        m = own.m
+        m = workspace.m
         for p in range(share.h0, share.h1):
             nv = min(PANEL, h_width // v - p * PANEL)
             r = share.r0
             while r < share.r1:
                 rows = row_block(share.r1 - r)
                 gemm_tile(
-                    rows, nv, at(m, (s.own_row + r, 0)), m.shape[1], 1, 0, own.w.shape[1],
-                    at(own.w, (p, 0, 0)), 0, at(own.zeros, (0,)), 0, tile, nv * v,
+                    rows, nv, at(m, (s.workspace_row + r, 0)), m.shape[1], 1, 0,
+                    workspace.w.shape[1], at(workspace.w, (p, 0, 0)), 0,
+                    at(workspace.zeros, (0,)), 0, tile, nv * v,
                 )  # fmt: skip
                 for i in range(rows):
                     for j in range(nv):
                         unit = p * width + j * v
-                        finish(load(shift(tile, (i * nv + j) * v), 0), a, own, s, r + i, unit)
+                        finish(load(shift(tile, (i * nv + j) * v), 0), a, workspace, s, r + i, unit)
                 r += rows
 
     return second
@@ -55,11 +56,11 @@ def _second_phase(finish: Any) -> Any:
 
 def _two_phases(step: Any, second: Any) -> Any:
     @kernel
-    def run(phase, a, own, s, share, tile):
+    def run(phase, a, workspace, s, share, tile):
         if phase == 0:
-            step(a, own, s, share, tile)
+            step(a, workspace, s, share, tile)
         else:
-            second(a, own, s, share, tile)
+            second(a, workspace, s, share, tile)
 
     return run
 
@@ -68,12 +69,12 @@ def projected_forward(gates: Any, slots: int, windows: tuple, constants: bool) -
     """Two phases of a cell of two states: m and c, then h."""
 
     @kernel
-    def leave(prev, state, h, a, own, s, r, unit):
+    def leave(prev, state, h, a, workspace, s, r, unit):
         put_state(prev, state, a, s, r, unit)
-        store(at(own.m, (s.own_row + r, unit)), 0, h)
+        store(at(workspace.m, (s.workspace_row + r, unit)), 0, h)
 
     @kernel
-    def finish(x, a, own, s, r, unit):
+    def finish(x, a, workspace, s, r, unit):
         put_h(2, x, a, s, r, unit)
 
     step = gates_step(gates, slots, 2, windows, constants, leave)
@@ -88,12 +89,12 @@ def reset_before_forward(gates: Any, finish_gates: Any, slots: int, windows: tup
     """
 
     @kernel
-    def leave(prev, state, r_gate, a, own, s, r, unit):
+    def leave(prev, state, r_gate, a, workspace, s, r, unit):
         h_in = load(at(a.u, (s.before + r, a.h_column + unit)), 0)
-        store(at(own.m, (s.own_row + r, unit)), 0, r_gate * h_in)
+        store(at(workspace.m, (s.workspace_row + r, unit)), 0, r_gate * h_in)
 
     @kernel
-    def finish(x, a, own, s, r, unit):
+    def finish(x, a, workspace, s, r, unit):
         place = at(a.z, (unit // lanes(a.z), s.z_row + r, 0))
         prev = previous_state(1, a, s, r, unit)
         put_h(1, finish_gates(x, prev, a.save, place), a, s, r, unit)
@@ -103,17 +104,17 @@ def reset_before_forward(gates: Any, finish_gates: Any, slots: int, windows: tup
 
 
 def projected_backward(gates: Any, slots: int, windows: tuple, constants: bool) -> Any:
-    """dh_t into ``own.dp``; then dm = dh·W_hr, and the gates' derivatives from that."""
+    """dh_t into ``workspace.dh``; then dm = dh·W_hr, and the gates' derivatives from that."""
     first_phase = collect(windows, whole=True)
 
     @kernel
-    def fill(a, own, s, vector, nv, r, m, tile):
+    def fill(a, workspace, s, vector, nv, r, m, tile):
         v = lanes(tile)
         width = PANEL * v
         gemm_tile(
-            m, nv, at(own.dp, (s.row0 + r, 0)), own.dp.shape[1], 1, 0, a.size,
-            at(own.w, (vector // PANEL, 0, vector % PANEL * v)), a.size * width,
-            at(own.zeros, (0,)), 0, tile, nv * v,
+            m, nv, at(workspace.dh, (s.row0 + r, 0)), workspace.dh.shape[1], 1, 0, a.size,
+            at(workspace.w, (vector // PANEL, 0, vector % PANEL * v)), a.size * width,
+            at(workspace.zeros, (0,)), 0, tile, nv * v,
         )  # fmt: skip
 
     return _two_phases(first_phase, gates_step_back(fill, gates, slots, constants))
@@ -127,13 +128,13 @@ def reset_before_backward(gates: Any, finish_gates: Any, slots: int, windows: tu
     """
 
     @kernel
-    def body(a, own, s, vector, nv, r, m, tile):
+    def body(a, workspace, s, vector, nv, r, m, tile):
         v = lanes(tile)
         width = PANEL * v
         gemm_tile(
             m, nv, at(a.z, (0, s.row0 + r, 0)), width, a.z.shape[0], a.z.shape[1] * width, v,
-            at(own.w, (vector // PANEL, 0, vector % PANEL * v)), own.w.shape[1] * width,
-            at(own.zeros, (0,)), 0, tile, nv * v,
+            at(workspace.w, (vector // PANEL, 0, vector % PANEL * v)), workspace.w.shape[1] * width,
+            at(workspace.zeros, (0,)), 0, tile, nv * v,
         )  # fmt: skip
         for i in range(m):
             row = s.row0 + r + i
@@ -147,7 +148,7 @@ def reset_before_backward(gates: Any, finish_gates: Any, slots: int, windows: tu
                     clear_padding(shift(place, v), 1, a.hidden - unit)
                 if a.masked:
                     d = scaled(d, a, row, r + i, unit)
-                past = at(a.dc, (r + i, unit))
+                past = at(a.d_gate_state, (r + i, unit))
                 store(past, 0, load(past, 0) + d)
 
     step = gates_step_back(from_above(windows), gates, slots, False)

@@ -86,7 +86,7 @@ def previous_h(a, s, r, unit):
     """h_{t-1} of row r as it came out of the step before: not dropped, but reset."""
     if r < s.n_prev:
         h = load_unit(a.y, s.prev_row + r, a.y_column, unit, a.size)
-    elif a.stated:
+    elif a.has_initial:
         h = load_unit(a.h0, r, 0, unit, a.size)
     else:
         h = zeros_like(load(at(a.bias, (0, 0)), 0))
@@ -98,8 +98,8 @@ def previous_h(a, s, r, unit):
 @kernel
 def previous_state(states, a, s, r, unit):
     """What the gates read of row r's states beside z: c_{t-1}, or h_{t-1} where h is all."""
-    if states == 2 or a.c.shape[1]:
-        prev = load(at(a.c, (s.before + r, unit)), 0)
+    if states == 2 or a.gate_state.shape[1]:
+        prev = load(at(a.gate_state, (s.before + r, unit)), 0)
         if a.masked and a.keep.size:
             prev = kept(prev, a.keep, s.row0 + r)
         return prev
@@ -119,7 +119,7 @@ def put_state(prev, state, a, s, r, unit):
         if a.fresh.shape[1]:
             store(at(a.fresh, (s.row0 + r, unit)), 0, state)
         state = zoned(state, prev, a.zone_c, s.row0 + r, unit)
-    store(at(a.c, (out_row(s, r), unit)), 0, state)
+    store(at(a.gate_state, (out_row(s, r), unit)), 0, state)
 
 
 @kernel
@@ -131,8 +131,8 @@ def put_h(states, h, a, s, r, unit):
     if a.masked and a.zone_h.shape[0]:
         h = zoned(h, previous_h(a, s, r, unit), a.zone_h, s.row0 + r, unit)
     store_unit(h, a.y, s.row0 + r, a.y_column, unit, a.size)
-    if states == 1 and a.c.shape[1]:
-        store(at(a.c, (out_row(s, r), unit)), 0, h)
+    if states == 1 and a.gate_state.shape[1]:
+        store(at(a.gate_state, (out_row(s, r), unit)), 0, h)
     if a.masked and r < s.n_next:
         if a.drop.shape[0]:
             h = h * load(at(a.drop, (r, unit)), 0)
