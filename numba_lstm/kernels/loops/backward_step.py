@@ -1,7 +1,9 @@
-"""One time step backward of cells whose gates need nothing but z: dh_t, and the gates' derivatives.
+"""One time step backward of a cell of one phase: dh_t, and the gates' derivatives.
 
-dh_t is made of dy_t, of dz_{t+1}·W_hh, and of what goes past the cell: where zoneout keeps an old
-state, its gradient goes straight to it.
+    dh_t = dy_t + dz_{t+1}·W_hh
+
+and with zoneout, h_t = k·h_{t-1} + (1 - k)·h, the part k·dh_t goes to h_{t-1} past the cell (in
+`carry`), and the rest, (1 - k)·dh_t, through it.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ __all__ = [
 
 @kernel
 def vectors_at_once(m, vector, end):
-    """How many vectors the block that starts at `vector` takes: to its panel's end, or panels."""
+    """How many vectors the block at `vector` takes: whole panels, or what is left of its panel."""
     inside = vector % PANEL
     if inside == 0 and end - vector >= PANEL:
         return PANEL * panels_at_once(m, (end - vector) // PANEL)
@@ -39,7 +41,7 @@ def vectors_at_once(m, vector, end):
 
 @kernel
 def _recurrent_part(windows, a, row, vector, m, nv, tile):
-    """tile += dz·W_hh for the rows of dz from `row` on, over all panels of dz."""
+    """tile += dz·W_hh: m rows of dz from `row` on, nv vectors of h, summed over dz's panels."""
     v = lanes(tile)
     width = PANEL * v
     gemm_tile(
@@ -51,7 +53,10 @@ def _recurrent_part(windows, a, row, vector, m, nv, tile):
 
 @kernel
 def scaled(x, a, row, r, unit):
-    """What reaches h of row r, from what reaches it as its next step read it, in row `row`."""
+    """x, the gradient of h_t as the next step's product read it, made that of h_t: drop and reset.
+
+    The next step of row r of the batch stands in `row`.
+    """
     if a.keep.size:
         x = kept(x, a.keep, row)
     if a.drop.shape[0]:
@@ -61,7 +66,7 @@ def scaled(x, a, row, r, unit):
 
 @kernel
 def _from_outside(a, row, unit):
-    """dy_t of a row's vector of units."""
+    """dy_t of V units of a row; zeros without dy."""
     if a.has_dy:
         return load_unit(a.dy, row, a.y_column, unit, a.size)
     return zeros_like(load(at(a.w_hh, (0, 0, 0)), 0))
@@ -69,7 +74,7 @@ def _from_outside(a, row, unit):
 
 @kernel
 def _share_with_old(x, a, row, r, unit):
-    """dh of the cell's own output; the rest, which zoneout hands to h_{t-1}, goes into `carry`."""
+    """(1 - k)·dh_t for the cell; k·dh_t, which zoneout hands to h_{t-1}, goes into `carry`."""
     past = at(a.carry, (r, unit))
     x = x + load(past, 0)
     k = zone_at(a.zone_h, row, unit)
@@ -82,7 +87,7 @@ def _share_with_old(x, a, row, r, unit):
 
 @kernel
 def arriving(windows, a, s, vector, nv, r, m, tile):
-    """dh_t into the tile: dy_t, and what comes from the next step, or dhn (in dh) at the last."""
+    """dh_t into the tile: dy_t + dz_{t+1}·W_hh, or at a row's last step dy_t + dhn (in dh)."""
     v = lanes(tile)
     later = a.masked and not s.last
     for i in range(m):
@@ -113,7 +118,7 @@ def arriving(windows, a, s, vector, nv, r, m, tile):
 
 @kernel
 def clear_padding(place, slots, count):
-    """Zeros for the units past H in dz: 0·∞ in the products before would come back as NaN."""
+    """Zeros for the units past H in dz. An infinite weight times 0 would have made them NaN."""
     v = lanes(place)
     for slot in range(slots):
         store(place, slot * v, load_n(place, slot * v, max(0, count)))
@@ -121,7 +126,7 @@ def clear_padding(place, slots, count):
 
 @kernel
 def state_before(a, row, unit):
-    """What the gates read of a row's states beside z: c_{t-1}, or h_{t-1} where h is all."""
+    """What the gates read of a row beside z: c_{t-1}, or h_{t-1} of a cell without c."""
     if a.gate_state.shape[1]:
         prev = load(at(a.gate_state, (row, unit)), 0)
         if a.masked and a.keep.size:
@@ -132,7 +137,10 @@ def state_before(a, row, unit):
 
 @kernel
 def state_gradient(a, row, r, unit):
-    """What reaches the state of row r other than through y, and which part zoneout hands on."""
+    """(d, past): the gradient of the cell's state, and what zoneout hands to the state before.
+
+    With k of zoneout: d = (1 - k)·total, past = k·total, total = d_gate_state + dcells.
+    """
     d = load(at(a.d_gate_state, (r, unit)), 0)
     past = zeros_like(d)
     if a.dcells.shape[0]:
@@ -146,14 +154,14 @@ def state_gradient(a, row, r, unit):
 
 @kernel
 def hand_on(d_prev, a, row, r, unit):
-    """Leave what goes to the state before."""
+    """Store the gradient of the state before the step; zeros where it was reset."""
     if a.masked and a.keep.size:
         d_prev = kept(d_prev, a.keep, row)
     store(at(a.d_gate_state, (r, unit)), 0, d_prev)
 
 
 def over_blocks(body: Any, of_h: bool = False) -> Any:
-    """A kernel (a, workspace, s, share, tile) that gives `body` each block of a share, one by one.
+    """A kernel (a, workspace, s, share, tile) that calls `body` for each block of a share.
 
     ``body(a, workspace, s, vector, nv, r, m, tile)`` takes m rows from r on and nv vectors of units
     (of h with `of_h`, else of z).
@@ -175,7 +183,7 @@ def over_blocks(body: Any, of_h: bool = False) -> Any:
 
 
 def gates_step_back(fill: Any, gates: Any, slots: int, constants: bool) -> Any:
-    """dz_t and dc for a share of a step, from dh_t that ``fill`` puts into the tile."""
+    """A kernel for a share of a step: dz_t and d_gate_state; `fill` puts dh_t into the tile."""
     units = PANEL // slots
     if constants:
 
@@ -213,7 +221,7 @@ def gates_step_back(fill: Any, gates: Any, slots: int, constants: bool) -> Any:
 
 
 def from_above(windows: tuple) -> Any:
-    """`arriving`, of a cell's windows."""
+    """`arriving` for a cell's windows, as a `fill` of `gates_step_back`."""
 
     @kernel
     def fill(a, workspace, s, vector, nv, r, m, tile):
@@ -223,7 +231,7 @@ def from_above(windows: tuple) -> Any:
 
 
 def collect(windows: tuple, whole: bool) -> Any:
-    """A phase that leaves dh_t in ``workspace.dh``: in the step's rows (`whole`), or from row 0."""
+    """A phase: dh_t into ``workspace.dh``, in the step's rows if `whole`, else from row 0 on."""
 
     @kernel
     def body(a, workspace, s, vector, nv, r, m, tile):
@@ -239,7 +247,7 @@ def collect(windows: tuple, whole: bool) -> Any:
 
 
 def plain_backward(gates: Any, slots: int, windows: tuple, constants: bool = False) -> Any:
-    """The one phase of a cell whose h is what its gates give."""
+    """The phase of a cell of one phase; see `backward.backward_driver`."""
     step = gates_step_back(from_above(windows), gates, slots, constants)
 
     @kernel
@@ -250,7 +258,7 @@ def plain_backward(gates: Any, slots: int, windows: tuple, constants: bool = Fal
 
 
 def initial_state(windows: tuple) -> Any:
-    """dh0 = dz·W_hh, into dh, of rows whose first step stands in ``after + r``."""
+    """A kernel: dh0 = dz·W_hh, into dh, for rows whose first step stands in ``after + r``."""
 
     @kernel
     def body(a, workspace, s, vector, nv, r, m, tile):

@@ -1,4 +1,4 @@
-"""One time step forward of cells whose gates need nothing but z: z_t, and the gates on it."""
+"""One time step forward of a cell of one phase: z_t, and the gates on it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["FUSED", "PROJECTED", "TOKENS", "gates_step", "leave_states", "plain_
 
 @kernel
 def _pre_activation(windows, a, s, r, m, p, count, tile):
-    """z_t of m rows from r on and `count` panels into the tile.
+    """z_t = x_t·W_ihᵀ + b + h_{t-1}·W_hhᵀ into the tile: m rows from r, `count` panels from p on.
 
-    The inputs reach the vectors x_first … x_first + x_count of a panel, the state those from
-    h_first on.
+    The inputs reach the first x_count vectors of a panel. The state reaches h_count of them from
+    h_first on. `windows` holds the three.
     """
     x_count, h_first, h_count = windows
     v = lanes(tile)
@@ -50,7 +50,7 @@ def _pre_activation(windows, a, s, r, m, p, count, tile):
 
 
 def leave_states(states: int) -> Any:
-    """Leave the new states where the next step, and the caller, finds them."""
+    """A kernel that stores the new states for the next step and for the caller."""
 
     @kernel
     def both(prev, state, h, a, workspace, s, r, unit):
@@ -67,9 +67,9 @@ def leave_states(states: int) -> Any:
 def gates_step(
     gates: Any, slots: int, states: int, windows: tuple, constants: bool, leave: Any
 ) -> Any:
-    """z_t and the gates on it, for a share of a step; see `forward.forward_driver`.
+    """A kernel (a, workspace, s, share, tile): z_t and the gates on it, for a share of a step.
 
-    `leave` (prev, state, h, a, workspace, s, r, unit) takes what the gates give.
+    ``leave(prev, state, h, a, workspace, s, r, unit)`` stores what the gates give.
     """
     units = PANEL // slots
     if constants:
@@ -114,7 +114,7 @@ def gates_step(
 def plain_forward(
     gates: Any, slots: int, states: int, windows: tuple, constants: bool = False
 ) -> Any:
-    """The one phase of a cell whose h is what its gates give."""
+    """The phase of a cell of one phase; see `forward.forward_driver`."""
     step = gates_step(gates, slots, states, windows, constants, leave_states(states))
 
     @kernel

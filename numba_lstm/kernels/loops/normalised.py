@@ -1,16 +1,17 @@
 """Layer normalisation in a cell, forward: of both products, and of c (Ba, Kiros & Hinton, 2016).
 
-With a = x·W_ihᵀ, u = h_prev·W_hhᵀ, and for each group of gates, over all its units,
+    zx = x_t·W_ihᵀ        zh = h_{t-1}·W_hhᵀ        z = LN(zx) + LN(zh) + b_ih + b_hh
+    LN(v) = g ∘ v̂         v̂ = (v - mean(v)) / √(var(v) + ε)
 
-    LN(a) = g ∘ â,   â = (a - mean(a)) / √(var(a) + ε)
+Mean and variance are over all units of a group of gates, so they need what all threads computed.
+A step has phases:
 
-z is LN(a) + LN(u) + biases. A step has phases, as a mean is of all units:
+0. zx and zh of a share of the panels, into arrays that `backward` reads, too;
+1. the moments of a row, z, and the gates on it: h, or for a cell with c, c and o;
+2. for a cell with c: the moments of c, and h = o ∘ tanh(LN(c) + b_c).
 
-0. a and u of a share of the panels, as they are, into arrays that are kept for the way back;
-1. the means of a row, z and the gates on it: h, or c and o;
-2. for a cell of two states, the mean of c: h = o ∘ tanh(LN(c) + b_c).
-
-Every thread takes the means of its rows itself, with the same bits.
+Threads that share rows each compute the moments of all their rows. They get the same bits, and it
+saves a wait. The plain lines are in `reference.layer_norm` and `reference.recurrent`.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ EPSILON = 1e-5
 
 
 class Groups(NamedTuple):
-    """Which vectors of a unit are normalised together: pairs (first, count), for x and for h."""
+    """Which vectors of a unit are normalised together: pairs (first, count), of zx and of zh."""
 
     x: tuple[tuple[int, int], ...]
     h: tuple[tuple[int, int], ...]
@@ -51,7 +52,10 @@ class Groups(NamedTuple):
 
 @kernel
 def _moments(z, stride, slot, count, hidden, scratch, out):
-    """Mean and 1/√(var + ε) of a row: of `count` vectors from `slot` on, every `stride` items."""
+    """out[:2] = mean and 1/√(var + ε) of a row: of `count` vectors from `slot` on in each panel.
+
+    `z` points to the row in panel 0, and panels are `stride` items apart. `scratch` is a vector.
+    """
     v = lanes(z)
     vectors = (hidden + v - 1) // v
     total = zeros_like(load(z, slot * v))
@@ -63,7 +67,7 @@ def _moments(z, stride, slot, count, hidden, scratch, out):
     for n in range(vectors):
         for k in range(slot, slot + count):
             x = load(z, n * stride + k * v) - mean
-            if (n + 1) * v > hidden:  # in the padding stands 0, and not the mean
+            if (n + 1) * v > hidden:  # x is -mean in the padding: count 0 there
                 store(scratch, 0, x)
                 x = load_n(scratch, 0, hidden - n * v)
             squares = fma(x, x, squares)
@@ -73,12 +77,12 @@ def _moments(z, stride, slot, count, hidden, scratch, out):
 
 @kernel
 def normal(x, moments, group):
-    """(x - mean) / √(var + ε)."""
+    """v̂ = (v - mean) / √(var + ε) of a group, by its moments."""
     return (x - moments[2 * group]) * moments[2 * group + 1]
 
 
 def group_of(groups: tuple[tuple[int, int], ...], slots: int) -> tuple[int, ...]:
-    """The group of each slot, -1 for none."""
+    """The number of each slot's group, -1 for none."""
     found = [-1] * slots
     for number, (first, count) in enumerate(groups):
         found[first : first + count] = [number] * count
@@ -86,7 +90,7 @@ def group_of(groups: tuple[tuple[int, int], ...], slots: int) -> tuple[int, ...]
 
 
 def _products(windows: tuple) -> Any:
-    """a and u of a share."""
+    """Phase 0: zx and zh of a share."""
     x_count, h_first, h_count = windows
 
     @kernel
@@ -115,7 +119,7 @@ def _products(windows: tuple) -> Any:
 
 
 def _row_moments(groups: Groups) -> Any:
-    """The moments of a row's a and u."""
+    """A kernel: the moments of a row's zx and zh."""
     of_x, of_h = len(groups.x), len(groups.h)
     x_groups, h_groups = groups
 
@@ -142,7 +146,7 @@ def _row_moments(groups: Groups) -> Any:
 
 
 def _z_of_unit(groups: Groups, slots: int) -> Any:
-    """z of a vector of units from a, u and the moments."""
+    """A kernel: z of a vector of units, from zx, zh and the moments."""
     x_group, h_group = group_of(groups.x, slots), group_of(groups.h, slots)
     of_x = len(groups.x)
 
@@ -171,8 +175,8 @@ def normalised_forward(gates: Any, slots: int, states: int, windows: tuple, grou
     Parameters
     ----------
     gates : kernel (z, prev, save, place) -> state, h
-        As for a plain cell; of one with two states the second is o, which it leaves in the last
-        slot at `place`, too. Each panel is a vector of units.
+        As for `cell.plain_cell`; but for a cell with c the second result is o, which the gates
+        also leave in the last slot at `place`. A panel holds one vector of units.
     """
     of_c = len(groups.x) + len(groups.h)
     products, row_moments = _products(windows), _row_moments(groups)

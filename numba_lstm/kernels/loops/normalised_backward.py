@@ -1,15 +1,21 @@
-"""Layer normalisation in a cell, going back.
+"""Layer normalisation in a cell, backward.
 
-From y = g ∘ x̂ and x̂ = (x - mean)·s follow, with d = dy ∘ g and means over the group,
+For y = g ∘ v̂ with v̂ = (v - mean(v))·s, and with d = dy ∘ g and means over the group:
 
-    dx = s·(d - mean(d) - x̂·mean(d ∘ x̂))        dg = Σ dy ∘ x̂
+    dv = s·(d - mean(d) - v̂·mean(d ∘ v̂))        dg = Σ dy ∘ v̂
 
-in phases, as means are of all units: dh_t of all units (two states only), the means of dLN(c),
-dz by the gates, the means of dz ∘ g for a and u, then da, which takes the place of dz, and du,
-which takes that of u. W_ih and x get da, W_hh and h_{t-1} du.
+The means are over all units, so a step has phases. Of a cell with c there are five:
 
-Sums over all rows of dz and of dz ∘ â, of the biases and gains, are not what threads share rows
-for: each row of the batch has sums of its own, which are added up in the end.
+0. dh_t of all units;
+1. mean(d) and mean(d ∘ ĉ) of LN(c);
+2. dc_t, and dz by the gates;
+3. mean(d) and mean(d ∘ v̂) of LN(zx) and LN(zh), both with dy = dz;
+4. d zx, which overwrites dz, and d zh, which overwrites zh.
+
+Of a cell without c there are three: dz by the gates, and the last two. Then d zx multiplies W_ih
+and x, and d zh multiplies W_hh and h_{t-1}. The gradients of gains and biases are sums over all
+rows. Each row of the batch has its own partial sums, so the result does not depend on how threads
+share rows; the caller adds them up.
 """
 
 from __future__ import annotations
@@ -35,13 +41,13 @@ __all__ = ["normalised_backward", "numbers_of_unit"]
 
 
 def numbers_of_unit(slots: int) -> int:
-    """How many sums a unit has."""
+    """How many partial sums a unit has; see `arguments.NormBack.sums`."""
     return 3 * slots + 2
 
 
 @kernel
 def _rows_of_thread(share):
-    """The rows of a share that are this thread's alone."""
+    """This thread's part of the rows of a share, for what is done once a row."""
     rows = share.r1 - share.r0
     r0 = share.r0 + first(share.column, share.columns, rows)
     return r0, share.r0 + first(share.column + 1, share.columns, rows)
@@ -53,12 +59,12 @@ def _add(place, x):
 
 
 def _of_cells(slots: int, of_c: int, gates: Any) -> tuple[Any, Any]:
-    """The phases that go back through h = o ∘ tanh(LN(c) + b_c): the means, then the gates."""
+    """Phases 1 and 2, back through h = o ∘ tanh(LN(c) + b_c)."""
     per_unit = numbers_of_unit(slots)
 
     @kernel
     def parts(a, workspace, row, r, n):
-        """tanh(LN(c) + b_c), ĉ, and the gradients of LN(c) and of ĉ."""
+        """tanh(LN(c) + b_c), ĉ, d LN(c) and dĉ = d LN(c) ∘ g_c."""
         v = lanes(workspace.c)
         numbers = at(a.constants, (n, 2 * slots * v))
         c = normal(
@@ -106,7 +112,7 @@ def _of_cells(slots: int, of_c: int, gates: Any) -> tuple[Any, Any]:
 
 
 def _means_of_groups(slots: int, groups: Groups) -> Any:
-    """mean(d) and mean(d ∘ x̂) of each group of a and u, d = dz ∘ g."""
+    """A phase: mean(d) and mean(d ∘ v̂) of each group of zx and zh, d = dz ∘ g."""
     of_x = len(groups.x)
     x_groups, h_groups = groups
 
@@ -143,7 +149,7 @@ def _means_of_groups(slots: int, groups: Groups) -> Any:
 
 
 def _through_norms(slots: int, groups: Groups) -> Any:
-    """da in the place of dz, du in that of u, and the sums of dz, dz ∘ â and dz ∘ û."""
+    """The last phase: d zx, d zh, and the sums of dz and of dz ∘ v̂ for zx and for zh."""
     x_group, h_group = group_of(groups.x, slots), group_of(groups.h, slots)
     of_x = len(groups.x)
     per_unit = numbers_of_unit(slots)
@@ -183,10 +189,10 @@ def _through_norms(slots: int, groups: Groups) -> Any:
 
 
 def normalised_backward(gates: Any, slots: int, states: int, windows: tuple, groups: Groups) -> Any:
-    """The phases of a layer-normalised cell going back.
+    """The phases of a layer-normalised cell, backward.
 
-    `gates` (place, dh, prev, d_state) -> d_prev as for a plain cell; of one with two states, do
-    comes instead of dh, and what reaches c by way of h is in d_state.
+    `gates` (place, dh, prev, d_state) -> d_prev as for `cell.plain_cell`; but a cell with c gets
+    do instead of dh, and all of dc_t in d_state.
     """
     means, through = _means_of_groups(slots, groups), _through_norms(slots, groups)
 

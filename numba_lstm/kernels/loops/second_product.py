@@ -1,10 +1,10 @@
-"""Cells with a second product in a step: of what the gates give, by W_hr, or by the reset gate's W.
+"""Cells with a second product in a step, m·W₂ᵀ:
 
-A step has two phases. The first ends with rows of m (what is multiplied: H columns), the second
-finishes h from m·W₂ᵀ:
-
-- an LSTM that is projected (Sak, Senior & Beaufays, 2014): m = o ∘ tanh(c), h = m·W_hrᵀ;
+- a projected LSTM (Sak, Senior & Beaufays, 2014): m = o ∘ tanh(c), h = m·W_hrᵀ;
 - a GRU whose reset gate comes before the product: m = r ∘ h_prev, and n needs m·W_hnᵀ.
+
+The product needs m of all units, so a step has two phases: the first writes m (H columns), the
+second computes h from m·W₂ᵀ. The plain lines are in `reference.recurrent` and `reference.gru_cell`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ __all__ = [
 
 
 def _second_phase(finish: Any) -> Any:
-    """m·W₂ᵀ for a thread's share; ``finish(x, a, workspace, s, r, unit)`` takes each vector."""
+    """A phase: m·W₂ᵀ of a share; ``finish(x, a, workspace, s, r, unit)`` gets each vector x."""
 
     @kernel
     def second(a, workspace, s, share, tile):
@@ -66,7 +66,7 @@ def _two_phases(step: Any, second: Any) -> Any:
 
 
 def projected_forward(gates: Any, slots: int, windows: tuple, constants: bool) -> Any:
-    """Two phases of a cell of two states: m and c, then h."""
+    """Two phases of a projected cell: m and c, then h."""
 
     @kernel
     def leave(prev, state, h, a, workspace, s, r, unit):
@@ -82,10 +82,10 @@ def projected_forward(gates: Any, slots: int, windows: tuple, constants: bool) -
 
 
 def reset_before_forward(gates: Any, finish_gates: Any, slots: int, windows: tuple) -> Any:
-    """Two phases of a cell of one state: what h_prev is multiplied by in m, then h.
+    """Two phases of a cell of one state: m = r ∘ h_prev, then h.
 
-    The first gates leave the factor r; the second, ``finish_gates(x, h_prev, save, place)``, take
-    (r ∘ h_prev)·W₂ᵀ and what the first ones left at `place`. Each panel is a vector of units.
+    The first gates give r. The second, ``finish_gates(x, h_prev, save, place)``, get x = m·W₂ᵀ and
+    what the first ones left at `place`. A panel holds one vector of units.
     """
 
     @kernel
@@ -104,7 +104,7 @@ def reset_before_forward(gates: Any, finish_gates: Any, slots: int, windows: tup
 
 
 def projected_backward(gates: Any, slots: int, windows: tuple, constants: bool) -> Any:
-    """dh_t into ``workspace.dh``; then dm = dh·W_hr, and the gates' derivatives from that."""
+    """Two phases: dh_t into ``workspace.dh``; then dm = dh_t·W_hr and the gates' derivatives."""
     first_phase = collect(windows, whole=True)
 
     @kernel
@@ -121,10 +121,10 @@ def projected_backward(gates: Any, slots: int, windows: tuple, constants: bool) 
 
 
 def reset_before_backward(gates: Any, finish_gates: Any, slots: int, windows: tuple) -> Any:
-    """The derivatives that need no second product; then those of the factor r.
+    """Two phases: the derivatives that need no second product, then that of r.
 
-    ``finish_gates(place, dm, h_in)`` takes dm, the gradient of m = r ∘ h_in, made of what is in
-    slot 0; it leaves dz of r and gives what goes to h_in.
+    With m = r ∘ h_in, dm is dz of n (in slot 0) times W_hn. ``finish_gates(place, dm, h_in)``
+    overwrites r by its dz and gives the gradient of h_in, which adds to d_gate_state.
     """
 
     @kernel
@@ -144,7 +144,7 @@ def reset_before_backward(gates: Any, finish_gates: Any, slots: int, windows: tu
                 h_in = load(at(a.u, (row, a.h_column + unit)), 0)
                 d = finish_gates(place, load(tile, (i * nv + j) * v), h_in)
                 if unit + v > a.hidden:
-                    # Slot 0 is being read by other threads.
+                    # Not of slot 0, which other threads still read.
                     clear_padding(shift(place, v), 1, a.hidden - unit)
                 if a.masked:
                     d = scaled(d, a, row, r + i, unit)

@@ -1,4 +1,4 @@
-"""Where rows of states stand, and what a step reads and leaves there: for all cells and passes."""
+"""Rows of states: what a step reads of them, and stores after resets, dropout and zoneout."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ __all__ = [
 
 @kernel
 def any_mask(keep, drop, zone_h, zone_c):
-    """Whether any of them is there."""
+    """Whether any of the masks is there."""
     return keep.size + drop.shape[0] + zone_h.shape[0] + zone_c.shape[0] > 0
 
 
 @kernel
 def active(offsets, t):
-    """n_t: how many rows step t runs; none before the first and after the last step."""
+    """n_t: how many rows step t runs; 0 before the first and after the last step."""
     return offsets[t + 1] - offsets[t] if 0 <= t < offsets.size - 1 else 0
 
 
 @kernel
 def kept(x, keep, row):
-    """The vector x, or zeros where a reset stands before `row`: not even NaN passes it."""
+    """x, or zeros where the states of `row` are reset. A factor of 0 would let NaN pass."""
     if keep[row] == 0:
         return zeros_like(x)
     return x
@@ -51,7 +51,7 @@ def copy(source, target, n):
 
 @kernel
 def load_unit(array, row, column, unit, size):
-    """The vector of `unit` in a row of `size` items from `column` on; zeros past them."""
+    """Load V units from `unit` on; a row has `size` units behind `column`, and zeros follow."""
     place = at(array, (row, column + unit))
     if unit + lanes(array) <= size:
         return load(place, 0)
@@ -60,7 +60,7 @@ def load_unit(array, row, column, unit, size):
 
 @kernel
 def store_unit(x, array, row, column, unit, size):
-    """Write what of it lies within the row's `size` items."""
+    """Store x as `load_unit` loads it; what lies past the row's `size` units is left alone."""
     place = at(array, (row, column + unit))
     if unit + lanes(array) <= size:
         store(place, 0, x)
@@ -70,20 +70,20 @@ def store_unit(x, array, row, column, unit, size):
 
 @kernel
 def zone_at(zone, row, unit):
-    """How much of the old state stays."""
+    """k, the part of the old state that stays; one row of `zone` serves all rows."""
     return load_unit(zone, row if zone.shape[0] > 1 else 0, 0, unit, zone.shape[1])
 
 
 @kernel
 def zoned(new, old, zone, row, unit):
-    """k·old + (1 - k)·new, each of them exactly where k is 1 or 0."""
+    """k·old + (1 - k)·new. The result is exactly old where k = 1, exactly new where k = 0."""
     k = zone_at(zone, row, unit)
     return fma(k, old, (1.0 - k) * new)
 
 
 @kernel
 def previous_h(a, s, r, unit):
-    """h_{t-1} of row r as it came out of the step before: not dropped, but reset."""
+    """h_{t-1} of row r for zoneout: without dropout, zero after a reset."""
     if r < s.n_prev:
         h = load_unit(a.y, s.prev_row + r, a.y_column, unit, a.size)
     elif a.has_initial:
@@ -97,7 +97,7 @@ def previous_h(a, s, r, unit):
 
 @kernel
 def previous_state(states, a, s, r, unit):
-    """What the gates read of row r's states beside z: c_{t-1}, or h_{t-1} where h is all."""
+    """What the gates read of row r beside z: c_{t-1}, or h_{t-1} of a cell without c."""
     if states == 2 or a.gate_state.shape[1]:
         prev = load(at(a.gate_state, (s.before + r, unit)), 0)
         if a.masked and a.keep.size:
@@ -108,13 +108,13 @@ def previous_state(states, a, s, r, unit):
 
 @kernel
 def out_row(s, r):
-    """Where row r's new states go."""
+    """Where row r's new states go: before its next step, or to the end."""
     return s.after + r if r < s.n_next else s.end + r
 
 
 @kernel
 def put_state(prev, state, a, s, r, unit):
-    """Leave row r's state beside h, after zoneout."""
+    """Store row r's new c in gate_state, after zoneout."""
     if a.masked and a.zone_c.shape[0]:
         if a.fresh.shape[1]:
             store(at(a.fresh, (s.row0 + r, unit)), 0, state)
@@ -124,9 +124,9 @@ def put_state(prev, state, a, s, r, unit):
 
 @kernel
 def put_h(states, h, a, s, r, unit):
-    """Leave row r's h, after zoneout: in y, and in u as the next step reads it.
+    """Store row r's new h: after zoneout in y, and in u as the products of its next step read it.
 
-    Where there is no next step it stands in u as it is.
+    For the next step dropout and a reset apply to u. The last h stands in u without them.
     """
     if a.masked and a.zone_h.shape[0]:
         h = zoned(h, previous_h(a, s, r, unit), a.zone_h, s.row0 + r, unit)
