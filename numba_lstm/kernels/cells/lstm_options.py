@@ -52,7 +52,7 @@ from ...simd import (
 from ..activations import sigmoid, tanh
 from ..blocks import first
 from ..loops.cell import plain_cell, projected_cell
-from ..loops.states import active
+from ..loops.states import rows_in_step
 
 # The vectors of a unit's constants: three of weights, then `settings`.
 _P_I, _P_F, _P_O, _BOUND, _TANH_BOUND, _COUPLED = range(6)
@@ -180,8 +180,8 @@ def peephole_gradient(nt, z, c, fresh, offsets, reverse, keep, out):
                 out[0, j] = out[1, j] = out[2, j] = 0
             for t in range(steps):
                 t_next = t - 1 if reverse else t + 1
-                n_next = active(offsets, t_next)
-                for r in range(active(offsets, t)):
+                n_next = rows_in_step(offsets, t_next)
+                for r in range(rows_in_step(offsets, t)):
                     row = offsets[t] + r
                     after = (offsets[t_next] if r < n_next else offsets[steps]) + r
                     new = c[after]

@@ -23,8 +23,8 @@ from ...jit import kernel, named_driver, prange
 from ...simd import PANEL, at, flush_denormals, lanes, restore_denormals
 from ..blocks import first
 from .arguments import BackwardArguments, BackwardRows, Share, Turn
-from .backward_step import initial_state
-from .states import active, any_mask
+from .backward_step import initial_gradient
+from .states import any_mask, rows_in_step
 from .team import wait_for_all
 from .turns import count_turns, next_turn, steps_of_turn
 
@@ -41,7 +41,7 @@ def _between(low, high, part, parts, t):
 
 def _thread_part(run: Any, slots: int, windows: tuple) -> Any:
     """A kernel: what thread q runs of a turn, step after step."""
-    start = initial_state(windows)
+    start = initial_gradient(windows)
 
     @kernel
     def thread_part(a, workspace, t, q, counter, tile):
@@ -54,7 +54,7 @@ def _thread_part(run: Any, slots: int, windows: tuple) -> Any:
         for step in range(t.s0, t.s1):
             now = step if t.reverse else steps - 1 - step
             later = now - 1 if t.reverse else now + 1
-            n, n_after = active(t.offsets, now), active(t.offsets, later)
+            n, n_after = rows_in_step(t.offsets, now), rows_in_step(t.offsets, later)
             row0 = t.offsets[now] if step < steps else 0
             after, end = t.offsets[later] if step > 0 else 0, t.offsets[steps]
             for phase in range(t.f0, t.f1):

@@ -13,20 +13,20 @@ from typing import Any
 from ...jit import kernel
 from ...simd import PANEL, at, gemm_tile, lanes, load, load_n, shift, store, zeros_like
 from ..blocks import panels_at_once, row_block
-from .states import kept, load_unit, zone_at
+from .states import load_unit, unless_reset, zoneout_of
 
 __all__ = [
+    "back_through_masks",
     "clear_padding",
-    "collect",
-    "from_above",
+    "dh_phase",
+    "fill_dh",
     "gates_step_back",
-    "hand_on",
-    "initial_state",
+    "initial_gradient",
     "over_blocks",
     "plain_backward",
-    "scaled",
-    "state_before",
+    "saved_gate_state",
     "state_gradient",
+    "store_state_gradient",
 ]
 
 
@@ -52,20 +52,20 @@ def _recurrent_part(windows, a, row, vector, m, nv, tile):
 
 
 @kernel
-def scaled(x, a, row, r, unit):
+def back_through_masks(x, a, row, r, unit):
     """x, the gradient of h_t as the next step's product read it, made that of h_t: drop and reset.
 
     The next step of row r of the batch stands in `row`.
     """
     if a.keep.size:
-        x = kept(x, a.keep, row)
+        x = unless_reset(x, a.keep, row)
     if a.drop.shape[0]:
         x = x * load(at(a.drop, (r, unit)), 0)
     return x
 
 
 @kernel
-def _from_outside(a, row, unit):
+def _dy_of(a, row, unit):
     """dy_t of V units of a row; zeros without dy."""
     if a.has_dy:
         return load_unit(a.dy, row, a.y_column, unit, a.size)
@@ -73,20 +73,20 @@ def _from_outside(a, row, unit):
 
 
 @kernel
-def _share_with_old(x, a, row, r, unit):
+def _split_by_zoneout(x, a, row, r, unit):
     """(1 - k)·dh_t for the cell; k·dh_t, which zoneout hands to h_{t-1}, goes into `carry`."""
     past = at(a.carry, (r, unit))
     x = x + load(past, 0)
-    k = zone_at(a.zone_h, row, unit)
+    k = zoneout_of(a.zone_h, row, unit)
     old = k * x
     if a.keep.size:
-        old = kept(old, a.keep, row)
+        old = unless_reset(old, a.keep, row)
     store(past, 0, old)
     return (1.0 - k) * x
 
 
 @kernel
-def arriving(windows, a, s, vector, nv, r, m, tile):
+def dh_into_tile(windows, a, s, vector, nv, r, m, tile):
     """dh_t into the tile: dy_t + dz_{t+1}·W_hh, or at a row's last step dy_t + dhn (in dh)."""
     v = lanes(tile)
     later = a.masked and not s.last
@@ -96,7 +96,7 @@ def arriving(windows, a, s, vector, nv, r, m, tile):
             if later:
                 x = zeros_like(load(tile, 0))
             else:
-                x = _from_outside(a, s.row0 + r + i, unit)
+                x = _dy_of(a, s.row0 + r + i, unit)
             if s.last:
                 x = x + load(at(a.dh, (r + i, unit)), 0)
             store(tile, (i * nv + j) * v, x)
@@ -109,10 +109,10 @@ def arriving(windows, a, s, vector, nv, r, m, tile):
                 row = s.row0 + r + i
                 x = load(tile, (i * nv + j) * v)
                 if later:
-                    x = scaled(x, a, s.after + r + i, r + i, unit)
-                    x = x + _from_outside(a, row, unit)
+                    x = back_through_masks(x, a, s.after + r + i, r + i, unit)
+                    x = x + _dy_of(a, row, unit)
                 if a.zone_h.shape[0]:
-                    x = _share_with_old(x, a, row, r + i, unit)
+                    x = _split_by_zoneout(x, a, row, r + i, unit)
                 store(tile, (i * nv + j) * v, x)
 
 
@@ -125,12 +125,12 @@ def clear_padding(place, slots, count):
 
 
 @kernel
-def state_before(a, row, unit):
+def saved_gate_state(a, row, unit):
     """What the gates read of a row beside z: c_{t-1}, or h_{t-1} of a cell without c."""
     if a.gate_state.shape[1]:
         prev = load(at(a.gate_state, (row, unit)), 0)
         if a.masked and a.keep.size:
-            prev = kept(prev, a.keep, row)
+            prev = unless_reset(prev, a.keep, row)
         return prev
     return load(at(a.u, (row, a.h_column + unit)), 0)
 
@@ -146,17 +146,17 @@ def state_gradient(a, row, r, unit):
     if a.dcells.shape[0]:
         d = d + load(at(a.dcells, (row, unit)), 0)
     if a.masked and a.zone_c.shape[0]:
-        k = zone_at(a.zone_c, row, unit)
+        k = zoneout_of(a.zone_c, row, unit)
         past = k * d
         d = (1.0 - k) * d
     return d, past
 
 
 @kernel
-def hand_on(d_prev, a, row, r, unit):
+def store_state_gradient(d_prev, a, row, r, unit):
     """Store the gradient of the state before the step; zeros where it was reset."""
     if a.masked and a.keep.size:
-        d_prev = kept(d_prev, a.keep, row)
+        d_prev = unless_reset(d_prev, a.keep, row)
     store(at(a.d_gate_state, (r, unit)), 0, d_prev)
 
 
@@ -208,10 +208,12 @@ def gates_step_back(fill: Any, gates: Any, slots: int, constants: bool) -> Any:
                 unit = n * v
                 place = at(a.z, (n // units, row, n % units * slots * v))
                 dh_t = load(tile, (i * nv + j) * v)
-                prev = state_before(a, row, unit)
+                prev = saved_gate_state(a, row, unit)
                 if a.d_gate_state.shape[1]:
                     d, past = state_gradient(a, row, r + i, unit)
-                    hand_on(apply(a, n, place, dh_t, prev, d) + past, a, row, r + i, unit)
+                    store_state_gradient(
+                        apply(a, n, place, dh_t, prev, d) + past, a, row, r + i, unit
+                    )
                 else:
                     apply(a, n, place, dh_t, prev, zeros_like(dh_t))
                 if unit + v > a.hidden:
@@ -220,23 +222,23 @@ def gates_step_back(fill: Any, gates: Any, slots: int, constants: bool) -> Any:
     return over_blocks(body)
 
 
-def from_above(windows: tuple) -> Any:
-    """`arriving` for a cell's windows, as a `fill` of `gates_step_back`."""
+def fill_dh(windows: tuple) -> Any:
+    """`dh_into_tile` for a cell's windows, as a `fill` of `gates_step_back`."""
 
     @kernel
     def fill(a, workspace, s, vector, nv, r, m, tile):
-        arriving(windows, a, s, vector, nv, r, m, tile)
+        dh_into_tile(windows, a, s, vector, nv, r, m, tile)
 
     return fill
 
 
-def collect(windows: tuple, whole: bool) -> Any:
+def dh_phase(windows: tuple, whole: bool) -> Any:
     """A phase: dh_t into ``workspace.dh``, in the step's rows if `whole`, else from row 0 on."""
 
     @kernel
     def body(a, workspace, s, vector, nv, r, m, tile):
         v = lanes(tile)
-        arriving(windows, a, s, vector, nv, r, m, tile)
+        dh_into_tile(windows, a, s, vector, nv, r, m, tile)
         row = s.row0 + r if whole else r
         for i in range(m):
             for j in range(nv):
@@ -248,7 +250,7 @@ def collect(windows: tuple, whole: bool) -> Any:
 
 def plain_backward(gates: Any, slots: int, windows: tuple, constants: bool = False) -> Any:
     """The phase of a cell of one phase; see `backward.backward_driver`."""
-    step = gates_step_back(from_above(windows), gates, slots, constants)
+    step = gates_step_back(fill_dh(windows), gates, slots, constants)
 
     @kernel
     def run(phase, a, workspace, s, share, tile):
@@ -257,7 +259,7 @@ def plain_backward(gates: Any, slots: int, windows: tuple, constants: bool = Fal
     return run
 
 
-def initial_state(windows: tuple) -> Any:
+def initial_gradient(windows: tuple) -> Any:
     """A kernel: dh0 = dz·W_hh, into dh, for rows whose first step stands in ``after + r``."""
 
     @kernel
@@ -271,7 +273,7 @@ def initial_state(windows: tuple) -> Any:
                 unit = (vector + j) * v
                 x = load(tile, (i * nv + j) * v)
                 if a.masked:
-                    x = scaled(x, a, s.after + r + i, r + i, unit)
+                    x = back_through_masks(x, a, s.after + r + i, r + i, unit)
                 store(at(a.dh, (r + i, unit)), 0, x)
 
     return over_blocks(body, of_h=True)

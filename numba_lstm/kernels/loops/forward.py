@@ -39,7 +39,7 @@ from ...simd import PANEL, at, flush_denormals, lanes, restore_denormals
 from ..blocks import first
 from .arguments import ForwardArguments, ForwardRows, Share, Turn
 from .forward_step import FUSED, PROJECTED, TOKENS
-from .states import active, any_mask, copy
+from .states import any_mask, copy, rows_in_step
 from .team import wait_for_all
 from .turns import count_turns, next_turn, steps_of_turn
 
@@ -99,7 +99,7 @@ def _rows_of_step(a, s, offsets, reverse, batch):
     t = steps - 1 - s if reverse else s
     t_next = t - 1 if reverse else t + 1
     t_prev = t + 1 if reverse else t - 1
-    n_next = active(offsets, t_next)
+    n_next = rows_in_step(offsets, t_next)
     next_row = offsets[t_next] if s + 1 < steps else offsets[t]
     prev_row = offsets[t_prev] if s > 0 else 0
     row0, before, after, end = offsets[t], offsets[t], next_row, offsets[steps]
@@ -111,9 +111,9 @@ def _rows_of_step(a, s, offsets, reverse, batch):
             z_row = 0
     rows = ForwardRows(
         row0, before, after, end, next_row, n_next, z_row, workspace_row, prev_row,
-        active(offsets, t_prev),
+        rows_in_step(offsets, t_prev),
     )  # fmt: skip
-    return rows, active(offsets, t)
+    return rows, rows_in_step(offsets, t)
 
 
 @kernel

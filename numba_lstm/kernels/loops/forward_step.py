@@ -7,11 +7,11 @@ from typing import Any
 from ...jit import kernel
 from ...simd import PANEL, at, gemm_tile, lanes, shift
 from ..blocks import panels_at_once, row_block
-from .states import copy, previous_state, put_h, put_state
+from .states import copy, previous_gate_state, put_h, put_state
 
 FUSED, PROJECTED, TOKENS = 0, 1, 2
 
-__all__ = ["FUSED", "PROJECTED", "TOKENS", "gates_step", "leave_states", "plain_forward"]
+__all__ = ["FUSED", "PROJECTED", "TOKENS", "gates_step", "plain_forward", "store_states"]
 
 
 @kernel
@@ -49,7 +49,7 @@ def _pre_activation(windows, a, s, r, m, p, count, tile):
     )  # fmt: skip
 
 
-def leave_states(states: int) -> Any:
+def store_states(states: int) -> Any:
     """A kernel that stores the new states for the next step and for the caller."""
 
     @kernel
@@ -65,11 +65,11 @@ def leave_states(states: int) -> Any:
 
 
 def gates_step(
-    gates: Any, slots: int, states: int, windows: tuple, constants: bool, leave: Any
+    gates: Any, slots: int, states: int, windows: tuple, constants: bool, store_results: Any
 ) -> Any:
     """A kernel (a, workspace, s, share, tile): z_t and the gates on it, for a share of a step.
 
-    ``leave(prev, state, h, a, workspace, s, r, unit)`` stores what the gates give.
+    ``store_results(prev, state, h, a, workspace, s, r, unit)`` stores what the gates give.
     """
     units = PANEL // slots
     if constants:
@@ -102,9 +102,9 @@ def gates_step(
                         n = p * units + j
                         part = shift(tile, i * count * width + j * slots * v)
                         place = at(a.z, (n // units, s.z_row + r + i, n % units * slots * v))
-                        prev = previous_state(states, a, s, r + i, n * v)
+                        prev = previous_gate_state(states, a, s, r + i, n * v)
                         state, h = apply(a, n, part, prev, place)
-                        leave(prev, state, h, a, workspace, s, r + i, n * v)
+                        store_results(prev, state, h, a, workspace, s, r + i, n * v)
                 r += m
             p += count
 
@@ -115,7 +115,7 @@ def plain_forward(
     gates: Any, slots: int, states: int, windows: tuple, constants: bool = False
 ) -> Any:
     """The phase of a cell of one phase; see `forward.forward_driver`."""
-    step = gates_step(gates, slots, states, windows, constants, leave_states(states))
+    step = gates_step(gates, slots, states, windows, constants, store_states(states))
 
     @kernel
     def run(phase, a, workspace, s, share, tile):

@@ -36,7 +36,7 @@ from ...simd import (
 )
 from ..activations import tanh
 from ..blocks import row_block
-from .states import previous_state, put_h, put_state
+from .states import previous_gate_state, put_h, put_state
 
 __all__ = ["Groups", "group_of", "normal", "normalised_forward"]
 
@@ -185,14 +185,14 @@ def normalised_forward(gates: Any, slots: int, states: int, windows: tuple, grou
     if states == 2:
 
         @kernel
-        def leave(prev, state, h, a, workspace, s, r, unit):
+        def store_results(prev, state, h, a, workspace, s, r, unit):
             store(at(workspace.c, (s.workspace_row + r, unit)), 0, state)
             put_state(prev, state, a, s, r, unit)
 
     else:
 
         @kernel
-        def leave(prev, state, h, a, workspace, s, r, unit):
+        def store_results(prev, state, h, a, workspace, s, r, unit):
             put_h(1, h, a, s, r, unit)
 
     @kernel
@@ -207,9 +207,9 @@ def normalised_forward(gates: Any, slots: int, states: int, windows: tuple, grou
                     workspace.moments[row, i] = tile[i]
             for n in range(share.p0, share.p1):
                 z_of_unit(a, workspace, row, n, tile, part)
-                prev = previous_state(states, a, s, r, n * v)
+                prev = previous_gate_state(states, a, s, r, n * v)
                 state, h = gates(part, prev, True, at(a.z, (n, s.z_row + r, 0)))
-                leave(prev, state, h, a, workspace, s, r, n * v)
+                store_results(prev, state, h, a, workspace, s, r, n * v)
 
     @kernel
     def finish(a, workspace, s, share, tile):

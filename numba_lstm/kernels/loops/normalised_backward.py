@@ -28,12 +28,12 @@ from ..activations import tanh
 from ..blocks import first
 from .backward_step import (
     clear_padding,
-    collect,
-    from_above,
+    dh_phase,
+    fill_dh,
     gates_step_back,
-    hand_on,
-    state_before,
+    saved_gate_state,
     state_gradient,
+    store_state_gradient,
 )
 from .normalised import Groups, group_of, normal
 
@@ -103,8 +103,8 @@ def _of_cells(slots: int, of_c: int, gates: Any) -> tuple[Any, Any]:
                 d = d + (d_normal - one - c * two) * scale
                 place = at(a.z, (n, row, 0))
                 do = load(at(workspace.dh, (r, unit)), 0) * t
-                d_prev = gates(place, do, state_before(a, row, unit), d)
-                hand_on(d_prev + past, a, row, r, unit)
+                d_prev = gates(place, do, saved_gate_state(a, row, unit), d)
+                store_state_gradient(d_prev + past, a, row, r, unit)
                 if unit + v > a.hidden:
                     clear_padding(place, slots, a.hidden - unit)
 
@@ -197,7 +197,7 @@ def normalised_backward(gates: Any, slots: int, states: int, windows: tuple, gro
     means, through = _means_of_groups(slots, groups), _through_norms(slots, groups)
 
     if states == 1:
-        step = gates_step_back(from_above(windows), gates, slots, False)
+        step = gates_step_back(fill_dh(windows), gates, slots, False)
 
         @kernel
         def run_one_state(phase, a, workspace, s, share, tile):
@@ -210,7 +210,7 @@ def normalised_backward(gates: Any, slots: int, states: int, windows: tuple, gro
 
         return run_one_state
 
-    arrive = collect(windows, whole=False)
+    arrive = dh_phase(windows, whole=False)
     cell_means, gates_back = _of_cells(slots, len(groups.x) + len(groups.h), gates)
 
     @kernel

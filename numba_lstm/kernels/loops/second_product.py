@@ -14,9 +14,16 @@ from typing import Any
 from ...jit import kernel
 from ...simd import PANEL, at, gemm_tile, lanes, load, shift, store
 from ..blocks import row_block
-from .backward_step import clear_padding, collect, from_above, gates_step_back, over_blocks, scaled
+from .backward_step import (
+    back_through_masks,
+    clear_padding,
+    dh_phase,
+    fill_dh,
+    gates_step_back,
+    over_blocks,
+)
 from .forward_step import gates_step
-from .states import previous_state, put_h, put_state
+from .states import previous_gate_state, put_h, put_state
 
 __all__ = [
     "projected_backward",
@@ -69,7 +76,7 @@ def projected_forward(gates: Any, slots: int, windows: tuple, constants: bool) -
     """Two phases of a projected cell: m and c, then h."""
 
     @kernel
-    def leave(prev, state, h, a, workspace, s, r, unit):
+    def store_results(prev, state, h, a, workspace, s, r, unit):
         put_state(prev, state, a, s, r, unit)
         store(at(workspace.m, (s.workspace_row + r, unit)), 0, h)
 
@@ -77,7 +84,7 @@ def projected_forward(gates: Any, slots: int, windows: tuple, constants: bool) -
     def finish(x, a, workspace, s, r, unit):
         put_h(2, x, a, s, r, unit)
 
-    step = gates_step(gates, slots, 2, windows, constants, leave)
+    step = gates_step(gates, slots, 2, windows, constants, store_results)
     return _two_phases(step, _second_phase(finish))
 
 
@@ -89,23 +96,23 @@ def reset_before_forward(gates: Any, finish_gates: Any, slots: int, windows: tup
     """
 
     @kernel
-    def leave(prev, state, r_gate, a, workspace, s, r, unit):
+    def store_results(prev, state, r_gate, a, workspace, s, r, unit):
         h_in = load(at(a.u, (s.before + r, a.h_column + unit)), 0)
         store(at(workspace.m, (s.workspace_row + r, unit)), 0, r_gate * h_in)
 
     @kernel
     def finish(x, a, workspace, s, r, unit):
         place = at(a.z, (unit // lanes(a.z), s.z_row + r, 0))
-        prev = previous_state(1, a, s, r, unit)
+        prev = previous_gate_state(1, a, s, r, unit)
         put_h(1, finish_gates(x, prev, a.save, place), a, s, r, unit)
 
-    step = gates_step(gates, slots, 1, windows, False, leave)
+    step = gates_step(gates, slots, 1, windows, False, store_results)
     return _two_phases(step, _second_phase(finish))
 
 
 def projected_backward(gates: Any, slots: int, windows: tuple, constants: bool) -> Any:
     """Two phases: dh_t into ``workspace.dh``; then dm = dh_t·W_hr and the gates' derivatives."""
-    first_phase = collect(windows, whole=True)
+    first_phase = dh_phase(windows, whole=True)
 
     @kernel
     def fill(a, workspace, s, vector, nv, r, m, tile):
@@ -147,9 +154,9 @@ def reset_before_backward(gates: Any, finish_gates: Any, slots: int, windows: tu
                     # Not of slot 0, which other threads still read.
                     clear_padding(shift(place, v), 1, a.hidden - unit)
                 if a.masked:
-                    d = scaled(d, a, row, r + i, unit)
+                    d = back_through_masks(d, a, row, r + i, unit)
                 past = at(a.d_gate_state, (r + i, unit))
                 store(past, 0, load(past, 0) + d)
 
-    step = gates_step_back(from_above(windows), gates, slots, False)
+    step = gates_step_back(fill_dh(windows), gates, slots, False)
     return _two_phases(step, over_blocks(body))

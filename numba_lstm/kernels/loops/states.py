@@ -6,15 +6,15 @@ from ...jit import kernel
 from ...simd import at, fma, lanes, load, load_n, store, store_n, zeros_like
 
 __all__ = [
-    "active",
     "any_mask",
     "copy",
-    "kept",
     "load_unit",
-    "previous_state",
+    "previous_gate_state",
     "put_h",
     "put_state",
-    "zone_at",
+    "rows_in_step",
+    "unless_reset",
+    "zoneout_of",
 ]
 
 
@@ -25,13 +25,13 @@ def any_mask(keep, drop, zone_h, zone_c):
 
 
 @kernel
-def active(offsets, t):
+def rows_in_step(offsets, t):
     """n_t: how many rows step t runs; 0 before the first and after the last step."""
     return offsets[t + 1] - offsets[t] if 0 <= t < offsets.size - 1 else 0
 
 
 @kernel
-def kept(x, keep, row):
+def unless_reset(x, keep, row):
     """x, or zeros where the states of `row` are reset. A factor of 0 would let NaN pass."""
     if keep[row] == 0:
         return zeros_like(x)
@@ -69,15 +69,15 @@ def store_unit(x, array, row, column, unit, size):
 
 
 @kernel
-def zone_at(zone, row, unit):
+def zoneout_of(zone, row, unit):
     """k, the part of the old state that stays; one row of `zone` serves all rows."""
     return load_unit(zone, row if zone.shape[0] > 1 else 0, 0, unit, zone.shape[1])
 
 
 @kernel
-def zoned(new, old, zone, row, unit):
+def after_zoneout(new, old, zone, row, unit):
     """k·old + (1 - k)·new. The result is exactly old where k = 1, exactly new where k = 0."""
-    k = zone_at(zone, row, unit)
+    k = zoneout_of(zone, row, unit)
     return fma(k, old, (1.0 - k) * new)
 
 
@@ -91,17 +91,17 @@ def previous_h(a, s, r, unit):
     else:
         h = zeros_like(load(at(a.bias, (0, 0)), 0))
     if a.keep.size:
-        h = kept(h, a.keep, s.row0 + r)
+        h = unless_reset(h, a.keep, s.row0 + r)
     return h
 
 
 @kernel
-def previous_state(states, a, s, r, unit):
+def previous_gate_state(states, a, s, r, unit):
     """What the gates read of row r beside z: c_{t-1}, or h_{t-1} of a cell without c."""
     if states == 2 or a.gate_state.shape[1]:
         prev = load(at(a.gate_state, (s.before + r, unit)), 0)
         if a.masked and a.keep.size:
-            prev = kept(prev, a.keep, s.row0 + r)
+            prev = unless_reset(prev, a.keep, s.row0 + r)
         return prev
     return load(at(a.u, (s.before + r, a.h_column + unit)), 0)
 
@@ -118,7 +118,7 @@ def put_state(prev, state, a, s, r, unit):
     if a.masked and a.zone_c.shape[0]:
         if a.fresh.shape[1]:
             store(at(a.fresh, (s.row0 + r, unit)), 0, state)
-        state = zoned(state, prev, a.zone_c, s.row0 + r, unit)
+        state = after_zoneout(state, prev, a.zone_c, s.row0 + r, unit)
     store(at(a.gate_state, (out_row(s, r), unit)), 0, state)
 
 
@@ -129,7 +129,7 @@ def put_h(states, h, a, s, r, unit):
     For the next step dropout and a reset apply to u. The last h stands in u without them.
     """
     if a.masked and a.zone_h.shape[0]:
-        h = zoned(h, previous_h(a, s, r, unit), a.zone_h, s.row0 + r, unit)
+        h = after_zoneout(h, previous_h(a, s, r, unit), a.zone_h, s.row0 + r, unit)
     store_unit(h, a.y, s.row0 + r, a.y_column, unit, a.size)
     if states == 1 and a.gate_state.shape[1]:
         store(at(a.gate_state, (out_row(s, r), unit)), 0, h)
@@ -137,5 +137,5 @@ def put_h(states, h, a, s, r, unit):
         if a.drop.shape[0]:
             h = h * load(at(a.drop, (r, unit)), 0)
         if a.keep.size:
-            h = kept(h, a.keep, s.next_row + r)
+            h = unless_reset(h, a.keep, s.next_row + r)
     store(at(a.u, (out_row(s, r), a.h_column + unit)), 0, h)

@@ -9,10 +9,10 @@ import pytest
 
 from numba_lstm.jit import driver, prange
 from numba_lstm.kernels.loops.backward_step import (
+    back_through_masks,
     clear_padding,
-    hand_on,
-    scaled,
     state_gradient,
+    store_state_gradient,
     vectors_at_once,
 )
 from numba_lstm.simd import PANEL, TARGET, at, load, store
@@ -38,14 +38,14 @@ def _state(nt, a, factor, inside):
         for r in range(inside.shape[0]):
             d, past = state_gradient(a, r, r, 0)
             store(at(inside, (r, 0)), 0, d)
-            hand_on(d * load(at(factor, (0,)), 0) + past, a, r, r, 0)
+            store_state_gradient(d * load(at(factor, (0,)), 0) + past, a, r, r, 0)
 
 
 @driver
 def _scaled(nt, a, x, out):
     for _ in prange(nt):
         for r in range(x.shape[0]):
-            store(at(out, (r, 0)), 0, scaled(load(at(x, (r, 0)), 0), a, r, r, 0))
+            store(at(out, (r, 0)), 0, back_through_masks(load(at(x, (r, 0)), 0), a, r, r, 0))
 
 
 @driver

@@ -10,15 +10,15 @@ import pytest
 from numba_lstm.jit import driver, prange
 from numba_lstm.kernels.loops.arguments import ForwardRows
 from numba_lstm.kernels.loops.states import (
-    active,
+    after_zoneout,
     copy,
-    kept,
     load_unit,
     previous_h,
     put_h,
     put_state,
+    rows_in_step,
     store_unit,
-    zoned,
+    unless_reset,
 )
 from numba_lstm.simd import TARGET, at, load, store
 
@@ -33,7 +33,7 @@ def width(dtype):
 def _kept(nt, x, keep, out):
     for _ in prange(nt):
         for r in range(x.shape[0]):
-            store(at(out, (r, 0)), 0, kept(load(at(x, (r, 0)), 0), keep, r))
+            store(at(out, (r, 0)), 0, unless_reset(load(at(x, (r, 0)), 0), keep, r))
 
 
 @driver
@@ -41,7 +41,7 @@ def _zoned(nt, new, old, zone, unit, out):
     for _ in prange(nt):
         for r in range(new.shape[0]):
             x, y = load(at(new, (r, 0)), 0), load(at(old, (r, 0)), 0)
-            store(at(out, (r, 0)), 0, zoned(x, y, zone, r, unit))
+            store(at(out, (r, 0)), 0, after_zoneout(x, y, zone, r, unit))
 
 
 @driver
@@ -65,7 +65,7 @@ def _copied(nt, source, target, n):
 def _active(nt, offsets, out):
     for _ in prange(nt):
         for t in range(out.size):
-            out[t] = active(offsets, t - 1)
+            out[t] = rows_in_step(offsets, t - 1)
 
 
 class Some(NamedTuple):

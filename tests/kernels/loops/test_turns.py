@@ -1,4 +1,4 @@
-"""Turns: each phase of each step runs once and in order, with a team, without, and after one fails."""
+"""Turns: each phase of each step runs once, in order, also after a team that did not meet."""
 
 from __future__ import annotations
 
