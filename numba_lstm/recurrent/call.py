@@ -1,7 +1,7 @@
 """One call of a recurrent stack: arguments checked, layers run, backward kept at hand.
 
-A `Call` lives as long as the pullback that belongs to it. The kernels are imported when the first
-one is made.
+A `Call` lives as long as the pullback that belongs to it. What imports numba, and that takes half a
+second, is imported when it is needed.
 """
 
 from __future__ import annotations
@@ -18,25 +18,13 @@ from ..parameters.versions import Versions
 from .layout import Layout
 from .masks import DirectionMasks, draw_direction, keep_masks
 from .states import Flat
-from .token_ids import check_ids
+from .token_ids import NO_TOKENS, check_ids
 
-__all__ = ["Call", "direction_kernels"]
+__all__ = ["Call"]
 
 # What a module's caller gives and gets: a pair for an LSTM, one state for cells without c; each as
 # `states` says.
 State = Any
-
-_direction: Any = None
-
-
-def direction_kernels() -> Any:
-    """Module `direction`, imported, and numba with it, when the first call is made."""
-    global _direction
-    if _direction is None:
-        from . import direction
-
-        _direction = direction
-    return _direction
 
 
 class _Direction(NamedTuple):
@@ -84,7 +72,6 @@ class Call:
         lengths: Any = None,
         reset: Any = None,
     ) -> None:
-        self.kernels = direction_kernels()
         self.module = module
         self.embedding = None if embedding is None else embedding.checked_weight()
         self.padding = None if embedding is None else embedding.padding_idx
@@ -99,7 +86,7 @@ class Call:
             self.layout = Layout(module, "tokens", given.shape, True, lengths)
         self.keep = None if reset is None else self._keep(reset)
         if embedding is None:
-            self.tokens = self.kernels.NO_TOKENS
+            self.tokens = NO_TOKENS
             self.x = self.layout.rows(given, self.lease)
         else:
             self.tokens = self.layout.rows_of_ids(given)
@@ -169,15 +156,17 @@ class Call:
         save: bool,
     ) -> _Direction:
         """Run one direction of layer `number`."""
-        kernels, layout = self.kernels, self.layout
+        from .direction import DirectionCall, forward, infer, kernel_masks, token_table
+
+        layout = self.layout
         at = number * layout.directions + direction
         masks = draw_direction(self.module, self.weights[at], layout.steps)
         w = masks.weights(self.weights[at])
         initial = None
         if self.initial is not None:
             initial = self.initial[0][at], self.initial[-1][at]  # type: ignore[index]
-        by_token = self.embedding is not None and number == 0
-        call = kernels.DirectionCall(
+        keep = None if self.keep is None else self.keep[direction]
+        call = DirectionCall(
             w,
             layout.steps,
             direction == 1,
@@ -186,12 +175,15 @@ class Call:
             y,
             direction * self.module.widths[0][number],
             (finals[0][at], finals[-1][at]),
-            kernels.kernel_masks(w, None if self.keep is None else self.keep[direction], masks),
-            self.tokens if by_token else kernels.NO_TOKENS,
-            kernels.token_table(w, self.embedding, self.lease) if by_token else None,
+            kernel_masks(w, keep, masks),
         )
-        saved = kernels.forward(call, self.lease) if save else kernels.infer(call)
-        return _Direction(saved, w, masks)
+        if self.embedding is not None and number == 0:
+            table = token_table(w, self.embedding, self.lease)
+            call = call._replace(tokens=self.tokens, table=table)
+        if save:
+            return _Direction(forward(call, self.lease), w, masks)
+        infer(call)
+        return _Direction(None, w, masks)
 
     # -- cells --------------------------------------------------------------------------------
 

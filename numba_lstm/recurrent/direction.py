@@ -23,11 +23,11 @@ from .kernel_masks import kernel_masks, masks_of_rows
 from .operands import operands, packed_bias, packed_weights
 from .plan import Plan, forward_plan, team_failed
 from .steps import Steps
+from .token_ids import NO_TOKENS
 from .weights import Weights
 from .workspace import gates_rows, workspace_forward
 
 __all__ = [
-    "NO_TOKENS",
     "DirectionCall",
     "Saved",
     "State",
@@ -36,8 +36,6 @@ __all__ = [
     "kernel_masks",
     "token_table",
 ]
-
-NO_TOKENS = np.zeros(0, np.int64)
 
 # h and c, (B, size of h) and (B, H). Of a cell without c the second one is not looked at.
 State = tuple[np.ndarray, np.ndarray]

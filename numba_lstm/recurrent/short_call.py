@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .call import Call, direction_kernels
+from .call import Call
 from .states import as_state, pair_or_one
 from .steps import whole
 
@@ -75,7 +75,7 @@ def _infer_rows(
     module: Any, x: np.ndarray, hx: Any, about: tuple[int, ...]
 ) -> tuple[np.ndarray, Any]:
     """Run all layers over x (T, B, I) in the kernels' form; errors tell `about` as x's shape."""
-    kernels = direction_kernels()
+    direction = _direction or _import_direction()
     count, batch, inputs = x.shape
     sizes, weights, names = module.sizes, module.weights(), module.STATES
     size = sizes[0]
@@ -98,9 +98,21 @@ def _infer_rows(
         if initial_states is not None:
             initial = initial_states[0][at], initial_states[-1][at]
         final = finals[0][at], finals[-1][at]
-        kernels.infer(
-            kernels.DirectionCall(w, steps, reverse, x, initial, y, size * reverse, final)
+        direction.infer(
+            direction.DirectionCall(w, steps, reverse, x, initial, y, size * reverse, final)
         )
         if reverse or not module.bidirectional:
             x = y
     return y.reshape(count, batch, width), tuple(finals) if len(names) == 2 else finals[0]
+
+
+_direction: Any = None
+
+
+def _import_direction() -> Any:
+    """Module `direction`. It imports numba, so that only the first call may do it."""
+    global _direction
+    from . import direction
+
+    _direction = direction
+    return direction
