@@ -28,6 +28,8 @@ def row_block(left):
 def panels_at_once(m, left):
     """How many panels a block of `m` rows runs side by side when `left` panels are left.
 
+    The result is that of one panel after the other, ``z[:, p] = a @ w[p] + b[p]``, to the bit.
+
     A block of one panel and few rows has too few accumulators to hide the latency of an FMA.
     """
     if m == 1 and left >= _WIDE_1:

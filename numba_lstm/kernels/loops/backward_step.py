@@ -89,6 +89,7 @@ def _split_by_zoneout(x, a, row, r, unit):
 def dh_into_tile(windows, a, s, vector, nv, r, m, tile):
     """dh_t into the tile: dy_t + dz_{t+1}·W_hh, or at a row's last step dy_t + dhn (in dh)."""
     v = lanes(tile)
+    # Masks apply to dz_{t+1}·W_hh alone, so dy_t is then added after the product, else before it.
     later = a.masked and not s.last
     for i in range(m):
         for j in range(nv):
@@ -211,9 +212,8 @@ def gates_step_back(fill: Any, gates: Any, slots: int, constants: bool) -> Any:
                 prev = saved_gate_state(a, row, unit)
                 if a.d_gate_state.shape[1]:
                     d, past = state_gradient(a, row, r + i, unit)
-                    store_state_gradient(
-                        apply(a, n, place, dh_t, prev, d) + past, a, row, r + i, unit
-                    )
+                    d_prev = apply(a, n, place, dh_t, prev, d) + past
+                    store_state_gradient(d_prev, a, row, r + i, unit)
                 else:
                     apply(a, n, place, dh_t, prev, zeros_like(dh_t))
                 if unit + v > a.hidden:

@@ -28,8 +28,10 @@ def _pre_activation(windows, a, s, r, m, p, count, tile):
     padded, k = a.u.shape[1], a.w.shape[1]
     ldc = count * width
     if a.source == FUSED and x_count == PANEL:
+        # tile = u @ w[p] + bias[p], with u = [x_t, h_{t-1}]
         gemm_tile(m, count * PANEL, u, padded, 1, 0, k, w, k * width, bias, 0, tile, ldc)
         return
+    # tile = x_t @ w[p, :I] + bias[p], or the same from `input_part`
     if a.source == FUSED:
         for i in range(m):
             rest = x_count * v
@@ -42,6 +44,7 @@ def _pre_activation(windows, a, s, r, m, p, count, tile):
                 row = a.tokens[row]
             for j in range(count):
                 copy(at(a.input_part, (p + j, row, 0)), shift(tile, (i * count + j) * width), width)
+    # tile[h_first:] += h_{t-1} @ w[p, I:]
     target = shift(tile, h_first * v)
     gemm_tile(
         m, count * h_count, shift(u, a.h_column), padded, 1, 0, a.size,
