@@ -52,12 +52,12 @@ def _items(table, row, column, begin, like):
     return shift(pointer(table[row, column], like), begin)
 
 
-def _walk(visit: Any, block: int = 1) -> Any:
+def _walk(visit: Any, block: int = 1, flush: bool = True) -> Any:
     """A kernel (q, nt, table, options, like): thread q's part of the items of all rows.
 
     Each row is cut into blocks of `block` items. Threads divide the blocks of all rows evenly.
     ``visit(table, row, begin, end, before, options, like)`` gets blocks begin … end of a row,
-    `before` being how many the rows above have.
+    `before` being how many the rows above have. With `flush` denormals are zero meanwhile.
     """
 
     @kernel
@@ -74,7 +74,13 @@ def _walk(visit: Any, block: int = 1) -> Any:
                 visit(table, row, begin, end, before, options, like)
             before += blocks
 
-    return walk
+    @kernel
+    def walk_flushed(q, nt, table, options, like):
+        mode = flush_denormals()
+        walk(q, nt, table, options, like)
+        restore_denormals(mode)
+
+    return walk_flushed if flush else walk
 
 
 # --- Adam -------------------------------------------------------------------------------------
@@ -138,9 +144,7 @@ def adam(nt, table, options, like):
         Of the parameters' dtype; not read.
     """
     for q in prange(nt):
-        mode = flush_denormals()
         _adam_walk(q, nt, table, options, like)
-        restore_denormals(mode)
 
 
 # --- SGD --------------------------------------------------------------------------------------
@@ -211,9 +215,7 @@ def sgd(nt, table, options, like):
         Of the parameters' dtype; not read.
     """
     for q in prange(nt):
-        mode = flush_denormals()
         _sgd_walk(q, nt, table, options, like)
-        restore_denormals(mode)
 
 
 # --- the norm ---------------------------------------------------------------------------------
@@ -251,7 +253,7 @@ def _squared_norm_blocks(table, row, begin, end, before, sums, like):
         sums[before + block] = _sum_of_squares(g, min(BLOCK, size - start))
 
 
-_squared_norms_walk = _walk(_squared_norm_blocks, BLOCK)
+_squared_norms_walk = _walk(_squared_norm_blocks, BLOCK, flush=False)
 
 
 @driver
@@ -307,6 +309,4 @@ def scale(nt, table, factor, like):
         Of the dtype of g; not read.
     """
     for q in prange(nt):
-        mode = flush_denormals()
         _scale_walk(q, nt, table, factor, like)
-        restore_denormals(mode)
