@@ -47,7 +47,7 @@ _Q_DOUBLE = (
     0.16666666666666669,
     0.5000000000000001,
 )
-# exp(-r) on |r| ≤ ln(2)/2: its own interpolant of error 8.1e-08 in float32; in float64 from q.
+# exp(-r) on |r| ≤ ln(2)/2: in float32 an interpolant with error 8.1e-8, in float64 made from q.
 _EXP_SINGLE = (
     -0.008369508218658223,
     0.04192002805713281,

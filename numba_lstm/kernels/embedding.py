@@ -21,7 +21,7 @@ LINE = 16
 @kernel
 def _gather(tokens, table, out, first, last):
     for n in range(first, last):
-        # numba tests a signed index for being negative, each time; an unsigned one it does not.
+        # A signed index may count from the end, and numba would test for that each time.
         row = np.uint64(tokens[n])
         for e in range(table.shape[1]):
             out[n, e] = table[row, e]

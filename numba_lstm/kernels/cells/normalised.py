@@ -7,7 +7,7 @@ h_t = o ∘ tanh(LN(c_t) + b_c). So the gates return c and o, and backward they 
     di   = dc·g            dg = dc·i            df = dc·c_prev            dc_prev = dc·f
 
 The GRU normalises r and z together and n apart. Its gates are those of `gru`. The plain lines are
-in `reference.layer_norm`, `reference.lstm_cell` and `reference.gru_cell`.
+in `reference.product`, `reference.lstm_cell` and `reference.gru_cell`.
 """
 
 from __future__ import annotations

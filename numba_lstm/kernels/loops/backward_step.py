@@ -89,7 +89,7 @@ def _split_by_zoneout(x, a, row, r, unit):
 def dh_into_tile(windows, a, s, vector, nv, r, m, tile):
     """dh_t into the tile: dy_t + dz_{t+1}·W_hh, or at a row's last step dy_t + dhn (in dh)."""
     v = lanes(tile)
-    # Masks apply to dz_{t+1}·W_hh alone, so dy_t is then added after the product, else before it.
+    # Masks apply to dz_{t+1}·W_hh alone: with them dy_t is added after the product, else before.
     later = a.masked and not s.last
     for i in range(m):
         for j in range(nv):

@@ -11,7 +11,7 @@ A step has phases:
 2. for a cell with c: the moments of c, and h = o ∘ tanh(LN(c) + b_c).
 
 Threads that share rows each compute the moments of all their rows. They get the same bits, and it
-saves a wait. The plain lines are in `reference.layer_norm` and `reference.recurrent`.
+saves a wait. The plain lines are in `reference.layer_norm` and `reference.product`.
 """
 
 from __future__ import annotations
@@ -128,15 +128,8 @@ def _row_moments(groups: Groups) -> Any:
         stride = workspace.zx.shape[1] * workspace.zx.shape[2]
         for g in range(of_x):
             slot, count = x_groups[g]
-            _moments(
-                at(workspace.zx, (0, row, 0)),
-                stride,
-                slot,
-                count,
-                hidden,
-                scratch,
-                shift(out, 2 * g),
-            )
+            here = shift(out, 2 * g)
+            _moments(at(workspace.zx, (0, row, 0)), stride, slot, count, hidden, scratch, here)
         for g in range(of_h):
             slot, count = h_groups[g]
             here = shift(out, 2 * (of_x + g))
@@ -160,9 +153,8 @@ def _z_of_unit(groups: Groups, slots: int) -> Any:
                 x = normal(load(at(workspace.zx, (n, row, slot * v)), 0), moments, x_group[slot])
                 z = fma(x, load(gains, slot * v), z)
             if h_group[slot] >= 0:
-                h = normal(
-                    load(at(workspace.zh, (n, row, slot * v)), 0), moments, of_x + h_group[slot]
-                )
+                h = load(at(workspace.zh, (n, row, slot * v)), 0)
+                h = normal(h, moments, of_x + h_group[slot])
                 z = fma(h, load(gains, (slots + slot) * v), z)
             store(part, slot * v, z)
 

@@ -54,11 +54,12 @@ def _rows_of_thread(share):
 
 
 @kernel
-def _add(place, x):
+def _add_to(place, x):
+    """``place[:V] += x``"""
     store(place, 0, load(place, 0) + x)
 
 
-def _of_cells(slots: int, of_c: int, gates: Any) -> tuple[Any, Any]:
+def _through_c(slots: int, of_c: int, gates: Any) -> tuple[Any, Any]:
     """Phases 1 and 2, back through h = o ∘ tanh(LN(c) + b_c)."""
     per_unit = numbers_of_unit(slots)
 
@@ -67,9 +68,8 @@ def _of_cells(slots: int, of_c: int, gates: Any) -> tuple[Any, Any]:
         """tanh(LN(c) + b_c), ĉ, d LN(c) and dĉ = d LN(c) ∘ g_c."""
         v = lanes(workspace.c)
         numbers = at(a.constants, (n, 2 * slots * v))
-        c = normal(
-            load(at(workspace.c, (row, n * v)), 0), at(workspace.moments, (row, 2 * of_c)), 0
-        )
+        moments = at(workspace.moments, (row, 2 * of_c))
+        c = normal(load(at(workspace.c, (row, n * v)), 0), moments, 0)
         t = tanh(fma(c, load(numbers, 0), load(numbers, v)))
         o = load(at(a.z, (n, row, (slots - 1) * v)), 0)
         d = load(at(workspace.dh, (r, n * v)), 0) * o * (1.0 - t * t)
@@ -79,28 +79,28 @@ def _of_cells(slots: int, of_c: int, gates: Any) -> tuple[Any, Any]:
     def means(a, workspace, s, share):
         r0, r1 = _rows_of_thread(share)
         for r in range(r0, r1):
-            one = two = zeros_like(load(at(workspace.c, (s.row0 + r, 0)), 0))
+            sum_d = sum_dv = zeros_like(load(at(workspace.c, (s.row0 + r, 0)), 0))
             for n in range(a.z.shape[0]):
                 _, c, _, d = parts(a, workspace, s.row0 + r, r, n)
-                one, two = one + d, fma(d, c, two)
-            workspace.means[r, 2 * of_c] = scalar(workspace.c, hsum(one) / a.hidden)
-            workspace.means[r, 2 * of_c + 1] = scalar(workspace.c, hsum(two) / a.hidden)
+                sum_d, sum_dv = sum_d + d, fma(d, c, sum_dv)
+            workspace.means[r, 2 * of_c] = scalar(workspace.c, hsum(sum_d) / a.hidden)
+            workspace.means[r, 2 * of_c + 1] = scalar(workspace.c, hsum(sum_dv) / a.hidden)
 
     @kernel
     def gates_back(a, workspace, s, share):
         v = lanes(workspace.c)
         for r in range(share.r0, share.r1):
             row = s.row0 + r
-            one, two = workspace.means[r, 2 * of_c], workspace.means[r, 2 * of_c + 1]
+            mean_d, mean_dc = workspace.means[r, 2 * of_c], workspace.means[r, 2 * of_c + 1]
             scale = workspace.moments[row, 2 * of_c + 1]
             for n in range(share.p0, share.p1):
                 unit = n * v
                 t, c, d_norm, d_normal = parts(a, workspace, row, r, n)
                 sums = at(workspace.sums, (r, (n * per_unit + 2 * slots) * v))
-                _add(sums, d_norm * c)
-                _add(shift(sums, v), d_norm)
+                _add_to(sums, d_norm * c)
+                _add_to(shift(sums, v), d_norm)
                 d, past = state_gradient(a, row, r, unit)
-                d = d + (d_normal - one - c * two) * scale
+                d = d + (d_normal - mean_d - c * mean_dc) * scale
                 place = at(a.z, (n, row, 0))
                 do = load(at(workspace.dh, (r, unit)), 0) * t
                 d_prev = gates(place, do, saved_gate_state(a, row, unit), d)
@@ -119,16 +119,16 @@ def _means_of_groups(slots: int, groups: Groups) -> Any:
     @kernel
     def of_group(a, z, row, r, slot, count, gain, moments, group, means):
         v = lanes(z)
-        one = two = zeros_like(load(at(z, (0, row, slot * v)), 0))
+        sum_d = sum_dv = zeros_like(load(at(z, (0, row, slot * v)), 0))
         for n in range(z.shape[0]):
             gains = at(a.constants, (n, gain * v))
             for k in range(slot, slot + count):
                 d = load(at(a.z, (n, row, k * v)), 0) * load(gains, k * v)
-                one = one + d
-                two = fma(d, normal(load(at(z, (n, row, k * v)), 0), moments, group), two)
+                sum_d = sum_d + d
+                sum_dv = fma(d, normal(load(at(z, (n, row, k * v)), 0), moments, group), sum_dv)
         items = count * a.hidden
-        means[r, 2 * group] = scalar(z, hsum(one) / items)
-        means[r, 2 * group + 1] = scalar(z, hsum(two) / items)
+        means[r, 2 * group] = scalar(z, hsum(sum_d) / items)
+        means[r, 2 * group + 1] = scalar(z, hsum(sum_dv) / items)
 
     @kernel
     def means(a, workspace, s, share):
@@ -167,17 +167,17 @@ def _through_norms(slots: int, groups: Groups) -> Any:
                 sums = at(workspace.sums, (r, n * per_unit * v))
                 for slot in range(slots):
                     dz = load(place, slot * v)
-                    _add(shift(sums, (2 * slots + 2 + slot) * v), dz)
+                    _add_to(shift(sums, (2 * slots + 2 + slot) * v), dz)
                     if x_group[slot] >= 0:
                         g = x_group[slot]
                         x = normal(load(of_a, slot * v), moments, g)
-                        _add(shift(sums, slot * v), dz * x)
+                        _add_to(shift(sums, slot * v), dz * x)
                         d = dz * load(gains, slot * v) - means[2 * g] - x * means[2 * g + 1]
                         store(place, slot * v, d * moments[2 * g + 1])
                     if h_group[slot] >= 0:
                         g = of_x + h_group[slot]
                         x = normal(load(of_h, slot * v), moments, g)
-                        _add(shift(sums, (slots + slot) * v), dz * x)
+                        _add_to(shift(sums, (slots + slot) * v), dz * x)
                         d = dz * load(gains, (slots + slot) * v)
                         d = d - means[2 * g] - x * means[2 * g + 1]
                         store(of_h, slot * v, d * moments[2 * g + 1])
@@ -211,7 +211,7 @@ def normalised_backward(gates: Any, slots: int, states: int, windows: tuple, gro
         return run_one_state
 
     arrive = dh_phase(windows, whole=False)
-    cell_means, gates_back = _of_cells(slots, len(groups.x) + len(groups.h), gates)
+    cell_means, gates_back = _through_c(slots, len(groups.x) + len(groups.h), gates)
 
     @kernel
     def run(phase, a, workspace, s, share, tile):

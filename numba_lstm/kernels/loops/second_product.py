@@ -4,7 +4,7 @@
 - a GRU whose reset gate comes before the product: m = r ∘ h_prev, and n needs m·W_hnᵀ.
 
 The product needs m of all units, so a step has two phases: the first writes m (H columns), the
-second computes h from m·W₂ᵀ. The plain lines are in `reference.recurrent` and `reference.gru_cell`.
+second computes h from m·W₂ᵀ. The plain lines are in `reference.lstm_cell` and `reference.gru_cell`.
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ def _second_phase(finish: Any) -> Any:
 
 
 def _two_phases(step: Any, second: Any) -> Any:
+    """A kernel that runs `step` as phase 0 and `second` as phase 1."""
+
     @kernel
     def run(phase, a, workspace, s, share, tile):
         if phase == 0:
@@ -151,7 +153,7 @@ def reset_before_backward(gates: Any, finish_gates: Any, slots: int, windows: tu
                 h_in = load(at(a.u, (row, a.h_column + unit)), 0)
                 d = finish_gates(place, load(tile, (i * nv + j) * v), h_in)
                 if unit + v > a.hidden:
-                    # Not of slot 0, which other threads still read.
+                    # Slot 0 is done already, and other threads still read it.
                     clear_padding(shift(place, v), 1, a.hidden - unit)
                 if a.masked:
                     d = back_through_masks(d, a, row, r + i, unit)
