@@ -65,6 +65,7 @@ def fma_loop(nt, work, n):
 
     Parameters
     ----------
+    nt : int
     work : (nt, 3·V) float32 or float64
         For each thread two vectors to compute with, of numbers between 0 and 1 so that nothing
         overflows, and one for a result, without which the compiler would leave the loop out.
@@ -98,6 +99,7 @@ def read_loop(nt, array, work):
 
     Parameters
     ----------
+    nt : int
     array : (n,) float32 or float64
         At least 8·nt vectors; what is left of a part beyond a multiple of 8 vectors is not read.
     work : (nt, 3·V)
