@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..checks import as_tokens, generator, size
+from ..typing import ArrayLike, Seed
+from .language_model import LanguageModel
 
 __all__ = ["draw", "generate"]
 
@@ -18,13 +20,13 @@ _PROMPT_WINDOW = 256
 
 
 def generate(
-    model: Any,
-    prompt: Any,
+    model: LanguageModel,
+    prompt: ArrayLike,
     length: int,
     *,
     temperature: float = 1.0,
     top_k: int | None = None,
-    seed: Any = None,
+    seed: Seed = None,
 ) -> Iterator[int]:
     """Yield tokens that continue a prompt, each as soon as it is drawn.
 
@@ -85,7 +87,7 @@ def draw(
 
 
 def _generate(
-    model: Any,
+    model: LanguageModel,
     prompt: np.ndarray,
     length: int,
     temperature: float,

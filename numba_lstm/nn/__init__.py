@@ -7,7 +7,7 @@ Each is loaded on first use, so that whoever needs only parameters imports and c
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..parameters.parameter import Parameter
 from .module import Module
@@ -43,14 +43,29 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in ("init", "utils"):
-        return import_module(f".{name}", __name__)
-    if name in _HOMES:
-        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if TYPE_CHECKING:
+    from . import init as init
+    from . import utils as utils
+    from .dropout import Dropout as Dropout
+    from .embedding import Embedding as Embedding
+    from .gru import GRU as GRU
+    from .gru_cell import GRUCell as GRUCell
+    from .linear import Linear as Linear
+    from .lstm import LSTM as LSTM
+    from .lstm_cell import LSTMCell as LSTMCell
+    from .rnn import RNN as RNN
+    from .rnn_cell import RNNCell as RNNCell
+    from .sequential import Sequential as Sequential
+else:
+    # Hidden from type checkers: to them every name would be there, and Any.
+    def __getattr__(name: str) -> Any:
+        if name in ("init", "utils"):
+            return import_module(f".{name}", __name__)
+        if name in _HOMES:
+            value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+            globals()[name] = value
+            return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..checks import as_cotangent, as_float, generator, probability, real_array
 from ..dropout_masks import draw_mask
+from ..typing import Array, ArrayLike, ArrayPullback, Seed
 from .module import Module, once
 
 __all__ = ["Dropout"]
@@ -37,11 +37,11 @@ class Dropout(Module):
     array([1., 2.], dtype=float32)
     """
 
-    def __init__(self, p: float = 0.5, *, seed: Any = None) -> None:
+    def __init__(self, p: float = 0.5, *, seed: Seed = None) -> None:
         self.p = probability("p", p)
         self.rng = generator(seed)
 
-    def __call__(self, x: Any, *, own: bool = False) -> np.ndarray:
+    def __call__(self, x: ArrayLike, *, own: bool = False) -> Array:
         """Drop elements of `x`, or in evaluation copy it.
 
         Parameters
@@ -64,7 +64,7 @@ class Dropout(Module):
         mask = self._mask(x) if self._active else None
         return _masked(x, mask, own)
 
-    def vjp(self, x: Any, *, own: bool = False) -> tuple[np.ndarray, Callable[[Any], np.ndarray]]:
+    def vjp(self, x: ArrayLike, *, own: bool = False) -> tuple[Array, ArrayPullback]:
         """Do the same, and return a pullback too.
 
         With `own` the pullback may overwrite, and return, the array that it is given, too.

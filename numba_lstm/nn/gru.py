@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..checks import flag
+from ..typing import DTypeLike, Seed, State, StateLike
 from .rnn_base import RNNBase
 
 __all__ = ["GRU"]
 
 
-class GRU(RNNBase):
+class GRU(RNNBase[StateLike, StateLike, State]):
     """A stack of GRU layers over a sequence; torch.nn.GRU's signature, order and defaults.
 
     For each step of each layer, with the gates r, z, n in this order in the weights' rows:
@@ -112,9 +115,14 @@ class GRU(RNNBase):
         dropout: float = 0.0,
         bidirectional: bool = False,
         *,
+        input_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+        zoneout: float = 0.0,
         reset_after: bool = True,
         layer_norm: bool = False,
-        **options: Any,
+        dtype: DTypeLike = np.float32,
+        seed: Seed = None,
     ) -> None:
         self.reset_after = flag("reset_after", reset_after)
         self.layer_norm = flag("layer_norm", layer_norm)
@@ -128,7 +136,12 @@ class GRU(RNNBase):
             batch_first,
             dropout,
             bidirectional,
-            **options,
+            input_dropout=input_dropout,
+            recurrent_dropout=recurrent_dropout,
+            weight_dropout=weight_dropout,
+            zoneout=zoneout,
+            dtype=dtype,
+            seed=seed,
         )
 
     def cell(self) -> Any:

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..checks import generator, real_array, size
 from ..parameters.parameter import Parameter
+from ..typing import Array, Seed
 from .module import Module
 
 __all__ = [
@@ -36,16 +37,17 @@ __all__ = [
     "zeros_",
 ]
 
-P = TypeVar("P", Parameter, np.ndarray)
+P = TypeVar("P", Parameter, Array)
+M = TypeVar("M", bound=Module)
 
 
-def uniform_(tensor: P, a: float = 0.0, b: float = 1.0, *, seed: Any = None) -> P:
+def uniform_(tensor: P, a: float = 0.0, b: float = 1.0, *, seed: Seed = None) -> P:
     """Draw from the uniform distribution between `a` and `b`."""
     rng = generator(seed)
     return _write(tensor, lambda shape: rng.uniform(a, b, shape))
 
 
-def normal_(tensor: P, mean: float = 0.0, std: float = 1.0, *, seed: Any = None) -> P:
+def normal_(tensor: P, mean: float = 0.0, std: float = 1.0, *, seed: Seed = None) -> P:
     """Draw from the normal distribution."""
     rng = generator(seed)
     return _write(tensor, lambda shape: rng.normal(mean, std, shape))
@@ -66,7 +68,7 @@ def ones_(tensor: P) -> P:
     return constant_(tensor, 1.0)
 
 
-def xavier_uniform_(tensor: P, gain: float = 1.0, *, gates: int = 1, seed: Any = None) -> P:
+def xavier_uniform_(tensor: P, gain: float = 1.0, *, gates: int = 1, seed: Seed = None) -> P:
     """Draw uniformly within ±gain·√(6 / (fan_in + fan_out)) (Glorot & Bengio, 2010).
 
     Raises
@@ -79,7 +81,7 @@ def xavier_uniform_(tensor: P, gain: float = 1.0, *, gates: int = 1, seed: Any =
     return uniform_(tensor, -bound, bound, seed=seed)
 
 
-def xavier_normal_(tensor: P, gain: float = 1.0, *, gates: int = 1, seed: Any = None) -> P:
+def xavier_normal_(tensor: P, gain: float = 1.0, *, gates: int = 1, seed: Seed = None) -> P:
     """Draw normally with the deviation gain·√(2 / (fan_in + fan_out)) (Glorot & Bengio, 2010).
 
     Raises
@@ -91,7 +93,7 @@ def xavier_normal_(tensor: P, gain: float = 1.0, *, gates: int = 1, seed: Any = 
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / (fan_in + fan_out)), seed=seed)
 
 
-def kaiming_uniform_(tensor: P, a: float = 0.0, *, seed: Any = None) -> P:
+def kaiming_uniform_(tensor: P, a: float = 0.0, *, seed: Seed = None) -> P:
     """Draw uniformly within ±√(6 / ((1 + a²) fan_in)) (He et al., 2015).
 
     Raises
@@ -104,7 +106,7 @@ def kaiming_uniform_(tensor: P, a: float = 0.0, *, seed: Any = None) -> P:
     return uniform_(tensor, -bound, bound, seed=seed)
 
 
-def orthogonal_(tensor: P, gain: float = 1.0, *, gates: int = 1, seed: Any = None) -> P:
+def orthogonal_(tensor: P, gain: float = 1.0, *, gates: int = 1, seed: Seed = None) -> P:
     """Make rows or columns, whichever are fewer, orthogonal and of length `gain`.
 
     The matrix is Q of the QR decomposition of a normal one, its signs chosen so that every
@@ -135,7 +137,7 @@ def _orthogonal(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray
     return q if rows >= columns else q.T
 
 
-def forget_gate_bias_(module: Module, value: float = 1.0) -> Module:
+def forget_gate_bias_(module: M, value: float = 1.0) -> M:
     """Let every LSTM and LSTMCell in a tree start by remembering (Jozefowicz et al., 2015).
 
     The forget gate sees b_ih + b_hh: its part of `bias_ih` becomes `value` and that of `bias_hh`
@@ -185,9 +187,7 @@ def _own_size(hidden_size: Any, name: str) -> Any:
     return hidden_size[int(layer)] if layer.isdigit() else None
 
 
-def reset_recurrent_(
-    module: Module, hidden_size: int | Sequence[int], *, seed: Any = None
-) -> Module:
+def reset_recurrent_(module: M, hidden_size: int | Sequence[int], *, seed: Seed = None) -> M:
     """Draw all parameters of recurrent layers as torch does: uniformly within ±1/√H.
 
     `hidden_size` is H, or a list with that of each layer. Of a layer normalisation the gains become
@@ -203,7 +203,7 @@ def reset_recurrent_(
     return module
 
 
-def reset_linear_(module: Any, *, seed: Any = None) -> Any:
+def reset_linear_(module: Any, *, seed: Seed = None) -> Any:
     """Draw `weight` (O, I) and `bias` (O,), which may be None, as torch does: within ±1/√I."""
     rng = generator(seed)
     kaiming_uniform_(module.weight, math.sqrt(5.0), seed=rng)
@@ -213,7 +213,7 @@ def reset_linear_(module: Any, *, seed: Any = None) -> Any:
     return module
 
 
-def reset_embedding_(module: Any, *, seed: Any = None) -> Any:
+def reset_embedding_(module: Any, *, seed: Seed = None) -> Any:
     """Draw `weight` from a standard normal distribution; the row `padding_idx` becomes zero."""
     normal_(module.weight, seed=seed)
     if module.padding_idx is not None:

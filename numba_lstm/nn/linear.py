@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from ..checks import as_cotangent, as_float, generator, size
 from ..checks import dtype as check_dtype
 from ..parameters.parameter import Parameter, check_parameter
 from ..parameters.versions import Versions
+from ..typing import Array, ArrayLike, ArrayPullback, DTypeLike, Seed
 from . import init
 from .module import Module, once
 
@@ -52,8 +52,8 @@ class Linear(Module):
         out_features: int,
         bias: bool = True,
         *,
-        dtype: Any = np.float32,
-        seed: Any = None,
+        dtype: DTypeLike = np.float32,
+        seed: Seed = None,
     ) -> None:
         self.in_features = size("in_features", in_features)
         self.out_features = size("out_features", out_features)
@@ -63,7 +63,7 @@ class Linear(Module):
         self.bias = Parameter(np.empty(shape[:1], self.dtype)) if bias else None
         init.reset_linear_(self, seed=generator(seed))
 
-    def __call__(self, x: Any) -> np.ndarray:
+    def __call__(self, x: ArrayLike) -> Array:
         """Compute y.
 
         Parameters
@@ -85,7 +85,7 @@ class Linear(Module):
         x = self._checked("x", x, self.in_features)
         return matmul.forward(weight, bias, x)
 
-    def vjp(self, x: Any) -> tuple[np.ndarray, Callable[[Any], np.ndarray]]:
+    def vjp(self, x: ArrayLike) -> tuple[Array, ArrayPullback]:
         """Compute y, and a pullback ``(dy) -> dx``.
 
         dx = dy·W; ``dW += dyᵀ·x`` and ``db += Σ dy`` are added to the gradients. `x` must keep its

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal, overload
 
 import numpy as np
 
 from ..checks import flag, positive, probability, size
-from ..recurrent.call import Call, State
+from ..recurrent.call import Call
+from ..typing import (
+    Array,
+    ArrayLike,
+    CellsPullback,
+    DTypeLike,
+    Seed,
+    StatePair,
+    StatePairCotangent,
+    StatePairLike,
+    StatePullback,
+)
 from .module import once
 from .rnn_base import RNNBase
 
 __all__ = ["LSTM"]
 
 
-class LSTM(RNNBase):
+class LSTM(RNNBase[StatePairLike, StatePairCotangent, StatePair]):
     """A stack of LSTM layers over a sequence; torch.nn.LSTM's signature, order and defaults.
 
     For each step of each layer, with the gates i, f, g, o in this order in the weights' rows:
@@ -110,7 +121,7 @@ class LSTM(RNNBase):
     ----------
     Hochreiter & Schmidhuber, Long short-term memory, Neural Computation 9(8), 1997. Gers,
     Schmidhuber & Cummins, Learning to forget, Neural Computation 12(10), 2000. Gers & Schmidhuber,
-    RNNBase nets that time and count, IJCNN, 2000. ONNX's operator LSTM. Ba, Kiros & Hinton, Layer
+    Recurrent nets that time and count, IJCNN, 2000. ONNX's operator LSTM. Ba, Kiros & Hinton, Layer
     normalization, arXiv:1607.06450, 2016. Krueger et al., Zoneout: regularizing RNNs by randomly
     preserving hidden activations, ICLR 2017.
 
@@ -142,12 +153,17 @@ class LSTM(RNNBase):
         bidirectional: bool = False,
         proj_size: int = 0,
         *,
+        input_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+        zoneout: float = 0.0,
+        zoneout_cell: float = 0.0,
         peepholes: bool = False,
         cell_clip: float | None = None,
         coupled: bool = False,
         layer_norm: bool = False,
-        zoneout_cell: float = 0.0,
-        **options: Any,
+        dtype: DTypeLike = np.float32,
+        seed: Seed = None,
     ) -> None:
         self.proj_size = size("proj_size", proj_size, 0)
         self.peepholes, self.coupled = flag("peepholes", peepholes), flag("coupled", coupled)
@@ -166,7 +182,12 @@ class LSTM(RNNBase):
             batch_first,
             dropout,
             bidirectional,
-            **options,
+            input_dropout=input_dropout,
+            recurrent_dropout=recurrent_dropout,
+            weight_dropout=weight_dropout,
+            zoneout=zoneout,
+            dtype=dtype,
+            seed=seed,
         )
 
     def _state_sizes(self, hidden: int) -> tuple[int, ...]:
@@ -228,12 +249,45 @@ class LSTM(RNNBase):
             parts += ", coupled=True"
         return parts
 
+    @overload
     def __call__(
         self,
-        x: Any,
-        hx: tuple[Any, Any] | None = None,
-        lengths: Any = None,
-        reset: Any = None,
+        x: ArrayLike,
+        hx: StatePairLike | None = None,
+        lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+        *,
+        return_cells: Literal[False] = False,
+    ) -> tuple[Array, StatePair]: ...
+
+    @overload
+    def __call__(
+        self,
+        x: ArrayLike,
+        hx: StatePairLike | None = None,
+        lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+        *,
+        return_cells: Literal[True],
+    ) -> tuple[Array, StatePair, Array]: ...
+
+    @overload
+    def __call__(
+        self,
+        x: ArrayLike,
+        hx: StatePairLike | None = None,
+        lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+        *,
+        return_cells: bool,
+    ) -> Any: ...
+
+    def __call__(
+        self,
+        x: ArrayLike,
+        hx: StatePairLike | None = None,
+        lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
         *,
         return_cells: bool = False,
     ) -> Any:
@@ -277,15 +331,48 @@ class LSTM(RNNBase):
             return Call(self, hx, x=x, lengths=lengths, reset=reset).infer_cells()
         return super().__call__(x, hx, lengths, reset)
 
+    @overload
     def vjp(
         self,
-        x: Any,
-        hx: tuple[Any, Any] | None = None,
-        lengths: Any = None,
-        reset: Any = None,
+        x: ArrayLike,
+        hx: StatePairLike | None = None,
+        lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+        *,
+        return_cells: Literal[False] = False,
+    ) -> tuple[tuple[Array, StatePair], StatePullback[StatePairCotangent, StatePair]]: ...
+
+    @overload
+    def vjp(
+        self,
+        x: ArrayLike,
+        hx: StatePairLike | None = None,
+        lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+        *,
+        return_cells: Literal[True],
+    ) -> tuple[tuple[Array, StatePair, Array], CellsPullback[StatePairCotangent, StatePair]]: ...
+
+    @overload
+    def vjp(
+        self,
+        x: ArrayLike,
+        hx: StatePairLike | None = None,
+        lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+        *,
+        return_cells: bool,
+    ) -> Any: ...
+
+    def vjp(
+        self,
+        x: ArrayLike,
+        hx: StatePairLike | None = None,
+        lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
         *,
         return_cells: bool = False,
-    ) -> tuple[Any, Callable[..., tuple[np.ndarray, State]]]:
+    ) -> Any:
         """Do the same, and return a pullback too.
 
         `x` must keep its values until the pullback has been called.

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..checks import choice
+from ..typing import DTypeLike, Seed, State, StateLike
 from .rnn_base import RNNBase
 
 __all__ = ["RNN"]
 
 
-class RNN(RNNBase):
+class RNN(RNNBase[StateLike, StateLike, State]):
     """A stack of plain recurrent layers; torch.nn.RNN's signature, order and defaults.
 
     For each step of each layer, with σ tanh or relu:
@@ -94,7 +97,13 @@ class RNN(RNNBase):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
-        **options: Any,
+        *,
+        input_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+        zoneout: float = 0.0,
+        dtype: DTypeLike = np.float32,
+        seed: Seed = None,
     ) -> None:
         self.nonlinearity = choice("nonlinearity", nonlinearity, ("tanh", "relu"))
         super().__init__(
@@ -105,7 +114,12 @@ class RNN(RNNBase):
             batch_first,
             dropout,
             bidirectional,
-            **options,
+            input_dropout=input_dropout,
+            recurrent_dropout=recurrent_dropout,
+            weight_dropout=weight_dropout,
+            zoneout=zoneout,
+            dtype=dtype,
+            seed=seed,
         )
 
     def cell(self) -> Any:

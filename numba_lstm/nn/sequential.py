@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, overload
 
+from ..typing import Array, ArrayLike
 from .module import Module, once
 
 __all__ = ["Sequential"]
@@ -47,7 +48,7 @@ class Sequential(Module):
                 raise TypeError(f"modules[{k}]: expected a Module, got {came}")
             setattr(self, str(k), module)
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: ArrayLike) -> Array | Any:
         """Apply all modules in turn.
 
         Parameters
@@ -69,7 +70,7 @@ class Sequential(Module):
             x = module(self._one_array(k, x))
         return x
 
-    def vjp(self, x: Any) -> tuple[Any, Callable[..., Any]]:
+    def vjp(self, x: ArrayLike) -> tuple[Array | Any, Callable[..., Array | Any]]:
         """Apply all modules in turn, and return the output with a pullback.
 
         Returns
@@ -117,6 +118,12 @@ class Sequential(Module):
 
     def __iter__(self) -> Iterator[Module]:
         return iter(self._list())
+
+    @overload
+    def __getitem__(self, key: int) -> Module: ...
+
+    @overload
+    def __getitem__(self, key: slice) -> Sequential: ...
 
     def __getitem__(self, key: int | slice) -> Module:
         """Return a module, or for a slice a Sequential of the same modules."""
