@@ -99,11 +99,9 @@ WRONG = {
 }
 
 
-def scripts(folder: Path) -> tuple[Path, Path]:
-    right, wrong = folder / "right.py", folder / "wrong.py"
-    right.write_text(RIGHT)
-    wrong.write_text(SETTING + "".join(f"{line}\n" for line in WRONG))
-    return right, wrong
+def scripts(folder: Path) -> None:
+    (folder / "right.py").write_text(RIGHT)
+    (folder / "wrong.py").write_text(SETTING + "".join(f"{line}\n" for line in WRONG))
 
 
 def check(said: dict[str, list[tuple[int, str]]]) -> None:
@@ -146,7 +144,7 @@ def test_pyright_finds_the_mistakes_and_passes_the_right_program(tmp_path):
     version = subprocess.run([*pyright, "--version"], capture_output=True, text=True)
     if version.returncode:
         pytest.skip(f"pyright cannot run here; pyright[nodejs] brings node: {version.stderr}")
-    right, wrong = scripts(tmp_path)
+    scripts(tmp_path)
     settings = {"typeCheckingMode": "strict", "extraPaths": [str(ROOT)]}
     # A statement that only looks something up is no mistake here.
     settings["reportUnusedExpression"] = False

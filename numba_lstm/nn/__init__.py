@@ -1,5 +1,6 @@
 """Layers with torch's names: `LSTM`, `GRU`, `RNN`, their cells, `Linear`, `Embedding`, `Dropout`,
-`Sequential`.
+`LayerNorm`, `ReLU`, `Tanh`, `Sigmoid`, `Identity`; `Sequential`, `ModuleList`, `ModuleDict`; and
+`Module`, of which one's own are made.
 
 Each is loaded on first use, so that whoever needs only parameters imports and compiles no more.
 """
@@ -23,6 +24,13 @@ _HOMES = {
     "Embedding": "embedding",
     "Dropout": "dropout",
     "Sequential": "sequential",
+    "ModuleList": "module_list",
+    "ModuleDict": "module_dict",
+    "LayerNorm": "layer_norm",
+    "Identity": "activations",
+    "ReLU": "activations",
+    "Sigmoid": "activations",
+    "Tanh": "activations",
 }
 
 __all__ = [
@@ -32,12 +40,19 @@ __all__ = [
     "Dropout",
     "Embedding",
     "GRUCell",
+    "Identity",
     "LSTMCell",
+    "LayerNorm",
     "Linear",
     "Module",
+    "ModuleDict",
+    "ModuleList",
     "Parameter",
     "RNNCell",
+    "ReLU",
     "Sequential",
+    "Sigmoid",
+    "Tanh",
     "init",
     "utils",
 ]
@@ -46,13 +61,20 @@ __all__ = [
 if TYPE_CHECKING:
     from . import init as init
     from . import utils as utils
+    from .activations import Identity as Identity
+    from .activations import ReLU as ReLU
+    from .activations import Sigmoid as Sigmoid
+    from .activations import Tanh as Tanh
     from .dropout import Dropout as Dropout
     from .embedding import Embedding as Embedding
     from .gru import GRU as GRU
     from .gru_cell import GRUCell as GRUCell
+    from .layer_norm import LayerNorm as LayerNorm
     from .linear import Linear as Linear
     from .lstm import LSTM as LSTM
     from .lstm_cell import LSTMCell as LSTMCell
+    from .module_dict import ModuleDict as ModuleDict
+    from .module_list import ModuleList as ModuleList
     from .rnn import RNN as RNN
     from .rnn_cell import RNNCell as RNNCell
     from .sequential import Sequential as Sequential

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import as_cotangent, as_float, generator, probability, real_array
+from ..checks import as_cotangent, as_input, generator, probability
 from ..dropout_masks import draw_mask
 from ..typing import Array, ArrayLike, ArrayPullback, Seed
 from .module import Module, once
@@ -60,7 +60,7 @@ class Dropout(Module):
         TypeError
             If `x` is not real numbers.
         """
-        x = _as_input(x)
+        x = as_input("x", x)
         mask = self._mask(x) if self._active else None
         return _masked(x, mask, own)
 
@@ -80,7 +80,7 @@ class Dropout(Module):
         TypeError
             If `x` is not real numbers.
         """
-        x = _as_input(x)
+        x = as_input("x", x)
         mask = self._mask(x) if self._active else None
         shape, dtype = x.shape, x.dtype
 
@@ -106,12 +106,3 @@ def _masked(x: np.ndarray, mask: np.ndarray | None, own: bool) -> np.ndarray:
     if mask is None:
         return x if own else x.copy()
     return np.multiply(x, mask, out=x if own else None)
-
-
-def _as_input(x: Any) -> np.ndarray:
-    if type(x) is not np.ndarray:
-        wide = getattr(x, "dtype", None) == np.float64
-        x = real_array("x", x)
-    else:
-        wide = x.dtype.kind == "f" and x.dtype.itemsize == 8
-    return as_float("x", x, np.dtype(np.float64 if wide else np.float32))

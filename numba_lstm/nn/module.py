@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -54,9 +55,17 @@ class Module:
     _CACHES = frozenset({"_prepared", "_weights"})
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name in self._CACHES:
+            object.__setattr__(self, name, value)
+            return
+        there = self.__dict__.get(name)
+        if isinstance(there, Parameter) and not (value is None or isinstance(value, Parameter)):
+            raise TypeError(
+                f"{name}: expected a Parameter of shape {there.shape} or None, got "
+                f"{type(value).__name__}; to change its values write module.{name}[...] = value"
+            )
         object.__setattr__(self, name, value)
-        if name not in self._CACHES:
-            begin_epoch()
+        begin_epoch()
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in self._CACHES}
@@ -76,6 +85,8 @@ class Module:
         for name, value in vars(self).items():
             if isinstance(value, Module):
                 yield name, value
+            elif isinstance(value, (list, tuple, dict)):
+                _warn_of_hidden(self, name, value)
 
     def children(self) -> Iterator[Module]:
         """Yield the direct submodules, each once."""
@@ -291,6 +302,25 @@ class once:
         except (TypeError, ValueError):
             self._fn = fn
             raise
+
+
+def _warn_of_hidden(
+    module: Module, name: str, value: list[Any] | tuple[Any, ...] | dict[Any, Any]
+) -> None:
+    """Tell of modules and parameters in a plain list, where nobody finds them.
+
+    The first item tells: a list may be as long as a text, and this is asked at every step.
+    """
+    first = next(iter(value.values() if isinstance(value, dict) else value), None)
+    if not isinstance(first, (Module, Parameter)):
+        return
+    kind = "ModuleDict" if isinstance(value, dict) else "ModuleList"
+    way = f"use nn.{kind}" if isinstance(first, Module) else "make each an attribute of its own"
+    warnings.warn(
+        f"{type(module).__name__}.{name}: parameters(), state_dict() and train() do not find the "
+        f"{type(first).__name__} in a {type(value).__name__}; {way}",
+        stacklevel=3,
+    )
 
 
 def _join(prefix: str, name: str) -> str:

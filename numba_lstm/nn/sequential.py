@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, overload
 
 from ..typing import Array, ArrayLike
 from .module import Module, once
+from .numbered import Numbered, as_modules
 
 __all__ = ["Sequential"]
 
 
-class Sequential(Module):
+class Sequential(Numbered):
     """Feed each module's output to the next.
 
     Parameters
@@ -42,11 +43,7 @@ class Sequential(Module):
     def __init__(self, *modules: Module) -> None:
         if not modules:
             raise ValueError("modules: expected at least one module, got none")
-        for k, module in enumerate(modules):
-            if not isinstance(module, Module):
-                came = type(module).__name__
-                raise TypeError(f"modules[{k}]: expected a Module, got {came}")
-            setattr(self, str(k), module)
+        self._set_all(as_modules("modules", modules))
 
     def __call__(self, x: ArrayLike) -> Array | Any:
         """Apply all modules in turn.
@@ -109,15 +106,6 @@ class Sequential(Module):
                 "(output, state): put it last, or write a Module that passes the output on"
             )
         return x
-
-    def _list(self) -> list[Module]:
-        return [module for _, module in self.named_children()]
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self.named_children())
-
-    def __iter__(self) -> Iterator[Module]:
-        return iter(self._list())
 
     @overload
     def __getitem__(self, key: int) -> Module: ...

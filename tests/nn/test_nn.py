@@ -10,14 +10,18 @@ import pytest
 from numba_lstm import nn
 
 WITH_EXAMPLES = [
+    "activations",
     "dropout",
     "embedding",
     "gru",
     "gru_cell",
+    "layer_norm",
     "linear",
     "lstm",
     "lstm_cell",
     "module",
+    "module_dict",
+    "module_list",
     "rnn",
     "rnn_cell",
     "sequential",
@@ -58,6 +62,7 @@ MADE_BY = {
     "Linear": (3, 4),
     "Embedding": (3, 4),
     "Dropout": (),
+    "LayerNorm": (3,),
 }
 
 
