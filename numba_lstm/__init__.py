@@ -21,6 +21,7 @@ __all__ = [
     "nn",
     "optim",
     "set_num_threads",
+    "testing",
     "text",
     "training",
     "typing",
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from . import models as models
     from . import nn as nn
     from . import optim as optim
+    from . import testing as testing
     from . import text as text
     from . import training as training
     from . import typing as typing

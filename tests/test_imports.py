@@ -23,7 +23,7 @@ LAYERS = [
     {"parameters"},
     {"recurrent"},
     {"nn"},
-    {"losses", "optim"},
+    {"losses", "optim", "testing"},
     {"text", "interop"},
     {"models"},
     {"training"},
