@@ -116,7 +116,7 @@ def cross_entropy(
         row_losses,
         kernels.ones[x.dtype],
     )
-    return float(row_losses.sum()) / count, gradient if with_gradient else None
+    return _sum(row_losses) / count, gradient if with_gradient else None
 
 
 @overload
@@ -272,7 +272,12 @@ def _blockwise(
     block_losses = np.empty(-(-x.size // BLOCK), np.float64)
     nt = threads_for(x.size * _WORK)
     run(nt, x.reshape(-1), t.reshape(-1), 1.0 / x.size, gradient.reshape(-1), block_losses)
-    return float(block_losses.sum()) / x.size, gradient if with_gradient else None
+    return _sum(block_losses) / x.size, gradient if with_gradient else None
+
+
+@np.errstate(all="ignore")
+def _sum(losses: np.ndarray) -> float:
+    return float(losses.sum())
 
 
 def _floats(name: str, value: Any) -> np.ndarray:

@@ -80,7 +80,7 @@ def draw(
     order = np.argsort(-logits, kind="stable")[:top_k]
     wide = logits[order].astype(np.float64)
     # The highest becomes 0 first: divided by a tiny temperature, the others may become -inf only.
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
         weights = np.cumsum(np.exp((wide - wide[0]) / temperature))
     found = np.searchsorted(weights, place * weights[-1], side="right")
     return int(order[min(int(found), order.size - 1)])

@@ -60,8 +60,7 @@ class _Elementwise(Module):
 
         def pullback(dy: Any) -> Array:
             dy = as_cotangent("dy", dy, dtype, shape)
-            with np.errstate(all="ignore"):
-                return np.asarray(self._back(dy, slope))
+            return np.asarray(self._back(dy, slope))
 
         return y, once(pullback)
 

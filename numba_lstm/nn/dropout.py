@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import as_cotangent, as_input, generator, probability
-from ..dropout_masks import draw_mask
+from ..dropout_masks import apply_mask, draw_mask
 from ..typing import Array, ArrayLike, ArrayPullback, Seed
 from .module import Module, once
 
@@ -105,4 +105,4 @@ class Dropout(Module):
 def _masked(x: np.ndarray, mask: np.ndarray | None, own: bool) -> np.ndarray:
     if mask is None:
         return x if own else x.copy()
-    return np.multiply(x, mask, out=x if own else None)
+    return apply_mask(x, mask, out=x if own else None)

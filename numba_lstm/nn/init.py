@@ -221,6 +221,7 @@ def reset_embedding_(module: Any, *, seed: Seed = None) -> Any:
     return module
 
 
+@np.errstate(all="ignore")
 def _write(tensor: P, draw: Callable[[tuple[int, ...]], np.ndarray]) -> P:
     if isinstance(tensor, Parameter):
         tensor[...] = draw(tensor.shape)

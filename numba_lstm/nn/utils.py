@@ -151,7 +151,7 @@ def _padding(value: Any, dtype: np.dtype) -> np.ndarray:
     number = real_array("padding_value", value)
     if number.ndim:
         raise ValueError(f"padding_value: expected one number, got shape {number.shape}")
-    with np.errstate(invalid="ignore", over="ignore"):
+    with np.errstate(all="ignore"):
         padding = number.astype(dtype)
     # Floats round, and take NaN; integers have to be hit.
     if dtype.kind != "f" and padding != number:

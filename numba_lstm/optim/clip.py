@@ -128,6 +128,7 @@ def _table(arrays: list[np.ndarray]) -> np.ndarray:
     return np.array([(g.size, address(g)) for g in arrays], np.int64)
 
 
+@np.errstate(all="ignore")
 def _norm(gradients: dict[np.dtype, list[np.ndarray]]) -> float:
     from ..kernels import optim as kernels
 
