@@ -17,7 +17,7 @@ ROOT = Path(numba_lstm.__file__).parents[1]
 
 RIGHT = """
 import numpy as np
-from numba_lstm import losses, nn, optim
+from numba_lstm import losses, nn, optim, testing
 from numba_lstm.typing import Array, ArrayLike, ArrayPullback
 
 class Halve(nn.Module):
@@ -53,6 +53,11 @@ print([state.shape for state in states], cells.shape)
 (h, c), cell_back = nn.LSTMCell(10, 20).vjp(x[0])
 dx, (dh, dc) = cell_back((h, None))
 model = nn.Sequential(nn.Embedding(65, 16), nn.Dropout(0.2), nn.Linear(16, 2))
+blocks = nn.ModuleList(nn.Linear(4, 4, dtype="float64") for _ in range(2))
+heads = nn.ModuleDict({"a": nn.LayerNorm(4), "b": nn.ReLU()})
+for block in blocks.append(nn.Tanh()):
+    testing.gradcheck(block, np.ones((2, 4)), tolerance=1e-6)
+print(heads["a"].eval(), nn.LayerNorm(4, bias=False)(np.ones((2, 4))).mean())
 print(model([[1, 2]]).shape, dh.shape, dc.shape, len(model[1:]))
 """
 
@@ -96,6 +101,12 @@ WRONG = {
     "optim.Adam(3)": "int|Literal",
     "next(head.parameters()).nmupy()": "nmupy",
     "head.weight.version()": "int",
+    "nn.LayerNorm(4, esp=1e-3)": "esp",
+    "nn.LayerNorm(4)(y).maen()": "maen",
+    "nn.ReLU(0.1)": "positional|Too many",
+    "nn.Tanh().vjp(y)[1](y).maen()": "maen",
+    "nn.ModuleList([3])": "int",
+    'nn.ModuleDict({"a": nn.ReLU()})["a"].forward_()': "forward_",
 }
 
 

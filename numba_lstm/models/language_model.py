@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..checks import as_cotangent, as_tokens, generator, probability, size
+from ..checks import as_cotangent, as_tokens, flag, generator, probability, size
 from ..checks import dtype as check_dtype
 from ..nn import LSTM, Dropout, Embedding, Linear, Module
 from ..nn.module import once
@@ -56,8 +56,8 @@ class LanguageModel(Module):
     Raises
     ------
     TypeError, ValueError
-        A size below 1, a probability outside 0..1, another dtype; or ``tie_weights`` where
-        ``embedding_size`` is not ``hidden_size``.
+        Naming the argument: a size below 1, a probability outside 0..1, another dtype, a flag that
+        is no boolean; or ``tie_weights`` where ``embedding_size`` is not ``hidden_size``.
 
     Examples
     --------
@@ -85,7 +85,7 @@ class LanguageModel(Module):
         self.hidden_size = size("hidden_size", hidden_size)
         self.num_layers = size("num_layers", num_layers)
         self.dtype = check_dtype(dtype)
-        self.tie_weights = bool(tie_weights)
+        self.tie_weights = flag("tie_weights", tie_weights)
         dropout = probability("dropout", dropout)
         if embedding_dropout is None:
             embedding_dropout = dropout
@@ -149,6 +149,11 @@ class LanguageModel(Module):
         self, tokens: ArrayLike, state: tuple[ArrayLike, ArrayLike] | None = None
     ) -> tuple[tuple[Array, tuple[Array, Array]], LogitsPullback]:
         """Compute what `__call__` does, and a pullback.
+
+        Parameters
+        ----------
+        tokens, state
+            As for a call.
 
         Returns
         -------

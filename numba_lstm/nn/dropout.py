@@ -27,6 +27,11 @@ class Dropout(Module):
     seed : None, int or numpy.random.Generator
         Where the masks come from. Modules that are given one generator draw from it in turn.
 
+    Raises
+    ------
+    TypeError, ValueError
+        Naming p or seed.
+
     References
     ----------
     Srivastava et al., Dropout: a simple way to prevent neural networks from overfitting, JMLR 2014.
@@ -68,6 +73,11 @@ class Dropout(Module):
         """Do the same, and return a pullback too.
 
         With `own` the pullback may overwrite, and return, the array that it is given, too.
+
+        Parameters
+        ----------
+        x, own
+            As for a call.
 
         Returns
         -------

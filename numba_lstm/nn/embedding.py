@@ -90,6 +90,11 @@ class Embedding(Module):
     def vjp(self, tokens: ArrayLike) -> tuple[Array, TokenPullback]:
         """Look tokens up, and return a pullback too.
 
+        Parameters
+        ----------
+        tokens
+            As for a call.
+
         Returns
         -------
         y : numpy.ndarray, shape (*tokens.shape, E)

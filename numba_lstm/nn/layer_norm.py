@@ -109,6 +109,11 @@ class LayerNorm(Module):
     def vjp(self, x: ArrayLike) -> tuple[Array, ArrayPullback]:
         """Compute y, and return a pullback too.
 
+        Parameters
+        ----------
+        x
+            As for a call.
+
         Returns
         -------
         y : numpy.ndarray, of the shape of x

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import as_cotangent, as_float, generator, size
+from ..checks import as_cotangent, as_float, flag, generator, size
 from ..checks import dtype as check_dtype
 from ..parameters.parameter import Parameter, check_parameter
 from ..parameters.versions import Versions
@@ -38,7 +38,7 @@ class Linear(Module):
     Raises
     ------
     TypeError, ValueError
-        Naming the argument: a size below 1, another dtype.
+        Naming the argument: a size below 1, a bias that is no boolean, another dtype.
 
     Examples
     --------
@@ -57,6 +57,7 @@ class Linear(Module):
     ) -> None:
         self.in_features = size("in_features", in_features)
         self.out_features = size("out_features", out_features)
+        bias = flag("bias", bias)
         self.dtype = check_dtype(dtype)
         shape = (self.out_features, self.in_features)
         self.weight = Parameter(np.empty(shape, self.dtype))
@@ -86,10 +87,21 @@ class Linear(Module):
         return matmul.forward(weight, bias, x)
 
     def vjp(self, x: ArrayLike) -> tuple[Array, ArrayPullback]:
-        """Compute y, and a pullback ``(dy) -> dx``.
+        """Compute y, and return a pullback too.
 
-        dx = dy·W; ``dW += dyᵀ·x`` and ``db += Σ dy`` are added to the gradients. `x` must keep its
-        values until the pullback has been called.
+        `x` must keep its values until the pullback has been called.
+
+        Parameters
+        ----------
+        x
+            As for a call.
+
+        Returns
+        -------
+        y : numpy.ndarray, (…, out_features)
+        pullback : callable (dy) -> dx
+            dx = dy·W; ``dW += dyᵀ·x`` and ``db += Σ dy`` are added to the gradients. dy has y's
+            shape, None means zero. May be called once.
 
         Raises
         ------

@@ -114,8 +114,23 @@ class LSTM(RNNBase[StatePairLike, StatePairCotangent, StatePair]):
 
     Notes
     -----
-    A call keeps nothing in the module, so one may be used from several threads, and twice in a
-    network. Results are the same to the bit on any number of threads.
+    **Layers and directions.** Of each state, (L·D, B, H), the part of layer l and direction d
+    stands at l·D + d: with two directions ``hn[-2]`` is the last layer's forward state and
+    ``hn[-1]`` its backward one. In y the directions stand beside each other: of its last axis the
+    first half is the forward direction's, so that ``y[-1, :, :H]`` is ``hn[-2]``, and
+    ``y[0, :, H:]``, where the backward one ends, is ``hn[-1]``.
+
+    **Gradients.** ``(y, (hn, cn)), pullback = lstm.vjp(x)`` gives a pullback, which is called once,
+    with the cotangents of the outputs in their form: ``pullback(dy, (dhn, dcn))``. Any of them may
+    be None, which means zero. Where an element is both in y and in hn its two cotangents add up.
+    The pullback returns ``dx, (dh0, dc0)`` in the form of the inputs, dh0 also where no state was
+    given, and adds to the gradient of every parameter.
+
+    **Saving.** `state_dict` gives all parameters by torch's names, `load_state_dict` takes them,
+    and `numba_lstm.interop.safetensors` writes and reads files.
+
+    **Threads.** A call keeps nothing in the module, so one may be used from several threads, and
+    twice in a network. Results are the same to the bit on any number of threads.
 
     References
     ----------
@@ -131,6 +146,10 @@ class LSTM(RNNBase[StatePairLike, StatePairCotangent, StatePair]):
     >>> y, (hn, cn) = lstm(np.ones((5, 3, 10)))
     >>> y.shape, hn.shape, cn.shape
     ((5, 3, 20), (2, 3, 20), (2, 3, 20))
+    >>> (y, (hn, cn)), pullback = lstm.vjp(np.ones((5, 3, 10)))
+    >>> dx, (dh0, dc0) = pullback(y, (None, np.ones_like(cn)))
+    >>> dx.shape, dh0.shape, lstm.weight_ih_l1.grad.shape
+    ((5, 3, 10), (2, 3, 20), (80, 20))
     >>> y, (hn, cn) = LSTM(10, [20, 30], seed=0)(np.ones((5, 3, 10)))
     >>> y.shape, [one.shape for one in cn]
     ((5, 3, 30), [(1, 3, 20), (1, 3, 30)])

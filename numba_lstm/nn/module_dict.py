@@ -45,6 +45,10 @@ class ModuleDict(Module):
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Take in all modules of a mapping, or none of them on any error.
 
+        Parameters
+        ----------
+        modules : mapping of str to Module, or iterable of such pairs
+
         Raises
         ------
         TypeError, KeyError
@@ -70,6 +74,10 @@ class ModuleDict(Module):
 
     def pop(self, key: str) -> Module:
         """Take a module out, and return it.
+
+        Parameters
+        ----------
+        key : str
 
         Raises
         ------

@@ -46,6 +46,10 @@ class ModuleList(Numbered):
     def append(self, module: Module) -> Self:
         """Put a module at the end.
 
+        Parameters
+        ----------
+        module : Module
+
         Returns
         -------
         ModuleList
@@ -60,6 +64,10 @@ class ModuleList(Numbered):
 
     def extend(self, modules: Iterable[Module]) -> Self:
         """Put several modules at the end.
+
+        Parameters
+        ----------
+        modules : iterable of Module
 
         Returns
         -------
@@ -76,6 +84,12 @@ class ModuleList(Numbered):
 
     def insert(self, index: int, module: Module) -> Self:
         """Put a module before that of a number; those from there on get the next numbers.
+
+        Parameters
+        ----------
+        index : int
+            As in a list: from 0, or negative from the end.
+        module : Module
 
         Returns
         -------
@@ -94,6 +108,11 @@ class ModuleList(Numbered):
 
     def pop(self, index: int = -1) -> Module:
         """Take a module out, and return it.
+
+        Parameters
+        ----------
+        index : int
+            As in a list; the last one where not given.
 
         Raises
         ------

@@ -337,7 +337,20 @@ class RNNBase(Module, Generic[Given, Cotangent, Taken]):
         lengths: ArrayLike | None = None,
         reset: ArrayLike | None = None,
     ) -> tuple[Array, Taken]:
-        """As ``self(embedding(tokens), hx)``, by `vjp_tokens`'s way."""
+        """As ``self(embedding(tokens), hx)``, by `vjp_tokens`'s way.
+
+        Parameters
+        ----------
+        embedding, tokens
+            As for `vjp_tokens`.
+        hx, lengths, reset
+            As for a call.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming embedding, tokens, h0, c0, lengths or reset.
+        """
         if self._sees_rows:
             x = embedding(check_ids(self, embedding, tokens, lengths))
             return self(x, hx, lengths, reset)

@@ -70,6 +70,11 @@ class Sequential(Numbered):
     def vjp(self, x: ArrayLike) -> tuple[Array | Any, Callable[..., Array | Any]]:
         """Apply all modules in turn, and return the output with a pullback.
 
+        Parameters
+        ----------
+        x
+            As for a call.
+
         Returns
         -------
         output : object

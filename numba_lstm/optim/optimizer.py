@@ -63,6 +63,11 @@ class Optimizer:
     defaults : dict
         The options of a group that does not give its own.
 
+    Raises
+    ------
+    TypeError, ValueError
+        Naming parameters, of which there must be at least one, or an option.
+
     Attributes
     ----------
     param_groups : list of dict

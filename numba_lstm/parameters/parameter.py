@@ -340,7 +340,7 @@ class Parameter:
         return self._stale.pop(key, (None,))[0]
 
     def repack(self, key: Hashable, value: Any) -> None:
-        """Replace what `packed` holds under `key`, for forms that depend on more than this."""
+        """Replace what `packed` holds under `key` by `value`: it depends on more than this."""
         with self._lock:
             self._packed[key] = [value]
 
