@@ -29,7 +29,7 @@ class Schedule:
     Parameters
     ----------
     optimizer : Optimizer
-        The schedule multiplies the learning rates that its groups have now.
+        Its groups' learning rates at this moment are what the schedule multiplies.
     """
 
     # The attributes that `state_dict` saves besides the base learning rates.
@@ -93,7 +93,7 @@ class ConstantLR(Schedule):
         self.step(0.0)
 
     def factor(self, progress: float) -> float:
-        """The factor of the learning rate when `progress` of the training is done."""
+        """What the learning rate is multiplied by when so much of the training is done."""
         progress = checks.probability("progress", progress)
         if progress < self.warmup:
             return max(progress / self.warmup, _LEAST_WARMUP)
