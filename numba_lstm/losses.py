@@ -7,23 +7,58 @@ is. With ``with_gradient=False`` it is None.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
 from . import checks
 from .threads import threads_for
+from .typing import Array, ArrayLike
 
 __all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "mse"]
 
-Result = tuple[float, np.ndarray | None]
+Result = tuple[float, Array | None]
 
 # Flops that an item counts for when the number of threads is chosen; roughly its exp.
 _WORK = 30
 
 
+@overload
 def cross_entropy(
-    logits: Any, targets: Any, ignore_index: int = -100, *, with_gradient: bool = True
+    logits: ArrayLike,
+    targets: ArrayLike,
+    ignore_index: int = -100,
+    *,
+    with_gradient: Literal[True] = True,
+) -> tuple[float, Array]: ...
+
+
+@overload
+def cross_entropy(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    ignore_index: int = -100,
+    *,
+    with_gradient: Literal[False],
+) -> tuple[float, None]: ...
+
+
+@overload
+def cross_entropy(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    ignore_index: int = -100,
+    *,
+    with_gradient: bool,
+) -> Result: ...
+
+
+def cross_entropy(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    ignore_index: int = -100,
+    *,
+    with_gradient: bool = True,
 ) -> Result:
     """Mean of -log softmax(logits)[target] over the targets that are not ignored.
 
@@ -82,10 +117,42 @@ def cross_entropy(
         row_losses,
         ones[x.dtype],
     )
-    return float(row_losses.sum()) / count, gradient if with_gradient else None
+    return _sum(row_losses) / count, gradient if with_gradient else None
 
 
-def mse(prediction: Any, target: Any, *, with_gradient: bool = True) -> Result:
+@overload
+def mse(
+    prediction: ArrayLike,
+    target: ArrayLike,
+    *,
+    with_gradient: Literal[True] = True,
+) -> tuple[float, Array]: ...
+
+
+@overload
+def mse(
+    prediction: ArrayLike,
+    target: ArrayLike,
+    *,
+    with_gradient: Literal[False],
+) -> tuple[float, None]: ...
+
+
+@overload
+def mse(
+    prediction: ArrayLike,
+    target: ArrayLike,
+    *,
+    with_gradient: bool,
+) -> Result: ...
+
+
+def mse(
+    prediction: ArrayLike,
+    target: ArrayLike,
+    *,
+    with_gradient: bool = True,
+) -> Result:
     """Mean of (prediction - target)².
 
     Parameters
@@ -121,8 +188,38 @@ def mse(prediction: Any, target: Any, *, with_gradient: bool = True) -> Result:
     return _of_pairs(run, 2.0, "prediction", prediction, "target", target, with_gradient)
 
 
+@overload
 def binary_cross_entropy_with_logits(
-    logits: Any, targets: Any, *, with_gradient: bool = True
+    logits: ArrayLike,
+    targets: ArrayLike,
+    *,
+    with_gradient: Literal[True] = True,
+) -> tuple[float, Array]: ...
+
+
+@overload
+def binary_cross_entropy_with_logits(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    *,
+    with_gradient: Literal[False],
+) -> tuple[float, None]: ...
+
+
+@overload
+def binary_cross_entropy_with_logits(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    *,
+    with_gradient: bool,
+) -> Result: ...
+
+
+def binary_cross_entropy_with_logits(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    *,
+    with_gradient: bool = True,
 ) -> Result:
     """Mean of -t log σ(x) - (1 - t) log(1 - σ(x)), in a form that overflows for no logit x.
 
@@ -182,7 +279,12 @@ def _of_pairs(
     run(
         nt, x.reshape(-1), t.reshape(-1), factor, gradient.reshape(-1), block_losses, ones[x.dtype]
     )  # fmt: skip
-    return float(block_losses.sum()) / x.size, gradient if with_gradient else None
+    return _sum(block_losses) / x.size, gradient if with_gradient else None
+
+
+@np.errstate(all="ignore")
+def _sum(losses: np.ndarray) -> float:
+    return float(losses.sum())
 
 
 def _floats(name: str, value: Any) -> np.ndarray:

@@ -29,7 +29,12 @@ class Schedule:
     Parameters
     ----------
     optimizer : Optimizer
-        Its groups' learning rates at this moment are what the schedule multiplies.
+        The schedule multiplies the learning rates that its groups have now.
+
+    Raises
+    ------
+    TypeError
+        If it is no Optimizer.
     """
 
     # The attributes that `state_dict` saves besides the base learning rates.
@@ -56,6 +61,11 @@ class Schedule:
         """Continue from the state of another schedule of the same kind.
 
         The learning rates belong to the optimizer and are saved with it.
+
+        Parameters
+        ----------
+        state_dict : dict
+            From `state_dict`.
 
         Raises
         ------
@@ -93,7 +103,22 @@ class ConstantLR(Schedule):
         self.step(0.0)
 
     def factor(self, progress: float) -> float:
-        """What the learning rate is multiplied by when so much of the training is done."""
+        """Give the factor of the learning rate when `progress` of the training is done.
+
+        Parameters
+        ----------
+        progress : float
+            From 0 to 1.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is something else.
+        """
         progress = checks.probability("progress", progress)
         if progress < self.warmup:
             return max(progress / self.warmup, _LEAST_WARMUP)
@@ -221,6 +246,11 @@ class ReduceLROnPlateau(Schedule):
 
     def step(self, metric: float) -> None:
         """Take a new value of the metric, and reduce the learning rates if it is time.
+
+        Parameters
+        ----------
+        metric : float
+            Such as the validation loss of an epoch.
 
         Raises
         ------

@@ -19,6 +19,7 @@ from ..kernels.loops.schedule import Schedule
 from ..parameters.parameter import Parameter
 from ..parameters.products import weight_gradient
 from ..parameters.scratch import Lease
+from ..quiet import add_into
 from .direction import Saved, State
 from .gradients import (
     WeightGradients,
@@ -134,7 +135,8 @@ def backward(
         if dx is not None:
             input_gradient(w, saved.z, rows, dx[rows])
         if total is not None:
-            total += loop.workspace.sums.sum(axis=0, dtype=np.float64)
+            with np.errstate(all="ignore"):
+                total += loop.workspace.sums.sum(axis=0, dtype=np.float64)
             loop.workspace.sums[...] = 0
     gradients.finish(padding)
     if total is not None:
@@ -208,9 +210,9 @@ def _take_states(w: Weights, loop: _Loop, dinitial: State) -> None:
     if w.cell.states == 2:
         dc0[...] = loop.dc[:, : w.hidden]
     elif w.cell.carries:
-        dh0 += loop.dc[:, : w.hidden]
+        add_into(dh0, loop.dc[:, : w.hidden])
     if loop.carry.size:
-        dh0 += loop.carry[:, : w.size]
+        add_into(dh0, loop.carry[:, : w.size])
 
 
 def _steps_at_once(z: np.ndarray, steps: Steps) -> int:

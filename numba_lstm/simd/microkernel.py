@@ -6,9 +6,7 @@ them by name. The plain line is ``C = C0 + A @ W``.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -197,18 +195,24 @@ def _microkernel_module(item: types.Type) -> ir.Module:
 _engines: list[llvm.ExecutionEngine] = []
 
 
-def load_microkernels(folder: str) -> None:
-    """Make the microkernels known to the JIT under their names; compiled once into `folder`.
+def load_microkernels(
+    read: Callable[[str], bytes | None], write: Callable[[str, bytes], None], entry: Callable
+) -> None:
+    """Make the microkernels known to the JIT under their names; compiled once on a machine.
 
-    Emitted into each kernel that uses them, they would be optimised again each time: 10 s for the
-    backward driver alone.
+    They are machine code of their own, and kernels call them by name. Emitted into each kernel that
+    uses them, they would be optimised again each time: 10 s for the backward driver alone.
+
+    Parameters
+    ----------
+    read, write, entry : callable
+        What `compile_cache` calls so: machine code by the name of its entry.
     """
     if _engines:
         return
-    key = hashlib.sha256(f"{TARGET.cpu} {TARGET.features} {TARGET}".encode()).hexdigest()[:16]
     for item in VECTORS:
-        path = os.path.join(folder, f"microkernels-f{item.bitwidth}-{key}.o")
-        code = _kept(path)
+        name = entry(f"microkernels_f{item.bitwidth}", tuning.PREFETCH_ROWS)
+        code = read(name)
         # Building the IR takes 0.2 s, and with the code at hand it is not needed.
         module = "" if code else str(_microkernel_module(item))
         machine = llvm.Target.from_default_triple().create_target_machine(
@@ -219,30 +223,12 @@ def load_microkernels(folder: str) -> None:
         if code:
             engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         else:
-            engine.set_object_cache(lambda module, code, path=path: _keep(path, code))
+            engine.set_object_cache(lambda module, code, name=name: write(name, code))
         engine.finalize_object()
         for transposed in (False, True):
             name = _micro_name(item, transposed)
             llvm.add_symbol(name, engine.get_function_address(name))
         _engines.append(engine)
-
-
-def _keep(path: str, code: bytes) -> None:
-    """Write machine code, behind its hash, to `path`; where that fails it is compiled next time."""
-    beside = f"{path}.{os.getpid()}"
-    with contextlib.suppress(OSError):
-        with open(beside, "wb") as file:
-            file.write(hashlib.sha256(code).digest() + code)
-        os.replace(beside, path)
-
-
-def _kept(path: str) -> bytes | None:
-    """The machine code at `path`, or None if it is not there or damaged."""
-    with contextlib.suppress(OSError), open(path, "rb") as file:
-        content = file.read()
-        if hashlib.sha256(content[32:]).digest() == content[:32]:
-            return content[32:]
-    return None
 
 
 def _microkernel(transposed: bool, doc: str) -> Any:

@@ -15,6 +15,12 @@ from numba.core.codegen import get_host_cpu_features
 
 from ..tuning import BLOCKING, Blocking
 
+if config.DISABLE_JIT:
+    # Intrinsics are machine code; there is nothing that Python could run in their place.
+    raise ValueError(
+        "NUMBA_DISABLE_JIT: expected 0 or unset, got 1; numba_lstm's kernels need the compiler"
+    )
+
 LLVMLITE_VERSION = llvmlite.__version__
 
 
