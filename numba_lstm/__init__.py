@@ -25,9 +25,15 @@ __all__ = [
     "text",
     "training",
     "typing",
+    "warmup",
 ]
 
-_FROM_THREADS = ("get_num_threads", "set_num_threads")
+# What is no module: where it stands.
+_HOMES = {
+    "get_num_threads": "threads",
+    "set_num_threads": "threads",
+    "warmup": "ahead",
+}
 
 
 if TYPE_CHECKING:
@@ -40,13 +46,14 @@ if TYPE_CHECKING:
     from . import text as text
     from . import training as training
     from . import typing as typing
+    from .ahead import warmup as warmup
     from .threads import get_num_threads as get_num_threads
     from .threads import set_num_threads as set_num_threads
 else:
     # Hidden from type checkers: to them every name would be there, and Any.
     def __getattr__(name: str) -> Any:
-        if name in _FROM_THREADS:
-            return getattr(import_module(".threads", __name__), name)
+        if name in _HOMES:
+            return getattr(import_module(f".{_HOMES[name]}", __name__), name)
         if name in __all__:
             return import_module(f".{name}", __name__)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import tuning
+from ..kernels.loops.arguments import Masks
 from ..kernels.loops.cell import NORMALISED
-from ..kernels.loops.rows import Masks
 from ..kernels.loops.schedule import Schedule
 from ..parameters.parameter import Parameter
 from ..parameters.products import weight_gradient
@@ -142,8 +142,8 @@ def backward(
     if total is not None:
         norm_gradients(w, total)
     if w.w_hr is not None and w.w_hr.requires_grad:
-        dp = loop.workspace.dp[:, : w.size]
-        weight_gradient(w.w_hr, saved.workspace.m, np.ascontiguousarray(dp))
+        dh = loop.workspace.dh[:, : w.size]
+        weight_gradient(w.w_hr, saved.workspace.m, np.ascontiguousarray(dh))
     if w.w_unit is not None and w.w_unit.requires_grad:
         unit_gradient(w, w.w_unit, saved, loop.masks)
     _take_states(w, loop, dinitial)
@@ -167,7 +167,7 @@ def _loop(w: Weights, saved: Saved, cotangents: Cotangents, lease: Lease) -> _Lo
         dcells = lease.array((steps.rows, w.padded), z.dtype)
         _copy_padded(dcells, cotangents.dcells)
     workspace = workspace_backward(w, steps, saved.workspace, lease)
-    dz = saved.workspace.h if cell.form == NORMALISED else z
+    dz = saved.workspace.zh if cell.form == NORMALISED else z
     return _Loop(w_hh_columns(w), dz, dh, dc, carry, dcells, masks, workspace)
 
 

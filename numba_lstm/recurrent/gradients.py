@@ -14,8 +14,8 @@ import numpy as np
 from .. import quiet, threads, tuning
 from ..kernels import pack
 from ..kernels.gemm import gemm_transposed
+from ..kernels.loops.arguments import Masks
 from ..kernels.loops.cell import NORMALISED, RESET_BEFORE
-from ..kernels.loops.rows import Masks
 from ..kernels.tokens import sum_by_token
 from ..parameters.packed import packed_columns, zero_bias, zeros
 from ..parameters.parameter import Parameter
@@ -116,7 +116,7 @@ class WeightGradients:
             self._add_product(u, 0, z, rows, (0, PANEL), self.d_state, self.sums)
         else:
             h_column = u.shape[1] - self.w.padded_h
-            dz = self.saved.workspace.h if self.normalised else z
+            dz = self.saved.workspace.zh if self.normalised else z
             slots = (h_first, h_count)
             self._add_product(u, h_column, dz, rows, slots, self.d_state, self.no_sums)
             if self.embedding is None:
