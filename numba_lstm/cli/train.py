@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -106,7 +104,7 @@ def _prepare(
     progress = Progress(quiet=quiet)
     if resumed is not None:
         return session.resume(resumed, flags, progress)
-    return session.start(config, out or _new_name(), progress)
+    return session.start(config, out, progress)
 
 
 def _train(trainer: Trainer, run: Run, progress: Progress) -> tuple[str, int]:
@@ -178,13 +176,3 @@ def _sample(run: Run, level: str) -> str:
     prompt = first_prompt(vocabulary)
     made = list(generate(model, prompt, _SAMPLE_TOKENS[level], temperature=0.8, seed=config.seed))
     return vocabulary.decode(np.array(made, np.int64), previous=int(prompt[-1]))
-
-
-def _new_name() -> Path:
-    """A name under runs/ that nothing has yet."""
-    name = Path("runs") / time.strftime("lm-%Y%m%d-%H%M%S")
-    number, free = 1, name
-    while free.exists():
-        number += 1
-        free = name.with_name(f"{name.name}-{number}")
-    return free

@@ -13,6 +13,7 @@ __all__ = [
     "config",
     "data",
     "evaluation",
+    "folders",
     "interrupt",
     "loop",
     "progress",

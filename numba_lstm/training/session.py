@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ..text import vocabulary_from_json
 from .checkpoint import Run, RunError
 from .config import BUDGETS, ConfigError, TrainConfig
 from .data import BUNDLED, load_data
+from .folders import refuse_existing
 from .loop import Trainer
 from .progress import Progress
 
@@ -51,9 +53,20 @@ def make_model(config: TrainConfig, vocab_size: int) -> LanguageModel:
 
 
 def start(
-    config: TrainConfig, path: str | os.PathLike[str], progress: Progress | None = None
+    config: TrainConfig,
+    path: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Trainer, Run]:
     """Begin a run in a new folder.
+
+    Parameters
+    ----------
+    config
+        The options.
+    path
+        The run's folder; where it is not given one under ``runs/`` that nothing had before.
+    progress
+        What shows the run to a person.
 
     Raises
     ------
@@ -62,12 +75,16 @@ def start(
     ConfigError, ValueError, OSError
         When the data cannot be used; nothing is written then.
     """
-    Run.refuse_existing(path)
+    if path is not None:
+        refuse_existing(path)  # now, and not only after the text was read
     config = _absolute(config)
     data = load_data(config)
     model = make_model(config, len(data.vocabulary))
     trainer = Trainer(config, data, model, progress=progress)
-    return trainer, Run.create(path, config, data.vocabulary.to_json(), trainer.checkpoint())
+    about = config, data.vocabulary.to_json(), trainer.checkpoint()
+    if path is not None:
+        return trainer, Run.create(path, *about)
+    return trainer, Run.create_new(Path("runs") / time.strftime("lm-%Y%m%d-%H%M%S"), *about)
 
 
 def resume(
