@@ -27,15 +27,14 @@ def evaluate(run: str, data: str | None, threads: int | None, as_json: bool) -> 
     """Measure how well the model of a RUN predicts a text, each token from all before it."""
     set_threads(threads)
     with bad_input():
-        from ..training.checkpoint import Run
         from ..training.data import load_data, read_text
         from ..training.evaluation import evaluate as measure
-        from ..training.session import load_model
+        from ..training.loading import load
 
-        folder = Run(run)
-        model, vocabulary, config = load_model(folder)
+        loaded = load(run)
+        model, vocabulary, config = loaded.model, loaded.vocabulary, loaded.config
         if data is None:
-            tokens = load_data(config, folder.vocabulary()).valid
+            tokens = load_data(config, vocabulary.to_json()).valid
             if tokens is None:
                 raise ValueError("data: expected a text file, for the run validates on nothing")
         else:

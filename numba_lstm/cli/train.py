@@ -166,13 +166,9 @@ def _print_people(
 
 
 def _sample(run: Run, level: str) -> str:
-    import numpy as np
+    from ..models import generate_text
+    from ..training.loading import load
 
-    from ..models import generate
-    from ..training.session import load_model
-    from .sample import first_prompt
-
-    model, vocabulary, config = load_model(run)
-    prompt = first_prompt(vocabulary)
-    made = list(generate(model, prompt, _SAMPLE_TOKENS[level], temperature=0.8, seed=config.seed))
-    return vocabulary.decode(np.array(made, np.int64), previous=int(prompt[-1]))
+    loaded = load(run.path)
+    about = loaded.model, loaded.vocabulary, "", _SAMPLE_TOKENS[level]
+    return "".join(generate_text(*about, temperature=0.8, seed=loaded.config.seed))

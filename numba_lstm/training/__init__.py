@@ -15,6 +15,7 @@ __all__ = [
     "evaluation",
     "folders",
     "interrupt",
+    "loading",
     "loop",
     "progress",
     "session",
