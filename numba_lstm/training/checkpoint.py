@@ -51,7 +51,7 @@ class Checkpoint:
     random
         The states of the model's random generators, for JSON.
     state
-        The carried (h, c), or None before the first step.
+        The carried (h, c), or h where the cell has no c; None before the first step.
     counters
         Whatever else the loop counts, for JSON.
     """
@@ -59,7 +59,7 @@ class Checkpoint:
     model: dict[str, np.ndarray]
     optimizer: dict[str, Any]
     random: dict[str, Any]
-    state: tuple[np.ndarray, np.ndarray] | None
+    state: tuple[np.ndarray, np.ndarray] | np.ndarray | None
     counters: dict[str, Any]
 
     def is_finite(self) -> bool:
@@ -79,7 +79,7 @@ class Checkpoint:
     def unpack(cls, arrays: Mapping[str, np.ndarray], tree: Mapping[str, Any]) -> Checkpoint:
         """Join what `pack` split."""
         parts = {name: _put_arrays(value, arrays) for name, value in tree.items()}
-        if parts["state"] is not None:
+        if isinstance(parts["state"], list):
             parts["state"] = tuple(parts["state"])
         return cls(**parts)
 

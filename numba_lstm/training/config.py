@@ -68,9 +68,10 @@ class TrainConfig:
     min_count: int = _option(
         1, int, "Words seen less often than this become the unknown word (level word).", low=1
     )
+    cell: str = _option("lstm", str, "The layers' kind.", choices=("lstm", "gru", "rnn"))
     embedding: int = _option(128, int, "Width of the embedding.", low=1)
-    hidden: int = _option(384, int, "Hidden units of each LSTM layer.", low=1)
-    layers: int = _option(1, int, "LSTM layers.", low=1)
+    hidden: int = _option(384, int, "Hidden units of each recurrent layer.", low=1)
+    layers: int = _option(1, int, "Recurrent layers.", low=1)
     dropout: float = _option(
         0.2, float, "Probability to drop a unit while training.", low=0.0, high=1.0
     )

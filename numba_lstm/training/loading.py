@@ -122,6 +122,7 @@ def make_model(config: TrainConfig, vocab_size: int) -> LanguageModel:
         config.dropout,
         config.tie_weights,
         embedding_dropout=config.embedding_dropout,
+        cell=config.cell,
         dtype=config.dtype,
         seed=config.seed,
     )
@@ -135,7 +136,7 @@ def _refuse_too_large(config: TrainConfig, vocab_size: int) -> None:
         memory = 0
     if memory <= 0:  # not told
         memory = 2**47  # of which a process can address no more
-    gates = 4 * config.hidden
+    gates = {"lstm": 4, "gru": 3, "rnn": 1}[config.cell] * config.hidden
     first = gates * (config.embedding + config.hidden + 2)
     others = (config.layers - 1) * gates * (2 * config.hidden + 2)
     tables = vocab_size * (config.embedding + (0 if config.tie_weights else config.hidden) + 1)

@@ -113,7 +113,7 @@ class Trainer:
         # saving: the learning rate it multiplies is the options'.
         self.schedule = make_schedule(config, self.optimizer)
         self.counters = Counters(digest=data.digest())
-        self.state: tuple[np.ndarray, np.ndarray] | None = None
+        self.state: tuple[np.ndarray, np.ndarray] | np.ndarray | None = None
         self.interrupts = Interrupts()
         self.total_steps = config.steps
         if config.epochs is not None:

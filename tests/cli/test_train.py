@@ -159,6 +159,25 @@ def test_an_interrupted_run_without_a_checkpoint_says_that_nothing_was_saved(
     assert result.stderr == "interrupted: nothing was saved\n"
 
 
+@pytest.mark.parametrize("cell", ["gru", "rnn"])
+def test_a_run_of_another_cell_is_trained_resumed_evaluated_and_sampled(tmp_path, text_file, cell):
+    run = tmp_path / "run"
+    result = train(text_file, run, "--cell", cell, "--steps", 6, "--json", "--quiet")
+    assert result.code == 0, result.err
+    assert f'cell = "{cell}"' in (run / "config.toml").read_text()
+    first = json.loads(result.out)["val_loss"]
+    loss = json.loads(cli("evaluate", run, "--json").out)["loss"]
+    assert loss == pytest.approx(first, rel=1e-6)
+    longer = json.loads(cli("train", "lm", "--resume", run, "--steps", 20, "--json").out)
+    assert longer["steps"] == 20
+    assert longer["val_loss"] < first
+    assert len(cli("sample", run, "--prompt", "so ", "--length", 9).out) == 13
+    other = "gru" if cell == "rnn" else "lstm"
+    assert f"cell: expected the run's {cell}, got {other}" in refused(
+        ["--resume", run, "--cell", other], tmp_path
+    )
+
+
 def test_a_diverged_loss_exits_3_and_keeps_the_last_good_checkpoint(tmp_path, text_file):
     run = tmp_path / "run"
     result = train(
@@ -244,6 +263,7 @@ def workplace(tmp_path, monkeypatch):
         (["--resume", "taken"], "expected a run, but it has no config.toml"),
         (["--resume", "taken", "--out", "new"], "resume and out"),
         (["--seed", "-1"], "seed: expected"),
+        (["--cell", "lstn"], "'lstn' is not one of 'lstm', 'gru', 'rnn'"),
     ],
 )
 def test_bad_input_is_refused_in_one_line_and_nothing_is_written(workplace, args, words):

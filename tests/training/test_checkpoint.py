@@ -49,11 +49,12 @@ def test_everything_comes_back_with_its_types(run):
     assert list(run.metrics()) == []
 
 
-def test_a_state_of_none_comes_back_as_none(run):
+@pytest.mark.parametrize("state", [None, np.ones((1, 2, 3), np.float32)])
+def test_no_state_and_that_of_one_array_come_back(run, state):
     fresh = make_checkpoint()
-    fresh.state = None
+    fresh.state = state
     run.save(fresh)
-    assert run.load().state is None
+    assert same(run.load().state, state)
 
 
 def test_the_config_is_the_resolved_one_without_the_machines_threads(run):

@@ -103,6 +103,21 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(data, tmp_path, whole, monk
     assert contents(run) == contents(whole[1])
 
 
+@pytest.mark.parametrize("cell", ["gru", "rnn"])
+def test_each_cell_goes_on_to_the_same_bits(data, tmp_path, monkeypatch, cell):
+    trainer, run = make(data, tmp_path / "whole", cell=cell)
+    trainer.run(run)
+    whole = contents(run)
+    trainer, run = make(data, tmp_path / "parts", cell=cell)
+    stop_after(monkeypatch, trainer, 5)
+    with pytest.raises(Interrupted):
+        trainer.run(run)
+    assert isinstance(run.load().state, np.ndarray)
+    trainer = again(data, run, cell=cell)
+    trainer.run(run)
+    assert contents(run) == whole
+
+
 def test_an_interruption_while_validating_changes_no_bit(data, tmp_path, whole, monkeypatch):
     trainer, run = make(data, tmp_path / "parts")
 
