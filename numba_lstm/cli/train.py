@@ -161,6 +161,11 @@ def _print_people(
             f"validation loss {summary['val_loss']:.4f} nats a {unit} "
             f"({bits:.3f} bits), best at step {summary['best_step']}"
         )
+    if summary["stopped_early"]:
+        lines.append(
+            f"stopped early: no better validation in the last {config.patience}; go on with "
+            "--resume and a greater --patience"
+        )
     for line in [*lines, f"saved in {run.path}", "", "a sample:", _sample(run, config.level)]:
         click.echo(line, err=to_stderr)
 

@@ -24,7 +24,7 @@ __all__ = ["make_model", "resume", "start"]
 
 # A continuation may say where the data lie now, how long to go on and how often to report; all
 # else would make it another run.
-_MAY_CHANGE = {"data", "valid", *BUDGETS, "valid_every", "log_every", "threads"}
+_MAY_CHANGE = {"data", "valid", *BUDGETS, "valid_every", "patience", "log_every", "threads"}
 
 
 def start(

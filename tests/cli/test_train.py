@@ -159,6 +159,18 @@ def test_an_interrupted_run_without_a_checkpoint_says_that_nothing_was_saved(
     assert result.stderr == "interrupted: nothing was saved\n"
 
 
+def test_a_run_out_of_patience_says_so_and_is_done(tmp_path, text_file):
+    # Without a learning rate to speak of no validation is better than the first.
+    run, options = tmp_path / "run", ["--steps", 50, "--valid-every", 2, "--lr", 1e-30]
+    result = train(text_file, run, *options, "--patience", 3)
+    assert result.code == 0, result.err
+    assert "trained 8 steps" in result.out
+    assert "stopped early: no better validation in the last 3" in result.out
+    again = cli("train", "lm", "--resume", run, "--patience", 5, "--json", "--quiet")
+    told = json.loads(again.out)
+    assert (told["steps"], told["best_step"], told["stopped_early"]) == (12, 2, True)
+
+
 @pytest.mark.parametrize("cell", ["gru", "rnn"])
 def test_a_run_of_another_cell_is_trained_resumed_evaluated_and_sampled(tmp_path, text_file, cell):
     run = tmp_path / "run"
@@ -263,6 +275,8 @@ def workplace(tmp_path, monkeypatch):
         (["--resume", "taken"], "expected a run, but it has no config.toml"),
         (["--resume", "taken", "--out", "new"], "resume and out"),
         (["--seed", "-1"], "seed: expected"),
+        (["--patience", "0"], "patience: expected a whole number of at least 1"),
+        (["--patience", "3", "--valid-fraction", "0"], "patience: expected a run that validates"),
         (["--cell", "lstn"], "'lstn' is not one of 'lstm', 'gru', 'rnn'"),
     ],
 )
