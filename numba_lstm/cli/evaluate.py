@@ -9,22 +9,26 @@ import click
 from ._errors import bad_input
 from ._kernels import announce_compiling, set_threads, threads_option
 from ._output import json_option, print_json
+from ._paths import FILE, FOLDER
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-@click.command()
-@click.argument("run")
+@click.command(
+    help="Measure how well the model of a RUN predicts a text, each token from all before it."
+)
+@click.argument("run", type=FOLDER, metavar="RUN")
 @click.option(
     "--data",
+    type=FILE,
     metavar="FILE",
     help="A text file, or 'shakespeare' (default: the text that the run validates on).",
 )
 @threads_option
 @json_option
 def evaluate(run: str, data: str | None, threads: int | None, as_json: bool) -> None:
-    """Measure how well the model of a RUN predicts a text, each token from all before it."""
+    """Measure a model on a text."""
     set_threads(threads)
     with bad_input():
         from ..training.data import load_data, read_text

@@ -10,13 +10,14 @@ import click
 from ._errors import bad_input
 from ._kernels import announce_compiling, set_threads, threads_option
 from ._output import json_option, print_json
+from ._paths import FOLDER
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-@click.command()
-@click.argument("run")
+@click.command(help="Write text with the model of a RUN.")
+@click.argument("run", type=FOLDER, metavar="RUN")
 @click.option("--prompt", default="", help="The text to go on from; it is printed first.")
 @click.option(
     "--length", type=click.IntRange(0), default=500, show_default=True, help="Tokens at most."
@@ -53,7 +54,7 @@ def sample(
     as_json: bool,
     **drawing: Any,
 ) -> None:
-    """Write text with the model of a RUN."""
+    """Write text as it is made."""
     set_threads(threads)
     made = _Count()
     with bad_input():

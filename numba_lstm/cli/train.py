@@ -13,6 +13,7 @@ from ._errors import DIVERGED, bad_input
 from ._group import CommandGroup
 from ._kernels import announce_compiling, set_threads
 from ._output import json_option, print_json
+from ._paths import FILE, FOLDER
 
 if TYPE_CHECKING:
     from ..training.checkpoint import Run
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
 _SAMPLE_TOKENS = {"char": 400, "word": 100}
 
 train = CommandGroup("train", {"lm": "train:lm"}, help="Train a model.")
+
+
+_PATHS = {"data": FILE, "valid": FILE, "init": FOLDER}
+
+_LM_HELP = """Train a language model on a text file, or on the bundled Shakespeare.
+
+A run is a folder. Ctrl-C saves it, --resume goes on with it: with --steps or --epochs the result is
+the same to the bit as without the interruption. With --minutes the learning rate follows the time,
+of which that used before the interruption counts.
+
+In a file given to --config each option is a line, such as `hidden = 256`.
+"""
 
 
 def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,40 +47,47 @@ def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
             words = f"{words.rstrip('.')} (default {about.default})."
         if kind is bool:
             flag = f"{flag}/--no-{flag[2:]}"
-        value = click.Choice(choices) if choices else kind
+        value = click.Choice(choices) if choices else _PATHS.get(about.name, kind)
         extra: dict[str, Any] = {} if kind is bool else {"type": value}
         command = click.option(flag, about.name, default=None, help=words, **extra)(command)
     return command
 
 
-@click.command()
+@click.command(help=_LM_HELP)
 @config_options
-@click.option("--config", "config_file", metavar="FILE.toml", help="Read options; flags win.")
-@click.option("--out", metavar="RUN", help="The run's new folder (default: runs/lm-DATE-TIME).")
-@click.option("--resume", "resumed", metavar="RUN", help="Go on with an interrupted run.")
+@click.option(
+    "--config",
+    "config_files",
+    type=FILE,
+    multiple=True,
+    metavar="FILE.toml",
+    help="Read options; flags win, and of several files the later ones.",
+)
+@click.option(
+    "--out",
+    type=FOLDER,
+    metavar="RUN",
+    help="The run's new folder (default: runs/lm-DATE-TIME).",
+)
+@click.option(
+    "--resume", "resumed", type=FOLDER, metavar="RUN", help="Go on with an interrupted run."
+)
 @click.option("--quiet", is_flag=True, help="Print nothing but errors (and JSON).")
 @json_option
 @click.pass_context
 def lm(
     ctx: click.Context,
-    config_file: str | None,
+    config_files: tuple[str, ...],
     out: str | None,
     resumed: str | None,
     quiet: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Train a language model on a text file, or on the bundled Shakespeare.
-
-    A run is a folder. Ctrl-C saves it, --resume goes on with it: with --steps or --epochs the
-    result is the same to the bit as without the interruption. With --minutes the learning rate
-    follows the time, of which that used before the interruption counts.
-
-    In a file given to --config each option is a line, such as `hidden = 256`.
-    """
+    """Train a language model."""
     flags = {name: value for name, value in options.items() if value is not None}
     with bad_input():
-        trainer, run = _prepare(flags, config_file, out, resumed, quiet)
+        trainer, run = _prepare(flags, config_files, out, resumed, quiet)
     progress = trainer.progress
     if not quiet:
         click.echo(f"run: {run.path}", err=True)
@@ -83,19 +103,18 @@ def lm(
 
 def _prepare(
     flags: dict[str, Any],
-    config_file: str | None,
+    config_files: tuple[str, ...],
     out: str | None,
     resumed: str | None,
     quiet: bool,
 ) -> tuple[Trainer, Run]:
     """Read and check everything; only then is a new run's folder made."""
-    if resumed is not None and (out is not None or config_file is not None):
+    if resumed is not None and (out is not None or config_files):
         other = "out" if out is not None else "config"
         raise ConfigError(f"resume and {other}: expected one of them, got both")
     if out == "":
         raise ConfigError("out: expected a folder's name, got ''")
-    file_layer = (config_file or "", read_toml(config_file) if config_file else {})
-    config = merge(file_layer, ("", flags))
+    config = merge(*((file, read_toml(file)) for file in config_files), ("", flags))
     set_threads(config.threads)
     # The imports that cost time come after what can be refused without them.
     from ..training import session

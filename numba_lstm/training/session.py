@@ -100,6 +100,7 @@ def _resume(run: Run, flags: Mapping[str, Any] | None, progress: Progress | None
             )
     config = _absolute(run.config(flags))
     checkpoint = run.load()
+    run.model()  # whoever goes on must have the best so far: no later one need be better
     data = load_data(config, run.vocabulary())
     trainer = Trainer(config, data, make_model(config, len(data.vocabulary)), progress=progress)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 
@@ -301,8 +302,6 @@ def test_a_resumed_run_refuses_another_vocabulary_and_other_options(workplace):
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path, workplace):
-    import shutil
-
     run = tmp_path / "run"
     shutil.copytree(trained()[0], run)
     state = run / "resume.safetensors"
@@ -310,6 +309,23 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, workplace):
     assert "resume.safetensors: expected a whole safetensors file" in refused(
         ["--resume", run], run
     )
+
+
+def test_a_run_without_its_model_is_refused_when_it_is_resumed(tmp_path, workplace):
+    run = shutil.copytree(trained()[0], tmp_path / "run")
+    (run / "model.safetensors").unlink()
+    line = refused(["--resume", run, "--steps", 14], run)
+    assert line == f"error: {run}: expected a run, but it has no model.safetensors"
+
+
+def test_of_several_option_files_the_later_wins_and_none_is_passed_by(workplace):
+    (workplace / "one.toml").write_text("hidden = 8\nsteps = 3\nbatch = 7\n")
+    (workplace / "two.toml").write_text("hidden = 0\nminutes = 2\n")
+    files = ["--config", "one.toml", "--config", "two.toml"]
+    assert "two.toml: hidden: expected" in refused([*files, "--data", "good.txt"], workplace)
+    (workplace / "two.toml").write_text("hidden = 9\nminutes = 2\n")
+    words = refused([*files, "--data", "good.txt", "--out", "taken"], workplace)
+    assert "taken: expected a new or empty folder" in words
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")

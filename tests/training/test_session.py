@@ -87,6 +87,19 @@ def test_a_text_that_changed_is_refused(run, tmp_path, text, words):
     assert snapshot(run.path) == before
 
 
+@pytest.mark.parametrize("damage", ["absent", "cut"])
+def test_a_run_whose_best_model_is_lost_is_not_resumed(run, damage):
+    path = run.path / "model.safetensors"
+    if damage == "absent":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-1])
+    before = snapshot(run.path)
+    with pytest.raises(ValueError, match=r"model\.safetensors"):
+        session.resume(run.path)
+    assert snapshot(run.path) == before
+
+
 def test_nothing_is_written_when_the_data_cannot_be_used(config, tmp_path):
     (tmp_path / "text.txt").write_text("short")
     with pytest.raises(ConfigError, match="too short"):
