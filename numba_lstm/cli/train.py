@@ -163,6 +163,12 @@ def _print_people(
             f"validation loss {summary['val_loss']:.4f} nats a {unit} "
             f"({bits:.3f} bits), best at step {summary['best_step']}"
         )
+        if summary["val_unknown_share"]:
+            known = summary["val_known_loss"]
+            lines.append(
+                f"of its tokens {summary['val_unknown_share']:.1%} are unknown; on the others "
+                + ("there is no loss" if known is None else f"the loss is {known:.4f}")
+            )
     for line in [*lines, f"saved in {run.path}", "", "a sample:", _sample(run, config.level)]:
         click.echo(line, err=to_stderr)
 

@@ -42,6 +42,13 @@ class Data:
     train: np.ndarray
     valid: np.ndarray | None
 
+    def unknown_share(self) -> float | None:
+        """The share of the validation's predicted tokens that are unknown; None without any."""
+        unknown_id = self.vocabulary.unknown_id
+        if self.valid is None:
+            return None
+        return 0.0 if unknown_id is None else float((self.valid[1:] == unknown_id).mean())
+
     def digest(self) -> str:
         """A fingerprint of the tokens and of what they mean."""
         made = hashlib.sha256(json.dumps(self.vocabulary.to_json()).encode())

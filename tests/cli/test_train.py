@@ -184,6 +184,24 @@ def test_minutes_bound_the_time_and_a_word_model_trains(tmp_path, text_file):
     assert 1.2 <= losses_seconds(tmp_path / "run") < 4.0
 
 
+def test_unknown_words_are_told_with_the_loss_on_known_ones(tmp_path, text_file):
+    (tmp_path / "valid.txt").write_text("so wan a zebra as we are, so wan a zebra")
+    args = ["--level", "word", "--valid", tmp_path / "valid.txt", "--steps", 2, "--json"]
+    result = train(text_file, tmp_path / "run", *args)
+    summary = json.loads(result.out)
+    assert summary["val_unknown_share"] == pytest.approx(2 / 11)
+    line = f"unknown; on the others the loss is {summary['val_known_loss']:.4f}"
+    assert "of its tokens 18.2% are " + line in result.err
+    measured = json.loads(cli("evaluate", tmp_path / "run", "--json").out)
+    assert (measured["unknown_tokens"], measured["tokens"]) == (2, 11)
+    assert measured["unknown_share"] == summary["val_unknown_share"]
+    assert measured["known_loss"] == summary["val_known_loss"] != measured["loss"]
+    (told,) = [
+        line for line in cli("evaluate", tmp_path / "run").out.splitlines() if "known_l" in line
+    ]
+    assert told.split() == ["known_loss", f"{measured['known_loss']:.4f}"]
+
+
 def losses_seconds(run):
     return json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])["seconds"]
 
