@@ -67,10 +67,12 @@ def sample(
 
 
 def first_prompt(vocabulary: Any) -> np.ndarray:
-    """What a text begins after when no prompt is given: a newline, or else the first token."""
+    """What a text begins after when no prompt is given: a line end, or else the first token."""
     import numpy as np
 
-    token = vocabulary.tokens.index("\n") if "\n" in vocabulary else 0
+    token = vocabulary.line_end_id
+    if token is None:
+        token = 0 if vocabulary.unknown_id is None else 1
     return np.array([token], np.int64)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..training.loop import Trainer
     from ..training.progress import Progress
 
-_SAMPLE_TOKENS = {"char": 400, "word": 100}
+_SAMPLE_TOKENS = {"char": 400, "word": 100, "whitespace": 100}
 
 train = CommandGroup("train", {"lm": "train:lm"}, help="Train a model.")
 
@@ -38,6 +38,8 @@ def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
             flag = f"{flag}/--no-{flag[2:]}"
         value = click.Choice(choices) if choices else kind
         extra: dict[str, Any] = {} if kind is bool else {"type": value}
+        if about.metadata["several"]:
+            extra["multiple"] = True
         command = click.option(flag, about.name, default=None, help=words, **extra)(command)
     return command
 
@@ -67,7 +69,7 @@ def lm(
 
     In a file given to --config each option is a line, such as `hidden = 256`.
     """
-    flags = {name: value for name, value in options.items() if value is not None}
+    flags = {name: value for name, value in options.items() if value not in (None, ())}
     with bad_input():
         trainer, run = _prepare(flags, config_file, out, resumed, quiet)
     progress = trainer.progress
@@ -169,6 +171,8 @@ def _print_people(
                 f"of its tokens {summary['val_unknown_share']:.1%} are unknown; on the others "
                 + ("there is no loss" if known is None else f"the loss is {known:.4f}")
             )
+        if summary["val_skipped"]:
+            lines.append(f"{summary['val_skipped']} {unit}s of the validation text were left out")
     for line in [*lines, f"saved in {run.path}", "", "a sample:", _sample(run, config.level)]:
         click.echo(line, err=to_stderr)
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import losses, optim
 from .checkpoint import Checkpoint, Run, RunError
-from .config import TrainConfig
+from .config import TrainConfig, told
 from .data import Data
 from .evaluation import Evaluation, evaluate, shortest
 from .interrupt import Interrupted, Interrupts
@@ -148,7 +148,7 @@ class Trainer:
         counters = Counters(**checkpoint.counters)
         if counters.digest != self.counters.digest:
             raise ValueError(
-                f"data: {self.config.data}: expected the text that the run was trained on, "
+                f"data: {told(self.config.data)}: expected the text that the run was trained on, "
                 "got another"
             )
         self.model.load_state_dict(checkpoint.model)
@@ -229,6 +229,7 @@ class Trainer:
             "val_loss": c.best_loss,
             "val_known_loss": c.best_known_loss,
             "val_unknown_share": self.data.unknown_share(),
+            "val_skipped": self.data.skipped,
             "best_step": c.best_step,
             "last_val_loss": c.val_loss,
             "parameters": sum(p.size for p in self.model.parameters()),

@@ -8,16 +8,16 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..models import LanguageModel
 from ..text import vocabulary_from_json
+from ..text.sources import absolute_name
 from .checkpoint import Run, RunError
-from .config import BUDGETS, ConfigError, TrainConfig
-from .data import BUNDLED, load_data
+from .config import BUDGETS, ConfigError, TrainConfig, names
+from .data import load_data
 from .loop import Trainer
 from .progress import Progress
 
@@ -163,8 +163,8 @@ def _refuse_too_large(config: TrainConfig, vocab_size: int) -> None:
 def _absolute(config: TrainConfig) -> TrainConfig:
     """The same options with files named from the root, so that a run resumes from anywhere."""
     changes: dict[str, Any] = {}
-    if config.data != BUNDLED:
-        changes["data"] = str(Path(config.data).absolute())
-    if config.valid not in (None, BUNDLED):
-        changes["valid"] = str(Path(str(config.valid)).absolute())
+    for name in ("data", "valid"):
+        value = getattr(config, name)
+        if value is not None:
+            changes[name] = [absolute_name(one) for one in names(value)]
     return dataclasses.replace(config, **changes)

@@ -58,6 +58,34 @@ def test_any_text_in_the_vocabulary_can_be_measured(tmp_path):
     assert result.stdout.split()[-1] == "16"
 
 
+def test_a_strange_character_ends_nothing_where_it_may_be_left_out(tmp_path):
+    path = tmp_path / "other.txt"
+    path.write_text("we pant \u2014 for peace\n", encoding="utf-8")
+    refused = evaluate("--data", path)
+    assert refused.exit_code == 2
+    assert "U+2014" in refused.stderr
+    assert "--unknown skip" in refused.stderr
+    figures = json.loads(evaluate("--data", path, "--unknown", "skip", "--json").stdout)
+    assert (figures["tokens"], figures["skipped"]) == (18, 1)
+    assert evaluate("--data", path, "--unknown", "skip").stdout.split()[-2:] == ["skipped", "1"]
+    no_such = evaluate("--data", path, "--unknown", "token")
+    assert no_such.exit_code == 2
+    assert "trained with --unknown token" in no_such.stderr
+
+
+def test_several_texts_are_measured_as_one(tmp_path):
+    (tmp_path / "1.txt").write_text("we pant for peace\n")
+    (tmp_path / "2.txt").write_text("so wan are we")
+    for data in (
+        ["--data", tmp_path],
+        ["--data", tmp_path / "1.txt", "--data", tmp_path / "2.txt"],
+    ):
+        assert json.loads(evaluate(*data, "--json").stdout)["tokens"] == 18 + 13 - 1
+    args = ["evaluate", str(trained()[0]), "--data", "-", "--json"]
+    piped = CliRunner().invoke(main, args, input="we pant for peace\nso wan are we")
+    assert piped.stdout == evaluate("--data", tmp_path, "--json").stdout
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
