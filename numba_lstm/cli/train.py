@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..training.loop import Trainer
     from ..training.progress import Progress
 
-_SAMPLE_TOKENS = {"char": 400, "word": 100}
+_SAMPLE_TOKENS = {"char": 400, "word": 100, "whitespace": 100}
 
 train = CommandGroup("train", {"lm": "train:lm"}, help="Train a model.")
 
@@ -49,6 +49,8 @@ def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
             flag = f"{flag}/--no-{flag[2:]}"
         value = click.Choice(choices) if choices else _PATHS.get(about.name, kind)
         extra: dict[str, Any] = {} if kind is bool else {"type": value}
+        if about.metadata["several"]:
+            extra["multiple"] = True
         command = click.option(flag, about.name, default=None, help=words, **extra)(command)
     return command
 
@@ -85,7 +87,7 @@ def lm(
     **options: Any,
 ) -> None:
     """Train a language model."""
-    flags = {name: value for name, value in options.items() if value is not None}
+    flags = {name: value for name, value in options.items() if value not in (None, ())}
     with bad_input():
         trainer, run = _prepare(flags, config_files, out, resumed, quiet)
     progress = trainer.progress
@@ -180,6 +182,14 @@ def _print_people(
             f"validation loss {summary['val_loss']:.4f} nats a {unit} "
             f"({bits:.3f} bits), best at step {summary['best_step']}"
         )
+        if summary["val_unknown_share"]:
+            known = summary["val_known_loss"]
+            lines.append(
+                f"of its tokens {summary['val_unknown_share']:.1%} are unknown; on the others "
+                + ("there is no loss" if known is None else f"the loss is {known:.4f}")
+            )
+        if summary["val_skipped"]:
+            lines.append(f"{summary['val_skipped']} {unit}s of the validation text were left out")
     if summary["stopped_early"]:
         lines.append(
             f"stopped early: no better validation in the last {config.patience}; go on with "

@@ -69,8 +69,10 @@ def generate_text(
 
 
 def begin(vocabulary: Vocabulary) -> np.ndarray:
-    """Give the tokens that a text begins after: a newline, or else the first token, (1,)."""
-    token = vocabulary.tokens.index("\n") if "\n" in vocabulary.tokens else 0
+    """Give the tokens that a text begins after: a line end, or else the first known one, (1,)."""
+    token = vocabulary.line_end_id
+    if token is None:
+        token = 0 if vocabulary.unknown_id is None else 1
     return np.array([token], np.int64)
 
 

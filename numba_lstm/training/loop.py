@@ -17,9 +17,9 @@ import numpy as np
 
 from .. import losses, optim
 from .checkpoint import Checkpoint, Run, RunError
-from .config import ConfigError, TrainConfig
+from .config import ConfigError, TrainConfig, told
 from .data import Data
-from .evaluation import evaluate
+from .evaluation import Evaluation, evaluate, shortest
 from .interrupt import Interrupted, Interrupts
 from .progress import Progress
 
@@ -50,8 +50,8 @@ class Counters:
         The step of the last line of metrics.
     train_loss, val_loss
         Of the last line that had them.
-    best_loss, best_step
-        Of the best validation so far.
+    best_loss, best_known_loss, best_step
+        Of the best validation so far; over all tokens, and over those that are not unknown.
     since_best
         Validations since then, none of them better.
     digest
@@ -68,6 +68,7 @@ class Counters:
     train_loss: float | None = None
     val_loss: float | None = None
     best_loss: float | None = None
+    best_known_loss: float | None = None
     best_step: int | None = None
     since_best: int = 0
     digest: str = ""
@@ -159,7 +160,7 @@ class Trainer:
         counters = Counters(**checkpoint.counters)
         if counters.digest != self.counters.digest:
             raise ValueError(
-                f"data: {self.config.data}: expected the text that the run was trained on, "
+                f"data: {told(self.config.data)}: expected the text that the run was trained on, "
                 "got another"
             )
         self.model.load_state_dict(checkpoint.model)
@@ -181,8 +182,8 @@ class Trainer:
         _, state = _train_step(model, optimizer, window, window, None, self.config.clip)
         _train_step(model, optimizer, window, window, state, self.config.clip)
         if self.data.valid is not None:
-            few = self.data.valid[: self.config.batch * self.config.seq_len + 1]
-            evaluate(model, few, self.config.batch, self.config.seq_len)
+            few = self.data.valid[: shortest(self.config.batch)]
+            self._evaluate(model, few)
 
     def run(self, run: Run) -> None:
         """Train to the end, saving into a run's folder.
@@ -241,8 +242,11 @@ class Trainer:
             "seconds": c.seconds,
             "tokens_per_second": c.tokens / c.seconds if c.seconds > 0.0 else None,
             "train_loss": self._train_loss(),
-            # The loss of the model that was kept, so that `evaluate` finds the same.
+            # The loss of the model that was kept.
             "val_loss": c.best_loss,
+            "val_known_loss": c.best_known_loss,
+            "val_unknown_share": self.data.unknown_share(),
+            "val_skipped": self.data.skipped,
             "best_step": c.best_step,
             "last_val_loss": c.val_loss,
             "stopped_early": self.stopped_early(),
@@ -313,7 +317,8 @@ class Trainer:
         validating = self.data.valid is not None and (
             finished or c.step % self.config.valid_every == 0
         )
-        val_loss = self._validate() if validating else None
+        result = self._validate() if validating else None
+        val_loss = None if result is None else result.loss
         c.seconds = self._now() - self._since
         c.train_loss = self._train_loss()
         c.loss_sum, c.loss_count, c.measured_step = 0.0, 0, c.step
@@ -330,26 +335,26 @@ class Trainer:
             c.val_loss = val_loss
         if validating:
             c.since_best = 0 if better else c.since_best + 1
-        if better:
-            c.best_loss, c.best_step = val_loss, c.step
+        if result is not None and better:
+            c.best_loss, c.best_known_loss, c.best_step = val_loss, result.known_loss, c.step
             self._run.save_model(self._finite_model(), step=c.step, val_loss=val_loss)
         self._run.append_metrics(record)
         if validating:
             self.progress.validated(record, better)
             self._save()
 
-    def _validate(self) -> float:
+    def _validate(self) -> Evaluation:
         assert self.data.valid is not None
-        result = evaluate(
-            self.model,
-            self.data.valid,
-            self.config.batch,
-            self.config.seq_len,
-            check=self.interrupts.check,
-        )
+        result = self._evaluate(self.model, self.data.valid, check=self.interrupts.check)
         if not math.isfinite(result.loss):
             raise Diverged(f"the validation loss at step {self.counters.step} is {result.loss}")
-        return result.loss
+        return result
+
+    def _evaluate(self, model: Any, tokens: np.ndarray, **more: Any) -> Evaluation:
+        batch = self.config.batch
+        unknown_id = self.data.vocabulary.unknown_id
+        window = batch * self.config.seq_len
+        return evaluate(model, tokens, window, streams=batch, unknown_id=unknown_id, **more)
 
     def _train_loss(self) -> float | None:
         c = self.counters

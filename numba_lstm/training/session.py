@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..text.sources import absolute_name
 from .checkpoint import Run, RunError
-from .config import BUDGETS, ConfigError, TrainConfig
-from .data import BUNDLED, load_data
+from .config import BUDGETS, ConfigError, TrainConfig, names
+from .data import load_data
 from .folders import refuse_existing
 from .loading import make_model
 from .loop import Trainer
@@ -115,8 +116,8 @@ def _resume(run: Run, flags: Mapping[str, Any] | None, progress: Progress | None
 def _absolute(config: TrainConfig) -> TrainConfig:
     """The same options with files named from the root, so that a run resumes from anywhere."""
     changes: dict[str, Any] = {}
-    if config.data != BUNDLED:
-        changes["data"] = str(Path(config.data).absolute())
-    if config.valid not in (None, BUNDLED):
-        changes["valid"] = str(Path(str(config.valid)).absolute())
+    for name in ("data", "valid"):
+        value = getattr(config, name)
+        if value is not None:
+            changes[name] = [absolute_name(one) for one in names(value)]
     return dataclasses.replace(config, **changes)

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import time
+import tomllib
 
 import pytest
 from cli_tool import TEXT, TINY, cli, folder, start, trained
@@ -216,6 +217,70 @@ def test_minutes_bound_the_time_and_a_word_model_trains(tmp_path, text_file):
     assert 1.2 <= losses_seconds(tmp_path / "run") < 4.0
 
 
+def test_unknown_words_are_told_with_the_loss_on_known_ones(tmp_path, text_file):
+    (tmp_path / "valid.txt").write_text("so wan a zebra as we are, so wan a zebra")
+    args = ["--level", "word", "--valid", tmp_path / "valid.txt", "--steps", 2, "--json"]
+    result = train(text_file, tmp_path / "run", *args)
+    summary = json.loads(result.out)
+    assert summary["val_unknown_share"] == pytest.approx(2 / 11)
+    line = f"unknown; on the others the loss is {summary['val_known_loss']:.4f}"
+    assert "of its tokens 18.2% are " + line in result.err
+    measured = json.loads(cli("evaluate", tmp_path / "run", "--json").out)
+    assert (measured["unknown_tokens"], measured["tokens"]) == (2, 11)
+    assert measured["unknown_share"] == summary["val_unknown_share"]
+    assert measured["known_loss"] == summary["val_known_loss"] != measured["loss"]
+    (told,) = [
+        line for line in cli("evaluate", tmp_path / "run").out.splitlines() if "known_l" in line
+    ]
+    assert told.split() == ["known_loss", f"{measured['known_loss']:.4f}"]
+
+
+def test_several_texts_and_a_folder_and_a_pipe_train_alike(tmp_path, text_file):
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    half = len(TEXT) // 2 // 82 * 82
+    (texts / "1.txt").write_text(TEXT[:half])
+    (texts / "2.txt").write_text(TEXT[half:])
+    options = [*TINY, "--steps", 3, "--quiet"]
+    for name, data, piped in (
+        ("one", ["--data", text_file], None),
+        ("two", ["--data", texts / "1.txt", "--data", texts / "2.txt"], None),
+        ("folder", ["--data", texts], None),
+        ("pipe", ["--data", "-"], TEXT.encode()),
+    ):
+        args = ["train", "lm", *data, *options, "--out", tmp_path / name]
+        result = CliRunner().invoke(main, list(map(str, args)), input=piped)
+        assert (result.exit_code, result.output) == (0, ""), name
+        model = (tmp_path / name / "model.safetensors").read_bytes()
+        assert model == (tmp_path / "one" / "model.safetensors").read_bytes(), name
+    config = tomllib.loads((tmp_path / "two" / "config.toml").read_text())
+    assert config["data"] == [str(texts / "1.txt"), str(texts / "2.txt")]
+    for run, piped, code in (("two", None, 0), ("pipe", TEXT, 0), ("pipe", TEXT + "x", 2)):
+        args = ["train", "lm", "--resume", str(tmp_path / run), "--quiet"]
+        assert CliRunner().invoke(main, args, input=piped).exit_code == code
+
+
+def test_a_prepared_corpus_trains_and_samples_lines(tmp_path):
+    (tmp_path / "corpus.txt").write_text(" we do n't <unk> 1 @,@ 000 \n" * 40)
+    args = ["--level", "whitespace", "--steps", 60, "--lr", 0.05, "--json"]
+    result = train(tmp_path / "corpus.txt", tmp_path / "run", *args)
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["val_unknown_share"] == pytest.approx(1 / 8, abs=0.01)
+    assert "\nwe do n't <unk> 1 @,@ 000\n" in result.err
+    told = json.loads((tmp_path / "run" / "vocab.json").read_text())
+    assert told["level"] == "whitespace"
+    figures = json.loads(cli("evaluate", tmp_path / "run", "--json").out)
+    assert figures["loss"] == json.loads(result.out)["val_loss"]
+
+
+def test_what_a_validation_text_has_too_much_is_left_out_and_told(tmp_path, text_file):
+    (tmp_path / "valid.txt").write_text("so wan \u2014 so \u00e9 wan", encoding="utf-8")
+    args = ["--valid", tmp_path / "valid.txt", "--unknown", "skip", "--steps", 2, "--json"]
+    result = train(text_file, tmp_path / "run", *args)
+    assert json.loads(result.out)["val_skipped"] == 2
+    assert "2 characters of the validation text were left out" in result.err
+
+
 def losses_seconds(run):
     return json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])["seconds"]
 
@@ -241,6 +306,8 @@ def workplace(tmp_path, monkeypatch):
     (tmp_path / "binary.txt").write_bytes(bytes(range(256)))
     (tmp_path / "short.txt").write_text("to be")
     (tmp_path / "good.txt").write_text(TEXT)
+    (tmp_path / "strange.txt").write_text("so wan \u2014 so", encoding="utf-8")
+    (tmp_path / "folder").mkdir()
     (tmp_path / "options.toml").write_text("hidden = 8\nhiden = 9\n")
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "thesis.txt").write_text("mine")
@@ -255,7 +322,14 @@ def workplace(tmp_path, monkeypatch):
         (["--data", "empty.txt"], "empty.txt: expected text, got an empty file"),
         (["--data", "binary.txt"], "binary.txt: expected"),
         (["--data", "short.txt"], "too short"),
-        (["--data", "taken"], "expected a text file, got a folder"),
+        (["--data", "taken"], "too short"),
+        (["--data", "folder"], "folder: expected a text file or a folder of *.txt files, got none"),
+        (["--data", "-", "--data", "-"], "-: expected once"),
+        (
+            ["--data", "good.txt", "--valid", "strange.txt"],
+            "strange.txt: text: the character",
+        ),
+        (["--data", "good.txt", "--min-count", "999999"], "min_count: expected at most"),
         (["--data", "good.txt", "--valid", "absent.txt"], "absent.txt"),
         (["--data", "good.txt", "--hidden", "0"], "hidden: expected a whole number of at least 1"),
         (["--data", "good.txt", "--dropout", "1.5"], "dropout: expected"),

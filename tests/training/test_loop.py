@@ -13,7 +13,7 @@ from numba_lstm.training import loop as module
 from numba_lstm.training.checkpoint import Run, RunError
 from numba_lstm.training.config import ConfigError, merge
 from numba_lstm.training.data import load_data
-from numba_lstm.training.evaluation import evaluate
+from numba_lstm.training.evaluation import Evaluation, evaluate
 from numba_lstm.training.interrupt import Interrupted
 from numba_lstm.training.loop import Diverged, Trainer
 from numba_lstm.training.session import make_model
@@ -290,7 +290,8 @@ def test_the_train_loss_is_the_mean_since_the_last_line(data, tmp_path):
 
 def test_the_best_model_is_kept_and_reported(data, tmp_path, monkeypatch):
     trainer, run = make(data, tmp_path / "run", steps=12)
-    valid_losses(monkeypatch, trainer, [3.0, 2.0, 2.5])
+    known = [Evaluation(3.0, 9), Evaluation(2.0, 9, 1, 1.5), Evaluation(2.5, 9)]
+    valid_losses(monkeypatch, trainer, known)
     models = {}
     save_model = run.save_model
 
@@ -302,13 +303,14 @@ def test_the_best_model_is_kept_and_reported(data, tmp_path, monkeypatch):
     trainer.run(run)
     summary = trainer.summary()
     assert (summary["val_loss"], summary["best_step"], summary["last_val_loss"]) == (2.0, 8, 2.5)
+    assert summary["val_known_loss"] == 1.5
     kept = run.model()
     assert all(np.array_equal(kept[name], array) for name, array in models[8].items())
 
 
 def valid_losses(monkeypatch, trainer, losses):
     """Have the validations find these losses, one after the other."""
-    values = iter(losses)
+    values = (one if isinstance(one, Evaluation) else Evaluation(one, 9) for one in losses)
     monkeypatch.setattr(trainer, "_validate", lambda: next(values))
 
 
@@ -369,7 +371,7 @@ def test_the_reported_loss_is_what_an_evaluation_of_the_saved_model_finds(data, 
     trainer, run = whole
     model = make_model(trainer.config, len(data.vocabulary))
     model.load_state_dict(run.model())
-    assert evaluate(model, data.valid, 3, 5).loss == trainer.summary()["val_loss"]
+    assert evaluate(model, data.valid, 15).loss == trainer.summary()["val_loss"]
 
 
 def test_without_validation_the_last_model_is_kept(data, tmp_path):
