@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from importlib import metadata
 
@@ -53,6 +54,6 @@ def test_it_tells_what_is_broken_or_missing(monkeypatch):
 
 def test_only_the_bench_needs_scipy():
     """Its intervals: nothing else is to fail or to wait for it."""
-    users = [p.name for p in (ROOT / "numba_lstm").rglob("*.py") if "import scipy" in p.read_text()]
-    users += [p.name for p in (ROOT / "numba_lstm").rglob("*.py") if "from scipy" in p.read_text()]
+    texts = {p.name: p.read_text() for p in (ROOT / "numba_lstm").rglob("*.py")}
+    users = [name for name, text in texts.items() if re.search(r"(import|from) scipy", text)]
     assert users == ["ratios.py"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,23 @@ def test_old_tokens_keep_their_rows_and_new_ones_get_fresh_ones(tmp_path, initia
 
 
 @pytest.mark.parametrize("options", [{}])
+def test_rows_follow_their_tokens_where_a_token_for_the_unknown_comes_first(tmp_path, initial):
+    old = numba_lstm.load(initial)
+    layer = {"data": str(tmp_path / "new.txt"), "unknown": "token", "batch": 2, "seq_len": 5}
+    config = merge_with_init(("", {**layer, "init": str(initial)}))
+    trainer, _ = session.start(config, tmp_path / "new")
+    vocabulary, model = trainer.data.vocabulary, trainer.model
+    assert vocabulary.unknown_id == 0
+    for token in "aZ":
+        row = model.decoder.weight.numpy()[vocabulary.encode(token)[0]]
+        known = token in old.vocabulary.tokens
+        rows = old.model.decoder.weight.numpy()
+        assert [bool((row == other).all()) for other in rows] == [
+            known and other == token for other in old.vocabulary.tokens
+        ]
+
+
+@pytest.mark.parametrize("options", [{}])
 def test_a_run_begun_so_trains_resumes_and_may_be_begun_from_again(tmp_path, initial):
     path = begin(tmp_path, "new", init=str(initial), steps=3, batch=2, seq_len=5)
     trainer, run = session.resume(path, {"steps": 6})
@@ -79,8 +98,6 @@ def test_a_run_begun_so_trains_resumes_and_may_be_begun_from_again(tmp_path, ini
 
 @pytest.mark.parametrize("options", [{}])
 def test_where_the_initial_run_is_gone_its_heir_still_resumes(tmp_path, initial):
-    import shutil
-
     path = begin(tmp_path, "new", init=str(initial), steps=3, batch=2, seq_len=5)
     shutil.rmtree(initial)
     trainer, run = session.resume(path, {"steps": 6})
