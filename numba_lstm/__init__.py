@@ -16,6 +16,7 @@ __all__ = [
     "__version__",
     "get_num_threads",
     "interop",
+    "load",
     "losses",
     "models",
     "nn",
@@ -25,12 +26,17 @@ __all__ = [
     "training",
 ]
 
-_FROM_THREADS = ("get_num_threads", "set_num_threads")
+# What is no module: where it stands.
+_HOMES = {
+    "get_num_threads": "threads",
+    "load": "training.loading",
+    "set_num_threads": "threads",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _FROM_THREADS:
-        return getattr(import_module(".threads", __name__), name)
+    if name in _HOMES:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
     if name in __all__:
         return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,15 +10,23 @@ from ..training.config import POLICIES
 from ._errors import bad_input
 from ._kernels import announce_compiling, set_threads, threads_option
 from ._output import json_option, print_json
+from ._paths import FILE, FOLDER
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-@click.command()
-@click.argument("run")
+_HELP = """Measure how well the model of a RUN predicts a text, each token from all before it.
+
+The text is read in one pass from its first token to its last. Losses are in nats a token.
+"""
+
+
+@click.command(help=_HELP)
+@click.argument("run", type=FOLDER, metavar="RUN")
 @click.option(
     "--data",
+    type=FILE,
     metavar="TEXT",
     multiple=True,
     help="A text file, a folder of *.txt, - for standard input, or 'shakespeare'; may be given "
@@ -48,23 +56,19 @@ def evaluate(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Measure how well the model of a RUN predicts a text, each token from all before it.
-
-    The text is read in one pass from its first token to its last. Losses are in nats a token.
-    """
+    """Measure a model on a text."""
     set_threads(threads)
     with bad_input():
-        from ..training.checkpoint import Run
         from ..training.data import load_data
         from ..training.evaluation import evaluate as measure
-        from ..training.session import load_model
+        from ..training.loading import load
 
-        folder = Run(run)
-        model, vocabulary, config = load_model(folder)
+        loaded = load(run)
+        model, vocabulary, config = loaded.model, loaded.vocabulary, loaded.config
         if data:
             tokens, skipped = _read(vocabulary, data, unknown or config.unknown)
         else:
-            own = load_data(config, folder.vocabulary(), unknown)
+            own = load_data(config, vocabulary.to_json(), unknown)
             if own.valid is None:
                 raise ValueError("data: expected a text file, for the run validates on nothing")
             tokens, skipped = own.valid, own.skipped

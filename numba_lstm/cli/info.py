@@ -9,10 +9,10 @@ import click
 from ._output import json_option, print_json
 
 
-@click.command()
+@click.command(help="Tell versions, the target CPU, threads and where kernels are kept.")
 @json_option
 def info(as_json: bool) -> None:
-    """Tell versions, the target CPU, threads and where kernels are kept."""
+    """Tell what runs here."""
     figures = _gather()
     if as_json:
         print_json(figures)

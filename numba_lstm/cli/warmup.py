@@ -10,11 +10,11 @@ from ._kernels import announce_compiling, set_threads, threads_option
 from ._output import json_option, print_json
 
 
-@click.command()
+@click.command(help="Compile all kernels that `train lm` and `sample` need, once on this machine.")
 @threads_option
 @json_option
 def warmup(threads: int | None, as_json: bool) -> None:
-    """Compile all kernels that `train lm` and `sample` need, once on this machine."""
+    """Compile ahead of time."""
     set_threads(threads)
     began = time.monotonic()
     announce_compiling(lambda line: click.echo(line, err=True))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_HOMES = {"LanguageModel": "language_model", "generate": "sampling"}
+_HOMES = {"LanguageModel": "language_model", "generate": "sampling", "generate_text": "writing"}
 
-__all__ = ["LanguageModel", "generate"]
+__all__ = ["LanguageModel", "generate", "generate_text"]
 
 
 def __getattr__(name: str) -> Any:

@@ -101,9 +101,10 @@ class TrainConfig:
         "vocabulary has one).",
         choices=POLICIES,
     )
+    cell: str = _option("lstm", str, "The layers' kind.", choices=("lstm", "gru", "rnn"))
     embedding: int = _option(128, int, "Width of the embedding.", low=1)
-    hidden: int = _option(384, int, "Hidden units of each LSTM layer.", low=1)
-    layers: int = _option(1, int, "LSTM layers.", low=1)
+    hidden: int = _option(384, int, "Hidden units of each recurrent layer.", low=1)
+    layers: int = _option(1, int, "Recurrent layers.", low=1)
     dropout: float = _option(
         0.2, float, "Probability to drop a unit while training.", low=0.0, high=1.0
     )
@@ -140,6 +141,9 @@ class TrainConfig:
         None, float, "Part of the text's end to validate on (default 0.1).", low=0.0, high=0.9
     )
     valid_every: int = _option(1000, int, "Validate each so many steps, and at the end.", low=1)
+    patience: int | None = _option(
+        None, int, "Stop after so many validations in a row without a better one.", low=1
+    )
     log_every: int = _option(100, int, "Log each so many steps.", low=1)
     seed: int = _option(0, int, "Seed of the parameters and of dropout.", low=0)
     dtype: str = _option("float32", str, "The type of all numbers.", choices=("float32", "float64"))

@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import losses, optim
 from .checkpoint import Checkpoint, Run, RunError
-from .config import TrainConfig, told
+from .config import ConfigError, TrainConfig, told
 from .data import Data
 from .evaluation import Evaluation, evaluate, shortest
 from .interrupt import Interrupted, Interrupts
@@ -52,6 +52,8 @@ class Counters:
         Of the last line that had them.
     best_loss, best_known_loss, best_step
         Of the best validation so far; over all tokens, and over those that are not unknown.
+    since_best
+        Validations since then, none of them better.
     digest
         The fingerprint of the data.
     """
@@ -68,6 +70,7 @@ class Counters:
     best_loss: float | None = None
     best_known_loss: float | None = None
     best_step: int | None = None
+    since_best: int = 0
     digest: str = ""
 
 
@@ -86,6 +89,11 @@ class Trainer:
         What shows the run to a person.
     now
         The clock, in seconds.
+
+    Raises
+    ------
+    ConfigError
+        When the run is to stop early, but nothing validates.
 
     Notes
     -----
@@ -106,6 +114,10 @@ class Trainer:
     ) -> None:
         from ..text import Streams
 
+        if config.patience is not None and data.valid is None:
+            raise ConfigError(
+                "patience: expected a run that validates, got one without valid or valid_fraction"
+            )
         self.config, self.data, self.model = config, data, model
         self.progress = Progress(quiet=True) if progress is None else progress
         self.streams = Streams(data.train, config.batch, config.seq_len)
@@ -114,7 +126,7 @@ class Trainer:
         # saving: the learning rate it multiplies is the options'.
         self.schedule = make_schedule(config, self.optimizer)
         self.counters = Counters(digest=data.digest())
-        self.state: tuple[np.ndarray, np.ndarray] | None = None
+        self.state: tuple[np.ndarray, np.ndarray] | np.ndarray | None = None
         self.interrupts = Interrupts()
         self.total_steps = config.steps
         if config.epochs is not None:
@@ -215,6 +227,11 @@ class Trainer:
         assert self.config.minutes is not None
         return min(self.counters.seconds / (60.0 * self.config.minutes), 1.0)
 
+    def stopped_early(self) -> bool:
+        """Whether the run's patience is at its end."""
+        patience = self.config.patience
+        return patience is not None and self.counters.since_best >= patience
+
     def summary(self) -> dict[str, Any]:
         """The figures of the run so far."""
         c = self.counters
@@ -232,6 +249,7 @@ class Trainer:
             "val_skipped": self.data.skipped,
             "best_step": c.best_step,
             "last_val_loss": c.val_loss,
+            "stopped_early": self.stopped_early(),
             "parameters": sum(p.size for p in self.model.parameters()),
         }
 
@@ -242,7 +260,7 @@ class Trainer:
             finished = self.fraction() >= 1.0
             if self._is_due(finished):
                 self._measure(finished)
-            if finished:
+            if finished or self.stopped_early():
                 return
             self.interrupts.check()
             self._step()
@@ -315,6 +333,8 @@ class Trainer:
         better = val_loss is not None and (c.best_loss is None or val_loss < c.best_loss)
         if val_loss is not None:
             c.val_loss = val_loss
+        if validating:
+            c.since_best = 0 if better else c.since_best + 1
         if result is not None and better:
             c.best_loss, c.best_known_loss, c.best_step = val_loss, result.known_loss, c.step
             self._run.save_model(self._finite_model(), step=c.step, val_loss=val_loss)

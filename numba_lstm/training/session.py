@@ -1,4 +1,4 @@
-"""Beginning a run, going on with one, and reading its model: what the commands do first.
+"""Beginning a run and going on with one: what ``train lm`` does first.
 
 Everything is read and checked before anything is written.
 """
@@ -7,53 +7,42 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..models import LanguageModel
-from ..text import vocabulary_from_json
 from ..text.sources import absolute_name
 from .checkpoint import Run, RunError
 from .config import BUDGETS, ConfigError, TrainConfig, names
 from .data import load_data
+from .folders import refuse_existing
+from .loading import make_model
 from .loop import Trainer
 from .progress import Progress
 
-__all__ = ["load_model", "make_model", "resume", "start"]
+__all__ = ["make_model", "resume", "start"]
 
 # A continuation may say where the data lie now, how long to go on and how often to report; all
 # else would make it another run.
-_MAY_CHANGE = {"data", "valid", *BUDGETS, "valid_every", "log_every", "threads"}
-
-
-def make_model(config: TrainConfig, vocab_size: int) -> LanguageModel:
-    """The model that the options describe, with new parameters.
-
-    Raises
-    ------
-    ConfigError
-        When its parameters alone are more than the machine's memory holds.
-    """
-    _refuse_too_large(config, vocab_size)
-    return LanguageModel(
-        vocab_size,
-        config.embedding,
-        config.hidden,
-        config.layers,
-        config.dropout,
-        config.tie_weights,
-        embedding_dropout=config.embedding_dropout,
-        dtype=config.dtype,
-        seed=config.seed,
-    )
+_MAY_CHANGE = {"data", "valid", *BUDGETS, "valid_every", "patience", "log_every", "threads"}
 
 
 def start(
-    config: TrainConfig, path: str | os.PathLike[str], progress: Progress | None = None
+    config: TrainConfig,
+    path: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Trainer, Run]:
     """Begin a run in a new folder.
+
+    Parameters
+    ----------
+    config
+        The options.
+    path
+        The run's folder; where it is not given one under ``runs/`` that nothing had before.
+    progress
+        What shows the run to a person.
 
     Raises
     ------
@@ -62,12 +51,16 @@ def start(
     ConfigError, ValueError, OSError
         When the data cannot be used; nothing is written then.
     """
-    Run.refuse_existing(path)
+    if path is not None:
+        refuse_existing(path)  # now, and not only after the text was read
     config = _absolute(config)
     data = load_data(config)
     model = make_model(config, len(data.vocabulary))
     trainer = Trainer(config, data, model, progress=progress)
-    return trainer, Run.create(path, config, data.vocabulary.to_json(), trainer.checkpoint())
+    about = config, data.vocabulary.to_json(), trainer.checkpoint()
+    if path is not None:
+        return trainer, Run.create(path, *about)
+    return trainer, Run.create_new(Path("runs") / time.strftime("lm-%Y%m%d-%H%M%S"), *about)
 
 
 def resume(
@@ -108,6 +101,7 @@ def _resume(run: Run, flags: Mapping[str, Any] | None, progress: Progress | None
             )
     config = _absolute(run.config(flags))
     checkpoint = run.load()
+    run.model()  # whoever goes on must have the best so far: no later one need be better
     data = load_data(config, run.vocabulary())
     trainer = Trainer(config, data, make_model(config, len(data.vocabulary)), progress=progress)
     try:
@@ -117,47 +111,6 @@ def _resume(run: Run, flags: Mapping[str, Any] | None, progress: Progress | None
     run.rewind(trainer.counters.measured_step)
     run.write_config(config)
     return trainer
-
-
-def load_model(run: Run) -> tuple[LanguageModel, Any, TrainConfig]:
-    """Read a run's model, in evaluation mode, its vocabulary and its options.
-
-    Raises
-    ------
-    RunError, ValueError
-        When the folder's files are damaged or do not fit each other.
-    """
-    config = run.config()
-    vocabulary = vocabulary_from_json(run.vocabulary())
-    model = make_model(config, len(vocabulary))
-    values = run.model()
-    try:
-        model.load_state_dict(values)
-    except (TypeError, ValueError) as error:
-        raise RunError(f"{run.path}: the model does not fit the run's options: {error}") from None
-    return model.eval(), vocabulary, config
-
-
-def _refuse_too_large(config: TrainConfig, vocab_size: int) -> None:
-    """Refuse what no allocation could be had for, before many smaller ones fill the memory."""
-    try:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
-        memory = 0
-    if memory <= 0:  # not told
-        memory = 2**47  # of which a process can address no more
-    gates = 4 * config.hidden
-    first = gates * (config.embedding + config.hidden + 2)
-    others = (config.layers - 1) * gates * (2 * config.hidden + 2)
-    tables = vocab_size * (config.embedding + (0 if config.tie_weights else config.hidden) + 1)
-    needed = (first + others + tables) * np.dtype(config.dtype).itemsize
-    if needed > memory:
-        name = max("hidden", "embedding", "layers", key=lambda name: getattr(config, name))
-        raise ConfigError(
-            f"{name}: expected a model that fits in memory, got {getattr(config, name)}: its "
-            f"parameters alone take {needed / 2**30:,.0f} GiB, of which there are "
-            f"{memory / 2**30:,.0f}"
-        )
 
 
 def _absolute(config: TrainConfig) -> TrainConfig:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 import tomllib
@@ -158,6 +159,37 @@ def test_an_interrupted_run_without_a_checkpoint_says_that_nothing_was_saved(
     result = CliRunner().invoke(main, list(map(str, args)))
     assert (result.exit_code, result.stdout) == (130, "")
     assert result.stderr == "interrupted: nothing was saved\n"
+
+
+def test_a_run_out_of_patience_says_so_and_is_done(tmp_path, text_file):
+    # Without a learning rate to speak of no validation is better than the first.
+    run, options = tmp_path / "run", ["--steps", 50, "--valid-every", 2, "--lr", 1e-30]
+    result = train(text_file, run, *options, "--patience", 3)
+    assert result.code == 0, result.err
+    assert "trained 8 steps" in result.out
+    assert "stopped early: no better validation in the last 3" in result.out
+    again = cli("train", "lm", "--resume", run, "--patience", 5, "--json", "--quiet")
+    told = json.loads(again.out)
+    assert (told["steps"], told["best_step"], told["stopped_early"]) == (12, 2, True)
+
+
+@pytest.mark.parametrize("cell", ["gru", "rnn"])
+def test_a_run_of_another_cell_is_trained_resumed_evaluated_and_sampled(tmp_path, text_file, cell):
+    run = tmp_path / "run"
+    result = train(text_file, run, "--cell", cell, "--steps", 6, "--json", "--quiet")
+    assert result.code == 0, result.err
+    assert f'cell = "{cell}"' in (run / "config.toml").read_text()
+    first = json.loads(result.out)["val_loss"]
+    loss = json.loads(cli("evaluate", run, "--json").out)["loss"]
+    assert loss == pytest.approx(first, rel=1e-6)
+    longer = json.loads(cli("train", "lm", "--resume", run, "--steps", 20, "--json").out)
+    assert longer["steps"] == 20
+    assert longer["val_loss"] < first
+    assert len(cli("sample", run, "--prompt", "so ", "--length", 9).out) == 13
+    other = "gru" if cell == "rnn" else "lstm"
+    assert f"cell: expected the run's {cell}, got {other}" in refused(
+        ["--resume", run, "--cell", other], tmp_path
+    )
 
 
 def test_a_diverged_loss_exits_3_and_keeps_the_last_good_checkpoint(tmp_path, text_file):
@@ -318,6 +350,9 @@ def workplace(tmp_path, monkeypatch):
         (["--resume", "taken"], "expected a run, but it has no config.toml"),
         (["--resume", "taken", "--out", "new"], "resume and out"),
         (["--seed", "-1"], "seed: expected"),
+        (["--patience", "0"], "patience: expected a whole number of at least 1"),
+        (["--patience", "3", "--valid-fraction", "0"], "patience: expected a run that validates"),
+        (["--cell", "lstn"], "'lstn' is not one of 'lstm', 'gru', 'rnn'"),
     ],
 )
 def test_bad_input_is_refused_in_one_line_and_nothing_is_written(workplace, args, words):
@@ -341,8 +376,6 @@ def test_a_resumed_run_refuses_another_vocabulary_and_other_options(workplace):
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path, workplace):
-    import shutil
-
     run = tmp_path / "run"
     shutil.copytree(trained()[0], run)
     state = run / "resume.safetensors"
@@ -350,6 +383,23 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, workplace):
     assert "resume.safetensors: expected a whole safetensors file" in refused(
         ["--resume", run], run
     )
+
+
+def test_a_run_without_its_model_is_refused_when_it_is_resumed(tmp_path, workplace):
+    run = shutil.copytree(trained()[0], tmp_path / "run")
+    (run / "model.safetensors").unlink()
+    line = refused(["--resume", run, "--steps", 14], run)
+    assert line == f"error: {run}: expected a run, but it has no model.safetensors"
+
+
+def test_of_several_option_files_the_later_wins_and_none_is_passed_by(workplace):
+    (workplace / "one.toml").write_text("hidden = 8\nsteps = 3\nbatch = 7\n")
+    (workplace / "two.toml").write_text("hidden = 0\nminutes = 2\n")
+    files = ["--config", "one.toml", "--config", "two.toml"]
+    assert "two.toml: hidden: expected" in refused([*files, "--data", "good.txt"], workplace)
+    (workplace / "two.toml").write_text("hidden = 9\nminutes = 2\n")
+    words = refused([*files, "--data", "good.txt", "--out", "taken"], workplace)
+    assert "taken: expected a new or empty folder" in words
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 
-import numpy as np
 import pytest
 
 from numba_lstm.training import session
-from numba_lstm.training.checkpoint import Run, RunError
+from numba_lstm.training.checkpoint import RunError
 from numba_lstm.training.config import ConfigError, merge
 
 TEXT = "so shaken as we are, so wan with care,\nfind we a time.\n" * 3
@@ -88,36 +87,24 @@ def test_a_text_that_changed_is_refused(run, tmp_path, text, words):
     assert snapshot(run.path) == before
 
 
+@pytest.mark.parametrize("damage", ["absent", "cut"])
+def test_a_run_whose_best_model_is_lost_is_not_resumed(run, damage):
+    path = run.path / "model.safetensors"
+    if damage == "absent":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-1])
+    before = snapshot(run.path)
+    with pytest.raises(ValueError, match=r"model\.safetensors"):
+        session.resume(run.path)
+    assert snapshot(run.path) == before
+
+
 def test_nothing_is_written_when_the_data_cannot_be_used(config, tmp_path):
     (tmp_path / "text.txt").write_text("short")
     with pytest.raises(ConfigError, match="too short"):
         session.start(config, tmp_path / "new")
     assert os.listdir(tmp_path) == ["text.txt"]
-
-
-def test_the_model_comes_back_in_evaluation_mode(run):
-    model, vocabulary, config = session.load_model(Run(run.path))
-    assert not model.training
-    assert (len(vocabulary), config.hidden) == (model.vocab_size, 8)
-    for name, array in run.model().items():
-        assert np.array_equal(model.state_dict()[name], array)
-
-
-def test_a_model_that_does_not_fit_its_options_is_refused(run):
-    text = (run.path / "config.toml").read_text()
-    (run.path / "config.toml").write_text(text.replace("hidden = 8", "hidden = 9"))
-    with pytest.raises(RunError, match="the model does not fit the run's options"):
-        session.load_model(Run(run.path))
-
-
-@pytest.mark.parametrize("pages", [2**20, -1])
-def test_a_model_beyond_the_memory_is_refused_and_one_that_fits_is_not(config, monkeypatch, pages):
-    told = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": pages}
-    monkeypatch.setattr(os, "sysconf", told.__getitem__, raising=False)
-    session.make_model(config, 30)
-    absurd = merge(("", {**config.values(), "hidden": 10**8}))
-    with pytest.raises(ConfigError, match="hidden: expected a model that fits in memory"):
-        session.make_model(absurd, 30)
 
 
 def test_a_run_that_another_trains_is_left_as_it_is(run):
