@@ -50,14 +50,31 @@ _BLANK = re.compile(r"\s")
 
 @functools.cache
 def _piece() -> re.Pattern[str]:
-    """What a piece is. Made at first use: it takes 20 ms, and `re` knows no class of marks."""
-    # Marks are categories Mn, Mc and Me. Those beyond plane 1 are the variation selectors.
-    places = (*range(0x300, 0x20000), *range(0xE0100, 0xE01F0))
-    marks = [chr(code) for code in places if unicodedata.category(chr(code))[0] == "M"]
-    # The zero-width joiners choose how the letters beside them are written: in Persian, say.
-    with_it = "".join(marks) + "\u200c\u200d"
-    word = rf"\w[\w{with_it}]*"
-    return re.compile(rf"{word}(?:['\u2019]{word})*|[^\w\s][{with_it}]*|\s")
+    """What a piece is. Made at first use: it takes 20 ms, for `re` knows no class of marks."""
+    # The guard spares most characters the search among 300 ranges, which took half as long again.
+    marks = rf"(?![\0-\u02ff])[{_ranges(_mark_codes())}]+"
+    word = rf"\w+(?:{marks}\w*)*"
+    return re.compile(rf"{word}(?:['\u2019]{word})*|\s|[^\w\s](?:{marks})?")
+
+
+def _mark_codes() -> Iterator[int]:
+    """The code points that belong to the character before them, in order."""
+    # Beyond plane 1 there are variation selectors only.
+    for code in (*range(0x300, 0x20000), *range(0xE0100, 0xE01F0)):
+        # The zero-width joiners choose how the letters beside them are written: in Persian, say.
+        if unicodedata.category(chr(code)).startswith("M") or code in (0x200C, 0x200D):
+            yield code
+
+
+def _ranges(codes: Iterable[int]) -> str:
+    """Code points in order as the ranges of a class of characters."""
+    ranges: list[list[int]] = []
+    for code in codes:
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    return "".join(f"{chr(first)}-{chr(last)}" for first, last in ranges)
 
 
 def _is_word(piece: str) -> bool:
