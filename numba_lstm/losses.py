@@ -7,23 +7,58 @@ argument, an array of that argument's shape and dtype: what a model's pullback i
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
 from . import checks
 from .threads import threads_for
+from .typing import Array, ArrayLike
 
 __all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "mse"]
 
-Result = tuple[float, np.ndarray | None]
+Result = tuple[float, Array | None]
 
 # Operations for an item, roughly, from which the number of threads follows.
 _WORK = 30
 
 
+@overload
 def cross_entropy(
-    logits: Any, targets: Any, ignore_index: int = -100, *, with_gradient: bool = True
+    logits: ArrayLike,
+    targets: ArrayLike,
+    ignore_index: int = -100,
+    *,
+    with_gradient: Literal[True] = True,
+) -> tuple[float, Array]: ...
+
+
+@overload
+def cross_entropy(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    ignore_index: int = -100,
+    *,
+    with_gradient: Literal[False],
+) -> tuple[float, None]: ...
+
+
+@overload
+def cross_entropy(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    ignore_index: int = -100,
+    *,
+    with_gradient: bool,
+) -> Result: ...
+
+
+def cross_entropy(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    ignore_index: int = -100,
+    *,
+    with_gradient: bool = True,
 ) -> Result:
     """Mean of -log softmax(logits)[target] over the targets that are not ignored.
 
@@ -81,10 +116,42 @@ def cross_entropy(
         row_losses,
         kernels.ones[x.dtype],
     )
-    return float(row_losses.sum()) / count, gradient if with_gradient else None
+    return _sum(row_losses) / count, gradient if with_gradient else None
 
 
-def mse(prediction: Any, target: Any, *, with_gradient: bool = True) -> Result:
+@overload
+def mse(
+    prediction: ArrayLike,
+    target: ArrayLike,
+    *,
+    with_gradient: Literal[True] = True,
+) -> tuple[float, Array]: ...
+
+
+@overload
+def mse(
+    prediction: ArrayLike,
+    target: ArrayLike,
+    *,
+    with_gradient: Literal[False],
+) -> tuple[float, None]: ...
+
+
+@overload
+def mse(
+    prediction: ArrayLike,
+    target: ArrayLike,
+    *,
+    with_gradient: bool,
+) -> Result: ...
+
+
+def mse(
+    prediction: ArrayLike,
+    target: ArrayLike,
+    *,
+    with_gradient: bool = True,
+) -> Result:
     """Mean of (prediction - target)².
 
     Parameters
@@ -120,8 +187,38 @@ def mse(prediction: Any, target: Any, *, with_gradient: bool = True) -> Result:
     return _blockwise(kernels.mse, "prediction", prediction, "target", target, with_gradient)
 
 
+@overload
 def binary_cross_entropy_with_logits(
-    logits: Any, targets: Any, *, with_gradient: bool = True
+    logits: ArrayLike,
+    targets: ArrayLike,
+    *,
+    with_gradient: Literal[True] = True,
+) -> tuple[float, Array]: ...
+
+
+@overload
+def binary_cross_entropy_with_logits(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    *,
+    with_gradient: Literal[False],
+) -> tuple[float, None]: ...
+
+
+@overload
+def binary_cross_entropy_with_logits(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    *,
+    with_gradient: bool,
+) -> Result: ...
+
+
+def binary_cross_entropy_with_logits(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    *,
+    with_gradient: bool = True,
 ) -> Result:
     """Mean of -t log σ(x) - (1 - t) log(1 - σ(x)), in a form that overflows for no logit x.
 
@@ -175,7 +272,12 @@ def _blockwise(
     block_losses = np.empty(-(-x.size // BLOCK), np.float64)
     nt = threads_for(x.size * _WORK)
     run(nt, x.reshape(-1), t.reshape(-1), 1.0 / x.size, gradient.reshape(-1), block_losses)
-    return float(block_losses.sum()) / x.size, gradient if with_gradient else None
+    return _sum(block_losses) / x.size, gradient if with_gradient else None
+
+
+@np.errstate(all="ignore")
+def _sum(losses: np.ndarray) -> float:
+    return float(losses.sum())
 
 
 def _floats(name: str, value: Any) -> np.ndarray:

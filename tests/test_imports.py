@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "numba_lstm"
 # Imports go from a later line to an earlier one, never within a line. What stands in one folder may
 # import its neighbours, but not in a circle.
 LAYERS = [
-    {"_version", "_files", "tuning", "checks", "dropout_masks"},
+    {"_version", "_files", "tuning", "checks", "dropout_masks", "typing"},
     {"simd", "threads"},
     {"inlining"},
     {"jit"},
@@ -23,7 +23,7 @@ LAYERS = [
     {"parameters"},
     {"recurrent"},
     {"nn"},
-    {"losses", "optim"},
+    {"losses", "optim", "testing"},
     {"text", "interop"},
     {"models"},
     {"training"},

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import as_tokens, generator, size
+from ..typing import ArrayLike, Seed
 from .language_model import LanguageModel
 
 __all__ = ["draw", "generate"]
@@ -20,13 +21,13 @@ _PROMPT_WINDOW = 256
 
 def generate(
     model: LanguageModel,
-    prompt: Any,
+    prompt: ArrayLike,
     length: int,
     *,
     temperature: float = 1.0,
     top_k: int | None = None,
     top_p: float | None = None,
-    seed: Any = None,
+    seed: Seed = None,
 ) -> Iterator[int]:
     """Yield tokens that continue a prompt, each as soon as it is drawn.
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..text import Vocabulary
+from ..typing import Seed
 from .language_model import LanguageModel
 from .sampling import generate
 
@@ -24,7 +25,7 @@ def generate_text(
     top_k: int | None = None,
     top_p: float | None = None,
     stop: str | Iterable[str] = (),
-    seed: Any = None,
+    seed: Seed = None,
 ) -> Iterator[str]:
     """Yield the text that continues a prompt, each piece as soon as it is made.
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 
+from ..parameters.parameter import Parameter
 from .tables import address, threads_of, with_gradients
 
 __all__ = ["clip_grad_norm_", "clip_scale", "grad_norm"]
 
 
-def grad_norm(parameters: Any) -> float:
+def grad_norm(parameters: Parameter | Iterable[Parameter]) -> float:
     """Return the 2-norm of all gradients together, as if they were one vector.
 
     Parameters
@@ -71,7 +72,12 @@ def clip_scale(norm: float, max_norm: float) -> float:
     return 1.0 if factor > 1.0 else factor  # not min(): min(1.0, nan) is 1.0
 
 
-def clip_grad_norm_(parameters: Any, max_norm: float, *, error_if_nonfinite: bool = False) -> float:
+def clip_grad_norm_(
+    parameters: Parameter | Iterable[Parameter],
+    max_norm: float,
+    *,
+    error_if_nonfinite: bool = False,
+) -> float:
     """Scale all gradients in place so that their norm together is at most `max_norm`.
 
     As ``torch.nn.utils.clip_grad_norm_`` does it: by min(1, max_norm / (norm + 1e-6)).
@@ -122,6 +128,7 @@ def _table(arrays: list[np.ndarray]) -> np.ndarray:
     return np.array([(g.size, address(g)) for g in arrays], np.int64)
 
 
+@np.errstate(all="ignore")
 def _norm(gradients: dict[np.dtype, list[np.ndarray]]) -> float:
     from ..kernels import optim as kernels
 

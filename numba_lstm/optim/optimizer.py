@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,9 @@ __all__ = ["Optimizer", "check_number"]
 
 Options = dict[str, Any]
 State = dict[str, Any]
+
+# What an optimizer is made of: parameters, or groups of them with options of their own.
+Parameters = Parameter | Iterable[Parameter] | Mapping[str, Any] | Iterable[Mapping[str, Any]]
 
 
 def check_number(
@@ -60,6 +63,11 @@ class Optimizer:
     defaults : dict
         The options of a group that does not give its own.
 
+    Raises
+    ------
+    TypeError, ValueError
+        Naming parameters, of which there must be at least one, or an option.
+
     Attributes
     ----------
     param_groups : list of dict
@@ -76,11 +84,11 @@ class Optimizer:
     # Operations for an item, roughly, from which the number of threads follows.
     _work = 10
 
-    def __init__(self, parameters: Any, defaults: Options) -> None:
+    def __init__(self, parameters: Parameters, defaults: Options) -> None:
         self.defaults = self._checked(defaults)
         self.param_groups: list[Options] = []
         self.state: dict[Parameter, State] = {}
-        groups = [parameters] if isinstance(parameters, Mapping) else parameters
+        groups: Any = [parameters] if isinstance(parameters, Mapping) else parameters
         if not isinstance(groups, Parameter) and hasattr(groups, "__iter__"):
             groups = list(groups)
         if not (isinstance(groups, list) and any(isinstance(g, Mapping) for g in groups)):

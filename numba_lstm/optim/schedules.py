@@ -30,6 +30,11 @@ class Schedule:
     ----------
     optimizer : Optimizer
         Its groups' learning rates at this moment are what the schedule multiplies.
+
+    Raises
+    ------
+    TypeError
+        If it is no Optimizer.
     """
 
     # What a continuation needs, besides the base learning rates.
@@ -56,6 +61,11 @@ class Schedule:
         """Continue where another schedule of the same kind stood.
 
         The learning rates are the optimizer's state and come back with it.
+
+        Parameters
+        ----------
+        state_dict : dict
+            From `state_dict`.
 
         Raises
         ------
@@ -93,7 +103,22 @@ class ConstantLR(Schedule):
         self.step(0.0)
 
     def factor(self, progress: float) -> float:
-        """What the learning rate is multiplied by when so much of the training is done."""
+        """Give what the learning rate is multiplied by at a point of the training.
+
+        Parameters
+        ----------
+        progress : float
+            How much of the training is done, from 0 to 1.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is something else.
+        """
         progress = checks.probability("progress", progress)
         if progress < self.warmup:
             return max(progress / self.warmup, _LEAST_WARMUP)
@@ -221,6 +246,11 @@ class ReduceLROnPlateau(Schedule):
 
     def step(self, metric: float) -> None:
         """Look at a new value of the metric and reduce the learning rates if it is time.
+
+        Parameters
+        ----------
+        metric : float
+            Such as the validation loss of an epoch.
 
         Raises
         ------

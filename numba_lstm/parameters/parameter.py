@@ -97,7 +97,9 @@ class Parameter:
         if dtype not in _FLOATS:
             wide = dtype.kind == "f" and dtype.itemsize > 8
             dtype = _FLOATS[wide]
-        self._set_up(np.array(source, dtype=dtype, order="C"))
+        with np.errstate(all="ignore"):
+            data = np.array(source, dtype=dtype, order="C")
+        self._set_up(data)
 
     def _set_up(self, data: np.ndarray) -> None:
         self._data = data
@@ -181,6 +183,7 @@ class Parameter:
         """
         self._write(key, real_array("value", value))
 
+    @np.errstate(all="ignore")  # in float32 a value may vanish or overflow
     def _write(self, key: Any, value: np.ndarray) -> None:
         with self._lock:
             try:
@@ -228,7 +231,8 @@ class Parameter:
             return
         if value is not None:
             array = self._checked_grad("grad", value)
-            value = np.array(array, dtype=self._data.dtype, order="C")
+            with np.errstate(all="ignore"):
+                value = np.array(array, dtype=self._data.dtype, order="C")
         with self._lock:
             old, self._grad = self._grad, value
             # Memory that nobody else holds (`old`, and getrefcount's argument) serves for the next
@@ -236,6 +240,7 @@ class Parameter:
             if value is None and old is not None and sys.getrefcount(old) <= 2 and old.base is None:
                 self._spare = old
 
+    @np.errstate(all="ignore")
     def add_grad(self, g: Any, own: bool = False) -> None:
         """Add to the gradient; of several threads that do, none loses an addend.
 
@@ -335,7 +340,7 @@ class Parameter:
         return self._stale.pop(key, (None,))[0]
 
     def repack(self, key: Hashable, value: Any) -> None:
-        """Replace what `packed` holds under `key`, for forms that depend on more than this."""
+        """Replace what `packed` holds under `key` by `value`: it depends on more than this."""
         with self._lock:
             self._packed[key] = [value]
 

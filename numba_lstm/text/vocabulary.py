@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import numpy as np
 
 from ..checks import as_tokens, size
+from ..typing import ArrayLike, DTypeLike
 from .tokens import TokenTable, check_text, frequent
 from .whitespace import WhitespaceVocabulary
 from .words import GLUE, UNKNOWN, is_piece, iter_cut, iter_pieces, join, parts, split_pieces
@@ -56,12 +58,12 @@ class Vocabulary(Protocol):
     def dtype(self) -> np.dtype: ...
     def __len__(self) -> int: ...
     def encode(
-        self, text: str, unknown: str | None = None, dtype: Any = np.int64
+        self, text: str, unknown: str | None = None, dtype: DTypeLike = np.int64
     ) -> np.ndarray: ...
     def encode_counted(
-        self, text: str, unknown: str | None = None, dtype: Any = np.int64
+        self, text: str, unknown: str | None = None, dtype: DTypeLike = np.int64
     ) -> tuple[np.ndarray, int]: ...
-    def decode(self, ids: Any, previous: int | None = None) -> str: ...
+    def decode(self, ids: ArrayLike, previous: int | None = None) -> str: ...
     def to_json(self) -> dict[str, Any]: ...
 
 
@@ -90,7 +92,7 @@ class CharVocabulary(TokenTable):
     level = "char"
     _unit = "character"
 
-    def __init__(self, tokens: Any) -> None:
+    def __init__(self, tokens: Iterable[str]) -> None:
         super().__init__(tokens)
         known = self._tokens[1:] if self._tokens[:1] == (UNKNOWN,) else self._tokens
         for token in known:
@@ -148,7 +150,7 @@ class CharVocabulary(TokenTable):
         place = next(i for i, character in enumerate(text) if character not in self)
         return f"the character {text[place]!a} (U+{ord(text[place]):04X})", place
 
-    def decode(self, ids: Any, previous: int | None = None) -> str:
+    def decode(self, ids: ArrayLike, previous: int | None = None) -> str:
         """Return the text of ids, an unknown character as U+FFFD.
 
         Parameters
@@ -200,7 +202,7 @@ class WordVocabulary(TokenTable):
     #: The tokens that every vocabulary has, at ids 0 to 3.
     ALWAYS = (UNKNOWN, GLUE, " ", "\n")
 
-    def __init__(self, tokens: Any) -> None:
+    def __init__(self, tokens: Iterable[str]) -> None:
         super().__init__(tokens)
         if self._tokens[:4] != self.ALWAYS:
             raise ValueError(
@@ -245,7 +247,7 @@ class WordVocabulary(TokenTable):
         piece, place = next(found for found in iter_pieces(text) if found[0] not in self)
         return f"the word {piece!a}", place
 
-    def decode(self, ids: Any, previous: int | None = None) -> str:
+    def decode(self, ids: ArrayLike, previous: int | None = None) -> str:
         """Return the text of ids.
 
         Parameters
