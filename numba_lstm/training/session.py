@@ -15,7 +15,7 @@ from typing import Any
 from ..text.sources import absolute_name
 from .checkpoint import Run, RunError
 from .config import BUDGETS, ConfigError, TrainConfig, names
-from .data import load_data
+from .data import Data, load_data, naming_vocabulary
 from .folders import refuse_existing
 from .loading import make_model
 from .loop import Trainer
@@ -55,8 +55,7 @@ def start(
         refuse_existing(path)  # now, and not only after the text was read
     config = _absolute(config)
     data = load_data(config)
-    model = make_model(config, len(data.vocabulary))
-    trainer = Trainer(config, data, model, progress=progress)
+    trainer = _trainer(config, data, progress)
     about = config, data.vocabulary.to_json(), trainer.checkpoint()
     if path is not None:
         return trainer, Run.create(path, *about)
@@ -103,7 +102,7 @@ def _resume(run: Run, flags: Mapping[str, Any] | None, progress: Progress | None
     checkpoint = run.load()
     run.model()  # whoever goes on must have the best so far: no later one need be better
     data = load_data(config, run.vocabulary())
-    trainer = Trainer(config, data, make_model(config, len(data.vocabulary)), progress=progress)
+    trainer = _trainer(config, data, progress)
     try:
         trainer.restore(checkpoint)
     except (KeyError, TypeError) as error:
@@ -111,6 +110,13 @@ def _resume(run: Run, flags: Mapping[str, Any] | None, progress: Progress | None
     run.rewind(trainer.counters.measured_step)
     run.write_config(config)
     return trainer
+
+
+def _trainer(config: TrainConfig, data: Data, progress: Progress | None) -> Trainer:
+    """A trainer of a model with new parameters."""
+    vocab_size = len(data.vocabulary)
+    with naming_vocabulary(config, vocab_size):
+        return Trainer(config, data, make_model(config, vocab_size), progress=progress)
 
 
 def _absolute(config: TrainConfig) -> TrainConfig:
