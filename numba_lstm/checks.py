@@ -413,6 +413,7 @@ def real_array(name: str, value: Any) -> np.ndarray:
     return array
 
 
+@np.errstate(all="ignore")  # a float64 may be too small or too large for float32
 def _one_form(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """C-contiguous, aligned, writeable and native; the array itself where it is that."""
     return np.require(array, dtype, ("C", "A", "W"))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
 
+from ._errors import one_line
 from ._output import json_option, print_json
 
 
@@ -25,26 +27,55 @@ def info(as_json: bool) -> None:
 def _gather() -> dict[str, Any]:
     import platform
 
-    import llvmlite
-    import numba
-    import numpy
-    import scipy
+    from .. import __version__
 
-    from .. import __version__, jit, simd, threads
-
-    return {
+    figures: dict[str, Any] = {
         "numba_lstm": __version__,
         "python": platform.python_version(),
-        "numpy": numpy.__version__,
-        "scipy": scipy.__version__,
-        "numba": numba.__version__,
-        "llvmlite": llvmlite.__version__,
+        **{name: _version(name) for name in ("numpy", "scipy", "numba", "llvmlite")},
         "platform": platform.platform(),
-        "target_cpu": simd.TARGET.cpu,
-        "vector_bits": 8 * simd.TARGET.vector_bytes,
-        "vector_width": simd.TARGET.lanes(4),
-        "fma": simd.TARGET.fma,
-        "threads": threads.get_num_threads(),
-        "threading_layer": threads.threading_layer(),
-        "cache_folder": jit.cache_folder(),
     }
+    for name, tell in _TOLD.items():
+        try:
+            figures[name] = tell()
+        except Exception as error:  # a broken installation is what bug reports are about
+            figures[name] = f"failed: {one_line(error)}"
+    return figures
+
+
+def _version(name: str) -> str:
+    from importlib import metadata
+
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _target() -> Any:
+    from .. import simd
+
+    return simd.TARGET
+
+
+def _threads() -> Any:
+    from .. import threads
+
+    return threads
+
+
+def _cache_folder() -> str:
+    from .. import jit
+
+    return jit.cache_folder()
+
+
+_TOLD: dict[str, Callable[[], Any]] = {
+    "target_cpu": lambda: _target().cpu,
+    "vector_bits": lambda: 8 * _target().vector_bytes,
+    "vector_width": lambda: _target().lanes(4),
+    "fma": lambda: _target().fma,
+    "threads": lambda: _threads().get_num_threads(),
+    "threading_layer": lambda: _threads().threading_layer(),
+    "cache_folder": _cache_folder,
+}

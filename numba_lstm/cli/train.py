@@ -111,12 +111,14 @@ def _prepare(
     quiet: bool,
 ) -> tuple[Trainer, Run]:
     """Read and check everything; only then is a new run's folder made."""
-    if resumed is not None and (out is not None or config_files):
-        other = "out" if out is not None else "config"
-        raise ConfigError(f"resume and {other}: expected one of them, got both")
+    excluded = {"out": out, "config": config_files, "init": flags.get("init")}
+    for other, value in excluded.items():
+        if resumed is not None and value not in (None, ()):
+            raise ConfigError(f"resume and {other}: expected one of them, got both")
     if out == "":
         raise ConfigError("out: expected a folder's name, got ''")
-    config = merge(*((file, read_toml(file)) for file in config_files), ("", flags))
+    layers = [*((file, read_toml(file)) for file in config_files), ("", flags)]
+    config = _merged(layers)
     set_threads(config.threads)
     # The imports that cost time come after what can be refused without them.
     from ..training import session
@@ -126,6 +128,14 @@ def _prepare(
     if resumed is not None:
         return session.resume(resumed, flags, progress)
     return session.start(config, out, progress)
+
+
+def _merged(layers: list[tuple[str, dict[str, Any]]]) -> TrainConfig:
+    if not any(options.get("init") for _, options in layers):
+        return merge(*layers)
+    from ..training.initial import merge_with_init  # imports NumPy
+
+    return merge_with_init(*layers)
 
 
 def _train(trainer: Trainer, run: Run, progress: Progress) -> tuple[str, int]:

@@ -11,9 +11,12 @@ from typing import Any
 __all__ = [
     "checkpoint",
     "config",
+    "counters",
     "data",
     "evaluation",
+    "fingerprint",
     "folders",
+    "initial",
     "interrupt",
     "loading",
     "loop",

@@ -101,6 +101,12 @@ class TrainConfig:
         "vocabulary has one).",
         choices=POLICIES,
     )
+    init: str | None = _option(
+        None,
+        str,
+        "Begin with the weights of this run: sizes are its, and so is the vocabulary, to which "
+        "tokens that only the new text has are added.",
+    )
     cell: str = _option("lstm", str, "The layers' kind.", choices=("lstm", "gru", "rnn"))
     embedding: int = _option(128, int, "Width of the embedding.", low=1)
     hidden: int = _option(384, int, "Hidden units of each recurrent layer.", low=1)

@@ -11,7 +11,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,8 +27,9 @@ from ..text import (
 from ..text.corpus import split_place
 from ..text.sources import STANDARD_INPUT
 from .config import ConfigError, TrainConfig, names, told
+from .fingerprint import Fingerprint
 
-__all__ = ["Data", "encode_text", "load_data", "naming_vocabulary"]
+__all__ = ["Data", "encode_text", "extended", "load_data", "naming_vocabulary"]
 
 # Tokens that are hashed at once.
 _PART = 1 << 18
@@ -48,12 +49,19 @@ class Data:
     skipped
         How many characters or words of the validation text were left out, because the vocabulary
         does not have them.
+    text
+        Of the text that ``data`` names.
+    grown_by
+        How many characters it has more than the text that a resumed run began with; 0 where it is
+        that text, or another.
     """
 
     vocabulary: Any
     train: np.ndarray
     valid: np.ndarray | None
     skipped: int = 0
+    text: Fingerprint = field(default_factory=Fingerprint)
+    grown_by: int = 0
 
     def unknown_share(self) -> float | None:
         """The share of the validation's predicted tokens that are unknown; None without any."""
@@ -64,15 +72,29 @@ class Data:
 
     def digest(self) -> str:
         """A fingerprint of the tokens and of what they mean, whatever dtype they have."""
+        return self._digest(self.train, self.valid)
+
+    def valid_digest(self) -> str:
+        """A fingerprint of the validation's tokens and of what they mean."""
+        return self._digest(self.valid)
+
+    def _digest(self, *several: np.ndarray | None) -> str:
         made = hashlib.sha256(json.dumps(self.vocabulary.to_json()).encode())
-        for tokens in (self.train, self.valid):
+        for tokens in several:
             for part in _parts(tokens):
                 made.update(np.ascontiguousarray(part, "<i8").tobytes())
             made.update(b"|")
         return made.hexdigest()
 
 
-def load_data(config: TrainConfig, run_vocabulary: Any = None, unknown: str | None = None) -> Data:
+def load_data(
+    config: TrainConfig,
+    run_vocabulary: Any = None,
+    unknown: str | None = None,
+    *,
+    before: Fingerprint | None = None,
+    initial: Vocabulary | None = None,
+) -> Data:
     """Read what ``config`` names and turn it into tokens.
 
     Parameters
@@ -80,30 +102,40 @@ def load_data(config: TrainConfig, run_vocabulary: Any = None, unknown: str | No
     config
         The options.
     run_vocabulary
-        JSON of the vocabulary that a resumed run has and that the text must give again.
+        JSON of the vocabulary that a run has already. Without it one is made of the text.
     unknown
         What becomes of what the vocabulary lacks in the validation text, where it is not to be
         what the options say.
+    before
+        Of the text that a resumed run began with.
+    initial
+        A vocabulary whose tokens the new one is to have, too.
 
     Raises
     ------
     ConfigError
-        When the text is too short for the options, or its vocabulary is not the run's.
+        When the text is too short for the options, or has what the run's vocabulary lacks.
     OSError, ValueError
         When a file cannot be read or is no text.
     """
     if run_vocabulary is not None:
         _refuse_to_wait(config)
     text = read_sources(names(config.data))
+    fingerprint = Fingerprint.of(text)
+    grown_by = len(text) - before.length if before is not None and before.begins(text) else 0
     # Without a token for the unknown the vocabulary must be that of both parts of the text. Tokens
     # are then cut rather than characters, so that no second text is held.
     whole = config.level == "char" and config.unknown != "token" and config.min_count == 1
     train, valid = (text, "") if whole else _split(config, text)
     del text
-    vocabulary = CharVocabulary.build(train) if whole else _build(config, train)
+    vocabulary: Any
     if run_vocabulary is not None:
-        _check_same(config, vocabulary, vocabulary_from_json(run_vocabulary))
-    tokens = vocabulary.encode(train, dtype=vocabulary.dtype)
+        vocabulary = vocabulary_from_json(run_vocabulary)
+    else:
+        vocabulary = CharVocabulary.build(train) if whole else _build(config, train)
+        if initial is not None:
+            vocabulary = extended(initial, vocabulary)
+    tokens = _encode_train(config, vocabulary, train)
     del train
     if config.valid is not None:
         valid = read_sources(names(config.valid))
@@ -113,9 +145,22 @@ def load_data(config: TrainConfig, run_vocabulary: Any = None, unknown: str | No
         valid_tokens, skipped = encode_text(vocabulary, valid, unknown or config.unknown, source)
     elif whole and config.valid_fraction:
         tokens, valid_tokens = np.split(tokens, [_place(config, tokens.size)])
-    data = Data(vocabulary, tokens, valid_tokens, skipped)
+    data = Data(vocabulary, tokens, valid_tokens, skipped, fingerprint, grown_by)
     _check_lengths(config, data)
     return data
+
+
+def extended(old: Vocabulary, new: Vocabulary) -> Vocabulary:
+    """Make the vocabulary that has the tokens of ``old``, and behind them those only ``new`` has.
+
+    The token for the unknown stands first where only ``new`` has it.
+    """
+    known = set(old.tokens)
+    added = [token for token in new.tokens if token not in known]
+    unknown = [] if new.unknown_id is None else [new.tokens[new.unknown_id]]
+    first = [token for token in unknown if token in added]
+    rest = [token for token in added if token not in first]
+    return vocabulary_from_json({**old.to_json(), "tokens": [*first, *old.tokens, *rest]})
 
 
 def encode_text(
@@ -215,16 +260,15 @@ def _parts(tokens: np.ndarray | None) -> Iterator[np.ndarray]:
             yield tokens[first : first + _PART]
 
 
-def _check_same(config: TrainConfig, vocabulary: Any, expected: Any) -> None:
-    if vocabulary == expected:
-        return
-    extra = [token for token in vocabulary.tokens if token not in expected]
-    lacking = [token for token in expected.tokens if token not in vocabulary]
-    what = f"{extra[0]!a} is new" if extra else f"{lacking[0]!a} is missing" if lacking else "order"
-    raise ConfigError(
-        f"data: {told(config.data)}: expected the run's vocabulary of {len(expected)} tokens, "
-        f"got one of {len(vocabulary)} ({what})"
-    )
+def _encode_train(config: TrainConfig, vocabulary: Vocabulary, train: str) -> np.ndarray:
+    try:
+        return vocabulary.encode(train, dtype=vocabulary.dtype)
+    except ValueError as error:
+        # Only a text that the vocabulary was not made of.
+        raise ConfigError(
+            f"data: {told(config.data)}: {error} of the run, which cannot grow: --init RUN begins "
+            "a new run with its weights and the tokens of both texts"
+        ) from None
 
 
 def _check_lengths(config: TrainConfig, data: Data) -> None:

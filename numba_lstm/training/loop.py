@@ -7,10 +7,11 @@ that a run may be stopped anywhere and go on as if it had not been.
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 from .. import losses, optim
 from .checkpoint import Checkpoint, Run, RunError
 from .config import ConfigError, TrainConfig, told
+from .counters import Counters
 from .data import Data
 from .evaluation import Evaluation, evaluate, shortest
 from .interrupt import Interrupted, Interrupts
@@ -30,48 +32,6 @@ _SAVE_SECONDS = 30.0
 
 class Diverged(ArithmeticError):
     """The loss, the gradient or a parameter stopped being a finite number."""
-
-
-@dataclass
-class Counters:
-    """What the loop counts, all of which a continuation needs.
-
-    Attributes
-    ----------
-    step, tokens
-        Steps done, and tokens trained on.
-    seconds
-        The time training has taken, validation and saving included, over all continuations.
-    position
-        The streams' position.
-    loss_sum, loss_count
-        The losses of the steps since the last line of metrics.
-    measured_step
-        The step of the last line of metrics.
-    train_loss, val_loss
-        Of the last line that had them.
-    best_loss, best_known_loss, best_step
-        Of the best validation so far; over all tokens, and over those that are not unknown.
-    since_best
-        Validations since then, none of them better.
-    digest
-        The fingerprint of the data.
-    """
-
-    step: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    position: int = 0
-    loss_sum: float = 0.0
-    loss_count: int = 0
-    measured_step: int = 0
-    train_loss: float | None = None
-    val_loss: float | None = None
-    best_loss: float | None = None
-    best_known_loss: float | None = None
-    best_step: int | None = None
-    since_best: int = 0
-    digest: str = ""
 
 
 class Trainer:
@@ -125,7 +85,13 @@ class Trainer:
         # It goes by the share of the run that is done and remembers nothing, so that it needs no
         # saving: the learning rate it multiplies is the options'.
         self.schedule = make_schedule(config, self.optimizer)
-        self.counters = Counters(digest=data.digest())
+        self.counters = Counters(
+            windows=len(self.streams),
+            text_length=data.text.length,
+            text_digest=data.text.digest,
+            digest=data.digest(),
+            valid_digest=data.valid_digest(),
+        )
         self.state: tuple[np.ndarray, np.ndarray] | np.ndarray | None = None
         self.interrupts = Interrupts()
         self.total_steps = config.steps
@@ -135,6 +101,7 @@ class Trainer:
         self._since = 0.0
         self._saved_at = 0.0
         self._run: Run | None = None
+        self._other_valid = False
 
     # -- going on from a checkpoint -----------------------------------------------------------
 
@@ -152,30 +119,39 @@ class Trainer:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Put everything where a checkpoint of the same configuration had it.
 
+        Where the text has grown since, the next pass over it begins, and the best model so far is
+        measured anew if what validates is another text now.
+
         Raises
         ------
         ValueError
             When the checkpoint does not fit the model, or was made with other data.
         """
-        counters = Counters(**checkpoint.counters)
-        if counters.digest != self.counters.digest:
+        counters, here = Counters(**checkpoint.counters), self.counters
+        if counters.digest != here.digest and not self.data.grown_by:
             raise ValueError(
                 f"data: {told(self.config.data)}: expected the text that the run was trained on, "
-                "got another"
+                "with more behind it or not, got another; --init RUN begins a new run with its "
+                "weights"
             )
         self.model.load_state_dict(checkpoint.model)
         self.model.load_random_state(checkpoint.random)
         self.optimizer.load_state_dict(checkpoint.optimizer)
-        self.streams.position = counters.position
         self.state = checkpoint.state
+        if counters.digest != here.digest:
+            self._other_valid = counters.valid_digest != here.valid_digest
+            counters = counters.on_text_of(here)
+        self.streams.position = counters.position
         self.counters = counters
+        if self.config.epochs is not None:
+            # Windows of earlier, shorter passes count as the steps that they were.
+            rest = self.config.epochs * here.windows - counters.position
+            self.total_steps = counters.step + rest
 
     # -- the run ------------------------------------------------------------------------------
 
     def warm_up(self) -> None:
         """Compile all kernels that `run` will need, on copies: nothing here changes."""
-        import copy
-
         model = copy.deepcopy(self.model)
         optimizer = make_optimizer(self.config, model)
         window = np.zeros((self.config.seq_len, self.config.batch), np.int64)
@@ -206,6 +182,7 @@ class Trainer:
                 )
             with self.interrupts.at_once():
                 self.warm_up()
+                self._measure_best_again()
             self.model.train()
             self._since = self._now() - self.counters.seconds
             self._saved_at = self._now()
@@ -349,6 +326,18 @@ class Trainer:
         if not math.isfinite(result.loss):
             raise Diverged(f"the validation loss at step {self.counters.step} is {result.loss}")
         return result
+
+    def _measure_best_again(self) -> None:
+        """Have the best loss tell of the text that validates now."""
+        c = self.counters
+        if not self._other_valid or self.data.valid is None or c.best_step is None:
+            return
+        assert self._run is not None
+        best = copy.deepcopy(self.model)
+        best.load_state_dict(self._run.model())
+        result = self._evaluate(best, self.data.valid)
+        c.best_loss, c.best_known_loss, c.since_best = result.loss, result.known_loss, 0
+        self._other_valid = False
 
     def _evaluate(self, model: Any, tokens: np.ndarray, **more: Any) -> Evaluation:
         batch = self.config.batch

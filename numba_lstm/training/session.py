@@ -14,9 +14,11 @@ from typing import Any
 
 from ..text.sources import absolute_name
 from .checkpoint import Run, RunError
-from .config import BUDGETS, ConfigError, TrainConfig, names
-from .data import Data, load_data, naming_vocabulary
+from .config import BUDGETS, ConfigError, TrainConfig, names, told
+from .data import load_data, naming_vocabulary
+from .fingerprint import Fingerprint
 from .folders import refuse_existing
+from .initial import begin_with, load_initial
 from .loading import make_model
 from .loop import Trainer
 from .progress import Progress
@@ -47,15 +49,21 @@ def start(
     Raises
     ------
     RunError
-        When the folder exists and is not empty.
+        When the folder exists and is not empty, or the initial run is none.
     ConfigError, ValueError, OSError
-        When the data cannot be used; nothing is written then.
+        When the data or the initial run cannot be used; nothing is written then.
     """
     if path is not None:
         refuse_existing(path)  # now, and not only after the text was read
     config = _absolute(config)
-    data = load_data(config)
-    trainer = _trainer(config, data, progress)
+    initial = load_initial(config)
+    data = load_data(config, initial=None if initial is None else initial.vocabulary)
+    vocab_size = len(data.vocabulary)
+    with naming_vocabulary(config, vocab_size):
+        model = make_model(config, vocab_size)
+        if initial is not None:
+            begin_with(model, data.vocabulary, initial)
+        trainer = Trainer(config, data, model, progress=progress)
     about = config, data.vocabulary.to_json(), trainer.checkpoint()
     if path is not None:
         return trainer, Run.create(path, *about)
@@ -68,6 +76,9 @@ def resume(
     progress: Progress | None = None,
 ) -> tuple[Trainer, Run]:
     """Go on with a run where its last checkpoint is.
+
+    Its text may have grown meanwhile: what was behind the end of it before is then trained on, too,
+    and a line says so. Only a run whose text is the same goes on to the same bits.
 
     Parameters
     ----------
@@ -91,32 +102,34 @@ def resume(
 
 
 def _resume(run: Run, flags: Mapping[str, Any] | None, progress: Progress | None) -> Trainer:
-    before = run.config()
+    options = run.config()
     for name, value in (flags or {}).items():
-        if name not in _MAY_CHANGE and value != getattr(before, name):
+        if name not in _MAY_CHANGE and value != getattr(options, name):
             raise ConfigError(
-                f"{name}: expected the run's {getattr(before, name)}, got {value}: "
+                f"{name}: expected the run's {getattr(options, name)}, got {value}: "
                 "a resumed run cannot change it"
             )
     config = _absolute(run.config(flags))
     checkpoint = run.load()
     run.model()  # whoever goes on must have the best so far: no later one need be better
-    data = load_data(config, run.vocabulary())
-    trainer = _trainer(config, data, progress)
+    counters = checkpoint.counters
+    before = Fingerprint(counters.get("text_length", 0), counters.get("text_digest", ""))
+    data = load_data(config, run.vocabulary(), before=before)
+    vocab_size = len(data.vocabulary)
+    with naming_vocabulary(config, vocab_size):
+        trainer = Trainer(config, data, make_model(config, vocab_size), progress=progress)
     try:
         trainer.restore(checkpoint)
     except (KeyError, TypeError) as error:
         raise RunError(f"{run.path}: the state does not fit the options: {error}") from None
+    if data.grown_by:
+        trainer.progress.note(
+            f"data: {told(config.data)}: {data.grown_by} characters longer than before; the next "
+            "pass over it begins"
+        )
     run.rewind(trainer.counters.measured_step)
     run.write_config(config)
     return trainer
-
-
-def _trainer(config: TrainConfig, data: Data, progress: Progress | None) -> Trainer:
-    """A trainer of a model with new parameters."""
-    vocab_size = len(data.vocabulary)
-    with naming_vocabulary(config, vocab_size):
-        return Trainer(config, data, make_model(config, vocab_size), progress=progress)
 
 
 def _absolute(config: TrainConfig) -> TrainConfig:
@@ -126,4 +139,6 @@ def _absolute(config: TrainConfig) -> TrainConfig:
         value = getattr(config, name)
         if value is not None:
             changes[name] = [absolute_name(one) for one in names(value)]
+    if config.init is not None:
+        changes["init"] = absolute_name(config.init)
     return dataclasses.replace(config, **changes)

@@ -116,6 +116,7 @@ def test_completion_offers_the_commands():
         (("train", "lm", "--config"), "file"),
         (("train", "lm", "--out"), "dir"),
         (("train", "lm", "--resume"), "dir"),
+        (("train", "lm", "--init"), "dir"),
         (("sample",), "dir"),
         (("plot",), "dir"),
         (("plot", "run", "-o"), "file"),

@@ -192,6 +192,36 @@ def test_a_run_of_another_cell_is_trained_resumed_evaluated_and_sampled(tmp_path
     )
 
 
+def test_a_run_begins_with_anothers_weights_on_a_text_with_new_letters(tmp_path):
+    run, new = trained()[0], tmp_path / "new.txt"
+    new.write_text("Zwölf Boxkämpfer jagen Viktor quer über den Sylter Deich.\n" * 6)
+    options = ["--data", new, "--init", run, "--out", tmp_path / "run", "--quiet"]
+    sizes = ["--batch", 4, "--seq-len", 8, "--steps", 12]
+    result = cli("train", "lm", *options, *sizes, "--json")
+    assert result.code == 0, result.err
+    text = (tmp_path / "run" / "config.toml").read_text()
+    assert f'init = "{run}"' in text and "hidden = 8" in text
+    sampled = cli("sample", tmp_path / "run", "--prompt", "find Zwölf", "--length", 5)
+    assert sampled.out.startswith("find Zwölf")
+    # On its old text, before it has learnt anything else, it is as good as it was.
+    options = ["--init", run, "--data", folder() / "text.txt", "--out", tmp_path / "same"]
+    same = cli("train", "lm", *options, *sizes[:4], "--steps", 1, "--lr", 1e-9, "--json", "--quiet")
+    before = json.loads(cli("evaluate", run, "--json").out)["loss"]
+    assert json.loads(same.out)["val_loss"] == pytest.approx(before, rel=1e-4)
+
+
+def test_a_run_whose_text_has_grown_says_so_and_goes_on(tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text(TEXT)
+    run = tmp_path / "run"
+    assert train(text, run, "--steps", 4, "--quiet").code == 0
+    text.write_text(TEXT + "find we a time with care.\n")
+    result = cli("train", "lm", "--resume", run, "--steps", 8, "--json")
+    assert result.code == 0, result.err
+    assert f"data: {text}: 26 characters longer than before" in result.err
+    assert json.loads(result.out)["steps"] == 8
+
+
 def test_a_diverged_loss_exits_3_and_keeps_the_last_good_checkpoint(tmp_path, text_file):
     run = tmp_path / "run"
     result = train(
@@ -371,6 +401,9 @@ def workplace(tmp_path, monkeypatch):
         (["--resume", "taken"], "expected a run, but it has no config.toml"),
         (["--resume", "taken", "--out", "new"], "resume and out"),
         (["--seed", "-1"], "seed: expected"),
+        (["--init", "absent"], "absent: no such folder"),
+        (["--init", "taken"], "expected a run, but it has no config.toml"),
+        (["--init", "taken", "--resume", "taken"], "resume and init: expected one of them"),
         (["--patience", "0"], "patience: expected a whole number of at least 1"),
         (["--patience", "3", "--valid-fraction", "0"], "patience: expected a run that validates"),
         (["--cell", "lstn"], "'lstn' is not one of 'lstm', 'gru', 'rnn'"),
@@ -392,7 +425,8 @@ def test_an_existing_run_is_refused_and_untouched_without_resume(text_file):
 def test_a_resumed_run_refuses_another_vocabulary_and_other_options(workplace):
     run, _ = trained()
     (workplace / "other.txt").write_text(TEXT + "Zürich")
-    assert "expected the run's vocabulary" in refused(["--resume", run, "--data", "other.txt"], run)
+    line = refused(["--resume", run, "--data", "other.txt"], run)
+    assert "'Z' (U+005A)" in line and "--init RUN begins a new run" in line
     assert "hidden: expected the run's 8, got 16" in refused(["--resume", run, "--hidden", 16], run)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -15,6 +16,7 @@ from numba_lstm.text import CharVocabulary, Streams
 from numba_lstm.training import data as module
 from numba_lstm.training.config import ConfigError, merge
 from numba_lstm.training.data import Data, encode_text, load_data
+from numba_lstm.training.fingerprint import Fingerprint
 
 TEXT = "the cat sat on the mat.\nthe dog lay on the log.\n" * 8
 
@@ -93,16 +95,34 @@ def test_a_text_too_short_for_the_options_is_refused(text_file):
         load_data(make(text_file, batch=1, seq_len=1, valid_fraction=0.0001))
 
 
-def test_another_vocabulary_than_the_runs_is_refused_naming_a_token(text_file, tmp_path):
+def test_a_runs_vocabulary_is_kept_and_a_text_that_has_more_is_refused(text_file, tmp_path):
     vocabulary = load_data(make(text_file)).vocabulary.to_json()
     assert load_data(make(text_file), vocabulary).vocabulary.to_json() == vocabulary
     other = tmp_path / "other.txt"
-    other.write_text(TEXT + "Q")
-    with pytest.raises(ConfigError, match=r"expected the run's vocabulary of .*'Q' is new"):
-        load_data(make(other), vocabulary)
     other.write_text(TEXT.replace("g", "t"))
-    with pytest.raises(ConfigError, match="'g' is missing"):
+    assert load_data(make(other), vocabulary).vocabulary.to_json() == vocabulary
+    other.write_text(TEXT + "Q")
+    with pytest.raises(ConfigError, match=r"'Q'.* is not in the vocabulary .* --init RUN begins"):
         load_data(make(other), vocabulary)
+
+
+def test_a_text_that_has_grown_is_told_from_another(text_file, tmp_path):
+    first = load_data(make(text_file))
+    assert (first.text, first.grown_by) == (Fingerprint.of(TEXT), 0)
+    vocabulary, other = first.vocabulary.to_json(), tmp_path / "other.txt"
+    for text, grown_by in ((TEXT, 0), (TEXT + "the cat", 7), ("the cat" + TEXT, 0), (TEXT[:-9], 0)):
+        other.write_text(text)
+        data = load_data(make(other), vocabulary, before=first.text)
+        assert (data.text, data.grown_by) == (Fingerprint.of(text), grown_by)
+
+
+def test_the_digests_tell_which_part_changed(text_file):
+    data = load_data(make(text_file))
+    longer = dataclasses.replace(data, train=data.train[:-1])
+    assert longer.digest() != data.digest()
+    assert longer.valid_digest() == data.valid_digest()
+    shorter = dataclasses.replace(data, valid=data.valid[:-1])
+    assert shorter.valid_digest() != data.valid_digest()
 
 
 # -- what the vocabulary lacks ------------------------------------------------------------------

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
 import pytest
 
+import numba_lstm
 from numba_lstm.training import session
 from numba_lstm.training.checkpoint import RunError
 from numba_lstm.training.config import ConfigError, merge
+from numba_lstm.training.progress import Progress
 
 TEXT = "so shaken as we are, so wan with care,\nfind we a time.\n" * 3
 
@@ -77,7 +80,12 @@ def test_the_same_value_again_is_no_change_and_the_text_may_move(run, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [(TEXT + "Q", "expected the run's vocabulary"), (TEXT[:-20] + TEXT[:20], "expected the text")],
+    [
+        (TEXT + "Q", "the character 'Q' .* --init RUN begins a new run"),
+        (TEXT[:-20] + TEXT[:20], "expected the text .* got another; --init RUN begins a new run"),
+        (TEXT[:-20], "got another"),
+        ("so we " + TEXT, "got another"),
+    ],
 )
 def test_a_text_that_changed_is_refused(run, tmp_path, text, words):
     (tmp_path / "text.txt").write_text(text)
@@ -85,6 +93,79 @@ def test_a_text_that_changed_is_refused(run, tmp_path, text, words):
     with pytest.raises(ValueError, match=words):
         session.resume(run.path)
     assert snapshot(run.path) == before
+
+
+class Told(Progress):
+    """Keeps the lines that stay."""
+
+    def __init__(self):
+        super().__init__(quiet=True)
+        self.lines = []
+
+    def note(self, text):
+        self.lines.append(text)
+
+
+@pytest.mark.parametrize("how", ["appended", "another file"])
+def test_a_text_that_has_grown_is_gone_on_with_and_a_line_says_so(run, tmp_path, how):
+    more = "we are so wan, a time with care.\n" * 9
+    flags = {"steps": 9}
+    if how == "appended":
+        (tmp_path / "text.txt").write_text(TEXT + more)
+    else:
+        (tmp_path / "more.txt").write_text(more)
+        flags["data"] = [str(tmp_path / "text.txt"), str(tmp_path / "more.txt")]
+    told, kept = Told(), run.model()
+    trainer, again = session.resume(run.path, flags, told)
+    (line,) = told.lines
+    assert f"{len(more)} characters longer than before" in line
+    assert trainer.streams.position % len(trainer.streams) == 0
+    assert trainer.data.train.size > len(TEXT)
+    # The best so far is judged by what validates now.
+    model = numba_lstm.load(run.path).model
+    expected = trainer._evaluate(model, trainer.data.valid)
+    losses = []
+    loop = trainer._loop
+    trainer._loop = lambda: (losses.append(trainer.counters.best_loss), loop())
+    trainer.run(again)
+    assert losses == [expected.loss]
+    assert trainer.counters.step == 9
+    if trainer.counters.best_step == 4:
+        assert all(np.array_equal(again.model()[name], array) for name, array in kept.items())
+    # From here on it is a run of that text, which resumes to the same bits.
+    before, told = snapshot(run.path), Told()
+    trainer, again = session.resume(run.path, progress=told)
+    trainer.run(again)
+    assert (told.lines, snapshot(run.path)) == ([], before)
+
+
+def test_passes_over_a_text_that_has_grown_are_counted_on(config, tmp_path):
+    config = merge(("", {**config.values(), "steps": None, "epochs": 2}))
+    trainer, run = session.start(config, tmp_path / "run")
+    trainer.run(run)
+    before = len(trainer.streams)
+    assert trainer.counters.step == 2 * before
+    (tmp_path / "text.txt").write_text(TEXT * 2)
+    trainer, run = session.resume(run.path, {"epochs": 3})
+    assert trainer.total_steps == 2 * before + len(trainer.streams)
+    assert trainer.summary()["epochs"] == 2
+    trainer.run(run)
+    assert trainer.counters.step == 2 * before + len(trainer.streams)
+    trainer, _ = session.resume(run.path)
+    assert (trainer.fraction(), trainer.summary()["epochs"]) == (1.0, 3)
+
+
+def test_a_grown_text_with_a_validation_file_keeps_its_best(config, tmp_path):
+    (tmp_path / "valid.txt").write_text(TEXT[:60])
+    values = {k: v for k, v in config.values().items() if k != "valid_fraction"}
+    config = merge(("", {**values, "valid": str(tmp_path / "valid.txt")}))
+    trainer, run = session.start(config, tmp_path / "run")
+    trainer.run(run)
+    best = trainer.counters.best_loss
+    (tmp_path / "text.txt").write_text(TEXT * 2)
+    trainer, run = session.resume(run.path)
+    trainer.run(run)
+    assert trainer.counters.best_loss == best
 
 
 @pytest.mark.parametrize("damage", ["absent", "cut"])
