@@ -9,6 +9,7 @@ import click
 
 from ._errors import BadInput, bad_input
 from ._paths import FILE, FOLDER, check_output, suffix
+from ._text import printable
 
 
 @click.command(help="Draw the losses of a RUN against steps and against time.")
@@ -38,7 +39,7 @@ def plot(run: str, output: str) -> None:
         ) from None
     # No window is opened, and none could be on a server.
     matplotlib.use("Agg")
-    figure = _draw(records, Path(run).absolute().name)
+    figure = _draw(records, printable(Path(run).absolute().name))
     with bad_input():
         _save(figure, output)
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..training.config import POLICIES
 from ._errors import bad_input
 from ._kernels import announce_compiling, set_threads, threads_option
 from ._output import json_option, print_json
 from ._paths import FOLDER
+from ._text import TEXT
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +20,15 @@ if TYPE_CHECKING:
 
 @click.command(help="Write text with the model of a RUN.")
 @click.argument("run", type=FOLDER, metavar="RUN")
-@click.option("--prompt", default="", help="The text to go on from; it is printed first.")
+@click.option(
+    "--prompt", type=TEXT, default="", help="The text to go on from; it is printed first."
+)
+@click.option(
+    "--unknown",
+    type=click.Choice(POLICIES),
+    help="What becomes of that in the prompt which the vocabulary lacks: an error, left out, or "
+    "the unknown token (default: as the run was told).",
+)
 @click.option(
     "--length", type=click.IntRange(0), default=500, show_default=True, help="Tokens at most."
 )
@@ -37,7 +47,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--stop",
-    metavar="TEXT",
+    type=TEXT,
     multiple=True,
     help="End before this text is printed; may be given several times.",
 )
@@ -47,6 +57,7 @@ if TYPE_CHECKING:
 def sample(
     run: str,
     prompt: str,
+    unknown: str | None,
     length: int,
     stop: tuple[str, ...],
     seed: int,
@@ -63,7 +74,7 @@ def sample(
         from ..training.loading import load
 
         loaded = load(run)
-        start = _encode(loaded.vocabulary, prompt)
+        start = _encode(loaded.vocabulary, prompt, unknown or loaded.config.unknown)
         tokens = generate(loaded.model, start, length, **drawing, seed=seed)
         pieces = written(made.of(tokens), loaded.vocabulary, int(start[-1]), stop)
     announce_compiling(lambda line: click.echo(line, err=True))
@@ -89,15 +100,12 @@ class _Count:
             yield token
 
 
-def _encode(vocabulary: Any, prompt: str) -> np.ndarray:
+def _encode(vocabulary: Any, prompt: str, unknown: str | None) -> np.ndarray:
     from ..models.writing import begin
+    from ..training.data import encode_text
 
-    if not prompt:
-        return begin(vocabulary)
-    try:
-        return vocabulary.encode(prompt)
-    except ValueError as error:
-        raise ValueError(f"prompt: {error}") from None
+    tokens, _ = encode_text(vocabulary, prompt, unknown, "prompt")
+    return tokens if tokens.size else begin(vocabulary)
 
 
 def _write(text: str) -> None:

@@ -140,12 +140,14 @@ def _merged(layers: list[tuple[str, dict[str, Any]]]) -> TrainConfig:
 
 def _train(trainer: Trainer, run: Run, progress: Progress) -> tuple[str, int]:
     """Train; how that ended, and the exit code."""
+    from ..training.data import naming_vocabulary
     from ..training.interrupt import Interrupted
     from ..training.loop import Diverged
 
     again = f"numba-lstm train lm --resume {run.path}"
     try:
-        trainer.run(run)
+        with naming_vocabulary(trainer.config, trainer.model.vocab_size):
+            trainer.run(run)
     except Interrupted as signal:
         if not signal.between_steps and not _go_back(trainer, run):
             click.echo("interrupted: nothing was saved", err=True)

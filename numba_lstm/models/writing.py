@@ -25,6 +25,7 @@ def generate_text(
     top_k: int | None = None,
     top_p: float | None = None,
     stop: str | Iterable[str] = (),
+    unknown: str | None = None,
     seed: Seed = None,
 ) -> Iterator[str]:
     """Yield the text that continues a prompt, each piece as soon as it is made.
@@ -44,6 +45,10 @@ def generate_text(
     stop : str or iterable of str
         The text ends before the first of these that is made. What the prompt holds does not count.
 
+    unknown : str, optional
+        What becomes of that in the prompt which the vocabulary lacks, as its ``encode`` takes it:
+        ``"error"``, ``"skip"`` or ``"token"``.
+
     Raises
     ------
     TypeError, ValueError
@@ -61,9 +66,11 @@ def generate_text(
     if not isinstance(prompt, str):
         raise TypeError(f"prompt: expected a str, got {type(prompt).__name__}")
     try:
-        start = vocabulary.encode(prompt) if prompt else begin(vocabulary)
+        start = vocabulary.encode(prompt, unknown)
     except ValueError as error:
         raise ValueError(f"prompt: {error}") from None
+    if not start.size:
+        start = begin(vocabulary)
     options: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     tokens = generate(model, start, length, **options, seed=seed)
     return written(tokens, vocabulary, int(start[-1]), stops)

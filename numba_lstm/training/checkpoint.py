@@ -278,7 +278,7 @@ class Run:
         """
         path = self.path / METRICS
         try:
-            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
         except FileNotFoundError:
             raise RunError(f"{self.path}: expected a run, but it has no {METRICS}") from None
         except UnicodeDecodeError as error:

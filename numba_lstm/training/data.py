@@ -6,6 +6,7 @@ never all held beside copies of them.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import sys
@@ -28,7 +29,7 @@ from ..text.sources import STANDARD_INPUT
 from .config import ConfigError, TrainConfig, names, told
 from .fingerprint import Fingerprint
 
-__all__ = ["Data", "encode_text", "extended", "load_data"]
+__all__ = ["Data", "encode_text", "extended", "load_data", "naming_vocabulary"]
 
 # Tokens that are hashed at once.
 _PART = 1 << 18
@@ -203,6 +204,23 @@ def encode_text(
             ways += ", --unknown token takes the unknown word for it"
         raise ConfigError(f"{source}: {error}: {ways}") from None
     return tokens, skipped + editors
+
+
+@contextlib.contextmanager
+def naming_vocabulary(config: TrainConfig, vocab_size: int) -> Iterator[None]:
+    """Within it, a lack of memory is told with the vocabulary's size and what would make it less.
+
+    The embedding, the decoder, their gradients and the optimizer's state of them, and the logits
+    all grow with the vocabulary. NumPy says only how much it asked for.
+    """
+    try:
+        yield
+    except MemoryError as error:
+        raise MemoryError(
+            f"{str(error) or 'it ran out'}, with a vocabulary of {vocab_size:,} tokens: a "
+            f"--min-count above {config.min_count} makes it smaller; so does less of --hidden, "
+            "--embedding, --batch or --seq-len"
+        ) from error
 
 
 def _split(config: TrainConfig, text: str) -> tuple[str, str]:

@@ -142,6 +142,12 @@ def _refuse_too_large(config: TrainConfig, vocab_size: int) -> None:
     tables = vocab_size * (config.embedding + (0 if config.tie_weights else config.hidden) + 1)
     needed = (first + others + tables) * np.dtype(config.dtype).itemsize
     if needed > memory:
+        if tables > first + others:
+            raise ConfigError(
+                f"min_count: expected a model that fits in memory, got a vocabulary of "
+                f"{vocab_size:,} tokens at min_count {config.min_count}: its parameters alone take "
+                f"{needed / 2**30:,.0f} GiB, of which there are {memory / 2**30:,.0f}"
+            )
         name = max("hidden", "embedding", "layers", key=lambda name: getattr(config, name))
         raise ConfigError(
             f"{name}: expected a model that fits in memory, got {getattr(config, name)}: its "

@@ -15,7 +15,7 @@ from typing import Any
 from ..text.sources import absolute_name
 from .checkpoint import Run, RunError
 from .config import BUDGETS, ConfigError, TrainConfig, names, told
-from .data import load_data
+from .data import load_data, naming_vocabulary
 from .fingerprint import Fingerprint
 from .folders import refuse_existing
 from .initial import begin_with, load_initial
@@ -58,10 +58,12 @@ def start(
     config = _absolute(config)
     initial = load_initial(config)
     data = load_data(config, initial=None if initial is None else initial.vocabulary)
-    model = make_model(config, len(data.vocabulary))
-    if initial is not None:
-        begin_with(model, data.vocabulary, initial)
-    trainer = Trainer(config, data, model, progress=progress)
+    vocab_size = len(data.vocabulary)
+    with naming_vocabulary(config, vocab_size):
+        model = make_model(config, vocab_size)
+        if initial is not None:
+            begin_with(model, data.vocabulary, initial)
+        trainer = Trainer(config, data, model, progress=progress)
     about = config, data.vocabulary.to_json(), trainer.checkpoint()
     if path is not None:
         return trainer, Run.create(path, *about)
@@ -113,7 +115,9 @@ def _resume(run: Run, flags: Mapping[str, Any] | None, progress: Progress | None
     counters = checkpoint.counters
     before = Fingerprint(counters.get("text_length", 0), counters.get("text_digest", ""))
     data = load_data(config, run.vocabulary(), before=before)
-    trainer = Trainer(config, data, make_model(config, len(data.vocabulary)), progress=progress)
+    vocab_size = len(data.vocabulary)
+    with naming_vocabulary(config, vocab_size):
+        trainer = Trainer(config, data, make_model(config, vocab_size), progress=progress)
     try:
         trainer.restore(checkpoint)
     except (KeyError, TypeError) as error:

@@ -116,3 +116,16 @@ def test_a_missing_or_damaged_model_is_refused(tmp_path, damage):
     assert result.exit_code == 2
     assert len(result.stderr.splitlines()) == 1
     assert str(run) in result.stderr
+
+
+def test_a_strange_character_in_a_prompt_ends_nothing_where_it_may_be_left_out():
+    refused = sample("--prompt", "so \u2014 ", "--length", 5)
+    assert refused.exit_code == 2
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith("error: prompt: ")
+    assert "U+2014" in line
+    assert "--unknown skip" in line
+    made = sample("--prompt", "so \u2014", "--length", 5, "--unknown", "skip")
+    assert made.stdout.startswith("so \u2014")
+    assert made.stdout[4:] == sample("--prompt", "so ", "--length", 5).stdout[3:]
+    assert sample("--prompt", "\u2014", "--length", 5, "--unknown", "skip").exit_code == 0

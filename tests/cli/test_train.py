@@ -311,6 +311,27 @@ def test_what_a_validation_text_has_too_much_is_left_out_and_told(tmp_path, text
     assert "2 characters of the validation text were left out" in result.err
 
 
+@pytest.mark.parametrize(("place", "code"), [("make_model", 2), ("_step", 1)])
+def test_a_lack_of_memory_names_the_vocabulary_and_what_makes_it_smaller(
+    tmp_path, text_file, monkeypatch, place, code
+):
+    from numba_lstm.training import loop, session
+
+    def ask_too_much(*_):
+        raise MemoryError("Unable to allocate 398 MiB")
+
+    owner = session if place == "make_model" else loop.Trainer
+    monkeypatch.setattr(owner, place, ask_too_much)
+    options = [*TINY, "--level", "word", "--steps", 1, "--quiet", "--out", tmp_path / "run"]
+    args = ["train", "lm", "--data", text_file, *options]
+    result = CliRunner().invoke(main, list(map(str, args)))
+    assert result.exit_code == code
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: not enough memory: Unable to allocate 398 MiB, with a vocab")
+    assert "vocabulary of 23 tokens" in line
+    assert "--min-count above 1" in line
+
+
 def losses_seconds(run):
     return json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])["seconds"]
 

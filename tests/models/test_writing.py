@@ -102,3 +102,12 @@ def test_a_model_in_training_is_put_back_when_a_stop_string_ends_the_text(model)
 def test_wrong_arguments_are_refused_at_the_call(model, options, error, words):
     with pytest.raises(error, match=words):
         generate_text(model, LETTERS, **{"prompt": "a", "length": 3, **options})
+
+
+def test_what_a_prompt_has_too_much_is_refused_or_left_out(model):
+    with pytest.raises(ValueError, match=r"prompt: text: the character .*U\+2014"):
+        generate_text(model, LETTERS, "ab\u2014", 5)
+    made = generate_text(model, LETTERS, "ab\u2014", 5, unknown="skip", seed=1)
+    assert "".join(made) == "".join(generate_text(model, LETTERS, "ab", 5, seed=1))
+    nothing = generate_text(model, LETTERS, "\u2014", 5, unknown="skip", seed=1)
+    assert "".join(nothing) == "".join(generate_text(model, LETTERS, "", 5, seed=1))

@@ -7,11 +7,12 @@ import hashlib
 import io
 import json
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
 
-from numba_lstm.text import CharVocabulary
+from numba_lstm.text import CharVocabulary, Streams
 from numba_lstm.training import data as module
 from numba_lstm.training.config import ConfigError, merge
 from numba_lstm.training.data import Data, encode_text, load_data
@@ -232,6 +233,24 @@ def test_tokens_take_the_fewest_bytes_and_have_the_fingerprint_of_any_dtype(text
     assert data.train.dtype == data.valid.dtype == np.uint8
     wide = Data(data.vocabulary, data.train.astype(np.int64), data.valid.astype(">i4"))
     assert wide.digest() == data.digest()
+
+
+@pytest.mark.parametrize(
+    ("level", "size", "rest"), [("char", 20, 20), ("word", 2, 8), ("whitespace", 2, 8)]
+)
+def test_a_text_takes_three_bytes_for_each_of_its_own(tmp_path, level, size, rest):
+    path = tmp_path / "text.txt"
+    path.write_text((TEXT * (size * 10**6 // len(TEXT) + 1))[: size * 10**6])
+    tracemalloc.start()
+    try:
+        data = load_data(make(path, level=level))
+        data.digest()
+        Streams(data.train, 2, 4)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # Besides there are a count for each character of Unicode, and parts of a fixed size.
+    assert peak < (3 * size + rest) * 10**6
 
 
 def test_a_fingerprint_is_that_of_all_tokens_at_once(text_file, monkeypatch):

@@ -91,6 +91,9 @@ def test_a_model_beyond_the_memory_is_refused_and_one_that_fits_is_not(monkeypat
     loading.make_model(merge(("", {"hidden": 8})), 30)
     with pytest.raises(ConfigError, match="hidden: expected a model that fits in memory"):
         loading.make_model(merge(("", {"hidden": 10**8})), 30)
+    words = r"min_count: .* a vocabulary of 1,000,000,000,000 tokens at min_count 2"
+    with pytest.raises(ConfigError, match=words):
+        loading.make_model(merge(("", {"hidden": 8, "level": "word", "min_count": 2})), 10**12)
 
 
 @pytest.mark.parametrize("options", [{"-OO"}, set()])
