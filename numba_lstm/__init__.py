@@ -26,6 +26,7 @@ __all__ = [
     "text",
     "training",
     "typing",
+    "warmup",
 ]
 
 # What is no module: where it stands.
@@ -33,6 +34,7 @@ _HOMES = {
     "get_num_threads": "threads",
     "load": "training.loading",
     "set_num_threads": "threads",
+    "warmup": "ahead",
 }
 
 
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from . import text as text
     from . import training as training
     from . import typing as typing
+    from .ahead import warmup as warmup
     from .threads import get_num_threads as get_num_threads
     from .threads import set_num_threads as set_num_threads
     from .training.loading import load as load

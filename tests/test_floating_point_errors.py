@@ -144,3 +144,20 @@ def test_sums_that_overflow():
     for parameter in parameters:
         parameter.grad = [1.3e154]
     assert optim.grad_norm(parameters) == np.inf
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_gradients_of_biases_that_overflow(name):
+    module = RECURRENT[name](dtype="f4", seed=0).eval()
+    x = np.random.default_rng(0).standard_normal((1, 500, I))
+    (y, _), pullback = module.vjp(x)
+    pullback(np.full(y.shape, 3e37))
+    assert any(not np.isfinite(p.grad).all() for n, p in module.named_parameters() if "bias" in n)
+
+
+def test_gradients_of_two_directions_whose_sum_overflows():
+    module = nn.RNN(1, 1, nonlinearity="relu", bidirectional=True, bias=False, seed=0)
+    for parameter in module.parameters():
+        parameter[...] = 1
+    _, pullback = module.vjp(np.ones((1, 1, 1)))
+    assert pullback(np.full((1, 1, 2), 3e38))[0] == np.inf

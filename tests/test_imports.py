@@ -15,9 +15,19 @@ PACKAGE = Path(__file__).parents[1] / "numba_lstm"
 # Imports go from a later line to an earlier one, never within a line. What stands in one folder may
 # import its neighbours, but not in a circle.
 LAYERS = [
-    {"_version", "_files", "tuning", "checks", "dropout_masks", "typing"},
+    {
+        "_version",
+        "_files",
+        "tuning",
+        "checks",
+        "dropout_masks",
+        "fingerprint",
+        "quiet",
+        "typing",
+    },
     {"simd", "threads"},
     {"inlining"},
+    {"compile_cache"},
     {"jit"},
     {"kernels"},
     {"parameters"},
@@ -27,6 +37,7 @@ LAYERS = [
     {"text", "interop"},
     {"models"},
     {"training"},
+    {"ahead"},
     {"benchmark"},
     {"cli"},
     {"__main__"},

@@ -15,7 +15,7 @@ from ._output import json_option, print_json
 @json_option
 def info(as_json: bool) -> None:
     """Tell what runs here."""
-    figures = _gather()
+    figures = {name: _value(find) for name, find in _FIGURES.items()}
     if as_json:
         print_json(figures)
         return
@@ -24,58 +24,75 @@ def info(as_json: bool) -> None:
         click.echo(f"{name:<{width}}{value}")
 
 
-def _gather() -> dict[str, Any]:
+def _value(find: Callable[[], Any]) -> Any:
+    """A figure; or, as a bug report is most needed where something is broken, what is wrong."""
+    try:
+        return find()
+    except Exception as error:
+        return f"unknown ({one_line(error)})"
+
+
+def _version(name: str) -> Callable[[], Any]:
+    def find() -> Any:
+        from importlib import import_module
+
+        return import_module(name).__version__
+
+    return find
+
+
+def _python() -> str:
     import platform
 
-    from .. import __version__
-
-    figures: dict[str, Any] = {
-        "numba_lstm": __version__,
-        "python": platform.python_version(),
-        **{name: _version(name) for name in ("numpy", "scipy", "numba", "llvmlite")},
-        "platform": platform.platform(),
-    }
-    for name, tell in _TOLD.items():
-        try:
-            figures[name] = tell()
-        except Exception as error:  # a broken installation is what bug reports are about
-            figures[name] = f"failed: {one_line(error)}"
-    return figures
+    return platform.python_version()
 
 
-def _version(name: str) -> str:
-    from importlib import metadata
+def _platform() -> str:
+    import platform
 
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "not installed"
+    return platform.platform()
 
 
-def _target() -> Any:
-    from .. import simd
+def _target(find: Callable[[Any], Any]) -> Callable[[], Any]:
+    def found() -> Any:
+        from ..simd import TARGET
 
-    return simd.TARGET
+        return find(TARGET)
+
+    return found
 
 
-def _threads() -> Any:
-    from .. import threads
+def _threads() -> int:
+    from ..threads import get_num_threads
 
-    return threads
+    return get_num_threads()
+
+
+def _threading_layer() -> str:
+    from ..threads import threading_layer
+
+    return threading_layer()
 
 
 def _cache_folder() -> str:
-    from .. import jit
+    from ..compile_cache import cache_folder
 
-    return jit.cache_folder()
+    return cache_folder() or "none (there is no home folder)"
 
 
-_TOLD: dict[str, Callable[[], Any]] = {
-    "target_cpu": lambda: _target().cpu,
-    "vector_bits": lambda: 8 * _target().vector_bytes,
-    "vector_width": lambda: _target().lanes(4),
-    "fma": lambda: _target().fma,
-    "threads": lambda: _threads().get_num_threads(),
-    "threading_layer": lambda: _threads().threading_layer(),
+_FIGURES: dict[str, Callable[[], Any]] = {
+    "numba_lstm": _version("numba_lstm"),
+    "python": _python,
+    "numpy": _version("numpy"),
+    "scipy": _version("scipy"),
+    "numba": _version("numba"),
+    "llvmlite": _version("llvmlite"),
+    "platform": _platform,
+    "target_cpu": _target(lambda target: target.cpu),
+    "vector_bits": _target(lambda target: 8 * target.vector_bytes),
+    "vector_width": _target(lambda target: target.lanes(4)),
+    "fma": _target(lambda target: target.fma),
+    "threads": _threads,
+    "threading_layer": _threading_layer,
     "cache_folder": _cache_folder,
 }

@@ -65,7 +65,8 @@ class _Elementwise(Module):
 
         def pullback(dy: Any) -> Array:
             dy = as_cotangent("dy", dy, dtype, shape)
-            return np.asarray(self._back(dy, slope))
+            with np.errstate(all="ignore"):
+                return np.asarray(self._back(dy, slope))
 
         return y, once(pullback)
 

@@ -137,14 +137,15 @@ class LayerNorm(Module):
         def pullback(dy: Any) -> Array:
             rows = as_cotangent("dy", dy, self.dtype, shape).reshape(normal.shape)
             versions.check()
-            if shift is not None:
-                shift.add_grad(rows.sum(axis=0).reshape(shift.shape), own=True)
-            if gain is not None:
-                gain.add_grad((rows * normal).sum(axis=0).reshape(gain.shape), own=True)
-                rows = rows * gain.numpy().reshape(-1)
-            # n has mean 0 and length √N whatever x is: what would change either is lost.
-            along = (rows * normal).mean(axis=1, keepdims=True)
-            dx = scale * (rows - rows.mean(axis=1, keepdims=True) - normal * along)
+            with np.errstate(all="ignore"):
+                if shift is not None:
+                    shift.add_grad(rows.sum(axis=0).reshape(shift.shape), own=True)
+                if gain is not None:
+                    gain.add_grad((rows * normal).sum(axis=0).reshape(gain.shape), own=True)
+                    rows = rows * gain.numpy().reshape(-1)
+                # n has mean 0 and length √N whatever x is: what would change either is lost.
+                along = (rows * normal).mean(axis=1, keepdims=True)
+                dx = scale * (rows - rows.mean(axis=1, keepdims=True) - normal * along)
             return dx.reshape(shape)
 
         return y, once(pullback)

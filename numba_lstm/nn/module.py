@@ -406,9 +406,7 @@ class once:
                 "this pullback has been called already; call vjp again for another backward pass"
             )
         try:
-            # A gradient may vanish or overflow, as in torch, whatever `numpy.seterr` says.
-            with np.errstate(all="ignore"):
-                return fn(*args, **kwargs)
+            return fn(*args, **kwargs)
         except (TypeError, ValueError):
             self._fn = fn
             raise

@@ -61,7 +61,7 @@ class Adam(Optimizer):
         }
 
     def _decay(self, options: Options) -> tuple[float, float]:
-        """What of p is added to its gradient, and what p is multiplied by."""
+        """(l2, decay): l2·p is added to the gradient, and p is multiplied by decay."""
         return options["weight_decay"], 1.0
 
     def _row(
@@ -81,9 +81,9 @@ class Adam(Optimizer):
         )
 
     def _kernel(self) -> Any:
-        from ..kernels import optim as kernels
+        from ..kernels.optim import adam
 
-        return kernels.adam
+        return adam
 
 
 class AdamW(Adam):

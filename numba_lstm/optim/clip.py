@@ -26,8 +26,8 @@ def grad_norm(parameters: Parameter | Iterable[Parameter]) -> float:
     Returns
     -------
     float
-        Summed in float64, in an order that does not depend on the number of threads. 0 where there
-        is no gradient.
+        Summed in float64, in an order that does not depend on the number of threads. 0 if no
+        parameter has a gradient.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def grad_norm(parameters: Parameter | Iterable[Parameter]) -> float:
 def clip_scale(norm: float, max_norm: float) -> float:
     """Return the factor that clips gradients of norm `norm` at `max_norm`.
 
-    With it clipping needs no pass over the gradients of its own::
+    The optimizer multiplies the gradients by it as it reads them, which saves a pass over them::
 
         norm = optim.grad_norm(parameters)
         optimizer.step(grad_scale=optim.clip_scale(norm, max_norm))
@@ -130,20 +130,20 @@ def _table(arrays: list[np.ndarray]) -> np.ndarray:
 
 @np.errstate(all="ignore")
 def _norm(gradients: dict[np.dtype, list[np.ndarray]]) -> float:
-    from ..kernels import optim as kernels
+    from ..kernels.optim import BLOCK, squared_norms
 
     total = 0.0
     for dtype, arrays in gradients.items():
-        sums = np.empty(sum(-(-g.size // kernels.BLOCK) for g in arrays), np.float64)
+        sums = np.empty(sum(-(-g.size // BLOCK) for g in arrays), np.float64)
         table = _table(arrays)
-        kernels.squared_norms(threads_of(table, 2), table, sums, np.empty(0, dtype))
+        squared_norms(threads_of(table, 2), table, sums, np.empty(0, dtype))
         total += float(sums.sum())
     return math.sqrt(total)
 
 
 def _scale(gradients: dict[np.dtype, list[np.ndarray]], factor: float) -> None:
-    from ..kernels import optim as kernels
+    from ..kernels.optim import scale
 
     for dtype, arrays in gradients.items():
         table = _table(arrays)
-        kernels.scale(threads_of(table, 2), table, factor, np.empty(0, dtype))
+        scale(threads_of(table, 2), table, factor, np.empty(0, dtype))

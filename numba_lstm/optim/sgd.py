@@ -90,6 +90,6 @@ class SGD(Optimizer):
         )
 
     def _kernel(self) -> Any:
-        from ..kernels import optim as kernels
+        from ..kernels.optim import sgd
 
-        return kernels.sgd
+        return sgd

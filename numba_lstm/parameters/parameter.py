@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from .. import quiet
 from ..checks import real_array
 
 __all__ = ["Parameter", "check_parameter", "check_parameters"]
@@ -97,9 +98,7 @@ class Parameter:
         if dtype not in _FLOATS:
             wide = dtype.kind == "f" and dtype.itemsize > 8
             dtype = _FLOATS[wide]
-        with np.errstate(all="ignore"):
-            data = np.array(source, dtype=dtype, order="C")
-        self._set_up(data)
+        self._set_up(quiet.cast(source, dtype))
 
     def _set_up(self, data: np.ndarray) -> None:
         self._data = data
@@ -231,8 +230,7 @@ class Parameter:
             return
         if value is not None:
             array = self._checked_grad("grad", value)
-            with np.errstate(all="ignore"):
-                value = np.array(array, dtype=self._data.dtype, order="C")
+            value = quiet.cast(array, self._data.dtype)
         with self._lock:
             old, self._grad = self._grad, value
             # Memory that nobody else holds (`old`, and getrefcount's argument) serves for the next
@@ -240,7 +238,6 @@ class Parameter:
             if value is None and old is not None and sys.getrefcount(old) <= 2 and old.base is None:
                 self._spare = old
 
-    @np.errstate(all="ignore")
     def add_grad(self, g: Any, own: bool = False) -> None:
         """Add to the gradient; of several threads that do, none loses an addend.
 
@@ -267,12 +264,16 @@ class Parameter:
             return
         dtype = self._data.dtype
         with self._lock:
-            if self._grad is not None:
-                np.add(self._grad, array, out=self._grad, casting="same_kind")
-            elif own and array.dtype == dtype and array.flags.carray:
-                self._grad, self._spare = array, None
+            if self._grad is None:
+                if own and array.dtype == dtype and array.flags.carray:
+                    self._grad, self._spare = array, None
+                else:
+                    self._grad = quiet.cast(array, dtype)
+            elif array.dtype == dtype:
+                quiet.add_into(self._grad, array)
             else:
-                self._grad = np.array(array, dtype=dtype, order="C")
+                with np.errstate(all="ignore"):
+                    np.add(self._grad, array, out=self._grad, casting="same_kind")
 
     @contextmanager
     def accumulate(self) -> Iterator[tuple[np.ndarray, bool]]:

@@ -15,6 +15,7 @@ from ..checks import as_float
 from ..dropout_masks import apply_mask, draw_mask
 from ..parameters.scratch import Lease
 from ..parameters.versions import Versions
+from ..quiet import add_into
 from .layout import Layout
 from .masks import DirectionMasks, draw_direction, keep_masks
 from .states import Flat
@@ -289,7 +290,7 @@ class Call:
             if dx is None or part is None:
                 dx = part
             else:
-                np.add(dx, part, out=dx)
+                add_into(dx, part)
         return dx
 
     def _input_gradient(self, number: int, direction: int) -> np.ndarray | None:

@@ -5,15 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
-from importlib import metadata
 
-import numpy as np
+import pytest
 from cli_tool import ROOT, cli
-from click.testing import CliRunner
 
 from numba_lstm import __version__
-from numba_lstm.cli import info, main
 
 
 def test_it_tells_versions_target_threads_and_cache():
@@ -24,32 +20,33 @@ def test_it_tells_versions_target_threads_and_cache():
     assert figures["vector_width"] * 32 == figures["vector_bits"]
     assert figures["threads"] >= 1
     assert figures["threading_layer"] in ("omp", "tbb", "workqueue")
-    assert os.path.isdir(figures["cache_folder"])
+    assert os.path.isabs(figures["cache_folder"])
     plain = cli("info")
     assert [line.split()[0] for line in plain.out.splitlines()] == list(figures)
 
 
-def test_it_tells_what_is_broken_or_missing(monkeypatch):
-    monkeypatch.setitem(sys.modules, "scipy", None)
-    real = metadata.version
+BROKEN = "raise ImportError('libgfortran.so.5: cannot open shared object file')"
 
-    def without_scipy(name):
-        if name == "scipy":
-            raise metadata.PackageNotFoundError(name)
-        return real(name)
 
-    def broken():
-        raise ImportError("no libgomp:\nsomewhere")
+@pytest.mark.parametrize("package", ["scipy", "numba", "llvmlite"])
+def test_what_is_broken_is_told_and_the_rest_is_as_ever(tmp_path, package):
+    (tmp_path / f"{package}.py").write_text(BROKEN)
+    result = cli("info", "--json", PYTHONPATH=str(tmp_path))
+    assert result.code == 0, result.err
+    figures = json.loads(result.out)
+    assert figures["numba_lstm"] == __version__
+    assert figures[package].startswith("unknown (ImportError: libgfortran.so.5: cannot open")
+    assert figures["python"][:2] == "3." and figures["threads"] >= 1
 
-    monkeypatch.setattr(metadata, "version", without_scipy)
-    monkeypatch.setitem(info._TOLD, "threading_layer", broken)
-    result = CliRunner().invoke(main, ["info", "--json"])
-    assert result.exit_code == 0, result.stderr
-    figures = json.loads(result.stdout)
-    assert figures["scipy"] == "not installed"
-    assert figures["threading_layer"] == "failed: ImportError: no libgomp: somewhere"
-    assert figures["numpy"] == np.__version__
-    assert figures["fma"] in (True, False)
+
+def test_without_threads_without_a_home_and_without_a_compiler_it_goes_on():
+    nowhere = dict.fromkeys(("NUMBA_LSTM_CACHE_DIR", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME"), "")
+    result = cli("info", HOME="relative", NUMBA_THREADING_LAYER="nonsense", **nowhere)
+    assert result.code == 0, result.err
+    assert "none (there is no home folder)" in result.out
+    assert "threading_layer  unknown (" in result.out
+    result = cli("info", NUMBA_DISABLE_JIT="1")
+    assert result.code == 0 and "NUMBA_DISABLE_JIT: expected" in result.out
 
 
 def test_only_the_bench_needs_scipy():
