@@ -15,7 +15,14 @@ from urllib.parse import unquote_to_bytes
 
 from .corpus import decode_text, load_text, shakespeare
 
-__all__ = ["BUNDLED", "STANDARD_INPUT", "absolute_name", "portable_name", "read_sources"]
+__all__ = [
+    "BUNDLED",
+    "STANDARD_INPUT",
+    "absolute_name",
+    "path_of",
+    "portable_name",
+    "read_sources",
+]
 
 #: The name of the text that comes with the package.
 BUNDLED = "shakespeare"
@@ -68,14 +75,19 @@ def portable_name(name: str) -> str:
     return name
 
 
+def path_of(name: str) -> Path:
+    """The file or folder of a name, which may be the URI that `portable_name` gave."""
+    if name.startswith(_URI):
+        return Path(os.fsdecode(unquote_to_bytes(name[len(_URI) :])))
+    return Path(name)
+
+
 def _read(name: str) -> list[str]:
     if name == BUNDLED:
         return [shakespeare()]
     if name == STANDARD_INPUT:
         return [decode_text(sys.stdin.buffer.read(), "standard input")]
-    path = Path(name)
-    if name.startswith(_URI):
-        path = Path(os.fsdecode(unquote_to_bytes(name[len(_URI) :])))
+    path = path_of(name)
     if not path.is_dir():
         return [load_text(path)]
     files = sorted(file for file in path.iterdir() if file.suffix == ".txt" and file.is_file())

@@ -7,14 +7,15 @@ are drawn as in any new model.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..models import LanguageModel
 from ..text import Vocabulary
+from ..text.sources import path_of
 from .checkpoint import Run
 from .config import ConfigError, TrainConfig, merge
 from .loading import LoadedRun, load
@@ -58,7 +59,7 @@ def load_initial(config: TrainConfig) -> LoadedRun | None:
     """
     if config.init is None:
         return None
-    initial = load(config.init)
+    initial = load(path_of(config.init))
     _check_shape(config, _shape(initial.config))
     return initial
 
@@ -99,7 +100,7 @@ def _check_shape(config: TrainConfig, shape: Mapping[str, Any]) -> None:
             )
 
 
-def _as_path(value: Any) -> str | os.PathLike[str]:
+def _as_path(value: Any) -> Path:
     if not isinstance(value, str):
         raise ConfigError(f"init: expected text, got {value!r}")
-    return value
+    return path_of(value)

@@ -52,16 +52,21 @@ def accented(tmp_path_factory):
 @pytest.mark.parametrize("locale", [{}, POSIX, STRICT], ids=["utf-8", "posix", "ascii"])
 def test_a_name_that_is_not_utf_8_serves_in_every_command(accented, locale, tmp_path):
     name, text = accented
+    out = os.path.join(os.fsencode(tmp_path), STRANGE)
+    few = ["--batch", 4, "--seq-len", 8, "--steps", 1, "--quiet"]
     for args in (
         ["train", "lm", "--resume", name, "--steps", 3, "--quiet"],
         ["sample", name, "--length", 3],
+        ["train", "lm", "--init", name, "--data", text, *few, "--out", out],
+        ["train", "lm", "--config", os.path.join(out, b"config.toml"), *few, "--out", out + b"2"],
         ["evaluate", name],
         ["evaluate", name, "--data", text, "--json"],
         ["plot", name, "-o", os.path.join(os.fsencode(tmp_path), STRANGE + b".png")],
     ):
         code, _, err = run(*args, **locale)
         assert code == 0, (args, err)
-    assert os.listdir(os.fsencode(tmp_path)) == [STRANGE + b".png"]
+    made = {STRANGE, STRANGE + b"2", STRANGE + b".png"}
+    assert set(os.listdir(os.fsencode(tmp_path))) == made
 
 
 @pytest.mark.parametrize("locale", [{}, STRICT], ids=["utf-8", "ascii"])
