@@ -167,11 +167,40 @@ def prange_problems(files: dict[str, str]) -> list[str]:
     return problems
 
 
+def argument_problems(files: dict[str, str]) -> list[str]:
+    """Functions of more than ten arguments above the drivers, whose lists are flat for numba.
+
+    Constructors of modules have torch's arguments, however many, and options by keyword.
+    """
+    problems = []
+    for path, text in files.items():
+        if path.startswith(("kernels/", "simd/")):
+            continue
+        for node in ast.walk(ast.parse(text)):
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            if path.startswith("nn/") and node.name == "__init__":
+                continue
+            names = [
+                a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+            ]
+            if len(names) - (names[:1] in (["self"], ["cls"])) > 10:
+                problems.append(f"{path}:{node.lineno} {node.name} takes {len(names)}")
+    return problems
+
+
 def standard(name: str) -> bool:
     return name.split(".")[0] in sys.stdlib_module_names
 
 
-RULES = [layer_problems, circles, reference_problems, dependency_problems, prange_problems]
+RULES = [
+    layer_problems,
+    circles,
+    reference_problems,
+    dependency_problems,
+    prange_problems,
+    argument_problems,
+]
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -200,6 +229,7 @@ def test_the_package_keeps_the_rule(rule):
         (dependency_problems, "benchmark/x.py", "import torch"),
         (dependency_problems, "cli/plot.py", "import matplotlib.pyplot as plt"),
         (prange_problems, "kernels/gemm.py", "@kernel\ndef f(nt):\n    for q in prange(nt): pass"),
+        (argument_problems, "nn/x.py", "def f(a, b, c, d, e, f, g, h, i, j, k): pass"),
         (prange_problems, "nn/x.py", "@driver\ndef f(nt):\n    for q in numba.prange(nt): pass"),
     ],
 )

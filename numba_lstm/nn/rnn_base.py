@@ -11,7 +11,8 @@ from ..checks import as_float, flag, generator, probability, size
 from ..checks import dtype as check_dtype
 from ..parameters import parameter
 from ..parameters.parameter import Parameter, check_parameters
-from ..recurrent.call import Call, infer, step
+from ..recurrent.call import Call
+from ..recurrent.short_call import infer, step
 from ..recurrent.token_ids import check_ids
 from . import init
 from .embedding import Embedding
@@ -87,7 +88,10 @@ class RNNBase(Module):
             self._names.append(tuple(names))
 
     def _shapes(self, layer: int) -> dict[str, tuple[int, ...] | None]:
-        """Parameters of one direction in the order of `Weights`; None for those left out."""
+        """The parameters of one direction, as `DirectionParameters` has them: names and shapes.
+
+        None for those left out.
+        """
         rows, size = self.GATES * self.widths[-1][layer], self.widths[0][layer]
         inputs = self.input_size
         if layer > 0:
@@ -146,7 +150,7 @@ class RNNBase(Module):
         cached = d.get("_weights")
         if cached is not None and cached[0] == parameter.epoch:
             return cached[2]
-        from ..recurrent.weights import Weights
+        from ..recurrent.weights import DirectionParameters, Weights
 
         epoch = parameter.epoch
         cell, settings = self.cell(), self.settings()
@@ -157,7 +161,7 @@ class RNNBase(Module):
             weights = cached[2]
         else:
             self._check_parameters(values)
-            weights = [Weights(cell, *w, settings=settings) for w in values]  # type: ignore[arg-type]
+            weights = [Weights(cell, DirectionParameters(*w), settings) for w in values]  # type: ignore[arg-type]
         self._weights = (epoch, found, weights)
         return weights
 

@@ -12,8 +12,8 @@ from ..checks import dtype as check_dtype
 from ..parameters.parameter import Parameter, check_parameters
 from ..parameters.scratch import Lease
 from ..parameters.versions import Versions
-from ..recurrent.call import State, parts
-from ..recurrent.states import as_state
+from ..recurrent.call import State
+from ..recurrent.states import as_state, pair_or_one
 from ..recurrent.steps import whole
 from . import init
 from .module import Module, once
@@ -70,14 +70,13 @@ class RNNCellBase(Module):
         TypeError, ValueError
             Naming x or h0.
         """
-        from ..recurrent import direction as layer
+        from ..recurrent.direction import DirectionCall, infer
 
         x, initial, batched = self._arguments(x, h)
         final = self._new_states(x)
         y = np.empty((x.shape[0], self.hidden_size), x.dtype)
-        steps = whole(1, x.shape[0])
-        ends = final[0], final[-1]
-        layer.infer(self.weights(), steps, x, initial, False, y, 0, ends)
+        steps, ends = whole(1, x.shape[0]), (final[0], final[-1])
+        infer(DirectionCall(self.weights(), steps, False, x, initial, y, 0, ends))
         return self._as_given(final, batched)
 
     def vjp(self, x: Any, h: Any = None) -> tuple[State, Callable[..., tuple[np.ndarray, State]]]:
@@ -97,31 +96,28 @@ class RNNCellBase(Module):
         TypeError, ValueError
             Naming x or h0; the pullback's name dh.
         """
-        from ..recurrent import direction as layer
-        from ..recurrent import direction_backward as layer_backward
+        from ..recurrent.direction import DirectionCall, forward
+        from ..recurrent.direction_backward import Cotangents, backward
 
         x, initial, batched = self._arguments(x, h)
         w, lease, final = self.weights(), Lease(), self._new_states(x)
         y = lease.array((x.shape[0], self.hidden_size), x.dtype)
-        steps = whole(1, x.shape[0])
-        saved = layer.forward(
-            w, steps, x, initial, False, y, 0, (final[0], final[-1]), lease
-        )  # fmt: skip
+        steps, ends = whole(1, x.shape[0]), (final[0], final[-1])
+        saved = forward(DirectionCall(w, steps, False, x, initial, y, 0, ends), lease)
 
-        versions = Versions(w.parameters())
+        versions = Versions(w.parameters)
 
         def pullback(dstate: Any) -> tuple[np.ndarray, State]:
             names = [f"d{name[0]}" for name in self.STATES]
             given = [
                 None if d is None else self._state(name, d, x, batched)
-                for name, d in zip(names, parts("dstate", names, dstate))
+                for name, d in zip(names, pair_or_one("dstate", names, dstate))
             ]
             versions.check()
             before = self._new_states(x)
             dx = np.empty(x.shape, x.dtype)
-            layer_backward.backward(
-                w, saved, None, 0, given[0], given[-1], (before[0], before[-1]), dx
-            )
+            cotangents = Cotangents(None, 0, given[0], given[-1])
+            backward(w, saved, cotangents, dx, (before[0], before[-1]))
             lease.release()
             return dx if batched else dx[0], self._as_given(before, batched)
 
@@ -143,7 +139,7 @@ class RNNCellBase(Module):
         words = [name[0] for name in self.STATES]
         states = [
             self._state(name, value, x, batched)
-            for name, value in zip(self.STATES, parts("hx", words, hx))
+            for name, value in zip(self.STATES, pair_or_one("hx", words, hx))
         ]
         return x, (states[0], states[-1]), batched
 
@@ -170,7 +166,7 @@ class RNNCellBase(Module):
         TypeError, ValueError
             Naming a parameter that was exchanged for one that does not fit.
         """
-        from ..recurrent.weights import Weights
+        from ..recurrent.weights import DirectionParameters, Weights
 
         found = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
         # Ids, as what stands there may be an array, whose == is another.
@@ -181,7 +177,7 @@ class RNNCellBase(Module):
             rows = self.GATES * self.hidden_size
             shapes = (rows, self.input_size), (rows, self.hidden_size), None, None
             check_parameters(dict(zip(names, found)), shapes, self.dtype)
-            cached = self._weights = (key, Weights(cell, *found))
+            cached = self._weights = (key, Weights(cell, DirectionParameters(*found)))
         return cached[1]
 
     def extra_repr(self) -> str:

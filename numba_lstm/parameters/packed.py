@@ -10,11 +10,11 @@ import numpy as np
 
 from .. import threads, tuning
 from ..kernels import pack
-from ..simd import TARGET
+from ..simd import PANEL, TARGET
 from .aligned import empty
 from .parameter import Parameter
 
-__all__ = ["of_two", "packed_columns", "packed_rows"]
+__all__ = ["of_two", "packed_columns", "packed_rows", "zero_bias", "zeros"]
 
 
 def _buffer(p: Parameter, key: Any, shape: tuple[int, ...]) -> np.ndarray:
@@ -64,3 +64,17 @@ def packed_columns(
     # A tied weight is packed in one way here and another there.
     key = ("columns", gates, order.tobytes(), rows, start)
     return w.packed(key, make)
+
+
+def zeros(p: Parameter, vectors: int = PANEL) -> np.ndarray:
+    """Give so many vectors of zeros of a parameter's dtype, kept with it."""
+
+    def make(a: np.ndarray) -> np.ndarray:
+        return np.zeros(vectors * TARGET.lanes(a.itemsize), a.dtype)
+
+    return p.packed(("zeros", vectors), make)
+
+
+def zero_bias(p: Parameter, panels: int) -> np.ndarray:
+    """Give the bias of a product that has none: zeros (panels, PANEL·V), kept with `p`."""
+    return zeros(p, panels * PANEL).reshape(panels, -1)

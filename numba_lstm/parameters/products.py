@@ -9,28 +9,58 @@ from ..kernels import pack
 from ..kernels.gemm import gemm, gemm_transposed
 from ..kernels.sums import column_sums
 from ..simd import PANEL, TARGET
-from .packed import packed_columns, packed_rows
+from .packed import packed_columns, packed_rows, zero_bias, zeros
 from .parameter import Parameter
 from .scratch import Lease
+
+__all__ = ["backward", "forward", "multiply", "multiply_panels", "project", "weight_gradient"]
+
+
+def multiply(a: np.ndarray, w: np.ndarray, bias: np.ndarray, c: np.ndarray) -> None:
+    """``C = A·W + b`` for row-major a (rows, K) and c (rows, N): ``c[...] = a @ w + bias``.
+
+    w (panels, ≥ K, PANEL·V) and bias (panels, PANEL·V) are packed.
+    """
+    (rows, k), n = a.shape, c.shape[1]
+    nt = threads.threads_for(2.0 * rows * k * n)
+    gemm(nt, a.reshape(-1), k, 1, 0, k, rows, w, bias, c.reshape(-1), w.shape[2], n, n)
+
+
+def project(a: np.ndarray, w: np.ndarray, bias: np.ndarray, z: np.ndarray) -> None:
+    """As `multiply`, into the first rows of panels z (P, ≥ rows, PANEL·V)."""
+    (rows, k), (panels, panel_rows, width) = a.shape, z.shape
+    nt = threads.threads_for(2.0 * rows * k * panels * width)
+    gemm(
+        nt, a.reshape(-1), k, 1, 0, k, rows, w, bias,
+        z.reshape(-1), panel_rows * width, width, panels * width,
+    )  # fmt: skip
+
+
+def multiply_panels(
+    z: np.ndarray, rows: slice, k: int, w: np.ndarray, bias: np.ndarray, c: np.ndarray
+) -> None:
+    """As `multiply`, where A is `rows` of panels z (P, ≥ rows, PANEL·V), k columns of each."""
+    panels, panel_rows, width = z.shape
+    count, n = c.shape
+    nt = threads.threads_for(2.0 * count * n * panels * k)
+    gemm(
+        nt, z.reshape(-1)[rows.start * width :], width, panels, panel_rows * width, k,
+        count, w, bias, c.reshape(-1), width, n, n,
+    )  # fmt: skip
 
 
 def forward(weight: Parameter, bias: Parameter | None, x: np.ndarray) -> np.ndarray:
     """y (…, O) of x (…, I)."""
     outputs, inputs = weight.shape
     y = np.empty((*x.shape[:-1], outputs), x.dtype)
-    rows = y.size // outputs
     packed = packed_rows(weight)
-    width = packed.shape[2]
     if bias is None:
-        panels = packed.shape[0]
-        b = weight.packed(("no bias", panels), lambda a: np.zeros((panels, width), a.dtype))
+        b = zero_bias(weight, packed.shape[0])
     else:
-        b = bias.packed("rows", lambda a: pack.pack_bias(a, 1, pack.PLAIN, width // PANEL))
-    nt = threads.threads_for(2.0 * rows * inputs * outputs)
-    gemm(
-        nt, x.reshape(-1), inputs, 1, 0, inputs, rows, packed, b,
-        y.reshape(-1), width, outputs, outputs,
-    )  # fmt: skip
+        v = packed.shape[2] // PANEL
+        b = bias.packed("rows", lambda a: pack.pack_bias(a, 1, pack.PLAIN, v))
+    rows = y.size // outputs
+    multiply(x.reshape(rows, inputs), packed, b, y.reshape(rows, outputs))
     return y
 
 
@@ -45,18 +75,13 @@ def backward(
     outputs, inputs = weight.shape
     rows = dy.size // outputs
     dx = np.empty(x.shape, x.dtype)
+    dy = dy.reshape(rows, outputs)
     packed = packed_columns(weight, 1, pack.PLAIN, outputs)
-    width = packed.shape[2]
-    zeros = weight.packed("no dx bias", lambda a: np.zeros((packed.shape[0], width), a.dtype))
-    nt = threads.threads_for(2.0 * rows * inputs * outputs)
-    gemm(
-        nt, dy.reshape(-1), outputs, 1, 0, outputs, rows, packed, zeros,
-        dx.reshape(-1), width, inputs, inputs,
-    )  # fmt: skip
+    multiply(dy, packed, zero_bias(weight, packed.shape[0]), dx.reshape(rows, inputs))
     if bias is not None and bias.requires_grad:
-        _bias_gradient(bias, dy.reshape(rows, outputs))
+        _bias_gradient(bias, dy)
     if weight.requires_grad:
-        weight_gradient(weight, x.reshape(rows, inputs), dy.reshape(rows, outputs))
+        weight_gradient(weight, x.reshape(rows, inputs), dy)
     return dx
 
 
@@ -79,7 +104,6 @@ def weight_gradient(weight: Parameter, x: np.ndarray, dy: np.ndarray) -> None:
         return
     nt = threads.threads_for(2.0 * rows * inputs * outputs)
     width = PANEL * TARGET.lanes(x.itemsize)
-    zeros = weight.packed("zeros", lambda w: np.zeros(width, w.dtype))
     no_sums = np.empty((0, width), np.float64)
     lease = Lease()
     by_inputs = inputs <= outputs
@@ -91,7 +115,7 @@ def weight_gradient(weight: Parameter, x: np.ndarray, dy: np.ndarray) -> None:
     packed = lease.array((panels, columns, width), x.dtype)
     gemm_transposed(
         nt, False, a.reshape(-1), a.shape[1], rows, columns, z.reshape(-1), rows * width, panels,
-        0, PANEL, zeros, packed, no_sums,
+        0, PANEL, zeros(weight), packed, no_sums,
     )  # fmt: skip
     with weight.accumulate() as (grad, accumulate):
         few = threads.threads_for(tuning.PACK_WORK * weight.size)

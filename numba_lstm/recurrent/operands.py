@@ -9,11 +9,11 @@ from ..kernels import pack
 from ..kernels.loops.cell import NORMALISED
 from ..parameters import parameter
 from ..parameters.aligned import empty
-from ..parameters.packed import of_two
+from ..parameters.packed import of_two, zero_bias
 from ..simd import PANEL
 from .weights import Operands, Weights, no_items
 
-__all__ = ["operands", "packed_bias", "packed_constants", "packed_weights", "zeros"]
+__all__ = ["operands", "packed_bias", "packed_constants", "packed_weights"]
 
 
 def operands(w: Weights) -> Operands:
@@ -47,9 +47,7 @@ def packed_bias(w: Weights) -> np.ndarray:
     """b_ih + b_hh in the order of the packed rows, cached in b_ih; zeros without biases."""
     b_ih, b_hh, cell = w.b_ih, w.b_hh, w.cell
     if b_ih is None or b_hh is None:
-        return w.w_hh.packed(
-            ("no bias", w.panels), lambda a: np.zeros((w.panels, PANEL * w.lanes), a.dtype)
-        )
+        return zero_bias(w.w_hh, w.panels)
     return of_two(
         b_ih,
         b_hh,
@@ -98,8 +96,3 @@ def _norm_numbers(w: Weights) -> np.ndarray:
         if p is not None:
             out[at] = p.numpy()
     return out
-
-
-def zeros(w: Weights, vectors: int = PANEL) -> np.ndarray:
-    """So many vectors of zeros, where there is no bias."""
-    return w.w_hh.packed(("zeros", vectors), lambda a: np.zeros(vectors * w.lanes, a.dtype))

@@ -14,10 +14,28 @@ import numpy as np
 
 from ..checks import as_float
 
-__all__ = ["as_state", "check_state", "new_state", "state_taken"]
+__all__ = ["as_state", "check_state", "new_state", "pair_or_one", "state_taken"]
 
 # (L·D, B, H), or L·D arrays (B, H_l)
 Flat = np.ndarray | list[np.ndarray]
+
+
+def pair_or_one(name: str, names: Sequence[str], value: Any) -> Sequence[Any]:
+    """Give a state's arrays: those of the pair that an LSTM's is, or the one of other cells.
+
+    Raises
+    ------
+    TypeError
+        If there should be a pair, naming the argument `name` and its parts `names`.
+    """
+    if len(names) == 1:
+        return (value,)
+    if not isinstance(value, (tuple, list)) or len(value) != 2:
+        came = type(value).__name__
+        if isinstance(value, (tuple, list)):
+            came += f" of {len(value)}"
+        raise TypeError(f"{name}: expected a pair ({', '.join(names)}), got {came}")
+    return value
 
 
 def as_state(

@@ -8,7 +8,9 @@ import numpy as np
 
 from ..checks import as_tokens, real_array
 
-__all__ = ["check_ids"]
+__all__ = ["NO_TOKENS", "check_ids"]
+
+NO_TOKENS = np.zeros(0, np.int64)
 
 
 def check_ids(module: Any, embedding: Any, tokens: Any, lengths: Any) -> np.ndarray:

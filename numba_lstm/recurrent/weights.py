@@ -10,7 +10,7 @@ from ..kernels.loops.cell import Cell
 from ..parameters.parameter import Parameter
 from ..simd import PANEL, TARGET
 
-__all__ = ["Operands", "Weights", "no_items"]
+__all__ = ["DirectionParameters", "Operands", "Weights", "no_items"]
 
 _NO_ITEMS = {np.dtype(t): np.empty((0, 0), t) for t in (np.float32, np.float64)}
 
@@ -20,8 +20,48 @@ def no_items(dtype: np.dtype) -> np.ndarray:
     return _NO_ITEMS[dtype]
 
 
+class DirectionParameters(NamedTuple):
+    """The parameters of one direction, None for those that a cell does not have.
+
+    Attributes
+    ----------
+    w_ih, w_hh : Parameter, (G·H, I) and (G·H, size of h)
+        G gates.
+    b_ih, b_hh : Parameter, (G·H,)
+    w_hr : Parameter, (size of h, H)
+        The projection of an LSTM with `proj_size`.
+    w_unit : Parameter, (k·H,)
+        Peepholes: k weights of each unit.
+    ln_ih, ln_hh, ln_c, b_ln_c : Parameter, (G·H,), (G·H,), (H,), (H,)
+        Of a layer-normalised cell: gains, and the bias of c.
+    """
+
+    w_ih: Parameter
+    w_hh: Parameter
+    b_ih: Parameter | None = None
+    b_hh: Parameter | None = None
+    w_hr: Parameter | None = None
+    w_unit: Parameter | None = None
+    ln_ih: Parameter | None = None
+    ln_hh: Parameter | None = None
+    ln_c: Parameter | None = None
+    b_ln_c: Parameter | None = None
+
+
 class Operands(NamedTuple):
-    """What the kernels read of the parameters, made when `parameter.epoch` was `epoch`."""
+    """What the kernels read of the parameters.
+
+    Attributes
+    ----------
+    epoch : int
+        `parameter.epoch` when they were made.
+    weights : (P, I + size of h, PANEL·V)
+        W_ih above W_hh, packed.
+    bias : (P, PANEL·V)
+        b_ih + b_hh in the order of the packed rows.
+    constants : (vectors of units, …), or empty
+        What the cell's gates read of each unit beside z.
+    """
 
     epoch: int
     weights: np.ndarray
@@ -36,13 +76,8 @@ class Weights:
     ----------
     cell : Cell
         Of G gates.
-    w_ih, w_hh : Parameter, (G·H, I) and (G·H, size)
-    b_ih, b_hh : Parameter, (G·H,), or None
-    w_hr : Parameter, (size, H), or None
-    w_unit : Parameter, (k·H,), or None
-        Weights of a cell with constants, which come before its settings.
-    ln_ih, ln_hh, ln_c, b_ln_c : Parameter, (G·H,), (G·H,), (H,), (H,), or None
-        Gains, and the last one the bias, of a cell that is layer-normalised.
+    parameters : DirectionParameters
+        Each of them is an attribute of its own, too.
     settings : tuple of float
         Constants of a cell that are the same for all units.
     inputs, hidden, size : int
@@ -52,53 +87,45 @@ class Weights:
     padded, padded_h : int
         H with the units of padding, and the columns that h takes.
     plans : dict
-        How to run, by shape.
+        How to run, by shape; see `plan`.
     operands : Operands or None
+        The last ones made.
     """
 
     __slots__ = (
-        "b_hh",
-        "b_ih",
-        "b_ln_c",
+        *DirectionParameters._fields,
         "cell",
         "hidden",
         "inputs",
         "lanes",
-        "ln_c",
-        "ln_hh",
-        "ln_ih",
         "operands",
         "padded",
         "padded_h",
         "panels",
+        "parameters",
         "plans",
         "settings",
         "size",
-        "w_hh",
-        "w_hr",
-        "w_ih",
-        "w_unit",
     )
 
+    w_ih: Parameter
+    w_hh: Parameter
+    b_ih: Parameter | None
+    b_hh: Parameter | None
+    w_hr: Parameter | None
+    w_unit: Parameter | None
+    ln_ih: Parameter | None
+    ln_hh: Parameter | None
+    ln_c: Parameter | None
+    b_ln_c: Parameter | None
+
     def __init__(
-        self,
-        cell: Cell,
-        w_ih: Parameter,
-        w_hh: Parameter,
-        b_ih: Parameter | None = None,
-        b_hh: Parameter | None = None,
-        w_hr: Parameter | None = None,
-        w_unit: Parameter | None = None,
-        ln_ih: Parameter | None = None,
-        ln_hh: Parameter | None = None,
-        ln_c: Parameter | None = None,
-        b_ln_c: Parameter | None = None,
-        *,
-        settings: tuple[float, ...] = (),
+        self, cell: Cell, parameters: DirectionParameters, settings: tuple[float, ...] = ()
     ) -> None:
-        self.cell, self.w_hr, self.w_unit, self.settings = cell, w_hr, w_unit, settings
-        self.w_ih, self.w_hh, self.b_ih, self.b_hh = w_ih, w_hh, b_ih, b_hh
-        self.ln_ih, self.ln_hh, self.ln_c, self.b_ln_c = ln_ih, ln_hh, ln_c, b_ln_c
+        self.cell, self.parameters, self.settings = cell, parameters, settings
+        for name, parameter in zip(DirectionParameters._fields, parameters):
+            setattr(self, name, parameter)
+        w_ih, w_hh = parameters[:2]
         self.inputs = w_ih.shape[1]
         self.hidden = w_hh.shape[0] // cell.gates
         self.lanes = TARGET.lanes(w_hh.dtype.itemsize)
@@ -109,13 +136,6 @@ class Weights:
         self.plans: dict[Any, Any] = {}
         self.operands: Operands | None = None
 
-    def parameters(self) -> tuple[Parameter | None, ...]:
-        """All, in the order in which they are given."""
-        return (
-            self.w_ih, self.w_hh, self.b_ih, self.b_hh, self.w_hr, self.w_unit,
-            self.ln_ih, self.ln_hh, self.ln_c, self.b_ln_c,
-        )  # fmt: skip
-
     def keep_plan(self, key: Any, plan: Any) -> None:
         """Keep how to run a shape; of many shapes only the last ones."""
         if len(self.plans) >= 64:
@@ -124,14 +144,13 @@ class Weights:
 
     @property
     def last_gate(self) -> int:
-        """Where the last gate's rows begin."""
+        """The row of W_ih and W_hh in which the last gate begins."""
         return self.hidden * (self.cell.gates - 1)
 
     def with_w_hh(self, w_hh: Parameter) -> Weights:
         """Give the same with other recurrent weights."""
-        _, _, *others = self.parameters()
-        return Weights(self.cell, self.w_ih, w_hh, *others, settings=self.settings)
+        return Weights(self.cell, self.parameters._replace(w_hh=w_hh), self.settings)
 
     def step_flops(self, rows: int, inputs: int) -> float:
-        """Of the products with so many rows of so many inputs and of h."""
+        """Operations of the products of so many rows, of `inputs` columns of x and of h."""
         return 2.0 * rows * self.panels * PANEL * self.lanes * (self.size + inputs)

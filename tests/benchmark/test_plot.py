@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from test_benchmark_report import result
+from fake_bench import result
 
 from numba_lstm.benchmark.cases import flops, traffic
 

@@ -3,38 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from fake_bench import TINY, fake_engine
+from fake_bench import TINY, result
 
-from numba_lstm.benchmark import records, report
-from numba_lstm.benchmark.engine import QUICK
-
-
-def result(wrong="", repeat=1):
-    """What a run over fake peers gives, as far as the report reads it."""
-    engine = fake_engine([], QUICK, wrong=wrong)
-    runs = [engine.measure(TINY, TINY.kinds) for _ in range(repeat)]
-    cases = [
-        records.record(one, 100.0, same)
-        for one, same in zip(records.pooled(runs), zip(*runs, strict=True))
-    ]
-    return {
-        "machine": {
-            "cpu": "A Fine CPU",
-            "caches": {"L2": "1024K"},
-            "threading_layer": "omp",
-            "vector_bits": 256,
-            "target_cpu": "haswell",
-        },
-        "threads": 2,
-        "peak_gflops": 100.0,
-        "bandwidth_gbs": 20.0,
-        "versions": {"numba_lstm": "0.1", "torch": "2.0"},
-        "peer_settings": {"torch": {}, "onnxruntime": {}},
-        "busy": {"warnings": ["the machine is busy: load 3"]},
-        "skipped": {"jax": "not installed"},
-        "cases": cases,
-        "geomean": records.geomeans(cases),
-    }
+from numba_lstm.benchmark import report
 
 
 @pytest.mark.parametrize(

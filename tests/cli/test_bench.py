@@ -10,7 +10,7 @@ from importlib.util import find_spec
 import pytest
 from cli_tool import cli
 from click.testing import CliRunner
-from test_benchmark_report import result
+from fake_bench import result
 
 from numba_lstm.benchmark.cases import GRID
 from numba_lstm.cli import main

@@ -13,7 +13,7 @@ from family_tool import Case, assert_references, by_reference, draw, given, ours
 from lstm_tool import assert_all_close, assert_same_bits, run_python
 from masks_tool import draw_masks, fix
 from onnx_tool import run_onnx, to_onnx
-from test_nn_recurrent import SIZES
+from schedules_tool import SIZES
 
 from numba_lstm import nn
 from numba_lstm.kernels.cells import lstm, lstm_options
@@ -73,18 +73,14 @@ def test_options_that_do_nothing_change_no_bit(rng, dtype):
             assert_same_bits(found, expected, clip)
 
 
-def forced_bits(most: int) -> int:
-    """As `test_nn_recurrent.forced_bits`; run in a process with more threads than cores."""
-    import family_tool
-    import test_nn_recurrent
-
-    # The reference's float32 comparison there would not forgive an argument beside the clip.
-    family_tool.MODULES["options"] = lambda *a, **k: nn.LSTM(*a, peepholes=True, coupled=True, **k)
-    return test_nn_recurrent.forced_bits("options", most)
-
-
 def test_every_schedule_source_and_number_of_threads_gives_the_same_bits():
-    program = "import json, test_nn_lstm_options as t; print(json.dumps(t.forced_bits(4)))"
+    # No clip: the reference's float32 comparison there would not forgive an argument beside it.
+    program = """
+import json, schedules_tool as t
+from numba_lstm import nn
+make = lambda *a, **k: nn.LSTM(*a, peepholes=True, coupled=True, **k)
+print(json.dumps(t.forced_bits(make, 4)))
+"""
     count = json.loads(run_python(program, NUMBA_NUM_THREADS="4", OMP_WAIT_POLICY="PASSIVE"))
     assert count == len(SIZES) * 8 * 2 * 2
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,14 +18,9 @@ from family_tool import (
     taken,
 )
 from lstm_tool import assert_all_close, assert_same_bits, run_python
+from schedules_tool import SIZES
 
-from numba_lstm import jit, nn
-from numba_lstm.kernels.loops.forward import FUSED, PROJECTED
-from numba_lstm.kernels.loops.schedule import Schedule
-from numba_lstm.recurrent import direction as layer
-
-# T, B, I, H: a single step, a single row, sizes that fill no block and no panel.
-SIZES = [(1, 1, 1, 2), (5, 2, 3, 17), (3, 3, 70, 33), (4, 7, 5, 129), (9, 13, 20, 65)]
+from numba_lstm import nn
 
 
 @pytest.mark.parametrize("lengths", [False, True], ids=["whole", "lengths"])
@@ -58,72 +52,9 @@ def test_every_output_and_gradient_is_torchs(rng, kind, lengths):
             assert_all_close(ours(module, case), by_torch(module, case), dtype)
 
 
-def forced_bits(kind: str, most: int, wanted: tuple[str, ...] = ()) -> int:
-    """Compare all schedules of up to `most` threads and both sources of the inputs' part.
-
-    With masks of what is `wanted`, see `masks_tool.draw_masks`.
-    """
-    from unittest import mock
-
-    from masks_tool import draw_masks, fix
-
-    compared, met = 0, []
-    for steps, batch, inputs, hidden in SIZES:
-        rng = np.random.default_rng(hidden)
-        drops = {"recurrent_dropout": 0.5} if wanted else {}
-        module = MODULES[kind](inputs, hidden, bidirectional=True, seed=1, **drops)
-        for lengths in (False, True):
-            cells = lengths and kind.startswith("lstm")
-            case = draw(rng, module, steps, batch, lengths, cells)
-            masks = draw_masks(rng, module, case, wanted) if wanted else None
-            expected = None
-            for nt in range(1, most + 1):
-                for columns in (c for c in range(1, nt + 1) if nt % c == 0):
-                    for source in (FUSED, PROJECTED):
-                        module.weight_ih_l0 = nn.Parameter(module.weight_ih_l0.numpy())
-                        reverse = module.weight_ih_l0_reverse
-                        module.weight_ih_l0_reverse = nn.Parameter(reverse.numpy())
-                        # Each schedule in panels as a team once, once with a fork for each step.
-                        choice = Schedule(nt, columns, columns > 1 and (nt + source) % 2 == 0)
-                        with (
-                            mock.patch.object(layer, "choose", lambda *a, c=choice: c),
-                            mock.patch(
-                                "numba_lstm.recurrent.direction_backward.choose",
-                                lambda *a, c=choice: c,
-                            ),
-                            mock.patch.object(layer, "input_source", lambda *a, s=source: s),
-                            mock.patch.object(layer.threads, "threads_for", lambda w, n=nt: n),
-                            pytest.MonkeyPatch.context() as patch,
-                        ):
-                            patch.setattr(jit.driver, "__call__", noting(met))
-                            if wanted:
-                                fix(patch, module, case.lengths, masks)
-                            found = ours(module, case, bool(wanted))
-                            if expected is None:
-                                expected = assert_references(module, case, masks)
-                        assert_same_bits(found, expected, (kind, hidden, nt, columns, source))
-                        compared += 1
-    # On a busy machine a team may not come together, whose work is then done in another way.
-    assert most == 1 or any(met), "no team ever met"
-    return compared
-
-
-def noting(met: list[bool]) -> Any:
-    """A driver's call that notes whether there was a team, where there should be one."""
-    call = jit.driver.__call__
-
-    def noted(self: Any, nt: int, *args: Any) -> Any:
-        result = call(self, nt, *args)
-        if self.__name__.endswith("ward") and args[1] is True:
-            met.append(result)
-        return result
-
-    return noted
-
-
 def test_every_schedule_source_and_number_of_threads_gives_the_same_bits():
     program = """
-import json, test_nn_recurrent as t
+import json, schedules_tool as t
 kinds = [kind for kind in t.MODULES if kind != "rnn-relu"]
 print(json.dumps({kind: t.forced_bits(kind, 4) for kind in kinds}))
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -220,24 +221,17 @@ def test_long_sequences_run_in_pieces(rng, monkeypatch):
         assert_references(module.eval(), case)
 
 
-def forced_bits(kind: str, most: int) -> int:
-    """As `test_nn_recurrent.forced_bits`, in evaluation."""
-    import family_tool
-    import test_nn_recurrent
-
-    evaluated = f"{kind}-evaluated"
-    family_tool.MODULES[evaluated] = lambda *a, **k: make(kind, *a, **k).eval()
-    return test_nn_recurrent.forced_bits(evaluated, most)
-
-
 def test_every_schedule_source_and_number_of_threads_gives_the_same_bits():
     program = """
-import json, test_nn_recurrent as t, test_nn_zoneout as z
+import json, schedules_tool as t, test_zoneout as z
 kinds = "lstm", "gru", "gru-before", "lstm-projected", "lstm-normalised"
 counts = [t.forced_bits(kind, 4, ("zoneout",)) for kind in kinds]
-print(json.dumps([*counts, *(z.forced_bits(kind, 4) for kind in kinds)]))
+for kind in kinds:
+    counts.append(t.forced_bits(lambda *a, **k: z.make(kind, *a, **k).eval(), 4))
+print(json.dumps(counts))
 """
-    counts = json.loads(run_python(program, NUMBA_NUM_THREADS="4", OMP_WAIT_POLICY="PASSIVE"))
+    about = {"NUMBA_NUM_THREADS": "4", "OMP_WAIT_POLICY": "PASSIVE"}
+    counts = json.loads(run_python(program, Path(__file__).parent, **about))
     assert set(counts) == {5 * 8 * 2 * 2}
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
-from lstm_tool import assert_all_close, assert_same_bits, by_reference, draw, ours, run_python
+from lstm_tool import assert_same_bits, draw, ours, run_python
 
 from numba_lstm import nn, tuning
-from numba_lstm.kernels.loops.forward import FUSED, PROJECTED
-from numba_lstm.kernels.loops.schedule import Schedule
-from numba_lstm.recurrent import direction as layer
-from numba_lstm.recurrent import direction_backward as layer_backward
 
 
 def computed(module, case):
@@ -21,44 +18,6 @@ def computed(module, case):
     found = ours(module, case)
     assert_same_bits({"y": y, "hn": hn, "cn": cn}, {k: found[k] for k in ("y", "hn", "cn")})
     return {name: np.ascontiguousarray(value) for name, value in found.items()}
-
-
-def forced_bits(dtype: str, sizes: list[tuple[int, int, int, int]], most: int) -> int:
-    """Compare all schedules of up to `most` threads; returns how many comparisons were made.
-
-    Also run in a process of its own, where there are more threads than this machine has cores.
-    """
-    from unittest import mock
-
-    schedules = [(nt, columns) for nt in range(1, most + 1) for columns in range(1, nt + 1)]
-    compared = 0
-    for steps, batch, inputs, hidden in sizes:
-        rng = np.random.default_rng(steps * batch + hidden)
-        module = nn.LSTM(inputs, hidden, bidirectional=True, dtype=dtype, seed=1)
-        case = draw(rng, module, steps, batch)
-        expected = None
-        for nt, columns in schedules:
-            if nt % columns:
-                continue
-            for source in (FUSED, PROJECTED):
-                module.weight_ih_l0 = nn.Parameter(module.weight_ih_l0.numpy())  # forgets its plans
-                module.weight_ih_l0_reverse = nn.Parameter(module.weight_ih_l0_reverse.numpy())
-                with (
-                    mock.patch.object(layer, "choose", lambda *a, s=(nt, columns): Schedule(*s)),
-                    mock.patch.object(
-                        layer_backward, "choose", lambda *a, s=(nt, columns): Schedule(*s)
-                    ),
-                    mock.patch.object(layer, "input_source", lambda *a, s=source: s),
-                    mock.patch.object(layer.threads, "threads_for", lambda work, n=nt: n),
-                ):
-                    found = computed(module, case)
-                if expected is None:
-                    expected = found
-                    assert_all_close(found, by_reference(module, case), dtype)
-                note = (steps, batch, inputs, hidden, nt, columns, source)
-                assert_same_bits(found, expected, note)
-                compared += 1
-    return compared
 
 
 # T, B, I, H: fewer and more rows than threads and than a block has, panels that do not fill up.
@@ -73,9 +32,14 @@ SIZES = [
 
 
 def test_every_schedule_and_input_source_gives_the_same_bits():
-    program = """
-import json, test_nn_layer as t
-print(json.dumps([t.forced_bits("f4", t.SIZES, 4), t.forced_bits("f8", t.SIZES[1:4], 3)]))
+    program = f"""
+import json, schedules_tool as t
+sizes = {SIZES}
+whole = dict(ragged=[False])
+print(json.dumps([
+    t.forced_bits("lstm", 4, sizes=sizes, **whole),
+    t.forced_bits("lstm", 3, sizes=sizes[1:4], dtype="f8", **whole),
+]))
 """
     counts = json.loads(run_python(program, NUMBA_NUM_THREADS="4", OMP_WAIT_POLICY="PASSIVE"))
     # Schedules (1,1) (2,1) (2,2) (3,1) (3,3) (4,1) (4,2) (4,4), by two sources.
@@ -88,7 +52,7 @@ import numpy as np
 import numba_lstm as nl
 from numba_lstm import nn, tuning
 from lstm_tool import assert_same_bits, draw
-from test_nn_layer import computed
+from test_direction import computed
 tuning.MIN_PARALLEL_WORK = 0
 rng = np.random.default_rng(0)
 embedding = nn.Embedding(30, 20, seed=0)
@@ -114,7 +78,8 @@ for number, (steps, batch, hidden) in enumerate(sizes):
     for nt, found in enumerate(results, 1):
         assert_same_bits(found, results[0], (number, nt))
 """
-    run_python(program, NUMBA_NUM_THREADS="4", OMP_WAIT_POLICY="PASSIVE")
+    about = {"NUMBA_NUM_THREADS": "4", "OMP_WAIT_POLICY": "PASSIVE"}
+    run_python(program, Path(__file__).parent, **about)
 
 
 @pytest.mark.parametrize("rows", [1, 6, 7, 20])

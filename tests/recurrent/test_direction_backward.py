@@ -7,7 +7,7 @@ import pytest
 from lstm_tool import assert_all_close, assert_same_bits, by_reference, draw, ours, run_python
 
 from numba_lstm import nn, tuning
-from numba_lstm.recurrent.direction_backward import _piece
+from numba_lstm.recurrent.direction_backward import _steps_at_once
 from numba_lstm.recurrent.steps import whole
 
 
@@ -21,7 +21,7 @@ def by_token(module, embedding, tokens, case):
 
 
 @pytest.mark.parametrize("batch", [1, 5, 30])
-def test_pieces_give_what_one_call_gives(rng, monkeypatch, batch):
+def test_steps_at_onces_give_what_one_call_gives(rng, monkeypatch, batch):
     module = nn.LSTM(3, 18, num_layers=2, bidirectional=True, dtype="f8", seed=0)
     embedding = nn.Embedding(4, 3, dtype="f8", seed=0)
     case = draw(rng, module, 600 // batch, batch)
@@ -38,7 +38,7 @@ def test_pieces_give_what_one_call_gives(rng, monkeypatch, batch):
     assert_all_close(found, expected_by_token, "f8")
 
 
-def test_pieces_give_the_same_bits_on_any_number_of_threads():
+def test_steps_at_onces_give_the_same_bits_on_any_number_of_threads():
     run_python(
         """
 import numpy as np
@@ -67,11 +67,11 @@ def test_a_piece_is_whole_steps_and_all_of_them_where_they_fit(monkeypatch):
         z = np.empty((2, 0, 64), "f4")
         step = batch * 2 * 64 * 4
         monkeypatch.setattr(tuning, "PIECE_BYTES", 100 * step)
-        assert _piece(z, whole(200, batch)) == 200
-        assert 1 <= _piece(z, whole(10_000, batch)) <= max(100, 256)
+        assert _steps_at_once(z, whole(200, batch)) == 200
+        assert 1 <= _steps_at_once(z, whole(10_000, batch)) <= max(100, 256)
         monkeypatch.setattr(tuning, "PIECE_BYTES", 1)
-        assert _piece(z, whole(10_000, batch)) == max(1, 256 // batch)
-    assert _piece(z, whole(7, 0)) == 7
+        assert _steps_at_once(z, whole(10_000, batch)) == max(1, 256 // batch)
+    assert _steps_at_once(z, whole(7, 0)) == 7
 
 
 def test_gradients_that_are_there_are_added_to(rng, monkeypatch):

@@ -31,7 +31,7 @@ def test_sizes_follow_from_the_weights(kind, dtype):
 @pytest.mark.parametrize("kind", MODULES)
 def test_parameters_are_those_of_the_module_in_its_order(kind):
     module = MODULES[kind](3, 5, bidirectional=True, seed=0)
-    found = [p for w in module.weights() for p in w.parameters() if p is not None]
+    found = [p for w in module.weights() for p in w.parameters if p is not None]
     assert list(map(id, found)) == list(map(id, module.parameters()))
 
 
@@ -43,8 +43,8 @@ def test_with_other_recurrent_weights_everything_else_stays(kind):
     w.operands = Operands(10**9, None, None, None)
     found = w.with_w_hh(other)
     assert isinstance(found, Weights) and found.w_hh is other
-    first, _, *rest = w.parameters()
-    again, _, *others = found.parameters()
+    first, _, *rest = w.parameters
+    again, _, *others = found.parameters
     assert again is first and all(one is two for one, two in zip(rest, others, strict=True))
     assert found.cell is w.cell and found.settings == w.settings
     assert found.operands is None and found.plans == {}  # nothing packed is taken along

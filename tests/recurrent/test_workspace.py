@@ -1,4 +1,4 @@
-"""A cell's own arrays: what each form gets, and gradients from the sums of a batch's rows."""
+"""The workspace of each form of a cell, forward and backward."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numba_lstm import tuning
 from numba_lstm.kernels.loops.cell import NORMALISED, PLAIN
 from numba_lstm.parameters.scratch import Lease
 from numba_lstm.recurrent.steps import whole
-from numba_lstm.recurrent.workspace import gates_rows, norm_gradients, own_backward, own_forward
+from numba_lstm.recurrent.workspace import gates_rows, workspace_backward, workspace_forward
 from numba_lstm.simd import PANEL, TARGET
 
 STEPS, BATCH = 4, 3
@@ -19,12 +19,12 @@ ROWS = STEPS * BATCH
 
 def arrays(kind, hidden=5):
     w, lease = MODULES[kind](3, hidden, seed=0).weights()[0], Lease()
-    there = own_forward(w, ROWS, lease)
-    return w, there, own_backward(w, whole(STEPS, BATCH), there, lease), lease
+    there = workspace_forward(w, ROWS, lease)
+    return w, there, workspace_backward(w, whole(STEPS, BATCH), there, lease), lease
 
 
 @pytest.mark.parametrize("kind", MODULES)
-def test_each_form_has_its_own(kind):
+def test_each_form_has_its_arrays(kind):
     for hidden in (5, TARGET.lanes(4) + 1):
         w, there, back, _lease = arrays(kind, hidden)
         if w.cell.form == PLAIN:
@@ -62,28 +62,6 @@ def test_sums_start_at_zero_in_used_memory(kind):
         assert not back.sums.any()
         back.sums[...] = np.nan
         lease.release()
-
-
-@pytest.mark.parametrize("kind", ["lstm-normalised", "gru-normalised"])
-def test_gradients_are_added_up_over_the_batch_each_at_its_parameter(rng, kind):
-    hidden = TARGET.lanes(4) + 1
-    w, _, back, _lease = arrays(kind, hidden)
-    slots = w.cell.slots
-    back.sums[...] = rng.integers(0, 9, back.sums.shape)
-    total = back.sums.sum(0).reshape(w.panels, 3 * slots + 2, w.lanes)
-    total = total.swapaxes(0, 1).reshape(-1, w.padded)[:, :hidden]
-    for _ in range(2):
-        norm_gradients(w, back.sums.sum(axis=0, dtype=np.float64))
-    for p, start, order in (
-        (w.ln_ih, 0, w.cell.x_order), (w.ln_hh, slots, w.cell.h_order),
-        (w.b_ih, 2 * slots + 2, w.cell.x_order), (w.b_hh, 2 * slots + 2, w.cell.h_order),
-    ):  # fmt: skip
-        for slot, gate in enumerate(order):
-            if gate >= 0:
-                found = p.grad.reshape(-1, hidden)[gate]
-                assert np.array_equal(found, 2 * total[start + slot]), (slot, gate)
-    for p, at in ((w.ln_c, 2 * slots), (w.b_ln_c, 2 * slots + 1)):
-        assert p is None or np.array_equal(p.grad, 2 * total[at])
 
 
 def test_rows_of_a_panel_are_spread_over_the_caches_sets():

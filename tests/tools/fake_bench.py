@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from numba_lstm.benchmark import records
 from numba_lstm.benchmark.cases import Case
 from numba_lstm.benchmark.engine import QUICK, Engine
 from numba_lstm.benchmark.peers import PEERS
@@ -84,3 +85,31 @@ def fake_engine(log: list, settings=QUICK, peers=("torch", "onnxruntime"), wrong
         start=lambda peer, threads: FakeWorker(peer, log, wrong, dead),
         cold=cold,
     )
+
+
+def result(wrong: str = "", repeat: int = 1) -> dict[str, Any]:
+    """What a run over fake peers gives, as far as the report reads it."""
+    engine = fake_engine([], QUICK, wrong=wrong)
+    runs = [engine.measure(TINY, TINY.kinds) for _ in range(repeat)]
+    cases = [
+        records.record(one, 100.0, same)
+        for one, same in zip(records.pooled(runs), zip(*runs, strict=True))
+    ]
+    return {
+        "machine": {
+            "cpu": "A Fine CPU",
+            "caches": {"L2": "1024K"},
+            "threading_layer": "omp",
+            "vector_bits": 256,
+            "target_cpu": "haswell",
+        },
+        "threads": 2,
+        "peak_gflops": 100.0,
+        "bandwidth_gbs": 20.0,
+        "versions": {"numba_lstm": "0.1", "torch": "2.0"},
+        "peer_settings": {"torch": {}, "onnxruntime": {}},
+        "busy": {"warnings": ["the machine is busy: load 3"]},
+        "skipped": {"jax": "not installed"},
+        "cases": cases,
+        "geomean": records.geomeans(cases),
+    }

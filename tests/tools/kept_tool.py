@@ -12,10 +12,10 @@ from numba_lstm.simd import TARGET
 
 
 def kept_by(module: Any, case: Any) -> tuple[Call, list[Any]]:
-    """A call forward of a module of one layer, and a `layer.Saved` for each of its directions."""
+    """A call forward of a module of one layer, and a `direction.Saved` for each direction."""
     call = Call(module, given(case.states), x=case.x)
     call.forward()
-    return call, [one.saved for one in call.done[0].directions]
+    return call, [one.saved for one in call.layers[0].directions]
 
 
 def back(call: Call, case: Any) -> Any:

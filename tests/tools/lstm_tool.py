@@ -152,13 +152,15 @@ def assert_same_bits(
             raise AssertionError(f"{name} {note}: {len(places)} differ, the first at {places[:1]}")
 
 
-def run_python(code: str, *, timeout: float = 300, **env: str) -> str:
-    """Run code in a process of its own, where this file can be imported; its standard output.
+def run_python(code: str, *folders: Path, timeout: float = 300, **env: str) -> str:
+    """Run code in a process of its own; its standard output.
+
+    It can import the tests' tools, and what stands in `folders`.
 
     Fails with the process's standard error if it does not exit with 0.
     """
-    folders = [os.environ.get("PYTHONPATH"), str(ROOT), str(ROOT / "tests")]
-    path = os.pathsep.join(filter(None, folders))
+    places = [os.environ.get("PYTHONPATH"), ROOT, ROOT / "tests" / "tools", *folders]
+    path = os.pathsep.join(str(place) for place in places if place)
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

@@ -34,7 +34,7 @@ def test_dz_is_the_references(rng, sizes, dtype):
     case = draw(rng, module, steps, batch)
     call = Call(module, case.hx, x=case.x)
     call.forward()
-    saved = [one.saved for one in call.done[0].directions]
+    saved = [one.saved for one in call.layers[0].directions]
     _, (dh0, dc0) = call.backward(case.dy, case.dstate)
     v = TARGET.lanes(np.dtype(dtype).itemsize)
     for direction, suffix in enumerate(("", "_reverse")):

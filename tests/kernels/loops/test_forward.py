@@ -21,7 +21,7 @@ def run(module, case):
     """What one call keeps: a `Saved` for each direction."""
     call = Call(module, case.hx, x=case.x)
     call.forward()
-    return call, [one.saved for one in call.done[0].directions]
+    return call, [one.saved for one in call.layers[0].directions]
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])

@@ -10,7 +10,7 @@ from kept_tool import kept_by, of_direction, slots_of, states_of
 
 from numba_lstm import nn
 from numba_lstm.kernels.loops.forward_step import FUSED, PROJECTED
-from numba_lstm.recurrent import direction as layer
+from numba_lstm.recurrent import plan
 from numba_lstm.recurrent.call import Call
 
 MAKE = {
@@ -30,10 +30,10 @@ def test_every_source_of_the_inputs_part_leaves_the_same_bits(rng, monkeypatch, 
         case = draw(rng, module, 4, batch)._replace(x=embedding.weight.numpy()[tokens])
         by_token = Call(module, given(case.states), tokens=tokens, embedding=embedding)
         by_token.forward()
-        calls, found = [by_token], [by_token.done[0].directions[0].saved]  # calls own the memory
+        calls, found = [by_token], [by_token.layers[0].directions[0].saved]  # calls own the memory
         for source in (FUSED, PROJECTED):
             with monkeypatch.context() as patch:
-                patch.setattr(layer, "input_source", lambda *a, s=source: s)
+                patch.setattr(plan, "input_source", lambda *a, s=source: s)
                 again = MAKE[kind](3, hidden, seed=0)  # that has no plan yet
                 call, (saved,) = kept_by(again, case)
                 calls.append(call)

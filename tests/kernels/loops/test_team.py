@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -73,10 +74,11 @@ def together(nt: int) -> list[int]:
 
 def test_each_sees_what_the_others_left_before_they_waited():
     program = """
-import json, test_kernels_team as t
+import json, test_team as t
 print(json.dumps([t.together(nt) for nt in (2, 3, 4)]))
 """
-    found = json.loads(run_python(program, NUMBA_NUM_THREADS="4", OMP_WAIT_POLICY="PASSIVE"))
+    about = {"NUMBA_NUM_THREADS": "4", "OMP_WAIT_POLICY": "PASSIVE"}
+    found = json.loads(run_python(program, Path(__file__).parent, **about))
     for nt, sums in zip((2, 3, 4), found):
         assert sums == [r * nt * nt * (nt + 1) // 2 for r in range(500)] or (nt > 2 and not sums)
 
@@ -86,11 +88,9 @@ print(json.dumps([t.together(nt) for nt in (2, 3, 4)]))
 def test_a_loop_whose_parts_run_one_after_another_gives_the_same_bits(rng, monkeypatch, kind):
     from numba_lstm import jit
     from numba_lstm.kernels.loops.schedule import Schedule
-    from numba_lstm.recurrent import direction as layer
-    from numba_lstm.recurrent import direction_backward as layer_backward
+    from numba_lstm.recurrent import plan
 
-    for module in (layer, layer_backward):
-        monkeypatch.setattr(module, "choose", lambda *about: Schedule(2, 2, True))
+    monkeypatch.setattr(plan, "choose", lambda *about: Schedule(2, 2, True))
     for size in ("PIECE_BYTES", "GEMM_TRANSPOSED_K"):
         monkeypatch.setattr(tuning, size, 1)  # pieces of one step
     x = rng.standard_normal((5, 3, 4)).astype("f4")

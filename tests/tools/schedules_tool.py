@@ -1,0 +1,99 @@
+"""Forcing every schedule on one call: the same bits by every way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from family_tool import MODULES, assert_references, draw, ours
+from lstm_tool import assert_same_bits
+from masks_tool import draw_masks, fix
+
+from numba_lstm import jit, nn, threads
+from numba_lstm.kernels.loops.forward import FUSED, PROJECTED
+from numba_lstm.kernels.loops.schedule import Schedule
+from numba_lstm.recurrent import plan
+
+# T, B, I, H: a single step, a single row, sizes that fill no block and no panel.
+SIZES = [(1, 1, 1, 2), (5, 2, 3, 17), (3, 3, 70, 33), (4, 7, 5, 129), (9, 13, 20, 65)]
+
+
+def forced_bits(
+    make: Any,
+    most: int,
+    wanted: tuple[str, ...] = (),
+    *,
+    sizes: Sequence[tuple[int, int, int, int]] = SIZES,
+    dtype: str = "f4",
+    ragged: Sequence[bool] = (False, True),
+) -> int:
+    """Compare all schedules of up to `most` threads and both sources of the inputs' part.
+
+    Run it in a process of its own, which may have more threads than this machine has cores.
+
+    Parameters
+    ----------
+    make : str or callable
+        A kind of `family_tool.MODULES`, or what makes a module like them.
+    most : int
+    wanted : tuple of str
+        Which masks there are, see `masks_tool.draw_masks`.
+    sizes : (T, B, I, H) each
+    dtype : str
+    ragged : sequence of bool
+        Whether lengths differ.
+
+    Returns
+    -------
+    int
+        How many comparisons were made.
+    """
+    make = MODULES.get(make, make) if isinstance(make, str) else make
+    compared, met = 0, []
+    for steps, batch, inputs, hidden in sizes:
+        rng = np.random.default_rng(hidden)
+        drops = {"recurrent_dropout": 0.5} if wanted else {}
+        module = make(inputs, hidden, bidirectional=True, dtype=dtype, seed=1, **drops)
+        for lengths in ragged:
+            cells = lengths and isinstance(module, nn.LSTM)
+            case = draw(rng, module, steps, batch, lengths, cells)
+            masks = draw_masks(rng, module, case, wanted) if wanted else None
+            expected = None
+            for nt in range(1, most + 1):
+                for columns in (c for c in range(1, nt + 1) if nt % c == 0):
+                    for source in (FUSED, PROJECTED):
+                        module.weight_ih_l0 = nn.Parameter(module.weight_ih_l0.numpy())
+                        reverse = module.weight_ih_l0_reverse
+                        module.weight_ih_l0_reverse = nn.Parameter(reverse.numpy())
+                        # Each schedule in panels as a team once, once with a fork for each step.
+                        choice = Schedule(nt, columns, columns > 1 and (nt + source) % 2 == 0)
+                        with pytest.MonkeyPatch.context() as patch:
+                            patch.setattr(plan, "choose", lambda *a, c=choice: c)
+                            patch.setattr(plan, "input_source", lambda *a, s=source: s)
+                            patch.setattr(threads, "threads_for", lambda w, n=nt: n)
+                            patch.setattr(jit.driver, "__call__", noting(met))
+                            if wanted:
+                                fix(patch, module, case.lengths, masks)
+                            found = ours(module, case, bool(wanted))
+                            if expected is None:
+                                expected = assert_references(module, case, masks)
+                        assert_same_bits(found, expected, (module, nt, columns, source))
+                        compared += 1
+    # On a busy machine a team may not come together, whose work is then done in another way.
+    assert most == 1 or any(met), "no team ever met"
+    return compared
+
+
+def noting(met: list[bool]) -> Any:
+    """A driver's call that notes whether there was a team, where there should be one."""
+    call = jit.driver.__call__
+
+    def noted(self: Any, nt: int, *args: Any) -> Any:
+        result = call(self, nt, *args)
+        if self.__name__.endswith("ward") and args[1] is True:
+            met.append(result)
+        return result
+
+    return noted
