@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -36,6 +37,9 @@ copybutton_exclude = ".linenos, .gp, .go"
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
+# Help texts have "--resume" and straight quotes, which are to stay.
+smartquotes = False
+
 autosummary_generate = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"
@@ -47,3 +51,13 @@ default_role = "py:obj"
 # Every reference that is written as one must be found; names in single backticks need not be.
 nitpicky = True
 nitpick_ignore_regex = [("py:obj", ".*")]
+
+
+def setup(app: Any) -> None:
+    """Take the help texts of commands as they are: an asterisk in one, as in *.txt, begins nothing."""
+    for part in ("description", "options", "arguments", "epilog"):
+        app.connect(f"sphinx-click-process-{part}", _keep_asterisks)
+
+
+def _keep_asterisks(app: Any, context: Any, lines: list[str]) -> None:
+    lines[:] = [line.replace("*", r"\*") for line in lines]
