@@ -54,7 +54,7 @@ nitpick_ignore_regex = [("py:obj", ".*")]
 
 
 def setup(app: Any) -> None:
-    """Take the help texts of commands as they are: an asterisk in one, as in *.txt, begins nothing."""
+    """Take the commands' help texts as they are: an asterisk, as in *.txt, begins nothing."""
     for part in ("description", "options", "arguments", "epilog"):
         app.connect(f"sphinx-click-process-{part}", _keep_asterisks)
 
