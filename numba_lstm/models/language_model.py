@@ -141,9 +141,9 @@ class LanguageModel(Module):
         if self._by_token(tokens):
             y, final = self.lstm.infer_tokens(self.embedding, tokens, state)
         else:
-            x = self.embedding_dropout(self.embedding(tokens), own=True)
+            x = self.embedding_dropout(self.embedding(tokens), inplace=True)
             y, final = self.lstm(x, state)
-        return self.decoder(self.dropout(y, own=True)), final
+        return self.decoder(self.dropout(y, inplace=True)), final
 
     def vjp(
         self, tokens: ArrayLike, state: tuple[ArrayLike, ArrayLike] | None = None
@@ -172,7 +172,7 @@ class LanguageModel(Module):
         """
         tokens = self._tokens(tokens)
         (y, final), input_back = self._lstm_vjp(tokens, state)
-        y, drop_y_back = self.dropout.vjp(y, own=True)
+        y, drop_y_back = self.dropout.vjp(y, inplace=True)
         logits, decode_back = self.decoder.vjp(y)
         shape = logits.shape
 
@@ -193,7 +193,7 @@ class LanguageModel(Module):
         if self._by_token(tokens):
             return self.lstm.vjp_tokens(self.embedding, tokens, state)
         x, embed_back = self.embedding.vjp(tokens)
-        x, drop_back = self.embedding_dropout.vjp(x, own=True)
+        x, drop_back = self.embedding_dropout.vjp(x, inplace=True)
         outputs, lstm_back = self.lstm.vjp(x, state)
         return outputs, lambda dy: embed_back(drop_back(lstm_back(dy)[0]))
 
