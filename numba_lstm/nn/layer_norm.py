@@ -90,7 +90,7 @@ class LayerNorm(Module):
 
         Parameters
         ----------
-        x : array_like, (…, *normalized_shape)
+        x : array_like, its last dimensions those of `normalized_shape`
 
         Returns
         -------

@@ -1,5 +1,7 @@
 """A run's folder: what it holds, and how it stays whole whenever the process may be killed.
 
+It holds::
+
     config.toml         the resolved options
     vocab.json          the vocabulary
     model.safetensors   the best model by validation so far (the last one where nothing validates)
