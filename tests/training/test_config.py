@@ -63,7 +63,7 @@ def test_a_validation_file_replaces_the_fraction():
     ],
 )
 def test_a_wrong_option_is_refused_by_name(options, words):
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=f"^{words}"):
         merge(("", options))
 
 
