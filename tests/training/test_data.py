@@ -98,3 +98,14 @@ def test_another_vocabulary_than_the_runs_is_refused_naming_a_token(text_file, t
 
 def test_the_bundled_text_is_read_by_its_name():
     assert len(read_text(BUNDLED)) > 1_000_000
+
+
+def test_a_validation_text_too_short_is_refused_by_its_own_name(text_file, tmp_path):
+    other = tmp_path / "other.txt"
+    other.write_text("t")
+    with pytest.raises(ConfigError, match=r"^valid: too short: .* got 1 of .*other\.txt$"):
+        load_data(make(text_file, valid=str(other)))
+    short = tmp_path / "short.txt"
+    short.write_text("yes no " * 10 + "zzz")  # three characters, and one word
+    with pytest.raises(ConfigError, match=r"^valid: too short: .* got 1 of .*short\.txt$"):
+        load_data(make(short, level="word", valid_fraction=0.03))

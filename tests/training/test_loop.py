@@ -467,3 +467,50 @@ def test_a_run_that_another_process_trains_or_has_trained_is_refused(data, tmp_p
     with pytest.raises(RunError, match="another process has trained this run meanwhile"):
         trainer.run(run)
     assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
+
+
+def test_what_a_run_needs_is_compiled_before_its_first_step(data, tmp_path, monkeypatch):
+    trainer, run = make(data, tmp_path / "run", steps=1)
+    calls = []
+    real_step, real_evaluate = module._train_step, module.evaluate
+
+    def step(model, optimizer, inputs, targets, state, *rest):
+        calls.append((model is trainer.model, inputs.shape, state is not None))
+        return real_step(model, optimizer, inputs, targets, state, *rest)
+
+    def evaluation(model, *rest, **options):
+        calls.append((model is trainer.model, "evaluate"))
+        return real_evaluate(model, *rest, **options)
+
+    monkeypatch.setattr(module, "_train_step", step)
+    monkeypatch.setattr(module, "evaluate", evaluation)
+    trainer.run(run)
+    # On a copy of the model, without a state and with one, as training and validation will run.
+    assert calls == [
+        (False, (5, 3), False),
+        (False, (5, 3), True),
+        (False, "evaluate"),
+        (True, (5, 3), False),
+        (True, "evaluate"),
+    ]
+
+
+def test_a_run_is_saved_each_half_minute(data, tmp_path, monkeypatch):
+    clock = Clock()
+    trainer, run = make(data, tmp_path / "run", clock, steps=12, valid_every=10**6, log_every=10**6)
+    step, save, saved = trainer._step, run.save, []
+
+    def ten_seconds():
+        clock.time += 10.0
+        step()
+
+    def note(checkpoint):
+        saved.append((checkpoint.counters["step"], clock.time))
+        save(checkpoint)
+
+    monkeypatch.setattr(trainer, "_step", ten_seconds)
+    monkeypatch.setattr(run, "save", note)
+    trainer.run(run)
+    regular = [(3, 30.0), (6, 60.0), (9, 90.0), (12, 120.0)]
+    assert saved[:4] == regular
+    assert {step for step, _ in saved[4:]} == {12}  # after the last validation, and at the end
