@@ -495,6 +495,15 @@ def test_what_a_run_needs_is_compiled_before_its_first_step(data, tmp_path, monk
     ]
 
 
+def test_the_last_step_is_validated_whatever_its_number(data, tmp_path):
+    trainer, run = make(data, tmp_path / "run", steps=2, valid_every=10**6, log_every=10**6)
+    trainer.run(run)
+    assert [(record["step"], record["val_loss"]) for record in run.metrics()] == [
+        (2, trainer.summary()["val_loss"])
+    ]
+    assert trainer.summary()["best_step"] == 2
+
+
 def test_a_run_is_saved_each_half_minute(data, tmp_path, monkeypatch):
     clock = Clock()
     trainer, run = make(data, tmp_path / "run", clock, steps=12, valid_every=10**6, log_every=10**6)
