@@ -292,6 +292,14 @@ def test_the_best_model_is_kept_and_reported(data, tmp_path, monkeypatch):
     assert all(np.array_equal(kept[name], array) for name, array in models[8].items())
 
 
+def test_of_two_equally_good_models_the_first_is_kept(data, tmp_path, monkeypatch):
+    trainer, run = make(data, tmp_path / "run", steps=12)
+    losses = iter([3.0, 2.0, 2.0])
+    monkeypatch.setattr(trainer, "_validate", lambda: next(losses))
+    trainer.run(run)
+    assert trainer.summary()["best_step"] == 8
+
+
 def test_the_reported_loss_is_what_an_evaluation_of_the_saved_model_finds(data, whole):
     trainer, run = whole
     model = make_model(trainer.config, len(data.vocabulary))
@@ -413,6 +421,14 @@ def test_a_checkpoint_of_other_data_or_another_model_is_refused(data, whole):
         make(other).restore(whole[1].load())
     with pytest.raises(ValueError, match="expected shape"):
         make(data, hidden=9).restore(whole[1].load())
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_the_weight_decay_reaches_the_optimizer(data, optimizer):
+    (group,) = make(data, optimizer=optimizer, weight_decay=0.125).optimizer.param_groups
+    assert group["weight_decay"] == 0.125
+    (group,) = make(data, optimizer=optimizer).optimizer.param_groups
+    assert group["weight_decay"] == (0.01 if optimizer == "adamw" else 0.0)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
