@@ -130,3 +130,22 @@ def test_a_run_that_another_trains_is_left_as_it_is(run):
             pass
     assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
     session.resume(run.path)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"layers": 3, "dtype": "float64"},
+        {"hidden": 6, "tie_weights": True},
+    ],
+)
+def test_the_memory_a_model_needs_is_that_of_its_parameters(config, monkeypatch, options):
+    config = merge(("", {**config.values(), **options}))
+    needed = sum(p.numpy().nbytes for p in session.make_model(config, 30).parameters())
+    told = {"SC_PAGE_SIZE": needed, "SC_PHYS_PAGES": 1}
+    monkeypatch.setattr(os, "sysconf", told.__getitem__, raising=False)
+    session.make_model(config, 30)
+    told["SC_PAGE_SIZE"] = needed - 1
+    with pytest.raises(ConfigError, match="fits in memory"):
+        session.make_model(config, 30)
