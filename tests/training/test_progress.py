@@ -51,6 +51,14 @@ def test_the_line_fits_the_terminal(monkeypatch, columns):
     assert 0 < len(stream.getvalue().lstrip("\r")) < columns
 
 
+@pytest.mark.parametrize(("fraction", "filled"), [(0.0, 0), (0.25, 6), (1.0, 24), (1.5, 24)])
+def test_the_bar_is_filled_by_what_is_done(monkeypatch, fraction, filled):
+    monkeypatch.setenv("COLUMNS", "200")
+    stream = Terminal()
+    Progress(stream).step({**INFO, "fraction": fraction})
+    assert stream.getvalue().startswith(f"\r[{'#' * filled}{'.' * (24 - filled)}] ")
+
+
 def test_a_note_takes_the_line_away_first():
     stream = Terminal()
     progress = Progress(stream)
