@@ -70,6 +70,12 @@ def test_a_note_takes_the_line_away_first():
     )
 
 
+def test_a_note_before_any_line_is_the_note_alone():
+    stream = Terminal()
+    Progress(stream).note("hello")
+    assert stream.getvalue() == "hello\n"
+
+
 def test_a_log_gets_only_the_lines_that_stay_and_quiet_nothing():
     log, silent = io.StringIO(), Terminal()
     for progress in (Progress(log), Progress(silent, quiet=True)):

@@ -46,6 +46,14 @@ def test_a_finished_run_resumed_is_as_it_was(run):
     assert snapshot(run.path) == before
 
 
+def test_going_on_drops_the_lines_that_a_killed_process_left(run):
+    run.append_metrics({"step": 5, "train_loss": 1.0})
+    (run.path / ".model.safetensors.x1.new").write_bytes(b"half")
+    session.resume(run.path, {"steps": 9})
+    assert [record["step"] for record in run.metrics()] == [4]
+    assert not list(run.path.glob(".*.new"))
+
+
 def test_a_run_can_be_made_longer(run):
     trainer, again = session.resume(run.path, {"steps": 9})
     trainer.run(again)
