@@ -18,10 +18,10 @@ def loop(transposed: bool) -> Any:
     """A compiled loop over one tile; not cached, because a cache would not see edits here."""
     from numba import njit
 
-    from numba_lstm.jit import FLAGS, cache_folder
-    from numba_lstm.simd import at, gemm_tile, gemm_tile_t, load_microkernels
+    from numba_lstm.jit import FLAGS, load_microkernels
+    from numba_lstm.simd import at, gemm_tile, gemm_tile_t
 
-    load_microkernels(cache_folder())
+    load_microkernels()
 
     @njit(**FLAGS)
     def plain(n, m, nv, a, k, w, bias, c):

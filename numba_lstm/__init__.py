@@ -8,7 +8,7 @@ Everything below is loaded on first use, so that ``import numba_lstm`` costs nex
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
 
@@ -21,19 +21,42 @@ __all__ = [
     "nn",
     "optim",
     "set_num_threads",
+    "testing",
     "text",
     "training",
+    "typing",
+    "warmup",
 ]
 
-_FROM_THREADS = ("get_num_threads", "set_num_threads")
+# What is no module: where it stands.
+_HOMES = {
+    "get_num_threads": "threads",
+    "set_num_threads": "threads",
+    "warmup": "ahead",
+}
 
 
-def __getattr__(name: str) -> Any:
-    if name in _FROM_THREADS:
-        return getattr(import_module(".threads", __name__), name)
-    if name in __all__:
-        return import_module(f".{name}", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if TYPE_CHECKING:
+    from . import interop as interop
+    from . import losses as losses
+    from . import models as models
+    from . import nn as nn
+    from . import optim as optim
+    from . import testing as testing
+    from . import text as text
+    from . import training as training
+    from . import typing as typing
+    from .ahead import warmup as warmup
+    from .threads import get_num_threads as get_num_threads
+    from .threads import set_num_threads as set_num_threads
+else:
+    # Hidden from type checkers: to them every name would be there, and Any.
+    def __getattr__(name: str) -> Any:
+        if name in _HOMES:
+            return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+        if name in __all__:
+            return import_module(f".{name}", __name__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -18,6 +18,7 @@ import numpy as np
 __all__ = [
     "as_cotangent",
     "as_float",
+    "as_input",
     "as_tokens",
     "choice",
     "dtype",
@@ -86,6 +87,34 @@ def as_float(
     elif ndim is not None and array.ndim != ndim:
         raise ValueError(_wrong_ndim(name, array, ndim))
     return array
+
+
+def as_input(name: str, value: Any) -> np.ndarray:
+    """Like `as_float` where there are no parameters to have a dtype: float64 stays float64.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name.
+    value : array_like
+        Every other real dtype becomes float32; so do nested lists.
+
+    Returns
+    -------
+    numpy.ndarray
+        `value` itself where it has the right form already, else a new array.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `as_float`.
+    """
+    if type(value) is not _ndarray:
+        wide = getattr(value, "dtype", None) == np.float64
+        value = real_array(name, value)
+    else:
+        wide = value.dtype.kind == "f" and value.dtype.itemsize == 8
+    return as_float(name, value, _FLOATS[wide])
 
 
 def as_cotangent(name: str, value: Any, dtype: np.dtype, shape: Sequence[int]) -> np.ndarray:
@@ -413,6 +442,7 @@ def real_array(name: str, value: Any) -> np.ndarray:
     return array
 
 
+@np.errstate(all="ignore")  # a float64 may be too small or too large for float32
 def _one_form(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """C-contiguous, aligned, writeable and native; the array itself where it is that."""
     return np.require(array, dtype, ("C", "A", "W"))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-__all__ = ["draw_mask", "draw_ones"]
+__all__ = ["apply_mask", "draw_mask", "draw_ones"]
 
 
 def draw_mask(
@@ -53,6 +53,12 @@ def draw_ones(
     if p >= 1:
         return np.ones(shape, dtype)
     return _kept(rng, shape, 1 - p).astype(dtype)
+
+
+@np.errstate(all="ignore")
+def apply_mask(values: np.ndarray, mask: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Multiply by a mask; tiny and huge values raise nothing, whatever ``numpy.seterr`` says."""
+    return np.multiply(values, mask, out=out)
 
 
 def _kept(rng: np.random.Generator, shape: tuple[int, ...], p: float) -> np.ndarray:

@@ -2,43 +2,27 @@
 
 `kernel` marks serial code that is compiled into its callers. `driver` marks what Python calls: it
 is compiled at first use, once as serial code and once with ``prange`` in parallel, whichever is
-asked for, and kept on disk.
-
-Numba keys a cached function by its own file alone, so that an edit in a *callee's* file leaves
-stale machine code behind. Here the cache folder is named after a hash of every source file of the
-package and of the versions of the compiler, so nothing stale can ever be found in it; the target
-CPU and its features are part of each entry's key (numba's own doing).
+asked for, and kept on disk, under a key of all that its code follows from: see `compile_cache`.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
 import os
 import sys
-import tempfile
 import threading
 import types as pytypes
-import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import numba
 from numba import njit, prange
 from numba.core import config as numba_config
-from numba.core.caching import (
-    CompileResultCacheImpl,
-    FunctionCache,
-    IndexDataCacheFile,
-    _CacheLocator,
-)
 from numba.core.compiler_lock import global_compiler_lock
 
-from . import simd, threads
+from . import compile_cache, fingerprint, simd, threads
 from .inlining import intermediate_only
 
-__all__ = ["cache_folder", "driver", "kernel", "named_driver", "on_compile", "prange"]
+__all__ = ["driver", "kernel", "load_microkernels", "named_driver", "on_compile", "prange"]
 
 # No fast-math at all: every flag lets LLVM choose between roundings, and it chooses differently in
 # the serial and the parallel variant, in inference and in training (f·c + i·g becomes either of two
@@ -107,6 +91,9 @@ if hasattr(os, "register_at_fork"):
 def on_compile(callback: Callable[[str], None] | None) -> None:
     """Have `callback` called with a driver's name before it is compiled (not when it is loaded).
 
+    While there is none, and ``NUMBA_LSTM_QUIET`` is not set to 1, the first one that is compiled is
+    announced by one line on standard error if that is a terminal.
+
     Parameters
     ----------
     callback : callable or None
@@ -118,142 +105,45 @@ def on_compile(callback: Callable[[str], None] | None) -> None:
         _on_compile.append(callback)
 
 
-def _sources_hash() -> str:
-    digest = hashlib.sha256()
-    package = Path(__file__).parent
-    for path in sorted(package.rglob("*.py")):
-        digest.update(str(path.relative_to(package)).encode())
-        digest.update(path.read_bytes())
-    digest.update(f"{numba.__version__} {simd.LLVMLITE_VERSION} {sys.version}".encode())
-    return digest.hexdigest()[:20]
-
-
-def _user_cache() -> Path:
-    if folder := os.environ.get("NUMBA_LSTM_CACHE_DIR"):
-        return Path(folder)
-    if folder := os.environ.get("NUMBA_CACHE_DIR"):
-        return Path(folder) / "numba_lstm"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "numba_lstm"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", str(Path.home()))) / "numba_lstm" / "cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "numba_lstm"
+def _missing(name: str) -> None:
+    for callback in _on_compile:
+        callback(name)
+    if not _on_compile:
+        _tell_a_terminal()
 
 
 @functools.cache
-def cache_folder() -> str:
-    """The folder that holds compiled kernels; it exists and can be written to.
-
-    ``NUMBA_LSTM_CACHE_DIR`` or ``NUMBA_CACHE_DIR`` choose another place than the user's cache
-    folder. Where none can be written to, a temporary folder of this process serves, with one
-    warning.
-    """
-    key = _sources_hash()
-    try:
-        folder = _user_cache() / key
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home directory
-        folder = Path(tempfile.mkdtemp(prefix="numba_lstm-"))
-        warnings.warn(
-            f"numba_lstm: the compile cache cannot be written to ({error}); kernels are kept in "
-            f"{folder} for this process only. Set NUMBA_LSTM_CACHE_DIR to a folder that can.",
-            stacklevel=2,
-        )
-    return str(folder)
+def _tell_a_terminal() -> None:
+    """Say once why the first call takes so long, where somebody is likely to wait for it."""
+    quiet = os.environ.get("NUMBA_LSTM_QUIET", "0") not in ("", "0")
+    if not quiet and sys.stderr is not None and sys.stderr.isatty():
+        print("numba_lstm: compiling kernels (once on this machine) ...", file=sys.stderr)
 
 
-class _Locator(_CacheLocator):
-    def __init__(self, py_func: Any, py_file: str) -> None:
-        self._py_file = py_file
-
-    def get_cache_path(self) -> str:
-        return cache_folder()
-
-    def get_source_stamp(self) -> str:
-        return "in the folder's name"
-
-    def get_disambiguator(self) -> str:
-        parts = Path(self._py_file).parts[-2:]
-        return hashlib.sha256("/".join(parts).encode()).hexdigest()[:8]
-
-    @classmethod
-    def from_function(cls, py_func: Any, py_file: str) -> _Locator:
-        return cls(py_func, py_file)
+# How kernels are compiled is a part of what drivers' code follows from.
+_OPTIONS = (sorted(FLAGS.items()), fingerprint.of_code(kernel.__code__))
 
 
-class _Impl(CompileResultCacheImpl):
-    _locator_classes = [_Locator]  # noqa: RUF012 (numba's own attribute)
-
-
-class _Entries(IndexDataCacheFile):
-    """One file for each signature and target, named after them.
-
-    Numba numbers its files and keeps an index beside them: two processes that compile at the same
-    time both take the next number, and one's signature then finds the other's machine code.
-    """
-
-    def _name(self, key: Any) -> str:
-        digest = hashlib.sha256(repr(key).encode()).hexdigest()[:16]
-        return f"{Path(self._index_name).stem}.{digest}.nbc"
-
-    def flush(self) -> None:
-        for path in Path(self._cache_path).glob(f"{Path(self._index_name).stem}.*.nbc"):
-            path.unlink(missing_ok=True)
-
-    def load(self, key: Any) -> Any:
-        try:
-            return self._load_data(self._name(key))
-        except FileNotFoundError:
-            return None
-
-    def save(self, key: Any, data: Any) -> None:
-        self._save_data(self._name(key), data)
-
-
-class _Cache(FunctionCache):
-    """Numba's function cache in our folder; a damaged or unwritable entry only costs a compile."""
-
-    _impl_class = _Impl
-
-    def __init__(self, py_func: Any) -> None:
-        super().__init__(py_func)
-        self._cache_file = _Entries(cache_folder(), self._impl.filename_base, "")
-
-    def _index_key(self, sig: Any, codegen: Any) -> Any:
-        # Numba adds a hash of what a closure holds, pickled: a cell's gates are functions, whose
-        # pickles differ from process to process. Their drivers have names of their own.
-        return sig, codegen.magic_tuple()
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        try:
-            found = super().load_overload(sig, target_context)
-        except Exception:  # a truncated or foreign file: any unpickling error at all
-            found = None
-        if found is None:
-            for callback in _on_compile:
-                callback(self._py_func.__name__)
-        return found
-
-    def save_overload(self, sig: Any, data: Any) -> None:
-        try:
-            super().save_overload(sig, data)
-        except OSError as error:
-            warnings.warn(f"numba_lstm: a kernel could not be cached: {error}", stacklevel=2)
+def load_microkernels() -> None:
+    """Make the microkernels known to the JIT, which looks them up when it links a driver."""
+    simd.load_microkernels(compile_cache.read, compile_cache.write, compile_cache.entry_name)
 
 
 def _variant(function: Callable[..., Any], base: str, parallel: bool) -> Any:
-    simd.load_microkernels(cache_folder())
-    # The same source under another name: numba's cache does not tell flags apart.
+    load_microkernels()
     name = f"{base}_{'parallel' if parallel else 'serial'}"
     copy = pytypes.FunctionType(
         function.__code__, function.__globals__, name, function.__defaults__, function.__closure__
     )
-    copy.__qualname__ = name
+    copy.__kwdefaults__ = function.__kwdefaults__
     copy.__module__ = function.__module__
     copy.__doc__ = function.__doc__
+    entries = compile_cache.Entries(copy, (parallel, *_OPTIONS), _missing)
+    # Symbols are named after it. Entries of two functions of one name, from two processes, would
+    # else have the same ones, and a process that loads both would run one's code as the other's.
+    copy.__qualname__ = f"{name}_{entries.key[:16]}"
     dispatcher = njit(parallel=parallel, **FLAGS)(copy)
-    dispatcher._cache = _Cache(copy)
+    dispatcher._cache = entries
     return dispatcher
 
 

@@ -1,29 +1,64 @@
 """Losses: ``loss, gradient = losses.cross_entropy(logits, targets)``, with torch's definitions.
 
 Each returns the mean as a float, summed in float64, and its gradient with respect to the first
-argument, an array of that argument's shape and dtype: what a model's pullback is called with. With
-``with_gradient=False`` the gradient is None and costs nothing.
+argument. The gradient has that argument's shape and dtype, and a model's pullback takes it as it
+is. With ``with_gradient=False`` it is None.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 
 from . import checks
 from .threads import threads_for
+from .typing import Array, ArrayLike
 
 __all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "mse"]
 
-Result = tuple[float, np.ndarray | None]
+Result = tuple[float, Array | None]
 
-# Operations for an item, roughly, from which the number of threads follows.
+# Flops that an item counts for when the number of threads is chosen; roughly its exp.
 _WORK = 30
 
 
+@overload
 def cross_entropy(
-    logits: Any, targets: Any, ignore_index: int = -100, *, with_gradient: bool = True
+    logits: ArrayLike,
+    targets: ArrayLike,
+    ignore_index: int = -100,
+    *,
+    with_gradient: Literal[True] = True,
+) -> tuple[float, Array]: ...
+
+
+@overload
+def cross_entropy(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    ignore_index: int = -100,
+    *,
+    with_gradient: Literal[False],
+) -> tuple[float, None]: ...
+
+
+@overload
+def cross_entropy(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    ignore_index: int = -100,
+    *,
+    with_gradient: bool,
+) -> Result: ...
+
+
+def cross_entropy(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    ignore_index: int = -100,
+    *,
+    with_gradient: bool = True,
 ) -> Result:
     """Mean of -log softmax(logits)[target] over the targets that are not ignored.
 
@@ -66,12 +101,13 @@ def cross_entropy(
         raise ValueError(f"logits: expected shape (..., V) with V at least 1, got {x.shape}")
     classes = x.shape[-1]
     flat_targets, count = _class_targets(targets, x.shape[:-1], classes, ignore_index)
-    from .kernels import losses as kernels
+    from .kernels.losses import cross_entropy as run
+    from .kernels.losses import ones
 
     nt = threads_for(x.size * _WORK)
     gradient = np.empty(x.shape if with_gradient else (nt, classes), x.dtype)
     row_losses = np.empty(flat_targets.size, np.float64)
-    kernels.cross_entropy(
+    run(
         nt,
         x.reshape(-1, classes),
         flat_targets,
@@ -79,12 +115,44 @@ def cross_entropy(
         bool(with_gradient),
         gradient.reshape(-1, classes),
         row_losses,
-        kernels.ones[x.dtype],
+        ones[x.dtype],
     )
-    return float(row_losses.sum()) / count, gradient if with_gradient else None
+    return _sum(row_losses) / count, gradient if with_gradient else None
 
 
-def mse(prediction: Any, target: Any, *, with_gradient: bool = True) -> Result:
+@overload
+def mse(
+    prediction: ArrayLike,
+    target: ArrayLike,
+    *,
+    with_gradient: Literal[True] = True,
+) -> tuple[float, Array]: ...
+
+
+@overload
+def mse(
+    prediction: ArrayLike,
+    target: ArrayLike,
+    *,
+    with_gradient: Literal[False],
+) -> tuple[float, None]: ...
+
+
+@overload
+def mse(
+    prediction: ArrayLike,
+    target: ArrayLike,
+    *,
+    with_gradient: bool,
+) -> Result: ...
+
+
+def mse(
+    prediction: ArrayLike,
+    target: ArrayLike,
+    *,
+    with_gradient: bool = True,
+) -> Result:
     """Mean of (prediction - target)².
 
     Parameters
@@ -115,13 +183,43 @@ def mse(prediction: Any, target: Any, *, with_gradient: bool = True) -> Result:
     >>> loss, gradient.tolist()
     (0.5, [1.0, 0.0])
     """
-    from .kernels import losses as kernels
+    from .kernels.losses import mse as run
 
-    return _blockwise(kernels.mse, "prediction", prediction, "target", target, with_gradient)
+    return _of_pairs(run, 2.0, "prediction", prediction, "target", target, with_gradient)
+
+
+@overload
+def binary_cross_entropy_with_logits(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    *,
+    with_gradient: Literal[True] = True,
+) -> tuple[float, Array]: ...
+
+
+@overload
+def binary_cross_entropy_with_logits(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    *,
+    with_gradient: Literal[False],
+) -> tuple[float, None]: ...
+
+
+@overload
+def binary_cross_entropy_with_logits(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    *,
+    with_gradient: bool,
+) -> Result: ...
 
 
 def binary_cross_entropy_with_logits(
-    logits: Any, targets: Any, *, with_gradient: bool = True
+    logits: ArrayLike,
+    targets: ArrayLike,
+    *,
+    with_gradient: bool = True,
 ) -> Result:
     """Mean of -t log σ(x) - (1 - t) log(1 - σ(x)), in a form that overflows for no logit x.
 
@@ -153,19 +251,22 @@ def binary_cross_entropy_with_logits(
     >>> round(loss, 4), gradient.tolist()
     (0.6931, [-0.5])
     """
-    from .kernels import losses as kernels
+    from .kernels.losses import binary_cross_entropy as run
 
-    def run(nt: int, x: np.ndarray, *others: Any) -> None:
-        kernels.binary_cross_entropy(nt, x, *others, kernels.ones[x.dtype])
-
-    return _blockwise(run, "logits", logits, "targets", targets, with_gradient)
+    return _of_pairs(run, 1.0, "logits", logits, "targets", targets, with_gradient)
 
 
-def _blockwise(
-    run: Any, name: str, value: Any, target_name: str, target: Any, with_gradient: bool
+def _of_pairs(
+    run: Any,
+    slope: float,
+    name: str,
+    value: Any,
+    target_name: str,
+    target: Any,
+    with_gradient: bool,
 ) -> Result:
-    """Call a kernel over flat arrays, which gives a loss for each block."""
-    from .kernels.losses import BLOCK
+    """Run a loss of pairs over flat arrays; `slope` is a factor of its gradient."""
+    from .kernels.losses import BLOCK, ones
 
     x = _floats(name, value)
     t = checks.as_float(target_name, target, x.dtype, shape=x.shape)
@@ -174,22 +275,30 @@ def _blockwise(
     gradient = np.empty(x.shape, x.dtype)
     block_losses = np.empty(-(-x.size // BLOCK), np.float64)
     nt = threads_for(x.size * _WORK)
-    run(nt, x.reshape(-1), t.reshape(-1), 1.0 / x.size, gradient.reshape(-1), block_losses)
-    return float(block_losses.sum()) / x.size, gradient if with_gradient else None
+    factor = slope * (1.0 / x.size)
+    run(
+        nt, x.reshape(-1), t.reshape(-1), factor, gradient.reshape(-1), block_losses, ones[x.dtype]
+    )  # fmt: skip
+    return _sum(block_losses) / x.size, gradient if with_gradient else None
+
+
+@np.errstate(all="ignore")
+def _sum(losses: np.ndarray) -> float:
+    return float(losses.sum())
 
 
 def _floats(name: str, value: Any) -> np.ndarray:
-    """In one form for the kernels: float64 where it is that or longer, else float32."""
+    """A C-contiguous array: float64 if `value` is a float of 8 bytes or more, else float32."""
     array = value if type(value) is np.ndarray else checks.real_array(name, value)
     wide = array.dtype.kind == "f" and array.dtype.itemsize >= 8
-    # The value itself, not the array of it: a masked array is refused by what it is.
+    # `value`, not `array`: a masked array is refused, and its plain array would not be.
     return checks.as_float(name, value, np.dtype(np.float64 if wide else np.float32))
 
 
 def _class_targets(
     targets: Any, shape: tuple[int, ...], classes: int, ignore_index: int
 ) -> tuple[np.ndarray, int]:
-    """Flat targets, -1 where they are ignored, and how many are not."""
+    """(targets, count): the flat targets, -1 where they are ignored, and how many are not."""
     ignored = _equal(targets, ignore_index)
     if ignored is None:
         tokens = checks.as_tokens("targets", targets, classes)
@@ -210,13 +319,13 @@ def _class_targets(
 
 
 def _equal(targets: Any, ignore_index: int) -> np.ndarray | None:
-    """Where integer targets are to be ignored; None where nowhere."""
+    """A mask of the targets to ignore, or None if there are none."""
     if isinstance(ignore_index, (bool, np.bool_)) or not isinstance(
         ignore_index, (int, np.integer)
     ):
         raise TypeError(f"ignore_index: expected an integer, got {ignore_index!r}")
     array = checks.real_array("targets", targets)
     if array.dtype.kind not in "iu":
-        return None  # refused by as_tokens, in its words
+        return None  # `as_tokens` refuses it with its own message
     ignored = array == int(ignore_index)
     return ignored if ignored.any() else None

@@ -43,17 +43,29 @@ def most_threads() -> int:
     return os.cpu_count() or 1
 
 
+def _told_by_openmp() -> int | None:
+    """``OMP_NUM_THREADS``, which nearly every library with threads heeds; of "4,2" the 4."""
+    try:
+        told = int(os.environ["OMP_NUM_THREADS"].split(",")[0])
+    except (KeyError, ValueError):
+        return None
+    return told if told > 0 else None
+
+
 def _default() -> int:
     if "NUMBA_NUM_THREADS" in os.environ:
         return most_threads()
+    if (told := _told_by_openmp()) is not None:
+        return min(told, most_threads())
     return max(1, math.ceil(min(most_threads(), _cgroup_quota())))
 
 
 def get_num_threads() -> int:
     """The number of threads that large kernels run on.
 
-    Unless `set_num_threads` chose: ``NUMBA_NUM_THREADS`` if set, else the CPUs this process may run
-    on (its affinity), no more than the container's CPU quota.
+    Unless `set_num_threads` chose: ``NUMBA_NUM_THREADS`` if set, else ``OMP_NUM_THREADS`` if set
+    (no more than numba will launch), else the CPUs this process may run on (its affinity), no more
+    than the container's CPU quota.
     """
     global _chosen
     if _chosen is None:
@@ -200,8 +212,3 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-
-def forked() -> bool:
-    """Whether this process is a fork of one that had started its pool: kernels are serial here."""
-    return _forked

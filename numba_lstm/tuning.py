@@ -1,28 +1,29 @@
 """What was measured about machines: block sizes and thresholds, each with its measurement.
 
-Everything is a rule from sizes; nothing here knows a benchmark's shape.
+All of them are rules that start from sizes. None may know a benchmark's shape.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Waking the pool and joining it costs 1.1 µs (omp), its first kernel some more; 2**17 flops are
-# about 1.2 µs of one core's work at 110 GFLOP/s, and both cores then break even near 2.5 µs.
+# The least flops that a second thread is worth. A fork and join costs 1.1 µs (omp), and a little
+# more at the first kernel. One core does 2**18 flops in 2.4 µs at 110 GFLOP/s, two break even.
 MIN_PARALLEL_WORK = 1 << 18
 
-# Threads of a team wait 0.1 µs for each other after a step, and longer where one has more to do; in
-# 0.1 µs a core of Zen 4 does 11000 flops.
+# The least flops of a step that a team is worth. Its threads wait 0.1 µs for each other after each
+# step, and longer if their work is uneven. A core of Zen 4 does 11000 flops in 0.1 µs.
 MIN_TEAM_WORK = 1 << 14
 
-# What packing or unpacking an item counts for when threads are chosen. Its time is that of 16
-# flops, but it is memory's: 98304 items take 13 µs on one thread, 18 on two; 393216 take 67 and 38.
+# Flops that packing or unpacking an item counts for when threads are chosen. It takes as long as 16
+# flops but waits for memory: 98304 items take 13 µs on one thread and 18 on two, 393216 take 67 and
+# 38.
 PACK_WORK = 2
 
 
 @dataclass(frozen=True)
 class Blocking:
-    """The register block of the microkernel: MR rows of NV vectors, and how a few rows are run.
+    """The register block of the microkernel: MR rows of NV vectors, and the blocks of few rows.
 
     Attributes
     ----------
@@ -31,8 +32,8 @@ class Blocking:
     nv : int
         Vectors beside each other in a full block, at most 4.
     wide : tuple of int
-        For 1, 2, … rows: how many vectors are run at once when panels can be joined, so that few
-        rows have enough accumulators to hide the latency of an FMA.
+        For blocks of 1, 2, … rows: how many vectors they have when panels can be joined. A block
+        of few rows needs them to have enough accumulators to hide the latency of an FMA.
     """
 
     mr: int
@@ -52,38 +53,38 @@ BLOCKING = {
     16: Blocking(mr=6, nv=2, wide=(8, 4)),
 }
 
-# Rows of A that share one sweep over the packed weights in `gemm`: 96 rows of 256 float32 are
-# 96 KB of L2 beside the panel being used, and the panel is read once for 16 register blocks.
+# Rows of A for which `gemm` reads a panel of packed weights once: 16 register blocks. 96 rows of
+# 256 float32 are 96 KB, which stay in L2 beside the panel.
 GEMM_ROWS = 96
 
 # Terms of the sum over time and batch that `gemm_transposed` takes at once: 256 rows of a panel are
 # 64 KB (float32), which stay in L2 beside the same rows of A.
 GEMM_TRANSPOSED_K = 256
 
-# How many rows ahead of its use `gemm_transposed` asks for A, of which it reads MR items a row.
+# How many rows ahead `gemm_transposed` prefetches A, of which it reads MR items a row.
 # GFLOP/s on two cores of Zen 4 (peak 236) with 0, 6, 12, 24, 48 rows ahead: 8192x384 by 4 panels
 # 190, 199, 204, 215, 204; by 16 panels 208, 216, 218, 220, 218.
 PREFETCH_ROWS = 24
 
-# Bytes of scratch memory kept for the next call.
+# Bytes of scratch memory kept between calls.
 SCRATCH_BYTES = 1 << 29
 
-# Rows of zeros between the panels of saved gates are added until a panel is this odd multiple of
-# cache lines away from the next: panels a power of two apart fall into the same few cache sets. At
-# T=128 B=64 H=256 the backward loop in panels went from 139 to 184 GFLOP/s.
+# Panels of saved gates get unused rows until they have GATES_ROW_REST modulo GATES_ROW_MULTIPLE of
+# them. Panels a power of two apart would fall into the same few cache sets. At T=128 B=64 H=256 the
+# backward loop went from 139 to 184 GFLOP/s.
 GATES_ROW_MULTIPLE, GATES_ROW_REST = 16, 11
 
-# What a core's second-level cache holds of the weights beside everything else.
+# Bytes of weights that a core's second-level cache holds beside everything else.
 L2_BYTES = 768 * 1024
 
-# Below so many rows a thread the inputs of all steps are projected by one GEMM beforehand. With two
-# rows it gains nothing and long sequences lose: T=2000 B=4 H=128 took 13.4 ms, else 10.5.
+# With fewer rows a thread than this, one GEMM projects the inputs of all steps beforehand. With two
+# rows that gains nothing and long sequences lose: T=2000 B=4 H=128 took 13.4 ms instead of 10.5.
 PROJECT_ROWS = 2
 
-# Rows (steps times batch) of a piece of a long sequence in inference: with H = 256 their projected
-# inputs are 8 MB.
+# Rows (steps times batch) of a piece of a long sequence in inference. With H = 256 in float32 their
+# projected inputs are 8 MB.
 INFER_ROWS = 2048
 
-# Bytes of dz in a piece of time of the backward pass, to be read from the cache by the products
-# that follow: a fraction of the last-level cache, whose other users are the states and dx.
+# Bytes of dz in a piece of time of the backward pass. The products that follow read it from the
+# last-level cache, which holds states and dx as well.
 PIECE_BYTES = 4 << 20

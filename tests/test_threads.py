@@ -8,7 +8,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from lstm_tool import assert_all_close, draw, ours, run_python
+from lstm_tool import ROOT, assert_all_close, draw, ours, run_python
 
 import numba_lstm as nl
 from numba_lstm import nn, threads, tuning
@@ -49,7 +49,8 @@ def test_the_default_is_the_environments_number_else_the_cpus_within_the_quota()
         assert threads._default() == 3
         with mock.patch.object(threads, "_cgroup_quota", lambda: 1.0):
             assert threads._default() == 3
-    environment = {k: v for k, v in os.environ.items() if k != "NUMBA_NUM_THREADS"}
+    names = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
+    environment = {k: v for k, v in os.environ.items() if k not in names}
     with (
         mock.patch.dict(os.environ, environment, clear=True),
         mock.patch.object(os, "sched_getaffinity", lambda pid: set(range(8)), create=True),
@@ -57,6 +58,33 @@ def test_the_default_is_the_environments_number_else_the_cpus_within_the_quota()
         for quota, expected in ((float("inf"), 8), (2.0, 2), (2.5, 3), (0.5, 1), (100.0, 8)):
             with mock.patch.object(threads, "_cgroup_quota", lambda quota=quota: quota):
                 assert threads._default() == expected, quota
+
+
+@pytest.mark.parametrize(
+    ("openmp", "numba", "expected"),
+    [
+        ("1", None, 1),
+        ("3", None, 3),
+        ("3,2", None, 3),
+        (" 2 ", None, 2),
+        ("99", None, 8),
+        ("3", "5", 5),
+        ("", None, 4),
+        ("0", None, 4),
+        ("-2", None, 4),
+        ("many", None, 4),
+    ],
+)
+def test_openmps_number_is_heeded_within_what_numba_launches(openmp, numba, expected):
+    given = {"OMP_NUM_THREADS": openmp, **({} if numba is None else {"NUMBA_NUM_THREADS": numba})}
+    others = {k: v for k, v in os.environ.items() if k != "NUMBA_NUM_THREADS"}
+    with (
+        mock.patch.dict(os.environ, {**others, **given}, clear=True),
+        mock.patch.object(os, "sched_getaffinity", lambda pid: set(range(8)), create=True),
+        mock.patch.object(threads, "_cgroup_quota", lambda: 4.0),
+    ):
+        assert threads._default() == expected
+        assert threads.most_threads() == int(numba or 8)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +216,8 @@ assert threads.threading_layer() == "workqueue"
 
 
 def test_numbas_own_pool_is_entered_by_one_thread_at_a_time():
-    run_python(THREADS_PROGRAM, NUMBA_THREADING_LAYER="workqueue", NUMBA_NUM_THREADS="2", **PASSIVE)
+    about = {"NUMBA_THREADING_LAYER": "workqueue", "NUMBA_NUM_THREADS": "2", **PASSIVE}
+    run_python(THREADS_PROGRAM, ROOT / "tests", **about)
 
 
 FORK_PROGRAM = """
@@ -248,7 +277,7 @@ HELD_PROGRAM = """
 import os, signal, threading
 import numpy as np
 from numba_lstm import jit, nn
-from numba_lstm.nn import scratch
+from numba_lstm.parameters import scratch
 
 module = nn.Linear(3, 4, seed=0)
 x, dy = np.ones((2, 3), "f4"), np.ones((2, 4), "f4")
@@ -304,7 +333,7 @@ if child == 0:
     try:
         module = nn.LSTM(3, 4, seed=0)
         module(np.ones((2, 2, 3)))
-        status = 0 if not threads.forked() else 2
+        status = 0 if threads.threads_for(1e12) == threads.get_num_threads() else 2
     finally:
         os._exit(status)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

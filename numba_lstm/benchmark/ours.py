@@ -133,7 +133,8 @@ def _train_cells(case: Case, arrays: Arrays) -> Subject:
         _written(cell.parameters())
         cell.zero_grad()
         h, c = h0, c0
-        outputs, pullbacks, dx = [], [], [None] * case.T
+        outputs, pullbacks = [], []
+        dx: list[Any] = [None] * case.T
         for t in range(case.T):
             (h, c), pullback = cell.vjp(x[t], (h, c))
             outputs.append(h)
@@ -147,7 +148,7 @@ def _train_cells(case: Case, arrays: Arrays) -> Subject:
         y, hn, cn, dx, dh0, dc0 = run()
         found = {"y": np.stack(y), "dx": np.stack(dx)}
         found |= {"hn": hn[None], "cn": cn[None], "dh0": dh0[None], "dc0": dc0[None]}
-        return found | {f"grad {n}_l0": p.grad for n, p in cell.named_parameters()}
+        return found | {f"grad {n}_l0": np.asarray(p.grad) for n, p in cell.named_parameters()}
 
     return Subject(run, results)
 
@@ -175,7 +176,7 @@ def _step(case: Case, arrays: Arrays) -> Subject:
 
     def results() -> dict[str, np.ndarray]:
         gradients()
-        found = {f"grad {name}": p.grad.copy() for name, p in model.named_parameters()}
+        found = {f"grad {name}": np.array(p.grad) for name, p in model.named_parameters()}
         return found | {"losses": np.array([run() for _ in range(STEPS)])}
 
     return Subject(run, results)

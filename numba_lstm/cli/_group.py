@@ -55,6 +55,8 @@ class CommandGroup(click.Group):
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
         _never_fail_to_print()
+        # Commands tell in their own way that kernels are compiled, or do not.
+        os.environ.setdefault("NUMBA_LSTM_QUIET", "1")
         try:
             result = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
             # Of ctx.exit(code) click returns the code; a command's own result is None.

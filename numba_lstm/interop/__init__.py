@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 __all__ = ["safetensors"]
 
 
-def __getattr__(name: str) -> Any:
-    # Each format may need a package of its own, so each is imported when it is asked for.
-    if name in __all__:
-        return import_module(f".{name}", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if TYPE_CHECKING:
+    from . import safetensors as safetensors
+else:
+    # Hidden from type checkers: to them every name would be there, and Any.
+    def __getattr__(name: str) -> Any:
+        # Each format may need a package of its own, so each is imported when it is asked for.
+        if name in __all__:
+            return import_module(f".{name}", __name__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

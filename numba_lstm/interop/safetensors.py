@@ -98,7 +98,24 @@ def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 def load_with_metadata(
     path: str | os.PathLike[str],
 ) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Read the arrays and the metadata of a safetensors file; raises what :func:`load` raises."""
+    """Read the arrays and the metadata of a safetensors file.
+
+    Parameters
+    ----------
+    path
+        The file, read as by `load`.
+
+    Returns
+    -------
+    arrays : dict of str to numpy.ndarray
+    metadata : dict of str to str
+        Empty where the file has none.
+
+    Raises
+    ------
+    ValueError, OSError
+        As by `load`.
+    """
     from safetensors import SafetensorError, deserialize
 
     data = Path(path).read_bytes()

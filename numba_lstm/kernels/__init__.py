@@ -1,1 +1,1 @@
-"""Compiled kernels: arrays in, arrays out, no state."""
+"""Compiled kernels. They get arrays and write arrays, and keep nothing between calls."""

@@ -6,10 +6,11 @@ With n = round(x/ln 2) and r = x - n·ln 2, |r| ≤ ln(2)/2,
     sigmoid(x) = 1 / (1 + 2ⁿ·exp(-r)),   here r = x + n·ln 2, n = round(-x/ln 2)
     tanh(x)    = e / (e + 2),   e = expm1(2x) = 2ⁿ·expm1(2r) + (2ⁿ - 1),   n = round(2x/ln 2)
 
-Near 0, n = 0 and nothing cancels, so tanh is accurate relative to its value everywhere, which the
-shorter rational approximations are not (in float32 their rounding reaches 6 ulp near saturation).
-Largest errors, over all magnitudes: see tests/test_kernels_activations.py. NaN stays NaN. Every
-FMA counts: they are what bounds an LSTM's gates, 5 % of the time of a layer with K = 384.
+Near 0, n = 0 and nothing cancels, so tanh is accurate relative to its value everywhere. Shorter
+rational approximations are not: in float32 their rounding reaches 6 ulp near saturation. The
+largest errors over all magnitudes are in tests/kernels/test_activations.py. NaN stays NaN. FMAs
+bound an LSTM's gates, which take 5 % of the time of a layer with K = 384, so the polynomials are as
+short as the formats allow. The plain lines are in `reference.activations`.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ _Q_DOUBLE = (
     0.16666666666666669,
     0.5000000000000001,
 )
-# exp(-r) on |r| ≤ ln(2)/2: its own interpolant of error 8.1e-08 in float32; in float64 from q.
+# exp(-r) on |r| ≤ ln(2)/2: in float32 an interpolant with error 8.1e-8, in float64 made from q.
 _EXP_SINGLE = (
     -0.008369508218658223,
     0.04192002805713281,
@@ -56,7 +57,7 @@ _EXP_SINGLE = (
     1.0000000777495361,
 )
 _EXP_DOUBLE = (*(c * (-1) ** (11 - i) for i, c in enumerate(_Q_DOUBLE)), -1.0, 1.0)
-# ln 2 in two parts, the first with enough trailing zeros that n times it is exact.
+# ln 2 in two parts. The first ends in so many zeros that n times it is exact.
 _LN2_SINGLE = (0.693359375, -0.00021219444005469058)
 _LN2_DOUBLE = (6.93145751953125e-1, 1.4286068203094172e-06)
 
@@ -74,7 +75,7 @@ def _make(single):
     def reduce(n, x, scale):
         """x - n·scale·ln 2."""
         if single:
-            # One rounded constant: its error, 2e-9·n, matters only where the function saturates.
+            # One rounded constant. Its error, 2e-9·n, is large only where the function saturates.
             return fma(n, -scale * _LN2, x)
         return fma(n, -scale * ln2_low, fma(n, -scale * ln2_high, x))
 
@@ -91,7 +92,7 @@ def _make(single):
 
     @kernel
     def tanh(x):
-        # From |x| = 20 on the quotient rounds to 1 in both formats.
+        # From |x| = 20 on, e / (e + 2) rounds to ±1 in both formats.
         x = vmin(vmax(x, -20.0), 20.0)
         n = round_even(x * (2.0 * _LOG2_E))
         r = reduce(n, x, 0.5)
@@ -126,7 +127,7 @@ def _choose(index, x):
 
 
 def exp(x):
-    """exp(x); 0 below and inf above what the format holds as a normal number."""
+    """exp(x); 0 and inf where exp(x) is below and above the normal numbers of the format."""
     raise TypeError("exp: to be called on vectors inside a kernel")
 
 

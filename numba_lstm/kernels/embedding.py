@@ -1,8 +1,9 @@
 """Rows of a table by number: gathered going forward, scattered back with addition.
 
-Both are memory moves. Threads split what is written, tokens when gathering and columns when
-scattering, so each sum is added up by one thread in the order of the tokens: the same bits for any
-number of threads.
+In NumPy: ``out = table[tokens]`` and ``numpy.add.at(out, tokens, rows)``; see
+`reference.embedding`. Threads split what is written: tokens when gathering, columns when
+scattering. So one thread adds up each sum, in the order of the tokens, and the bits do not depend
+on the number of threads.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ LINE = 16
 @kernel
 def _gather(tokens, table, out, first, last):
     for n in range(first, last):
-        # Unsigned, because a signed index may mean "from the end", which costs a test each time.
+        # A signed index may count from the end, and numba would test for that each time.
         row = np.uint64(tokens[n])
         for e in range(table.shape[1]):
             out[n, e] = table[row, e]
@@ -34,10 +35,10 @@ def gather_rows(nt, tokens, table, out):
     ----------
     nt : int
         Threads.
-    tokens : int64 array, shape (N,)
-        0 <= token < V; not checked.
-    table : array, shape (V, E), C-contiguous
-    out : array, shape (N, E), C-contiguous
+    tokens : (N,) int64
+        0 ≤ token < V; not checked.
+    table : (V, E), C-contiguous
+    out : (N, E), C-contiguous, of table's dtype
         Overwritten. May not overlap `table`.
     """
     count = tokens.shape[0]
@@ -61,11 +62,11 @@ def scatter_add_rows(nt, tokens, rows, out, skip):
     Parameters
     ----------
     nt : int
-        Threads; each adds up columns of its own.
-    tokens : int64 array, shape (N,)
-        0 <= token < V; not checked.
-    rows : array, shape (N, E), C-contiguous
-    out : array, shape (V, E), C-contiguous, of the dtype of rows
+        Threads. They split the columns.
+    tokens : (N,) int64
+        0 ≤ token < V; not checked.
+    rows : (N, E), C-contiguous
+    out : (V, E), C-contiguous, of rows' dtype
         Added to. May not overlap `rows`.
     skip : int
         Rows of this token are left out; -1 for none.

@@ -1,8 +1,12 @@
-"""Matrix products in the panel layout of `pack`: everything around the time loop, and Linear.
+"""Matrix products with packed operands: everything around the time loop, and Linear.
 
-`gemm` is ``C = A·W + b`` with W packed; `gemm_transposed` is ``C = Aᵀ·Z`` with Z packed, the weight
-gradients. Each thread computes its own part of C with k in the same order, so results do not
-depend on the number of threads.
+In NumPy (see `reference.linear`), W and Z being unpacked:
+
+    gemm               C = A @ W + b         products with weights, dx
+    gemm_transposed    C = A.T @ Z           gradients of weights
+
+Each thread computes a part of C, and sums over k in the same order as any other would. So results
+do not depend on the number of threads. `pack` draws the packed layout.
 """
 
 from __future__ import annotations
@@ -47,7 +51,7 @@ def _store_tile(tile, m, nv, c, stride, n):
 
 @kernel
 def _gemm_panel(a, lda, segments, a_stride, k, w, bias, c, c_row, n, rows, tile):
-    """One panel of C for `rows` rows: pointers, strides in items; see `gemm`."""
+    """One panel of C for `rows` rows. Arrays are pointers, strides count items; see `gemm`."""
     v = lanes(a)
     nv = min(PANEL, (n + v - 1) // v)
     r = 0
@@ -69,21 +73,30 @@ def gemm(nt, a, lda, segments, a_stride, k, m, w, bias, c, c_panel, c_row, n):
 
     Parameters
     ----------
-    a : (…) array, taken flat
-        ``A[s, r, k]`` at ``a[s·a_stride + r·lda + k]``, `segments` segments of `k`: rows of a
-        matrix (one segment), or gate activations in panels (a segment for each panel).
-    w : (panels, ≥ segments·k, PANEL·V)
-        Packed by `pack.pack_rows` or `pack.pack_columns`; the first rows of each panel count.
-    bias : (panels, PANEL·V)
-        In the same order; zeros for none.
-    c : (…) array, taken flat
-        ``C[r, j]`` at ``c[(j div PANEL·V)·c_panel + r·c_row + j mod PANEL·V]``: a row-major matrix
-        (``c_panel = PANEL·V``) or panels. Must not overlap `a`.
+    nt : int
+        Threads.
+    a : (…,) float32 or float64
+        A, flat: ``A[s, r, k]`` at ``a[s·a_stride + r·lda + k]``. A row-major matrix is one segment
+        of k = its columns. Panels (P, rows, PANEL·V) are P segments.
+    lda, segments, a_stride, k : int
+        k is at least 1.
+    m : int
+        Rows of A and C.
+    w : (panels, ≥ segments·k, PANEL·V), of a's dtype
+        Packed by `pack.pack_rows` or `pack.pack_columns`. Rows past segments·k are not read.
+    bias : (panels, PANEL·V), of a's dtype
+        b in the order of w's columns; zeros for none.
+    c : (…,), of a's dtype, written
+        C, flat: ``C[r, j]`` at ``c[(j div PANEL·V)·c_panel + r·c_row + j mod PANEL·V]``. A
+        row-major matrix has ``c_panel = PANEL·V`` and c_row = its columns. Must not overlap `a`.
+    c_panel, c_row : int
+    n : int
+        Columns of C.
     """
     width = PANEL * lanes(c)
     panels = (n + width - 1) // width
     blocks = (m + ROWS_AT_ONCE - 1) // ROWS_AT_ONCE
-    # Threads share the longer side: blocks of rows, or panels where there are few rows.
+    # Threads share blocks of rows, or panels if there are too few blocks.
     by_rows = blocks >= 2 * nt or panels < nt
     if not by_rows:
         blocks = 1
@@ -109,7 +122,7 @@ def gemm(nt, a, lda, segments, a_stride, k, m, w, bias, c, c_panel, c_row, n):
 
 @kernel
 def _add_column_sums(z, k, tile, total):
-    """total (PANEL·V float64) += the sum of k rows of a panel, 64 rows at a time in float32."""
+    """total (PANEL·V,) += the sum of k rows of a panel: 64 rows in z's dtype, those in float64."""
     v = lanes(z)
     width = PANEL * v
     for k0 in range(0, k, 64):
@@ -130,18 +143,23 @@ def gemm_transposed(
 
     Parameters
     ----------
+    nt : int
+        Threads.
     accumulate : bool
-        Add to what stands in `c` and `sums`.
-    a : 1-D array
-        ``A[k, i]`` at ``a[k·lda + i]``.
-    z : 1-D array
-        ``Z[p, k, j]`` at ``z[p·z_panel + k·PANEL·V + j]``.
+        Whether to add to `c` and `sums` instead of overwriting them.
+    a : (…,) float32 or float64
+        A, flat: ``A[k, i]`` at ``a[k·lda + i]``.
+    lda, k, m : int
+        A has k rows, the terms of the sum, and m columns.
+    z : (…,), of a's dtype
+        Z, flat: ``Z[p, k, j]`` at ``z[p·z_panel + k·PANEL·V + j]``.
+    z_panel, panels : int
     slot, nv : int
-        Which of a panel's vectors count: nv of them from `slot` on.
-    zeros : (PANEL·V,)
-    c : (panels, m, PANEL·V), those vectors of it written
-    sums : (panels, PANEL·V) float64, written, or of no panels
-        Also ``Σ_k Z[p, k, j]``, the gradient of the bias, while Z is at hand.
+        Which vectors of a panel are computed: nv of them from `slot` on.
+    zeros : (PANEL·V,), of a's dtype
+    c : (panels, m, PANEL·V), of a's dtype, those vectors written
+    sums : (panels, PANEL·V) float64, written; or of no panels
+        The gradient of the bias, ``Σ_k Z[p, k, j]``, added up while Z is in the cache.
     """
     v = lanes(c)
     width = PANEL * v
@@ -150,8 +168,8 @@ def gemm_transposed(
     tiles = np.empty((nt, width), c.dtype)
     for q in prange(nt):
         state = flush_denormals()
-        # Each thread a contiguous run of (panel, block of rows of C), to the block: panels alone
-        # would leave threads idle where they are few.
+        # Threads share pairs (panel, block of C's rows). With few panels, sharing panels alone
+        # would leave threads idle.
         begin, end = first(q, nt, total), first(q + 1, nt, total)
         for k0 in range(0, k, K_AT_ONCE):
             kc = min(K_AT_ONCE, k - k0)

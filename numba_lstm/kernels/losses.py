@@ -1,12 +1,14 @@
-"""Losses and their gradients in one pass over the logits.
+"""Losses and their gradients in one pass.
 
-Threads own whole rows, or whole blocks of `BLOCK` items; each row's or block's loss is a float64 of
-its own, which the caller adds up in order. So no result depends on the number of threads.
+Each thread computes whole rows (cross entropy) or whole blocks of `BLOCK` items (losses of pairs).
+The loss of each row or block is one float64, and the caller adds them up in order. So no result
+depends on the number of threads. The plain lines are in `reference.losses`.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numba import types
@@ -44,7 +46,7 @@ __all__ = ["BLOCK", "binary_cross_entropy", "cross_entropy", "mse", "ones"]
 # fits into L2, and a pool of threads is not woken for less than a few of them.
 BLOCK = 8192
 
-# Masks are made of it: the first n lanes of a vector are 1, the others 0. A vector has at most 16.
+# `load_n` of n of these makes a mask: the first n lanes are 1, the others 0. No vector has over 16.
 ones = {dtype: np.ones(16, dtype) for dtype in (np.dtype(np.float32), np.dtype(np.float64))}
 
 
@@ -56,7 +58,7 @@ def _row_max(x, n, mask):
     """max x[:n]; the mask's lanes are 1 for the items after the last full vector."""
     width = lanes(x)
     low = zeros_like(mask) - math.inf
-    # Four chains: one would wait for the latency of each maximum.
+    # Four maxima, as one alone would wait for the latency of each comparison.
     m0 = low
     m1 = low
     m2 = low
@@ -131,89 +133,111 @@ def _cross_entropy_rows(q, nt, logits, targets, weight, keep, dlogits, losses, o
 
 @driver
 def cross_entropy(nt, logits, targets, weight, keep, dlogits, losses, one):
-    """Each row's loss, and weight·(softmax - onehot).
+    """Cross entropy: each row's loss, and weight·(softmax - onehot); see `reference.losses`::
 
-    ``losses[r] = log Σ_v exp(logits[r, v]) - logits[r, targets[r]]``, computed relative to the
-    row's maximum; ``dlogits[r, v] = weight·(exp(logits[r, v]) / Σ - [v = targets[r]])``. A row
-    stays in the core's own cache between its three passes: maximum, exponentials, scaling.
+        e = exp(logits - logits.max(1, keepdims=True))
+        losses = log(e.sum(1)) - (logits - logits.max(1, keepdims=True))[rows, targets]
+        dlogits = weight * (e / e.sum(1, keepdims=True) - onehot(targets))
+
+    A row stays in the core's cache between its three passes: maximum, exponentials, scaling.
 
     Parameters
     ----------
     nt : int
         Threads.
-    logits : array, shape (N, V)
-    targets : array of int64, shape (N,)
-        Below V. A row whose target is negative has no loss and no gradient.
+    logits : (N, V) float32 or float64
+    targets : (N,) int64
+        Below V; not checked. A row with a negative target has loss 0 and gradient 0.
     weight : float
-        What each row counts: 1 / rows that count.
+        1 / the number of rows that count.
     keep : bool
         Whether the gradient is wanted.
-    dlogits : array, shape (N, V); (nt, V) of scratch where it is not wanted
+    dlogits : (N, V), or (nt, V) of scratch without `keep`
         Written.
-    losses : array of float64, shape (N,)
+    losses : (N,) float64
         Written.
-    one : array
+    one : (16,)
         `ones` of the logits' dtype.
     """
     for q in prange(nt):
         _cross_entropy_rows(q, nt, logits, targets, weight, keep, dlogits, losses, one)
 
 
-# --- mean squared error -----------------------------------------------------------------------
+# --- losses of pairs ----------------------------------------------------------------------------
+
+
+def _blocks_of(item: Any, add: Any) -> Any:
+    """A kernel (q, nt, x, target, factor, dx, losses, one): thread q's blocks of `BLOCK` pairs.
+
+    ``item(x, target)`` gives two vectors: what ``add(total, vector)`` adds up to a block's loss,
+    and the slope, of which factor times is dx.
+    """
+
+    @kernel
+    def one_block(x, target, n, factor, dx, one):
+        width = lanes(x)
+        total = wide_zeros()
+        i = 0
+        while i + width <= n:
+            loss, slope = item(load(x, i), load(target, i))
+            store(dx, i, slope * factor)
+            total = add(total, loss)
+            i += width
+        if i < n:
+            loss, slope = item(load_n(x, i, n - i), load_n(target, i, n - i))
+            store_n(dx, i, slope * factor, n - i)
+            mask = load_n(one, 0, n - i)
+            total = add(total, where_gt(mask, 0.5, loss, zeros_like(loss)))
+        return hsum(total)
+
+    @kernel
+    def blocks_of_thread(q, nt, x, target, factor, dx, losses, one):
+        before = flush_denormals()
+        blocks = losses.size
+        for block in range(blocks * q // nt, blocks * (q + 1) // nt):
+            start = block * BLOCK
+            n = min(BLOCK, x.size - start)
+            here = (start,)
+            losses[block] = one_block(
+                at(x, here), at(target, here), n, scalar(x, factor), at(dx, here), at(one, (0,))
+            )
+        restore_denormals(before)
+
+    return blocks_of_thread
 
 
 @kernel
-def _mse_block(y, target, n, factor, dy):
-    width = lanes(y)
-    total = wide_zeros()
-    i = 0
-    while i + width <= n:
-        d = load(y, i) - load(target, i)
-        store(dy, i, d * factor)
-        total = add_squares_wide(total, d)
-        i += width
-    if i < n:
-        d = load_n(y, i, n - i) - load_n(target, i, n - i)
-        store_n(dy, i, d * factor, n - i)
-        total = add_squares_wide(total, d)
-    return hsum(total)
+def _mse_item(y, target):
+    d = y - target
+    return d, d
 
 
-@kernel
-def _mse_blocks(q, nt, y, target, weight, dy, losses):
-    before = flush_denormals()
-    blocks = losses.size
-    for block in range(blocks * q // nt, blocks * (q + 1) // nt):
-        start = block * BLOCK
-        n = min(BLOCK, y.size - start)
-        place = (start,)
-        losses[block] = _mse_block(
-            at(y, place), at(target, place), n, scalar(y, 2.0 * weight), at(dy, place)
-        )
-    restore_denormals(before)
+_mse_blocks = _blocks_of(_mse_item, add_squares_wide)
 
 
 @driver
-def mse(nt, y, target, weight, dy, losses):
-    """Sums of (y - target)² for each block of `BLOCK` items, and dy = 2·weight·(y - target).
+def mse(nt, y, target, factor, dy, losses, one):
+    """Mean squared error: ``losses[b] = ((y - target)**2)[block b].sum()``.
+
+    And ``dy = factor * (y - target)``; see `reference.losses.mse`.
 
     Parameters
     ----------
     nt : int
         Threads.
-    y, target : array, shape (N,)
-    weight : float
-        1 / N.
-    dy : array, shape (N,)
+    y, target : (N,) float32 or float64
+    factor : float
+        2 / N.
+    dy : (N,)
         Written.
-    losses : array of float64, shape (ceil(N / BLOCK),)
+    losses : (ceil(N / BLOCK),) float64
         Written.
+    one : (16,)
+        `ones` of the dtype of y.
     """
     for q in prange(nt):
-        _mse_blocks(q, nt, y, target, weight, dy, losses)
+        _mse_blocks(q, nt, y, target, factor, dy, losses, one)
 
-
-# --- binary cross entropy ---------------------------------------------------------------------
 
 # log(1 + e) = 2 artanh(s) with s = e / (2 + e) ≤ 1/3, and artanh(s) = s·Σ s²ᵏ / (2k + 1): the terms
 # left out are below 3e-9 of the sum with 8 and below 2e-17 with 16.
@@ -248,55 +272,29 @@ def _binary_item(x, target):
     return loss, where_gt(x, zero, zero + 1.0, e) / (e + 1.0) - target
 
 
-@kernel
-def _binary_block(x, target, n, factor, dx, one):
-    width = lanes(x)
-    total = wide_zeros()
-    i = 0
-    while i + width <= n:
-        loss, slope = _binary_item(load(x, i), load(target, i))
-        store(dx, i, slope * factor)
-        total = add_wide(total, loss)
-        i += width
-    if i < n:
-        loss, slope = _binary_item(load_n(x, i, n - i), load_n(target, i, n - i))
-        store_n(dx, i, slope * factor, n - i)
-        mask = load_n(one, 0, n - i)
-        total = add_wide(total, where_gt(mask, 0.5, loss, zeros_like(loss)))
-    return hsum(total)
-
-
-@kernel
-def _binary_blocks(q, nt, x, target, weight, dx, losses, one):
-    before = flush_denormals()
-    blocks = losses.size
-    for block in range(blocks * q // nt, blocks * (q + 1) // nt):
-        start = block * BLOCK
-        n = min(BLOCK, x.size - start)
-        place = (start,)
-        losses[block] = _binary_block(
-            at(x, place), at(target, place), n, scalar(x, weight), at(dx, place), at(one, (0,))
-        )
-    restore_denormals(before)
+_binary_blocks = _blocks_of(_binary_item, add_wide)
 
 
 @driver
-def binary_cross_entropy(nt, x, target, weight, dx, losses, one):
-    """Sums of max(x, 0) - x·t + log(1 + exp(-|x|)) for each block, and dx = weight·(σ(x) - t).
+def binary_cross_entropy(nt, x, target, factor, dx, losses, one):
+    """Binary cross entropy: ``losses[b] = item_loss[block b].sum()``.
+
+    ``item_loss = maximum(x, 0) - x * target + log1p(exp(-abs(x)))`` and ``dx = factor * (σ(x) -
+    target)``; see `reference.losses.binary_cross_entropy_with_logits`.
 
     Parameters
     ----------
     nt : int
         Threads.
-    x, target : array, shape (N,)
-    weight : float
+    x, target : (N,) float32 or float64
+    factor : float
         1 / N.
-    dx : array, shape (N,)
+    dx : (N,)
         Written.
-    losses : array of float64, shape (ceil(N / BLOCK),)
+    losses : (ceil(N / BLOCK),) float64
         Written.
-    one : array
+    one : (16,)
         `ones` of the dtype of x.
     """
     for q in prange(nt):
-        _binary_blocks(q, nt, x, target, weight, dx, losses, one)
+        _binary_blocks(q, nt, x, target, factor, dx, losses, one)

@@ -1,17 +1,27 @@
 """One pass over all parameters: updates, the gradients' norm, scaling.
 
-Parameters are arrays of many sizes, and a call for each would cost more than the small ones take.
-So a kernel gets a table of addresses, a row for each parameter, and threads divide the items of all
-of them as if they stood one after the other. The updates are item by item, without fast-math: every
-operation rounds on its own, so neither the division among threads nor LLVM's vectorisation of these
-loops changes a bit. All of them are bound by memory.
+In NumPy (see `reference.optim`), for each parameter p with gradient g:
 
-The caller keeps the arrays of a table alive; each is C-contiguous and of the dtype of `like`.
+    sgd              p -= lr * g
+    adam             m = b1 * m + (1 - b1) * g
+                     v = b2 * v + (1 - b2) * g**2
+                     p -= rate * m / (sqrt(v) * correction + eps)
+    squared_norms    sum((g**2).sum() for g in gradients)
+    scale            g *= factor
+
+Parameters are arrays of many sizes, and a call for each would cost more than the small ones take.
+So a driver gets a table with a row for each parameter, its size and the addresses of its arrays,
+and threads divide the items of all rows as if they stood one after the other; see `_walk`. Each
+item is updated by itself and without fast-math, so neither the division among threads nor LLVM's
+vectorisation of these loops changes a bit. All of them are bound by memory.
+
+The caller keeps the arrays of a table alive. Each is C-contiguous and of the dtype of `like`.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from ..jit import driver, kernel, prange
 from ..simd import (
@@ -37,10 +47,40 @@ _SIZE = 0  # the column of a table that holds the number of items; addresses fol
 
 
 @kernel
-def _share(q, nt, table):
-    """The first and the end of thread q's items, counted over all rows."""
-    total = table[:, _SIZE].sum()
-    return total * q // nt, total * (q + 1) // nt
+def _items(table, row, column, begin, like):
+    """A pointer to item `begin` of the array whose address stands in a row's `column`."""
+    return shift(pointer(table[row, column], like), begin)
+
+
+def _walk(visit: Any, block: int = 1, flush: bool = True) -> Any:
+    """A kernel (q, nt, table, options, like): thread q's part of the items of all rows.
+
+    Each row is cut into blocks of `block` items. Threads divide the blocks of all rows evenly.
+    ``visit(table, row, begin, end, before, options, like)`` gets blocks begin … end of a row,
+    `before` being how many the rows above have. With `flush` denormals are zero meanwhile.
+    """
+
+    @kernel
+    def walk(q, nt, table, options, like):
+        total = 0
+        for row in range(table.shape[0]):
+            total += (table[row, _SIZE] + block - 1) // block
+        first, last = total * q // nt, total * (q + 1) // nt
+        before = 0
+        for row in range(table.shape[0]):
+            blocks = (table[row, _SIZE] + block - 1) // block
+            begin, end = max(first - before, 0), min(last - before, blocks)
+            if begin < end:
+                visit(table, row, begin, end, before, options, like)
+            before += blocks
+
+    @kernel
+    def walk_flushed(q, nt, table, options, like):
+        mode = flush_denormals()
+        walk(q, nt, table, options, like)
+        restore_denormals(mode)
+
+    return walk_flushed if flush else walk
 
 
 # --- Adam -------------------------------------------------------------------------------------
@@ -68,25 +108,19 @@ def _adam_items(p, g, m, v, n, o, like):
 
 
 @kernel
-def _adam_share(q, nt, table, options, like):
-    before = flush_denormals()
-    first, end = _share(q, nt, table)
-    base = 0
-    for row in range(table.shape[0]):
-        size = table[row, _SIZE]
-        low, high = max(first - base, 0), min(end - base, size)
-        if low < high:
-            _adam_items(
-                shift(pointer(table[row, 1], like), low),
-                shift(pointer(table[row, 2], like), low),
-                shift(pointer(table[row, 3], like), low),
-                shift(pointer(table[row, 4], like), low),
-                high - low,
-                options[row],
-                like,
-            )
-        base += size
-    restore_denormals(before)
+def _adam_row(table, row, begin, end, before, options, like):
+    _adam_items(
+        _items(table, row, 1, begin, like),
+        _items(table, row, 2, begin, like),
+        _items(table, row, 3, begin, like),
+        _items(table, row, 4, begin, like),
+        end - begin,
+        options[row],
+        like,
+    )
+
+
+_adam_walk = _walk(_adam_row)
 
 
 @driver
@@ -101,16 +135,16 @@ def adam(nt, table, options, like):
     ----------
     nt : int
         Threads.
-    table : array of int64, shape (N, 5)
+    table : (N, 5) int64
         Size and addresses of p, g, m, v. All but g are written.
-    options : array of float64, shape (N, 10)
+    options : (N, 10) float64
         factor, l2, decay, β1, 1 - β1, β2, 1 - β2, correction = 1 / √(1 - β2ᵗ),
         eps, rate = lr / (1 - β1ᵗ).
-    like : array
+    like : (…) float32 or float64
         Of the parameters' dtype; not read.
     """
     for q in prange(nt):
-        _adam_share(q, nt, table, options, like)
+        _adam_walk(q, nt, table, options, like)
 
 
 # --- SGD --------------------------------------------------------------------------------------
@@ -147,23 +181,16 @@ def _sgd_momentum_items(p, g, b, n, o, like):
 
 
 @kernel
-def _sgd_share(q, nt, table, options, like):
-    before = flush_denormals()
-    first, end = _share(q, nt, table)
-    base = 0
-    for row in range(table.shape[0]):
-        size = table[row, _SIZE]
-        low, high = max(first - base, 0), min(end - base, size)
-        if low < high:
-            p = shift(pointer(table[row, 1], like), low)
-            g = shift(pointer(table[row, 2], like), low)
-            if table[row, 3] == 0:
-                _sgd_items(p, g, high - low, options[row], like)
-            else:
-                b = shift(pointer(table[row, 3], like), low)
-                _sgd_momentum_items(p, g, b, high - low, options[row], like)
-        base += size
-    restore_denormals(before)
+def _sgd_row(table, row, begin, end, before, options, like):
+    p, g = _items(table, row, 1, begin, like), _items(table, row, 2, begin, like)
+    if table[row, 3] == 0:
+        _sgd_items(p, g, end - begin, options[row], like)
+    else:
+        b = _items(table, row, 3, begin, like)
+        _sgd_momentum_items(p, g, b, end - begin, options[row], like)
+
+
+_sgd_walk = _walk(_sgd_row)
 
 
 @driver
@@ -180,15 +207,15 @@ def sgd(nt, table, options, like):
     ----------
     nt : int
         Threads.
-    table : array of int64, shape (N, 4)
+    table : (N, 4) int64
         Size and addresses of p, g, b; b is 0 without momentum. p and b are written.
-    options : array of float64, shape (N, 6)
+    options : (N, 6) float64
         factor, l2, lr, keep, take, ahead; ahead is 0 unless Nesterov's.
-    like : array
+    like : (…) float32 or float64
         Of the parameters' dtype; not read.
     """
     for q in prange(nt):
-        _sgd_share(q, nt, table, options, like)
+        _sgd_walk(q, nt, table, options, like)
 
 
 # --- the norm ---------------------------------------------------------------------------------
@@ -197,7 +224,7 @@ def sgd(nt, table, options, like):
 @kernel
 def _sum_of_squares(g, n):
     width = lanes(g)
-    # Four chains: one would wait for the latency of each addition.
+    # Four sums, as one alone would wait for the latency of each addition.
     s0 = wide_zeros()
     s1 = wide_zeros()
     s2 = wide_zeros()
@@ -218,36 +245,36 @@ def _sum_of_squares(g, n):
 
 
 @kernel
-def _squared_norm_blocks(q, nt, table, sums, like):
-    first, end = sums.size * q // nt, sums.size * (q + 1) // nt
-    base = 0
-    for row in range(table.shape[0]):
-        size = table[row, _SIZE]
-        blocks = (size + BLOCK - 1) // BLOCK
-        g = pointer(table[row, 1], like)
-        for block in range(max(first - base, 0), min(end - base, blocks)):
-            start = block * BLOCK
-            sums[base + block] = _sum_of_squares(shift(g, start), min(BLOCK, size - start))
-        base += blocks
+def _squared_norm_blocks(table, row, begin, end, before, sums, like):
+    size = table[row, _SIZE]
+    for block in range(begin, end):
+        start = block * BLOCK
+        g = _items(table, row, 1, start, like)
+        sums[before + block] = _sum_of_squares(g, min(BLOCK, size - start))
+
+
+_squared_norms_walk = _walk(_squared_norm_blocks, BLOCK, flush=False)
 
 
 @driver
 def squared_norms(nt, table, sums, like):
     """Sums of squares for each block of `BLOCK` items of each row, row after row.
 
+    Denormals count: they are not flushed here.
+
     Parameters
     ----------
     nt : int
         Threads.
-    table : array of int64, shape (N, 2)
+    table : (N, 2) int64
         Size and address of g.
-    sums : array of float64, shape (Σ ceil(size / BLOCK),)
+    sums : (Σ ceil(size / BLOCK),) float64
         Written.
-    like : array
+    like : (…) float32 or float64
         Of the dtype of g; not read.
     """
     for q in prange(nt):
-        _squared_norm_blocks(q, nt, table, sums, like)
+        _squared_norms_walk(q, nt, table, sums, like)
 
 
 # --- scaling ----------------------------------------------------------------------------------
@@ -260,18 +287,11 @@ def _scale_items(g, n, factor):
 
 
 @kernel
-def _scale_share(q, nt, table, factor, like):
-    before = flush_denormals()
-    first, end = _share(q, nt, table)
-    base = 0
-    for row in range(table.shape[0]):
-        size = table[row, _SIZE]
-        low, high = max(first - base, 0), min(end - base, size)
-        if low < high:
-            g = shift(pointer(table[row, 1], like), low)
-            _scale_items(g, high - low, scalar(like, factor))
-        base += size
-    restore_denormals(before)
+def _scale_row(table, row, begin, end, before, factor, like):
+    _scale_items(_items(table, row, 1, begin, like), end - begin, scalar(like, factor))
+
+
+_scale_walk = _walk(_scale_row)
 
 
 @driver
@@ -282,11 +302,11 @@ def scale(nt, table, factor, like):
     ----------
     nt : int
         Threads.
-    table : array of int64, shape (N, 2)
+    table : (N, 2) int64
         Size and address of g, which is written.
     factor : float
-    like : array
+    like : (…) float32 or float64
         Of the dtype of g; not read.
     """
     for q in prange(nt):
-        _scale_share(q, nt, table, factor, like)
+        _scale_walk(q, nt, table, factor, like)

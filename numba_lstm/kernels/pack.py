@@ -1,16 +1,30 @@
 """Weights between torch's layout and the microkernel's, both ways.
 
-A matrix W (gates·H, K), gate after gate, is cut into vectors of V rows that belong to V units. A
-unit's vectors lie beside each other in an order that the cell chooses: vector ``n`` holds gate
-``order[n mod S]`` of units u = (n div S)·V … + V, S the length of `order`; -1 stands for a vector
-of zeros. Units past H are zero. PANEL vectors make a panel:
+A matrix W (gates·H, K) holds gate after gate. Its rows are cut into vectors of V rows, for V hidden
+units each, and the vectors of the same units are put beside each other, PANEL = 4 of them in a
+panel. One panel of an LSTM (order i, f, g, o), for units 0 … V and inputs or states k = 0 … K:
 
-- `pack_rows`: ``(ceil(n/PANEL), K, PANEL·V)``, the operand of x·Wᵀ (columns are W's rows);
-- `pack_columns`: ``(ceil(K/(PANEL·V)), rows, PANEL·V)``, the operand of dz·W (columns are W's
-  columns), its rows in the order of the vectors above.
+             i of units 0 … V    f of units 0 … V    g of units 0 … V    o of units 0 … V
+           ┌───────────────────┬───────────────────┬───────────────────┬───────────────────┐
+    k = 0  │ W[0:V, 0]         │ W[H:H+V, 0]       │ W[2H:2H+V, 0]     │ W[3H:3H+V, 0]     │  memory
+    k = 1  │ W[0:V, 1]         │ W[H:H+V, 1]       │ W[2H:2H+V, 1]     │ W[3H:3H+V, 1]     │  runs
+      …    │                   │                   │                   │                   │  row
+    k=K-1  │ W[0:V, K-1]       │ W[H:H+V, K-1]     │ W[2H:2H+V, K-1]   │ W[3H:3H+V, K-1]   │  by row
+           └───────────────────┴───────────────────┴───────────────────┴───────────────────┘
 
-`unpack_rows` and `unpack_columns` are their inverses, adding into the gradient or overwriting it.
-An LSTM's order is i, f, g, o; that of a plain matrix is one gate, `PLAIN`.
+The microkernel reads a panel from top to bottom, one row of 4·V contiguous items for each k, and a
+finished row of z holds all gates of its units. The next panel holds units V … 2V.
+
+A cell chooses the order of its gates. Vector n holds gate ``order[n mod S]`` of units
+(n div S)·V … + V, with S = len(order), 4, 2 or 1; -1 stands for a vector of zeros. The order of a
+plain matrix is `PLAIN`, one gate: its panels hold 4·V rows. Rows of units past H are zero.
+
+- `pack_rows`: ``(ceil(S·ceil(H/V) / PANEL), K, PANEL·V)``, for x·Wᵀ: a panel's columns are rows of
+  W, as drawn.
+- `pack_columns`: ``(ceil(K / (PANEL·V)), rows, PANEL·V)``, for dz·W: a panel's columns are columns
+  of W, and its rows are rows of W in the order of the vectors above.
+
+`unpack_rows` and `unpack_columns` are the inverses. They overwrite the matrix or add to it.
 """
 
 from __future__ import annotations
@@ -40,12 +54,12 @@ PLAIN = np.zeros(1, np.int64)
 
 
 def vectors(slots: int, hidden: int, v: int) -> int:
-    """How many vectors of `v` rows `hidden` units of `slots` vectors each are cut into."""
+    """How many vectors of `v` rows make up `hidden` units of `slots` vectors each."""
     return slots * -(-hidden // v)
 
 
 def packed_rows_shape(slots: int, hidden: int, k: int, v: int) -> tuple[int, int, int]:
-    """The shape that `pack_rows` fills, `v` the vector's width."""
+    """The shape that `pack_rows` fills, with vectors of `v` items."""
     return -(-vectors(slots, hidden, v) // PANEL), k, PANEL * v
 
 
@@ -56,7 +70,7 @@ def packed_columns_shape(rows: int, k: int, v: int) -> tuple[int, int, int]:
 
 @kernel
 def _rows_of_vector(n, order, hidden, v):
-    """The first of W's rows in vector `n`, and how many of its V rows are not padding."""
+    """(row, count): vector `n` holds rows row … row + count of W, and zeros behind them."""
     gate = order[n % order.size]
     unit = (n // order.size) * v
     return gate * hidden + unit, max(0, min(v, hidden - unit)) if gate >= 0 else 0
@@ -64,7 +78,20 @@ def _rows_of_vector(n, order, hidden, v):
 
 @driver
 def pack_rows(nt, w, gates, order, k0, out):
-    """w (gates·H, K) into rows k0 … k0 + K of out's panels (panels, ≥ k0 + K, PANEL·V)."""
+    """Pack w into rows k0 … k0 + K of out's panels.
+
+    Parameters
+    ----------
+    nt : int
+        Threads.
+    w : (gates·H, K) float32 or float64
+    gates : int
+    order : (slots,) int64
+        The gate in each of a unit's vectors, -1 for zeros.
+    k0 : int
+    out : (panels, ≥ k0 + K, PANEL·V), of w's dtype
+        Those rows are written.
+    """
     hidden, k = w.shape[0] // gates, w.shape[1]
     v = lanes(w)
     width = PANEL * v
@@ -83,7 +110,19 @@ def pack_rows(nt, w, gates, order, k0, out):
 
 @driver
 def unpack_rows(nt, packed, gates, order, k0, accumulate, w):
-    """The inverse of `pack_rows`: those rows of `packed` into, or added to, w (gates·H, K)."""
+    """The inverse of `pack_rows`: rows k0 … k0 + K of `packed` into w, or added to it.
+
+    Parameters
+    ----------
+    nt : int
+        Threads.
+    packed : (panels, ≥ k0 + K, PANEL·V) float32 or float64
+    gates, order, k0
+        As for `pack_rows`. Rows of W whose gate is not in `order` are left alone.
+    accumulate : bool
+        Whether to add to w instead of overwriting it.
+    w : (gates·H, K), of the same dtype
+    """
     hidden, k = w.shape[0] // gates, w.shape[1]
     v = lanes(w)
     width = PANEL * v
@@ -106,7 +145,19 @@ def unpack_rows(nt, packed, gates, order, k0, accumulate, w):
 
 @driver
 def pack_columns(nt, w, gates, order, out):
-    """w (gates·H, K) into out (ceil(K/(PANEL·V)), rows, PANEL·V)."""
+    """Pack w for dz·W.
+
+    Parameters
+    ----------
+    nt : int
+        Threads.
+    w : (gates·H, K) float32 or float64
+    gates : int
+    order : (slots,) int64
+        The gate in each of a unit's vectors.
+    out : (ceil(K/(PANEL·V)), rows, PANEL·V), of w's dtype
+        Written. Row r is item r mod V of vector r div V.
+    """
     hidden, k = w.shape[0] // gates, w.shape[1]
     v = lanes(w)
     panels, rows, width = out.shape
@@ -128,7 +179,17 @@ def pack_columns(nt, w, gates, order, out):
 
 @driver
 def unpack_columns(nt, packed, accumulate, w):
-    """The inverse of `pack_columns` for a plain matrix: into, or added to, w (rows, K)."""
+    """The inverse of `pack_columns` for a plain matrix: into w, or added to it.
+
+    Parameters
+    ----------
+    nt : int
+        Threads.
+    packed : (ceil(K/(PANEL·V)), ≥ rows, PANEL·V) float32 or float64
+    accumulate : bool
+        Whether to add to w instead of overwriting it.
+    w : (rows, K), of the same dtype
+    """
     rows, k = w.shape
     panels, width = packed.shape[0], packed.shape[2]
     v = lanes(w)
@@ -151,7 +212,7 @@ def _bias_order(size: int, gates: int, order: np.ndarray, v: int) -> tuple[np.nd
 
 @functools.lru_cache(maxsize=128)
 def _bias_places(hidden: int, order: tuple[int, ...], v: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where each item of the packed bias, in W's rows, comes from, and which are no padding."""
+    """(rows, items): item items[i] of the packed bias is row rows[i] of W; the others are 0."""
     slots = len(order)
     total = -(-vectors(slots, hidden, v) // PANEL) * PANEL
     n, i = np.divmod(np.arange(total * v), v)
@@ -161,7 +222,7 @@ def _bias_places(hidden: int, order: tuple[int, ...], v: int) -> tuple[np.ndarra
 
 
 def pack_bias(bias: np.ndarray, gates: int, order: np.ndarray, v: int) -> np.ndarray:
-    """bias (gates·H,) as (panels, PANEL·V), in `pack_rows`'s order."""
+    """Pack bias (gates·H,) as (panels, PANEL·V), in the order of `pack_rows`."""
     source, real = _bias_order(bias.size, gates, order, v)
     hidden = bias.size // gates
     out = np.zeros(-(-vectors(order.size, hidden, v) // PANEL) * PANEL * v, bias.dtype)
@@ -180,7 +241,7 @@ def unpack_bias(
 
 
 def pack_constants(constants: np.ndarray, padded: int, v: int) -> np.ndarray:
-    """constants (k, H) as (padded/V, k·V): those of a vector of units beside each other."""
+    """Pack constants (k, H) as (padded/V, k·V): row n holds the k vectors of units n·V … + V."""
     k, hidden = constants.shape
     out = np.zeros((k, padded), constants.dtype)
     out[:, :hidden] = constants

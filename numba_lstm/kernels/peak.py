@@ -1,6 +1,6 @@
-"""What this machine can do at most: an FMA loop without memory, and a loop that only reads memory.
+"""What this machine can do at most: FMAs without memory, and reading memory without FMAs.
 
-Benchmarks measure against these, in the same run.
+Benchmarks measure them in the same run and report what share of them a layer reaches.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from .blocks import first
 
 __all__ = ["CHAINS", "fma_loop", "read_loop"]
 
-# Independent chains of FMAs: at least latency times pipes (8 on x86, 16 on Apple's), and no more
-# than there are registers beside the two constants.
+# Independent chains of FMAs. At least latency times units are needed to keep all units busy (8 on
+# x86, 16 on Apple's), and all chains and two constants must fit the registers.
 CHAINS = 24 if TARGET.registers >= 32 else 12
 
 
@@ -25,7 +25,7 @@ def _six(a, b, c, d, e, f, x, y):
 
 @kernel
 def _twelve_chains(p, n):
-    """Run n rounds of 12 FMAs; p holds three vectors, the last of which takes the result."""
+    """Run n rounds of 12 FMAs. p holds two vectors to compute with and one for the result."""
     v = lanes(p)
     x, y = load(p, 0), load(p, v)
     a, b, c, d, e, f = _six(x, x, x, x, x, x, x, y)
@@ -39,7 +39,7 @@ def _twelve_chains(p, n):
 
 @kernel
 def _twenty_four_chains(p, n):
-    """As `_twelve_chains`, of 24."""
+    """As `_twelve_chains`, with 24 FMAs."""
     v = lanes(p)
     x, y = load(p, 0), load(p, v)
     a, b, c, d, e, f = _six(x, x, x, x, x, x, x, y)
@@ -65,9 +65,11 @@ def fma_loop(nt, work, n):
 
     Parameters
     ----------
+    nt : int
     work : (nt, 3·V) float32 or float64
-        For each thread two vectors to compute with, between 0 and 1 so that nothing overflows, and
-        one that takes a result, which keeps the compiler from leaving the loop out.
+        For each thread two vectors to compute with, of numbers between 0 and 1 so that nothing
+        overflows, and one for a result, without which the compiler would leave the loop out.
+    n : int
     """
     for q in prange(nt):
         _chains(at(work, (q, 0)), n)
@@ -93,10 +95,11 @@ def _read(p, n, out):
 
 @driver
 def read_loop(nt, array, work):
-    """Read the flat `array` once, nt threads a contiguous part each.
+    """Read the flat `array` once; each thread reads a contiguous part.
 
     Parameters
     ----------
+    nt : int
     array : (n,) float32 or float64
         At least 8·nt vectors; what is left of a part beyond a multiple of 8 vectors is not read.
     work : (nt, 3·V)

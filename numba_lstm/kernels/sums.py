@@ -13,7 +13,7 @@ __all__ = ["column_sums"]
 
 @kernel
 def _add_eight(a, r, begin, end, parts):
-    """parts = the sum of rows r … r + 8, in pairs of pairs of pairs: three roundings, not eight."""
+    """parts = the sum of rows r … r + 8 as a tree of additions: three roundings, not eight."""
     for j in range(begin, end, lanes(a)):
         x0 = load(at(a, (r, j)), 0) + load(at(a, (r + 1, j)), 0)
         x1 = load(at(a, (r + 2, j)), 0) + load(at(a, (r + 3, j)), 0)
@@ -24,14 +24,17 @@ def _add_eight(a, r, begin, end, parts):
 
 @driver
 def column_sums(nt, a, parts, sums):
-    """``sums[j] = Σ_i a[i, j]``, eight rows at a time in a's type, these in float64.
+    """``sums = a.sum(0)``: eight rows at a time in a's dtype, and these sums in float64.
 
-    Threads split the columns, and rows are read one after another, each once.
+    Threads split the columns. Each item of `a` is read once.
 
     Parameters
     ----------
-    a : (rows, columns)
-    parts : (columns,) of a's type, overwritten
+    nt : int
+        Threads.
+    a : (rows, columns) float32 or float64
+    parts : (columns,), of a's dtype, overwritten
+        Scratch.
     sums : (columns,) float64, written
     """
     rows, columns = a.shape

@@ -1,4 +1,8 @@
-"""Backward of the projected embedding table: dz summed by token."""
+"""Backward of the projected embedding table: dz summed by token.
+
+In NumPy: ``numpy.add.at(table, (slice(None), tokens), z)``. With the sums, dW_ih and the
+embedding's gradient are products over the vocabulary instead of over all rows.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,12 @@ def sum_by_token(nt, z, tokens, table):
 
     Parameters
     ----------
-    z : (P, ≥ K, PANEL·V)
+    nt : int
+        Threads.
+    z : (P, ≥ K, PANEL·V) float32 or float64
     tokens : (K,) int64
-    table : (P, vocabulary, PANEL·V), overwritten
+        Below the vocabulary's size; not checked.
+    table : (P, vocabulary, PANEL·V), of z's dtype, overwritten
     """
     panels = table.shape[0]
     v = lanes(z)

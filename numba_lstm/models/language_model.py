@@ -1,21 +1,29 @@
 """The recurrent language model: embedding, LSTM stack, dropout, linear.
 
-The architecture of Zaremba, Sutskever and Vinyals, "RNNBase neural network regularization"
+The architecture of Zaremba, Sutskever and Vinyals, "Recurrent neural network regularization"
 (2014): dropout stands on the non-recurrent connections only.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from ..checks import as_cotangent, as_tokens, generator, probability, size
+from ..checks import as_cotangent, as_tokens, flag, generator, probability, size
 from ..checks import dtype as check_dtype
 from ..nn import LSTM, Dropout, Embedding, Linear, Module
 from ..nn.module import once
+from ..typing import Array, ArrayLike, DTypeLike, Seed
 
 __all__ = ["LanguageModel"]
+
+
+class LogitsPullback(Protocol):
+    """Of a language model: ``(dlogits) -> None``."""
+
+    def __call__(self, dlogits: ArrayLike | None) -> None:
+        """Add to every parameter's gradient."""
 
 
 class LanguageModel(Module):
@@ -48,8 +56,8 @@ class LanguageModel(Module):
     Raises
     ------
     TypeError, ValueError
-        A size below 1, a probability outside 0..1, another dtype; or ``tie_weights`` where
-        ``embedding_size`` is not ``hidden_size``.
+        Naming the argument: a size below 1, a probability outside 0..1, another dtype, a flag that
+        is no boolean; or ``tie_weights`` where ``embedding_size`` is not ``hidden_size``.
 
     Examples
     --------
@@ -69,15 +77,15 @@ class LanguageModel(Module):
         tie_weights: bool = False,
         *,
         embedding_dropout: float | None = None,
-        dtype: Any = np.float32,
-        seed: Any = None,
+        dtype: DTypeLike = np.float32,
+        seed: Seed = None,
     ) -> None:
         self.vocab_size = size("vocab_size", vocab_size)
         self.embedding_size = size("embedding_size", embedding_size)
         self.hidden_size = size("hidden_size", hidden_size)
         self.num_layers = size("num_layers", num_layers)
         self.dtype = check_dtype(dtype)
-        self.tie_weights = bool(tie_weights)
+        self.tie_weights = flag("tie_weights", tie_weights)
         dropout = probability("dropout", dropout)
         if embedding_dropout is None:
             embedding_dropout = dropout
@@ -106,8 +114,8 @@ class LanguageModel(Module):
             self.decoder.weight = self.embedding.weight
 
     def __call__(
-        self, tokens: Any, state: tuple[Any, Any] | None = None
-    ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+        self, tokens: ArrayLike, state: tuple[ArrayLike, ArrayLike] | None = None
+    ) -> tuple[Array, tuple[Array, Array]]:
         """Compute the logits of each next token and keep nothing.
 
         Parameters
@@ -131,13 +139,21 @@ class LanguageModel(Module):
         """
         tokens = self._tokens(tokens)
         if self._by_token(tokens):
-            y, state = self.lstm.infer_tokens(self.embedding, tokens, state)
+            y, final = self.lstm.infer_tokens(self.embedding, tokens, state)
         else:
-            y, state = self.lstm(self.embedding_dropout(self.embedding(tokens), own=True), state)
-        return self.decoder(self.dropout(y, own=True)), state
+            x = self.embedding_dropout(self.embedding(tokens), own=True)
+            y, final = self.lstm(x, state)
+        return self.decoder(self.dropout(y, own=True)), final
 
-    def vjp(self, tokens: Any, state: tuple[Any, Any] | None = None) -> Any:
+    def vjp(
+        self, tokens: ArrayLike, state: tuple[ArrayLike, ArrayLike] | None = None
+    ) -> tuple[tuple[Array, tuple[Array, Array]], LogitsPullback]:
         """Compute what `__call__` does, and a pullback.
+
+        Parameters
+        ----------
+        tokens, state
+            As for a call.
 
         Returns
         -------
@@ -155,7 +171,7 @@ class LanguageModel(Module):
             Naming tokens, h0 or c0; the pullback's name dlogits.
         """
         tokens = self._tokens(tokens)
-        (y, state), input_back = self._lstm_vjp(tokens, state)
+        (y, final), input_back = self._lstm_vjp(tokens, state)
         y, drop_y_back = self.dropout.vjp(y, own=True)
         logits, decode_back = self.decoder.vjp(y)
         shape = logits.shape
@@ -164,9 +180,9 @@ class LanguageModel(Module):
             dlogits = as_cotangent("dlogits", dlogits, self.dtype, shape)
             input_back(drop_y_back(decode_back(dlogits)))
 
-        return (logits, state), once(pullback)
+        return (logits, final), once(pullback)
 
-    def _tokens(self, tokens: Any) -> np.ndarray:
+    def _tokens(self, tokens: ArrayLike) -> np.ndarray:
         tokens = as_tokens("tokens", tokens, self.vocab_size, ndim=2)
         if tokens.shape[0] == 0:
             raise ValueError(f"tokens: expected at least one time step, got shape {tokens.shape}")

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..checks import as_tokens, generator, size
+from ..typing import ArrayLike, Seed
+from .language_model import LanguageModel
 
 __all__ = ["draw", "generate"]
 
@@ -18,13 +20,13 @@ _PROMPT_WINDOW = 256
 
 
 def generate(
-    model: Any,
-    prompt: Any,
+    model: LanguageModel,
+    prompt: ArrayLike,
     length: int,
     *,
     temperature: float = 1.0,
     top_k: int | None = None,
-    seed: Any = None,
+    seed: Seed = None,
 ) -> Iterator[int]:
     """Yield tokens that continue a prompt, each as soon as it is drawn.
 
@@ -78,14 +80,14 @@ def draw(
     order = np.argsort(-logits, kind="stable")[:top_k]
     wide = logits[order].astype(np.float64)
     # The highest becomes 0 first: divided by a tiny temperature, the others may become -inf only.
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
         weights = np.cumsum(np.exp((wide - wide[0]) / temperature))
     found = np.searchsorted(weights, place * weights[-1], side="right")
     return int(order[min(int(found), order.size - 1)])
 
 
 def _generate(
-    model: Any,
+    model: LanguageModel,
     prompt: np.ndarray,
     length: int,
     temperature: float,

@@ -1,5 +1,6 @@
 """Layers with torch's names: `LSTM`, `GRU`, `RNN`, their cells, `Linear`, `Embedding`, `Dropout`,
-`Sequential`.
+`LayerNorm`, `ReLU`, `Tanh`, `Sigmoid`, `Identity`; `Sequential`, `ModuleList`, `ModuleDict`; and
+`Module`, of which one's own are made.
 
 Each is loaded on first use, so that whoever needs only parameters imports and compiles no more.
 """
@@ -7,7 +8,7 @@ Each is loaded on first use, so that whoever needs only parameters imports and c
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..parameters.parameter import Parameter
 from .module import Module
@@ -23,6 +24,13 @@ _HOMES = {
     "Embedding": "embedding",
     "Dropout": "dropout",
     "Sequential": "sequential",
+    "ModuleList": "module_list",
+    "ModuleDict": "module_dict",
+    "LayerNorm": "layer_norm",
+    "Identity": "activations",
+    "ReLU": "activations",
+    "Sigmoid": "activations",
+    "Tanh": "activations",
 }
 
 __all__ = [
@@ -32,25 +40,54 @@ __all__ = [
     "Dropout",
     "Embedding",
     "GRUCell",
+    "Identity",
     "LSTMCell",
+    "LayerNorm",
     "Linear",
     "Module",
+    "ModuleDict",
+    "ModuleList",
     "Parameter",
     "RNNCell",
+    "ReLU",
     "Sequential",
+    "Sigmoid",
+    "Tanh",
     "init",
     "utils",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in ("init", "utils"):
-        return import_module(f".{name}", __name__)
-    if name in _HOMES:
-        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if TYPE_CHECKING:
+    from . import init as init
+    from . import utils as utils
+    from .activations import Identity as Identity
+    from .activations import ReLU as ReLU
+    from .activations import Sigmoid as Sigmoid
+    from .activations import Tanh as Tanh
+    from .dropout import Dropout as Dropout
+    from .embedding import Embedding as Embedding
+    from .gru import GRU as GRU
+    from .gru_cell import GRUCell as GRUCell
+    from .layer_norm import LayerNorm as LayerNorm
+    from .linear import Linear as Linear
+    from .lstm import LSTM as LSTM
+    from .lstm_cell import LSTMCell as LSTMCell
+    from .module_dict import ModuleDict as ModuleDict
+    from .module_list import ModuleList as ModuleList
+    from .rnn import RNN as RNN
+    from .rnn_cell import RNNCell as RNNCell
+    from .sequential import Sequential as Sequential
+else:
+    # Hidden from type checkers: to them every name would be there, and Any.
+    def __getattr__(name: str) -> Any:
+        if name in ("init", "utils"):
+            return import_module(f".{name}", __name__)
+        if name in _HOMES:
+            value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+            globals()[name] = value
+            return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..checks import as_cotangent, as_float, generator, probability, real_array
-from ..dropout_masks import draw_mask
+from ..checks import as_cotangent, as_input, generator, probability
+from ..dropout_masks import apply_mask, draw_mask
+from ..typing import Array, ArrayLike, ArrayPullback, Seed
 from .module import Module, once
 
 __all__ = ["Dropout"]
@@ -27,6 +27,11 @@ class Dropout(Module):
     seed : None, int or numpy.random.Generator
         Where the masks come from. Modules that are given one generator draw from it in turn.
 
+    Raises
+    ------
+    TypeError, ValueError
+        Naming p or seed.
+
     References
     ----------
     Srivastava et al., Dropout: a simple way to prevent neural networks from overfitting, JMLR 2014.
@@ -37,11 +42,11 @@ class Dropout(Module):
     array([1., 2.], dtype=float32)
     """
 
-    def __init__(self, p: float = 0.5, *, seed: Any = None) -> None:
+    def __init__(self, p: float = 0.5, *, seed: Seed = None) -> None:
         self.p = probability("p", p)
         self.rng = generator(seed)
 
-    def __call__(self, x: Any, *, own: bool = False) -> np.ndarray:
+    def __call__(self, x: ArrayLike, *, own: bool = False) -> Array:
         """Drop elements of `x`, or in evaluation copy it.
 
         Parameters
@@ -60,14 +65,19 @@ class Dropout(Module):
         TypeError
             If `x` is not real numbers.
         """
-        x = _as_input(x)
+        x = as_input("x", x)
         mask = self._mask(x) if self._active else None
         return _masked(x, mask, own)
 
-    def vjp(self, x: Any, *, own: bool = False) -> tuple[np.ndarray, Callable[[Any], np.ndarray]]:
+    def vjp(self, x: ArrayLike, *, own: bool = False) -> tuple[Array, ArrayPullback]:
         """Do the same, and return a pullback too.
 
         With `own` the pullback may overwrite, and return, the array that it is given, too.
+
+        Parameters
+        ----------
+        x, own
+            As for a call.
 
         Returns
         -------
@@ -80,7 +90,7 @@ class Dropout(Module):
         TypeError
             If `x` is not real numbers.
         """
-        x = _as_input(x)
+        x = as_input("x", x)
         mask = self._mask(x) if self._active else None
         shape, dtype = x.shape, x.dtype
 
@@ -105,13 +115,4 @@ class Dropout(Module):
 def _masked(x: np.ndarray, mask: np.ndarray | None, own: bool) -> np.ndarray:
     if mask is None:
         return x if own else x.copy()
-    return np.multiply(x, mask, out=x if own else None)
-
-
-def _as_input(x: Any) -> np.ndarray:
-    if type(x) is not np.ndarray:
-        wide = getattr(x, "dtype", None) == np.float64
-        x = real_array("x", x)
-    else:
-        wide = x.dtype.kind == "f" and x.dtype.itemsize == 8
-    return as_float("x", x, np.dtype(np.float64 if wide else np.float32))
+    return apply_mask(x, mask, out=x if own else None)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .. import checks
 from ..parameters.parameter import Parameter, check_parameter
+from ..typing import Array, ArrayLike, DTypeLike, Seed, TokenPullback
 from . import init
 from .module import Module, once
 
@@ -54,8 +54,8 @@ class Embedding(Module):
         embedding_dim: int,
         padding_idx: int | None = None,
         *,
-        dtype: Any = np.float32,
-        seed: Any = None,
+        dtype: DTypeLike = np.float32,
+        seed: Seed = None,
     ) -> None:
         self.num_embeddings = checks.size("num_embeddings", num_embeddings)
         self.embedding_dim = checks.size("embedding_dim", embedding_dim)
@@ -65,7 +65,7 @@ class Embedding(Module):
         self.weight = Parameter(np.empty(shape, self.dtype))
         init.reset_embedding_(self, seed=seed)
 
-    def __call__(self, tokens: Any) -> np.ndarray:
+    def __call__(self, tokens: ArrayLike) -> Array:
         """Look tokens up.
 
         Parameters
@@ -87,8 +87,13 @@ class Embedding(Module):
         weight = self.checked_weight()
         return _look_up(weight, checks.as_tokens("tokens", tokens, weight.shape[0]))
 
-    def vjp(self, tokens: Any) -> tuple[np.ndarray, Callable[[Any], None]]:
+    def vjp(self, tokens: ArrayLike) -> tuple[Array, TokenPullback]:
         """Look tokens up, and return a pullback too.
+
+        Parameters
+        ----------
+        tokens
+            As for a call.
 
         Returns
         -------

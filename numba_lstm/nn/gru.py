@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..checks import flag
+from ..typing import DTypeLike, Seed, State, StateLike
 from .rnn_base import RNNBase
 
 __all__ = ["GRU"]
 
 
-class GRU(RNNBase):
+class GRU(RNNBase[StateLike, StateLike, State]):
     """A stack of GRU layers over a sequence; torch.nn.GRU's signature, order and defaults.
 
     For each step of each layer, with the gates r, z, n in this order in the weights' rows:
@@ -82,8 +85,23 @@ class GRU(RNNBase):
 
     Notes
     -----
-    A call keeps nothing in the module, so one may be used from several threads, and twice in a
-    network. Results are the same to the bit on any number of threads.
+    **Layers and directions.** Of each state, (L·D, B, H), the part of layer l and direction d
+    stands at l·D + d: with two directions ``hn[-2]`` is the last layer's forward state and
+    ``hn[-1]`` its backward one. In y the directions stand beside each other: of its last axis the
+    first half is the forward direction's, so that ``y[-1, :, :H]`` is ``hn[-2]``, and
+    ``y[0, :, H:]``, where the backward one ends, is ``hn[-1]``.
+
+    **Gradients.** ``(y, hn), pullback = gru.vjp(x)`` gives a pullback, which is called once, with
+    the cotangents of the outputs in their form: ``pullback(dy, dhn)``. Any of them may be None,
+    which means zero. Where an element is both in y and in hn its two cotangents add up. The
+    pullback returns ``dx, dh0`` in the form of the inputs, dh0 also where no state was given, and
+    adds to the gradient of every parameter.
+
+    **Saving.** `state_dict` gives all parameters by torch's names, `load_state_dict` takes them,
+    and `numba_lstm.interop.safetensors` writes and reads files.
+
+    **Threads.** A call keeps nothing in the module, so one may be used from several threads, and
+    twice in a network. Results are the same to the bit on any number of threads.
 
     References
     ----------
@@ -98,6 +116,14 @@ class GRU(RNNBase):
     >>> y, hn = gru(np.ones((5, 3, 10)))
     >>> y.shape, hn.shape
     ((5, 3, 20), (2, 3, 20))
+    >>> (y, hn), pullback = gru.vjp(np.ones((5, 3, 10)))
+    >>> dx, dh0 = pullback(None, np.ones_like(hn))
+    >>> dx.shape, dh0.shape
+    ((5, 3, 10), (2, 3, 20))
+    >>> both = GRU(10, 20, bidirectional=True, seed=0)
+    >>> y, hn = both(np.ones((5, 3, 10)))
+    >>> bool((y[-1, :, :20] == hn[-2]).all() and (y[0, :, 20:] == hn[-1]).all())
+    True
     """
 
     GATES = 3
@@ -112,9 +138,14 @@ class GRU(RNNBase):
         dropout: float = 0.0,
         bidirectional: bool = False,
         *,
+        input_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+        zoneout: float = 0.0,
         reset_after: bool = True,
         layer_norm: bool = False,
-        **options: Any,
+        dtype: DTypeLike = np.float32,
+        seed: Seed = None,
     ) -> None:
         self.reset_after = flag("reset_after", reset_after)
         self.layer_norm = flag("layer_norm", layer_norm)
@@ -128,7 +159,12 @@ class GRU(RNNBase):
             batch_first,
             dropout,
             bidirectional,
-            **options,
+            input_dropout=input_dropout,
+            recurrent_dropout=recurrent_dropout,
+            weight_dropout=weight_dropout,
+            zoneout=zoneout,
+            dtype=dtype,
+            seed=seed,
         )
 
     def cell(self) -> Any:

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from ..checks import flag
+from ..typing import Array, ArrayLike, DTypeLike, Seed
 from .gru import plain_cell
 from .rnn_cell_base import RNNCellBase
 
 __all__ = ["GRUCell"]
 
 
-class GRUCell(RNNCellBase):
+class GRUCell(RNNCellBase[ArrayLike, ArrayLike | None, Array]):
     """One step of a GRU; the equations are those of `GRU`.
 
     Parameters
@@ -55,8 +56,8 @@ class GRUCell(RNNCellBase):
         bias: bool = True,
         *,
         reset_after: bool = True,
-        dtype: Any = np.float32,
-        seed: Any = None,
+        dtype: DTypeLike = np.float32,
+        seed: Seed = None,
     ) -> None:
         self.reset_after = flag("reset_after", reset_after)
         super().__init__(input_size, hidden_size, bias, dtype=dtype, seed=seed)

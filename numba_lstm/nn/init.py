@@ -18,6 +18,7 @@ import numpy as np
 
 from ..checks import generator, real_array, size
 from ..parameters.parameter import Parameter
+from ..typing import Array, Seed
 from .module import Module
 
 __all__ = [
@@ -36,41 +37,143 @@ __all__ = [
     "zeros_",
 ]
 
-P = TypeVar("P", Parameter, np.ndarray)
+P = TypeVar("P", Parameter, Array)
+M = TypeVar("M", bound=Module)
 
 
-def uniform_(tensor: P, a: float = 0.0, b: float = 1.0, *, seed: Any = None) -> P:
-    """Draw from the uniform distribution between `a` and `b`."""
+def uniform_(tensor: P, a: float = 0.0, b: float = 1.0, *, seed: Seed = None) -> P:
+    """Draw from the uniform distribution between `a` and `b`.
+
+    Parameters
+    ----------
+    tensor : Parameter or numpy.ndarray
+        Written in place: a Parameter, or a writeable array of float32 or float64.
+    a, b : float
+    seed : None, int or numpy.random.Generator
+
+    Returns
+    -------
+    Parameter or numpy.ndarray
+        `tensor`.
+
+    Raises
+    ------
+    TypeError
+        If `tensor` is neither.
+    """
     rng = generator(seed)
     return _write(tensor, lambda shape: rng.uniform(a, b, shape))
 
 
-def normal_(tensor: P, mean: float = 0.0, std: float = 1.0, *, seed: Any = None) -> P:
-    """Draw from the normal distribution."""
+def normal_(tensor: P, mean: float = 0.0, std: float = 1.0, *, seed: Seed = None) -> P:
+    """Draw from the normal distribution.
+
+    Parameters
+    ----------
+    tensor : Parameter or numpy.ndarray
+        Written in place: a Parameter, or a writeable array of float32 or float64.
+    mean, std : float
+    seed : None, int or numpy.random.Generator
+
+    Returns
+    -------
+    Parameter or numpy.ndarray
+        `tensor`.
+
+    Raises
+    ------
+    TypeError
+        If `tensor` is neither.
+    """
     rng = generator(seed)
     return _write(tensor, lambda shape: rng.normal(mean, std, shape))
 
 
 def constant_(tensor: P, val: float) -> P:
-    """Set every element to `val`."""
+    """Set every element to `val`.
+
+    Parameters
+    ----------
+    tensor : Parameter or numpy.ndarray
+        Written in place: a Parameter, or a writeable array of float32 or float64.
+    val : float
+
+    Returns
+    -------
+    Parameter or numpy.ndarray
+        `tensor`.
+
+    Raises
+    ------
+    TypeError
+        If `tensor` is neither.
+    """
     return _write(tensor, lambda shape: np.full(shape, val, np.float64))
 
 
 def zeros_(tensor: P) -> P:
-    """Set every element to 0."""
+    """Set every element to 0.
+
+    Parameters
+    ----------
+    tensor : Parameter or numpy.ndarray
+        Written in place: a Parameter, or a writeable array of float32 or float64.
+
+    Returns
+    -------
+    Parameter or numpy.ndarray
+        `tensor`.
+
+    Raises
+    ------
+    TypeError
+        If `tensor` is neither.
+    """
     return constant_(tensor, 0.0)
 
 
 def ones_(tensor: P) -> P:
-    """Set every element to 1."""
-    return constant_(tensor, 1.0)
+    """Set every element to 1.
 
+    Parameters
+    ----------
+    tensor : Parameter or numpy.ndarray
+        Written in place: a Parameter, or a writeable array of float32 or float64.
 
-def xavier_uniform_(tensor: P, gain: float = 1.0, *, gates: int = 1, seed: Any = None) -> P:
-    """Draw uniformly within ±gain·√(6 / (fan_in + fan_out)) (Glorot & Bengio, 2010).
+    Returns
+    -------
+    Parameter or numpy.ndarray
+        `tensor`.
 
     Raises
     ------
+    TypeError
+        If `tensor` is neither.
+    """
+    return constant_(tensor, 1.0)
+
+
+def xavier_uniform_(tensor: P, gain: float = 1.0, *, gates: int = 1, seed: Seed = None) -> P:
+    """Draw uniformly within ±gain·√(6 / (fan_in + fan_out)) (Glorot & Bengio, 2010).
+
+    Parameters
+    ----------
+    tensor : Parameter or numpy.ndarray
+        Written in place: a Parameter, or a writeable array of float32 or float64.
+    gain : float
+    gates : int
+        How many matrices stand above each other, each initialised on its own.
+    seed : None, int or numpy.random.Generator
+
+    Returns
+    -------
+    Parameter or numpy.ndarray
+        `tensor`.
+
+    Raises
+    ------
+    TypeError
+        If `tensor` is neither.
     ValueError
         If there are fewer than two dimensions, or the rows do not divide into `gates`.
     """
@@ -79,11 +182,27 @@ def xavier_uniform_(tensor: P, gain: float = 1.0, *, gates: int = 1, seed: Any =
     return uniform_(tensor, -bound, bound, seed=seed)
 
 
-def xavier_normal_(tensor: P, gain: float = 1.0, *, gates: int = 1, seed: Any = None) -> P:
+def xavier_normal_(tensor: P, gain: float = 1.0, *, gates: int = 1, seed: Seed = None) -> P:
     """Draw normally with the deviation gain·√(2 / (fan_in + fan_out)) (Glorot & Bengio, 2010).
+
+    Parameters
+    ----------
+    tensor : Parameter or numpy.ndarray
+        Written in place: a Parameter, or a writeable array of float32 or float64.
+    gain : float
+    gates : int
+        How many matrices stand above each other, each initialised on its own.
+    seed : None, int or numpy.random.Generator
+
+    Returns
+    -------
+    Parameter or numpy.ndarray
+        `tensor`.
 
     Raises
     ------
+    TypeError
+        If `tensor` is neither.
     ValueError
         If there are fewer than two dimensions, or the rows do not divide into `gates`.
     """
@@ -91,11 +210,26 @@ def xavier_normal_(tensor: P, gain: float = 1.0, *, gates: int = 1, seed: Any = 
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / (fan_in + fan_out)), seed=seed)
 
 
-def kaiming_uniform_(tensor: P, a: float = 0.0, *, seed: Any = None) -> P:
+def kaiming_uniform_(tensor: P, a: float = 0.0, *, seed: Seed = None) -> P:
     """Draw uniformly within ±√(6 / ((1 + a²) fan_in)) (He et al., 2015).
+
+    Parameters
+    ----------
+    tensor : Parameter or numpy.ndarray
+        Written in place: a Parameter, or a writeable array of float32 or float64.
+    a : float
+        The slope of the leaky ReLU that follows; 0 for a ReLU.
+    seed : None, int or numpy.random.Generator
+
+    Returns
+    -------
+    Parameter or numpy.ndarray
+        `tensor`.
 
     Raises
     ------
+    TypeError
+        If `tensor` is neither.
     ValueError
         If there are fewer than two dimensions.
     """
@@ -104,16 +238,32 @@ def kaiming_uniform_(tensor: P, a: float = 0.0, *, seed: Any = None) -> P:
     return uniform_(tensor, -bound, bound, seed=seed)
 
 
-def orthogonal_(tensor: P, gain: float = 1.0, *, gates: int = 1, seed: Any = None) -> P:
+def orthogonal_(tensor: P, gain: float = 1.0, *, gates: int = 1, seed: Seed = None) -> P:
     """Make rows or columns, whichever are fewer, orthogonal and of length `gain`.
 
     The matrix is Q of the QR decomposition of a normal one, its signs chosen so that every
     orthogonal matrix is equally likely (Saxe et al., 2014). Further dimensions are taken together
-    with the second. With `gates` each block of rows is orthogonal on its own: for `weight_hh` of an
-    LSTM, ``orthogonal_(lstm.weight_hh_l0, gates=4)``.
+    with the second.
+
+    Parameters
+    ----------
+    tensor : Parameter or numpy.ndarray
+        Written in place: a Parameter, or a writeable array of float32 or float64.
+    gain : float
+    gates : int
+        How many blocks of rows are orthogonal, each on its own. For an LSTM:
+        ``orthogonal_(lstm.weight_hh_l0, gates=4)``.
+    seed : None, int or numpy.random.Generator
+
+    Returns
+    -------
+    Parameter or numpy.ndarray
+        `tensor`.
 
     Raises
     ------
+    TypeError
+        If `tensor` is neither.
     ValueError
         If there are fewer than two dimensions, or the rows do not divide into `gates`.
     """
@@ -135,7 +285,7 @@ def _orthogonal(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray
     return q if rows >= columns else q.T
 
 
-def forget_gate_bias_(module: Module, value: float = 1.0) -> Module:
+def forget_gate_bias_(module: M, value: float = 1.0) -> M:
     """Let every LSTM and LSTMCell in a tree start by remembering (Jozefowicz et al., 2015).
 
     The forget gate sees b_ih + b_hh: its part of `bias_ih` becomes `value` and that of `bias_hh`
@@ -185,13 +335,23 @@ def _own_size(hidden_size: Any, name: str) -> Any:
     return hidden_size[int(layer)] if layer.isdigit() else None
 
 
-def reset_recurrent_(
-    module: Module, hidden_size: int | Sequence[int], *, seed: Any = None
-) -> Module:
+def reset_recurrent_(module: M, hidden_size: int | Sequence[int], *, seed: Seed = None) -> M:
     """Draw all parameters of recurrent layers as torch does: uniformly within ±1/√H.
 
-    `hidden_size` is H, or a list with that of each layer. Of a layer normalisation the gains become
-    1 and the bias 0, as in torch's LayerNorm.
+    Of a layer normalisation the gains become 1 and the bias 0, as in torch's LayerNorm.
+
+    Parameters
+    ----------
+    module : Module
+        A stack of recurrent layers, or a cell.
+    hidden_size : int or sequence of int
+        H, or that of each layer.
+    seed : None, int or numpy.random.Generator
+
+    Returns
+    -------
+    Module
+        `module`.
     """
     rng = generator(seed)
     for name, parameter in module.named_parameters():
@@ -203,8 +363,20 @@ def reset_recurrent_(
     return module
 
 
-def reset_linear_(module: Any, *, seed: Any = None) -> Any:
-    """Draw `weight` (O, I) and `bias` (O,), which may be None, as torch does: within ±1/√I."""
+def reset_linear_(module: Any, *, seed: Seed = None) -> Any:
+    """Draw the parameters of a linear layer as torch does: uniformly within ±1/√I.
+
+    Parameters
+    ----------
+    module : Linear, or a module like it
+        With `weight` (O, I) and `bias` (O,), which may be None.
+    seed : None, int or numpy.random.Generator
+
+    Returns
+    -------
+    Module
+        `module`.
+    """
     rng = generator(seed)
     kaiming_uniform_(module.weight, math.sqrt(5.0), seed=rng)
     if module.bias is not None:
@@ -213,14 +385,27 @@ def reset_linear_(module: Any, *, seed: Any = None) -> Any:
     return module
 
 
-def reset_embedding_(module: Any, *, seed: Any = None) -> Any:
-    """Draw `weight` from a standard normal distribution; the row `padding_idx` becomes zero."""
+def reset_embedding_(module: Any, *, seed: Seed = None) -> Any:
+    """Draw the rows of an embedding from a standard normal distribution.
+
+    Parameters
+    ----------
+    module : Embedding, or a module like it
+        With `weight`, and `padding_idx`, whose row becomes zero, or None.
+    seed : None, int or numpy.random.Generator
+
+    Returns
+    -------
+    Module
+        `module`.
+    """
     normal_(module.weight, seed=seed)
     if module.padding_idx is not None:
         module.weight[module.padding_idx] = 0.0
     return module
 
 
+@np.errstate(all="ignore")
 def _write(tensor: P, draw: Callable[[tuple[int, ...]], np.ndarray]) -> P:
     if isinstance(tensor, Parameter):
         tensor[...] = draw(tensor.shape)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..checks import as_cotangent, as_float, generator, size
+from ..checks import as_cotangent, as_float, flag, generator, size
 from ..checks import dtype as check_dtype
 from ..parameters.parameter import Parameter, check_parameter
 from ..parameters.versions import Versions
+from ..typing import Array, ArrayLike, ArrayPullback, DTypeLike, Seed
 from . import init
 from .module import Module, once
 
@@ -38,7 +38,7 @@ class Linear(Module):
     Raises
     ------
     TypeError, ValueError
-        Naming the argument: a size below 1, another dtype.
+        Naming the argument: a size below 1, a bias that is no boolean, another dtype.
 
     Examples
     --------
@@ -52,18 +52,19 @@ class Linear(Module):
         out_features: int,
         bias: bool = True,
         *,
-        dtype: Any = np.float32,
-        seed: Any = None,
+        dtype: DTypeLike = np.float32,
+        seed: Seed = None,
     ) -> None:
         self.in_features = size("in_features", in_features)
         self.out_features = size("out_features", out_features)
+        bias = flag("bias", bias)
         self.dtype = check_dtype(dtype)
         shape = (self.out_features, self.in_features)
         self.weight = Parameter(np.empty(shape, self.dtype))
         self.bias = Parameter(np.empty(shape[:1], self.dtype)) if bias else None
         init.reset_linear_(self, seed=generator(seed))
 
-    def __call__(self, x: Any) -> np.ndarray:
+    def __call__(self, x: ArrayLike) -> Array:
         """Compute y.
 
         Parameters
@@ -85,11 +86,22 @@ class Linear(Module):
         x = self._checked("x", x, self.in_features)
         return matmul.forward(weight, bias, x)
 
-    def vjp(self, x: Any) -> tuple[np.ndarray, Callable[[Any], np.ndarray]]:
-        """Compute y, and a pullback ``(dy) -> dx``.
+    def vjp(self, x: ArrayLike) -> tuple[Array, ArrayPullback]:
+        """Compute y, and return a pullback too.
 
-        dx = dy·W; ``dW += dyᵀ·x`` and ``db += Σ dy`` are added to the gradients. `x` must keep its
-        values until the pullback has been called.
+        `x` must keep its values until the pullback has been called.
+
+        Parameters
+        ----------
+        x
+            As for a call.
+
+        Returns
+        -------
+        y : numpy.ndarray, (…, out_features)
+        pullback : callable (dy) -> dx
+            dx = dy·W; ``dW += dyᵀ·x`` and ``db += Σ dy`` are added to the gradients. dy has y's
+            shape, None means zero. May be called once.
 
         Raises
         ------

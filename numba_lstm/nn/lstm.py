@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal, overload
 
 import numpy as np
 
 from ..checks import flag, positive, probability, size
-from ..recurrent.call import Call, State
+from ..recurrent.call import Call
+from ..typing import (
+    Array,
+    ArrayLike,
+    CellsPullback,
+    DTypeLike,
+    Seed,
+    StatePair,
+    StatePairCotangent,
+    StatePairLike,
+    StatePullback,
+)
 from .module import once
 from .rnn_base import RNNBase
 
 __all__ = ["LSTM"]
 
 
-class LSTM(RNNBase):
+class LSTM(RNNBase[StatePairLike, StatePairCotangent, StatePair]):
     """A stack of LSTM layers over a sequence; torch.nn.LSTM's signature, order and defaults.
 
     For each step of each layer, with the gates i, f, g, o in this order in the weights' rows:
@@ -103,14 +114,29 @@ class LSTM(RNNBase):
 
     Notes
     -----
-    A call keeps nothing in the module, so one may be used from several threads, and twice in a
-    network. Results are the same to the bit on any number of threads.
+    **Layers and directions.** Of each state, (L·D, B, H), the part of layer l and direction d
+    stands at l·D + d: with two directions ``hn[-2]`` is the last layer's forward state and
+    ``hn[-1]`` its backward one. In y the directions stand beside each other: of its last axis the
+    first half is the forward direction's, so that ``y[-1, :, :H]`` is ``hn[-2]``, and
+    ``y[0, :, H:]``, where the backward one ends, is ``hn[-1]``.
+
+    **Gradients.** ``(y, (hn, cn)), pullback = lstm.vjp(x)`` gives a pullback, which is called once,
+    with the cotangents of the outputs in their form: ``pullback(dy, (dhn, dcn))``. Any of them may
+    be None, which means zero. Where an element is both in y and in hn its two cotangents add up.
+    The pullback returns ``dx, (dh0, dc0)`` in the form of the inputs, dh0 also where no state was
+    given, and adds to the gradient of every parameter.
+
+    **Saving.** `state_dict` gives all parameters by torch's names, `load_state_dict` takes them,
+    and `numba_lstm.interop.safetensors` writes and reads files.
+
+    **Threads.** A call keeps nothing in the module, so one may be used from several threads, and
+    twice in a network. Results are the same to the bit on any number of threads.
 
     References
     ----------
     Hochreiter & Schmidhuber, Long short-term memory, Neural Computation 9(8), 1997. Gers,
     Schmidhuber & Cummins, Learning to forget, Neural Computation 12(10), 2000. Gers & Schmidhuber,
-    RNNBase nets that time and count, IJCNN, 2000. ONNX's operator LSTM. Ba, Kiros & Hinton, Layer
+    Recurrent nets that time and count, IJCNN, 2000. ONNX's operator LSTM. Ba, Kiros & Hinton, Layer
     normalization, arXiv:1607.06450, 2016. Krueger et al., Zoneout: regularizing RNNs by randomly
     preserving hidden activations, ICLR 2017.
 
@@ -120,6 +146,10 @@ class LSTM(RNNBase):
     >>> y, (hn, cn) = lstm(np.ones((5, 3, 10)))
     >>> y.shape, hn.shape, cn.shape
     ((5, 3, 20), (2, 3, 20), (2, 3, 20))
+    >>> (y, (hn, cn)), pullback = lstm.vjp(np.ones((5, 3, 10)))
+    >>> dx, (dh0, dc0) = pullback(y, (None, np.ones_like(cn)))
+    >>> dx.shape, dh0.shape, lstm.weight_ih_l1.grad.shape
+    ((5, 3, 10), (2, 3, 20), (80, 20))
     >>> y, (hn, cn) = LSTM(10, [20, 30], seed=0)(np.ones((5, 3, 10)))
     >>> y.shape, [one.shape for one in cn]
     ((5, 3, 30), [(1, 3, 20), (1, 3, 30)])
@@ -142,12 +172,17 @@ class LSTM(RNNBase):
         bidirectional: bool = False,
         proj_size: int = 0,
         *,
+        input_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+        zoneout: float = 0.0,
+        zoneout_cell: float = 0.0,
         peepholes: bool = False,
         cell_clip: float | None = None,
         coupled: bool = False,
         layer_norm: bool = False,
-        zoneout_cell: float = 0.0,
-        **options: Any,
+        dtype: DTypeLike = np.float32,
+        seed: Seed = None,
     ) -> None:
         self.proj_size = size("proj_size", proj_size, 0)
         self.peepholes, self.coupled = flag("peepholes", peepholes), flag("coupled", coupled)
@@ -166,7 +201,12 @@ class LSTM(RNNBase):
             batch_first,
             dropout,
             bidirectional,
-            **options,
+            input_dropout=input_dropout,
+            recurrent_dropout=recurrent_dropout,
+            weight_dropout=weight_dropout,
+            zoneout=zoneout,
+            dtype=dtype,
+            seed=seed,
         )
 
     def _state_sizes(self, hidden: int) -> tuple[int, ...]:
@@ -228,12 +268,45 @@ class LSTM(RNNBase):
             parts += ", coupled=True"
         return parts
 
+    @overload
     def __call__(
         self,
-        x: Any,
-        hx: tuple[Any, Any] | None = None,
-        lengths: Any = None,
-        reset: Any = None,
+        x: ArrayLike,
+        hx: StatePairLike | None = None,
+        lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+        *,
+        return_cells: Literal[False] = False,
+    ) -> tuple[Array, StatePair]: ...
+
+    @overload
+    def __call__(
+        self,
+        x: ArrayLike,
+        hx: StatePairLike | None = None,
+        lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+        *,
+        return_cells: Literal[True],
+    ) -> tuple[Array, StatePair, Array]: ...
+
+    @overload
+    def __call__(
+        self,
+        x: ArrayLike,
+        hx: StatePairLike | None = None,
+        lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+        *,
+        return_cells: bool,
+    ) -> Any: ...
+
+    def __call__(
+        self,
+        x: ArrayLike,
+        hx: StatePairLike | None = None,
+        lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
         *,
         return_cells: bool = False,
     ) -> Any:
@@ -277,15 +350,48 @@ class LSTM(RNNBase):
             return Call(self, hx, x=x, lengths=lengths, reset=reset).infer_cells()
         return super().__call__(x, hx, lengths, reset)
 
+    @overload
     def vjp(
         self,
-        x: Any,
-        hx: tuple[Any, Any] | None = None,
-        lengths: Any = None,
-        reset: Any = None,
+        x: ArrayLike,
+        hx: StatePairLike | None = None,
+        lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+        *,
+        return_cells: Literal[False] = False,
+    ) -> tuple[tuple[Array, StatePair], StatePullback[StatePairCotangent, StatePair]]: ...
+
+    @overload
+    def vjp(
+        self,
+        x: ArrayLike,
+        hx: StatePairLike | None = None,
+        lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+        *,
+        return_cells: Literal[True],
+    ) -> tuple[tuple[Array, StatePair, Array], CellsPullback[StatePairCotangent, StatePair]]: ...
+
+    @overload
+    def vjp(
+        self,
+        x: ArrayLike,
+        hx: StatePairLike | None = None,
+        lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+        *,
+        return_cells: bool,
+    ) -> Any: ...
+
+    def vjp(
+        self,
+        x: ArrayLike,
+        hx: StatePairLike | None = None,
+        lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
         *,
         return_cells: bool = False,
-    ) -> tuple[Any, Callable[..., tuple[np.ndarray, State]]]:
+    ) -> Any:
         """Do the same, and return a pullback too.
 
         `x` must keep its values until the pullback has been called.

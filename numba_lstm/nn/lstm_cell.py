@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..typing import Array, ArrayLike, CellPullback, DTypeLike, Seed
 from .rnn_cell_base import RNNCellBase
 
 __all__ = ["LSTMCell"]
 
-State = tuple[np.ndarray, np.ndarray]
+Pair = tuple[Array, Array]
+PairLike = tuple[ArrayLike, ArrayLike]
+PairCotangent = tuple[ArrayLike | None, ArrayLike | None]
 
 
-class LSTMCell(RNNCellBase):
+class LSTMCell(RNNCellBase[PairLike, PairCotangent, Pair]):
     """One step of an LSTM; the equations are those of `LSTM`.
 
     Parameters
@@ -48,13 +50,24 @@ class LSTMCell(RNNCellBase):
     GATES = 4
     STATES = ("h0", "c0")
 
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        *,
+        dtype: DTypeLike = np.float32,
+        seed: Seed = None,
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, dtype=dtype, seed=seed)
+
     def cell(self) -> Any:
         """Give `kernels.cells.lstm.LSTM`."""
         from ..kernels.cells.lstm import LSTM
 
         return LSTM
 
-    def __call__(self, x: Any, hx: tuple[Any, Any] | None = None) -> State:
+    def __call__(self, x: ArrayLike, hx: PairLike | None = None) -> Pair:
         """Take one step and keep nothing.
 
         Parameters
@@ -75,8 +88,8 @@ class LSTMCell(RNNCellBase):
         return super().__call__(x, hx)
 
     def vjp(
-        self, x: Any, hx: tuple[Any, Any] | None = None
-    ) -> tuple[State, Callable[..., tuple[np.ndarray, State]]]:
+        self, x: ArrayLike, hx: PairLike | None = None
+    ) -> tuple[Pair, CellPullback[PairCotangent, Pair]]:
         """Do the same, and return a pullback too.
 
         `x` must keep its values until the pullback has been called.

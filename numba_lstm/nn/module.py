@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -28,45 +29,126 @@ class Module:
     """A function of arrays with parameters, and its vector-Jacobian product.
 
     A subclass sets its parameters and submodules as attributes, which registers them in order of
-    assignment, and defines `__call__` and `vjp`. What the backward pass needs is kept in the
-    pullback that `vjp` returns, never in the module: so a module may be used twice in one network,
-    stepped in a loop, and called from several threads.
+    assignment (``super().__init__()`` is not needed), and defines two methods:
+
+    - ``__call__(x, …)`` gives the output and keeps nothing;
+    - ``vjp(x, …)`` gives the output and a pullback, a function that takes the cotangents of the
+      outputs (the loss's gradient with respect to them), adds to every parameter's gradient by
+      `Parameter.add_grad` or by the pullbacks of its submodules, and returns the cotangents of the
+      inputs.
+
+    What the backward pass needs is kept in the pullback, never in the module: so a module may be
+    used twice in one network, stepped in a loop, and called from several threads.
+
+    Submodules that stand in a list or a dictionary are not found: `ModuleList` and `ModuleDict`
+    hold them.
 
     Attributes
     ----------
     training : bool
         True from the start; `train` and `eval` switch it. Dropout is all that looks at it.
 
+    See Also
+    --------
+    numba_lstm.testing.gradcheck : compares a pullback with differences.
+    numba_lstm.interop.safetensors : writes and reads what `state_dict` gives.
+
     Examples
     --------
-    >>> class Scale(Module):
-    ...     def __init__(self):
-    ...         self.factor = Parameter([2.0])
+    A classifier of sequences: the last step of an LSTM, times a learnt scale, and a linear layer.
+
+    >>> from numba_lstm import losses, nn, optim, testing
+    >>> class Classifier(nn.Module):
+    ...     def __init__(self, inputs, hidden, classes, **options):
+    ...         self.lstm = nn.LSTM(inputs, hidden, **options)
+    ...         self.scale = nn.Parameter(np.ones(hidden, self.lstm.dtype))
+    ...         self.head = nn.Linear(hidden, classes, **options)
+    ...
     ...     def __call__(self, x):
-    ...         return x * self.factor.numpy()
-    >>> [name for name, _ in Scale().named_parameters()]
-    ['factor']
+    ...         y, _ = self.lstm(x)
+    ...         return self.head(y[-1] * self.scale.numpy())
+    ...
+    ...     def vjp(self, x):
+    ...         (y, _), lstm_back = self.lstm.vjp(x)
+    ...         scale = self.scale.numpy().copy()
+    ...         logits, head_back = self.head.vjp(y[-1] * scale)
+    ...
+    ...         def pullback(dlogits):
+    ...             dscaled = head_back(dlogits)
+    ...             self.scale.add_grad((dscaled * y[-1]).sum(axis=0))
+    ...             dy = np.zeros_like(y)
+    ...             dy[-1] = dscaled * scale
+    ...             dx, _ = lstm_back(dy)
+    ...             return dx
+    ...
+    ...         return logits, pullback
+    >>> model = Classifier(2, 8, 3, seed=0)
+    >>> [name for name, _ in model.named_parameters()][:3]
+    ['scale', 'lstm.weight_ih_l0', 'lstm.weight_hh_l0']
+
+    Its gradients are right:
+
+    >>> testing.gradcheck(Classifier(2, 4, 3, dtype="float64", seed=0), np.ones((5, 2, 2)))
+
+    A step of training:
+
+    >>> optimizer = optim.Adam(model.parameters(), lr=0.01)
+    >>> logits, pullback = model.vjp(np.ones((5, 4, 2)))
+    >>> loss, dlogits = losses.cross_entropy(logits, [0, 1, 2, 0])
+    >>> optimizer.zero_grad()
+    >>> dx = pullback(dlogits)
+    >>> optimizer.step()
+
+    Saved and loaded:
+
+    >>> import os, tempfile
+    >>> from numba_lstm.interop import safetensors
+    >>> file = os.path.join(tempfile.mkdtemp(), "model.safetensors")
+    >>> safetensors.save(model.state_dict(), file)
+    >>> twin = Classifier(2, 8, 3)
+    >>> twin.load_state_dict(safetensors.load(file))
+    LoadResult(missing_keys=[], unexpected_keys=[])
     """
 
     training: bool = True
 
     # What subclasses keep to be quicker next time; not copied, not pickled.
-    _CACHES = frozenset({"_prepared", "_weights"})
+    _CACHES = frozenset({"_weights"})
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if name in self._CACHES:
+            object.__setattr__(self, name, value)
+            return
+        there = self.__dict__.get(name)
+        if isinstance(there, Parameter) and not (value is None or isinstance(value, Parameter)):
+            raise TypeError(
+                f"{name}: expected a Parameter of shape {there.shape} or None, got "
+                f"{type(value).__name__}; to change its values write module.{name}[...] = value"
+            )
         object.__setattr__(self, name, value)
-        if name not in self._CACHES:
-            begin_epoch()
+        begin_epoch()
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in self._CACHES}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the output and keep nothing."""
+        """Compute the output and keep nothing.
+
+        Raises
+        ------
+        NotImplementedError
+            In a class that does not define it.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not define __call__")
 
     def vjp(self, *args: Any, **kwargs: Any) -> Any:
-        """Compute the output, and return it with its pullback."""
+        """Compute the output, and return it with its pullback.
+
+        Raises
+        ------
+        NotImplementedError
+            In a class that does not define it.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not define vjp")
 
     # -- the tree -----------------------------------------------------------------------------
@@ -76,13 +158,21 @@ class Module:
         for name, value in vars(self).items():
             if isinstance(value, Module):
                 yield name, value
+            elif isinstance(value, (list, tuple, dict)):
+                _warn_of_hidden(self, name, value)
 
     def children(self) -> Iterator[Module]:
         """Yield the direct submodules, each once."""
         return iter(dict.fromkeys(child for _, child in self.named_children()))
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """Yield this module and all below it with dotted names, parents first, each once."""
+        """Yield this module and all below it with dotted names, parents first, each once.
+
+        Parameters
+        ----------
+        prefix : str
+            This module's own name, put before every other with a dot.
+        """
         return self._named_modules(prefix, set())
 
     def _named_modules(self, prefix: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
@@ -124,6 +214,15 @@ class Module:
     def train(self: M, mode: bool = True) -> M:
         """Switch this module and all below it to training, or with False to evaluation.
 
+        Parameters
+        ----------
+        mode : bool
+
+        Returns
+        -------
+        Module
+            Itself.
+
         Raises
         ------
         TypeError
@@ -136,7 +235,13 @@ class Module:
         return self
 
     def eval(self: M) -> M:
-        """Switch this module and all below it to evaluation."""
+        """Switch this module and all below it to evaluation.
+
+        Returns
+        -------
+        Module
+            Itself.
+        """
         return self.train(False)
 
     # -- saving and loading -------------------------------------------------------------------
@@ -150,9 +255,19 @@ class Module:
             yield from child._all_names(_join(prefix, name))
 
     def state_dict(self, prefix: str = "") -> dict[str, np.ndarray]:
-        """Return copies of all parameters' values by name.
+        """Return copies of all parameters' values by name, torch's names.
 
-        As with torch, a parameter that stands in two places comes under both names.
+        As with torch, a parameter that stands in two places comes under both names. Write them to a
+        file by `numba_lstm.interop.safetensors.save`, which torch's users can read.
+
+        Parameters
+        ----------
+        prefix : str
+            Put before every name, with a dot.
+
+        Returns
+        -------
+        dict of str to numpy.ndarray
         """
         return {name: p.numpy().copy() for name, p in self._all_names(prefix)}
 
@@ -211,6 +326,10 @@ class Module:
 
     def load_random_state(self, d: Mapping[str, Any]) -> None:
         """Put every random generator in the tree into a state that `random_state` gave.
+
+        Parameters
+        ----------
+        d : mapping of str to dict
 
         Raises
         ------
@@ -291,6 +410,25 @@ class once:
         except (TypeError, ValueError):
             self._fn = fn
             raise
+
+
+def _warn_of_hidden(
+    module: Module, name: str, value: list[Any] | tuple[Any, ...] | dict[Any, Any]
+) -> None:
+    """Tell of modules and parameters in a plain list, where nobody finds them.
+
+    The first item tells: a list may be as long as a text, and this is asked at every step.
+    """
+    first = next(iter(value.values() if isinstance(value, dict) else value), None)
+    if not isinstance(first, (Module, Parameter)):
+        return
+    kind = "ModuleDict" if isinstance(value, dict) else "ModuleList"
+    way = f"use nn.{kind}" if isinstance(first, Module) else "make each an attribute of its own"
+    warnings.warn(
+        f"{type(module).__name__}.{name}: parameters(), state_dict() and train() do not find the "
+        f"{type(first).__name__} in a {type(value).__name__}; {way}",
+        stacklevel=3,
+    )
 
 
 def _join(prefix: str, name: str) -> str:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..checks import choice
+from ..typing import DTypeLike, Seed, State, StateLike
 from .rnn_base import RNNBase
 
 __all__ = ["RNN"]
 
 
-class RNN(RNNBase):
+class RNN(RNNBase[StateLike, StateLike, State]):
     """A stack of plain recurrent layers; torch.nn.RNN's signature, order and defaults.
 
     For each step of each layer, with σ tanh or relu:
@@ -65,8 +68,23 @@ class RNN(RNNBase):
 
     Notes
     -----
-    A call keeps nothing in the module, so one may be used from several threads, and twice in a
-    network. Results are the same to the bit on any number of threads.
+    **Layers and directions.** Of each state, (L·D, B, H), the part of layer l and direction d
+    stands at l·D + d: with two directions ``hn[-2]`` is the last layer's forward state and
+    ``hn[-1]`` its backward one. In y the directions stand beside each other: of its last axis the
+    first half is the forward direction's, so that ``y[-1, :, :H]`` is ``hn[-2]``, and
+    ``y[0, :, H:]``, where the backward one ends, is ``hn[-1]``.
+
+    **Gradients.** ``(y, hn), pullback = rnn.vjp(x)`` gives a pullback, which is called once, with
+    the cotangents of the outputs in their form: ``pullback(dy, dhn)``. Any of them may be None,
+    which means zero. Where an element is both in y and in hn its two cotangents add up. The
+    pullback returns ``dx, dh0`` in the form of the inputs, dh0 also where no state was given, and
+    adds to the gradient of every parameter.
+
+    **Saving.** `state_dict` gives all parameters by torch's names, `load_state_dict` takes them,
+    and `numba_lstm.interop.safetensors` writes and reads files.
+
+    **Threads.** A call keeps nothing in the module, so one may be used from several threads, and
+    twice in a network. Results are the same to the bit on any number of threads.
 
     References
     ----------
@@ -80,6 +98,14 @@ class RNN(RNNBase):
     >>> y, hn = rnn(np.ones((5, 3, 10)))
     >>> y.shape, hn.shape
     ((5, 3, 20), (2, 3, 20))
+    >>> (y, hn), pullback = rnn.vjp(np.ones((5, 3, 10)))
+    >>> dx, dh0 = pullback(None, np.ones_like(hn))
+    >>> dx.shape, dh0.shape
+    ((5, 3, 10), (2, 3, 20))
+    >>> both = RNN(10, 20, bidirectional=True, seed=0)
+    >>> y, hn = both(np.ones((5, 3, 10)))
+    >>> bool((y[-1, :, :20] == hn[-2]).all() and (y[0, :, 20:] == hn[-1]).all())
+    True
     """
 
     GATES = 1
@@ -94,7 +120,13 @@ class RNN(RNNBase):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
-        **options: Any,
+        *,
+        input_dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+        zoneout: float = 0.0,
+        dtype: DTypeLike = np.float32,
+        seed: Seed = None,
     ) -> None:
         self.nonlinearity = choice("nonlinearity", nonlinearity, ("tanh", "relu"))
         super().__init__(
@@ -105,7 +137,12 @@ class RNN(RNNBase):
             batch_first,
             dropout,
             bidirectional,
-            **options,
+            input_dropout=input_dropout,
+            recurrent_dropout=recurrent_dropout,
+            weight_dropout=weight_dropout,
+            zoneout=zoneout,
+            dtype=dtype,
+            seed=seed,
         )
 
     def cell(self) -> Any:

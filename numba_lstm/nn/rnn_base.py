@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -14,16 +15,22 @@ from ..parameters.parameter import Parameter, check_parameters
 from ..recurrent.call import Call
 from ..recurrent.short_call import infer, step
 from ..recurrent.token_ids import check_ids
+from ..typing import Array, ArrayLike, DTypeLike, Seed, StatePullback, TokensPullback
 from . import init
 from .embedding import Embedding
 from .module import Module, once
 
 __all__ = ["RNNBase"]
 
+# A state as it is given, as its cotangent is given, and as it is returned.
+Given = TypeVar("Given")
+Cotangent = TypeVar("Cotangent")
+Taken = TypeVar("Taken")
+
 _DROPOUTS = "input_dropout", "recurrent_dropout", "weight_dropout", "zoneout", "zoneout_cell"
 
 
-class RNNBase(Module):
+class RNNBase(Module, Generic[Given, Cotangent, Taken]):
     """A stack of recurrent layers; a subclass says which cell.
 
     A subclass sets `GATES`, how many gates are stacked in the weights' rows, and `STATES`, the
@@ -51,8 +58,8 @@ class RNNBase(Module):
         recurrent_dropout: float = 0.0,
         weight_dropout: float = 0.0,
         zoneout: float = 0.0,
-        dtype: Any = np.float32,
-        seed: Any = None,
+        dtype: DTypeLike = np.float32,
+        seed: Seed = None,
     ) -> None:
         self.input_size = size("input_size", input_size)
         sizes = _hidden_sizes(hidden_size, num_layers)
@@ -65,6 +72,12 @@ class RNNBase(Module):
         self.use_bias = flag("bias", bias)
         self.batch_first = flag("batch_first", batch_first)
         self.dropout = probability("dropout", dropout)
+        if self.dropout and self.num_layers == 1:
+            warnings.warn(
+                f"dropout: expected 0 with num_layers=1, got {self.dropout}; it stands between "
+                "layers, and there is one layer only. nn.Dropout drops elements of y",
+                stacklevel=3,
+            )
         self.bidirectional = flag("bidirectional", bidirectional)
         self.input_dropout = probability("input_dropout", input_dropout)
         self.recurrent_dropout = probability("recurrent_dropout", recurrent_dropout)
@@ -76,6 +89,11 @@ class RNNBase(Module):
         for layer in range(self.num_layers):
             self._add_layer(layer)
         init.reset_recurrent_(self, self.hidden_size, seed=self.rng)
+
+    if TYPE_CHECKING:
+        # Parameters are named by layer and direction: weight_ih_l0, bias_hh_l3_reverse, ….
+        def __getattr__(self, name: str) -> Parameter: ...
+        def __setattr__(self, name: str, value: Parameter | None) -> None: ...
 
     def _add_layer(self, layer: int) -> None:
         directions = 2 if self.bidirectional else 1
@@ -172,8 +190,12 @@ class RNNBase(Module):
             check_parameters(dict(zip(names, values)), shapes, self.dtype)
 
     def __call__(
-        self, x: Any, h0: Any = None, lengths: Any = None, reset: Any = None
-    ) -> tuple[np.ndarray, Any]:
+        self,
+        x: ArrayLike,
+        h0: Given | None = None,
+        lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+    ) -> tuple[Array, Taken]:
         """Run over a sequence and keep nothing.
 
         Parameters
@@ -207,8 +229,12 @@ class RNNBase(Module):
         return infer(self, x, h0, lengths, reset)
 
     def vjp(
-        self, x: Any, h0: Any = None, lengths: Any = None, reset: Any = None
-    ) -> tuple[tuple[np.ndarray, Any], Callable[..., tuple[np.ndarray, Any]]]:
+        self,
+        x: ArrayLike,
+        h0: Given | None = None,
+        lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+    ) -> tuple[tuple[Array, Taken], StatePullback[Cotangent, Taken]]:
         """Do the same, and return a pullback too.
 
         `x` must keep its values until the pullback has been called.
@@ -230,7 +256,7 @@ class RNNBase(Module):
         call = Call(self, h0, x=x, lengths=lengths, reset=reset)
         return call.forward(), once(call.backward)
 
-    def step(self, x: Any, state: Any = None) -> tuple[np.ndarray, Any]:
+    def step(self, x: ArrayLike, state: Given | None = None) -> tuple[Array, Taken]:
         """Take one time step of a stream.
 
         Parameters
@@ -264,11 +290,11 @@ class RNNBase(Module):
     def vjp_tokens(
         self,
         embedding: Embedding,
-        tokens: Any,
-        hx: Any = None,
-        lengths: Any = None,
-        reset: Any = None,
-    ) -> tuple[tuple[np.ndarray, Any], Callable[..., tuple[None, Any]]]:
+        tokens: ArrayLike,
+        hx: Given | None = None,
+        lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+    ) -> tuple[tuple[Array, Taken], TokensPullback[Cotangent, Taken]]:
         """As ``vjp(embedding(tokens), hx)``, with the first layer's input product done by token.
 
         The embedding's table is projected once, (V, G·H), and its rows gathered; going back, dz is
@@ -306,12 +332,25 @@ class RNNBase(Module):
     def infer_tokens(
         self,
         embedding: Embedding,
-        tokens: Any,
-        hx: Any = None,
-        lengths: Any = None,
-        reset: Any = None,
-    ) -> tuple[np.ndarray, Any]:
-        """As ``self(embedding(tokens), hx)``, by `vjp_tokens`'s way."""
+        tokens: ArrayLike,
+        hx: Given | None = None,
+        lengths: ArrayLike | None = None,
+        reset: ArrayLike | None = None,
+    ) -> tuple[Array, Taken]:
+        """As ``self(embedding(tokens), hx)``, by `vjp_tokens`'s way.
+
+        Parameters
+        ----------
+        embedding, tokens
+            As for `vjp_tokens`.
+        hx, lengths, reset
+            As for a call.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming embedding, tokens, h0, c0, lengths or reset.
+        """
         if self._sees_rows:
             x = embedding(check_ids(self, embedding, tokens, lengths))
             return self(x, hx, lengths, reset)

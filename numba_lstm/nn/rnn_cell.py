@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from ..checks import choice
+from ..typing import Array, ArrayLike, DTypeLike, Seed
 from .rnn_cell_base import RNNCellBase
 
 __all__ = ["RNNCell"]
 
 
-class RNNCell(RNNCellBase):
+class RNNCell(RNNCellBase[ArrayLike, ArrayLike | None, Array]):
     """One step of a plain recurrent layer; the equations are those of `RNN`.
 
     Parameters
@@ -55,8 +56,8 @@ class RNNCell(RNNCellBase):
         bias: bool = True,
         nonlinearity: str = "tanh",
         *,
-        dtype: Any = np.float32,
-        seed: Any = None,
+        dtype: DTypeLike = np.float32,
+        seed: Seed = None,
     ) -> None:
         self.nonlinearity = choice("nonlinearity", nonlinearity, ("tanh", "relu"))
         super().__init__(input_size, hidden_size, bias, dtype=dtype, seed=seed)

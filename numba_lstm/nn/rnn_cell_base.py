@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -12,16 +11,22 @@ from ..checks import dtype as check_dtype
 from ..parameters.parameter import Parameter, check_parameters
 from ..parameters.scratch import Lease
 from ..parameters.versions import Versions
-from ..recurrent.call import State
 from ..recurrent.states import as_state, pair_or_one
 from ..recurrent.steps import whole
+from ..typing import ArrayLike, CellPullback, DTypeLike, Seed
 from . import init
 from .module import Module, once
 
 __all__ = ["RNNCellBase"]
 
 
-class RNNCellBase(Module):
+# A state as it is given, as its cotangent is given, and as it is returned.
+Given = TypeVar("Given")
+Cotangent = TypeVar("Cotangent")
+Taken = TypeVar("Taken")
+
+
+class RNNCellBase(Module, Generic[Given, Cotangent, Taken]):
     """One step; a subclass says of which cell, as one of `RNNBase` does."""
 
     GATES: int
@@ -33,8 +38,8 @@ class RNNCellBase(Module):
         hidden_size: int,
         bias: bool = True,
         *,
-        dtype: Any = np.float32,
-        seed: Any = None,
+        dtype: DTypeLike = np.float32,
+        seed: Seed = None,
     ) -> None:
         self.input_size = size("input_size", input_size)
         self.hidden_size = size("hidden_size", hidden_size)
@@ -52,7 +57,7 @@ class RNNCellBase(Module):
         """Give the `kernels.cell.Cell`, which is imported only here."""
         raise NotImplementedError(f"{type(self).__name__} does not define cell")
 
-    def __call__(self, x: Any, h: Any = None) -> State:
+    def __call__(self, x: ArrayLike, h: Given | None = None) -> Taken:
         """Take one step and keep nothing.
 
         Parameters
@@ -79,7 +84,9 @@ class RNNCellBase(Module):
         infer(DirectionCall(self.weights(), steps, False, x, initial, y, 0, ends))
         return self._as_given(final, batched)
 
-    def vjp(self, x: Any, h: Any = None) -> tuple[State, Callable[..., tuple[np.ndarray, State]]]:
+    def vjp(
+        self, x: ArrayLike, h: Given | None = None
+    ) -> tuple[Taken, CellPullback[Cotangent, Taken]]:
         """Do the same, and return a pullback too.
 
         `x` must keep its values until the pullback has been called.
@@ -107,7 +114,7 @@ class RNNCellBase(Module):
 
         versions = Versions(w.parameters)
 
-        def pullback(dstate: Any) -> tuple[np.ndarray, State]:
+        def pullback(dstate: Any) -> tuple[np.ndarray, Any]:
             names = [f"d{name[0]}" for name in self.STATES]
             given = [
                 None if d is None else self._state(name, d, x, batched)
@@ -153,7 +160,7 @@ class RNNCellBase(Module):
         return [np.empty((x.shape[0], self.hidden_size), x.dtype) for _ in self.STATES]
 
     @staticmethod
-    def _as_given(states: list[np.ndarray], batched: bool) -> State:
+    def _as_given(states: list[np.ndarray], batched: bool) -> Any:
         if not batched:
             states = [state[0] for state in states]
         return tuple(states) if len(states) == 2 else states[0]

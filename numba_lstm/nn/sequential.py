@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, overload
 
+from ..typing import Array, ArrayLike
 from .module import Module, once
+from .numbered import Numbered, as_modules
 
 __all__ = ["Sequential"]
 
 
-class Sequential(Module):
+class Sequential(Numbered):
     """Feed each module's output to the next.
 
     Parameters
@@ -41,13 +43,9 @@ class Sequential(Module):
     def __init__(self, *modules: Module) -> None:
         if not modules:
             raise ValueError("modules: expected at least one module, got none")
-        for k, module in enumerate(modules):
-            if not isinstance(module, Module):
-                came = type(module).__name__
-                raise TypeError(f"modules[{k}]: expected a Module, got {came}")
-            setattr(self, str(k), module)
+        self._set_all(as_modules("modules", modules))
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: ArrayLike) -> Array | Any:
         """Apply all modules in turn.
 
         Parameters
@@ -69,8 +67,13 @@ class Sequential(Module):
             x = module(self._one_array(k, x))
         return x
 
-    def vjp(self, x: Any) -> tuple[Any, Callable[..., Any]]:
+    def vjp(self, x: ArrayLike) -> tuple[Array | Any, Callable[..., Array | Any]]:
         """Apply all modules in turn, and return the output with a pullback.
+
+        Parameters
+        ----------
+        x
+            As for a call.
 
         Returns
         -------
@@ -109,14 +112,11 @@ class Sequential(Module):
             )
         return x
 
-    def _list(self) -> list[Module]:
-        return [module for _, module in self.named_children()]
+    @overload
+    def __getitem__(self, key: int) -> Module: ...
 
-    def __len__(self) -> int:
-        return sum(1 for _ in self.named_children())
-
-    def __iter__(self) -> Iterator[Module]:
-        return iter(self._list())
+    @overload
+    def __getitem__(self, key: slice) -> Sequential: ...
 
     def __getitem__(self, key: int | slice) -> Module:
         """Return a module, or for a slice a Sequential of the same modules."""

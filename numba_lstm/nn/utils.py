@@ -6,15 +6,17 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..checks import flag, real_array
+from ..typing import Array, ArrayLike
 
 __all__ = ["pad_sequence", "unpad_sequence"]
 
 
 def pad_sequence(
-    sequences: Iterable[Any], batch_first: bool = False, padding_value: float = 0.0
-) -> tuple[np.ndarray, np.ndarray]:
+    sequences: Iterable[ArrayLike], batch_first: bool = False, padding_value: float = 0.0
+) -> tuple[Array, NDArray[np.int64]]:
     """Put sequences of different lengths into one array, padded at their ends.
 
     Unlike torch's it gives the lengths, too, with which recurrent layers leave the padding out.
@@ -72,7 +74,7 @@ def pad_sequence(
     return x, lengths
 
 
-def unpad_sequence(y: Any, lengths: Any, batch_first: bool = False) -> list[np.ndarray]:
+def unpad_sequence(y: ArrayLike, lengths: ArrayLike, batch_first: bool = False) -> list[Array]:
     """Take the sequences out of a padded batch; the inverse of `pad_sequence`.
 
     Parameters
@@ -149,7 +151,7 @@ def _padding(value: Any, dtype: np.dtype) -> np.ndarray:
     number = real_array("padding_value", value)
     if number.ndim:
         raise ValueError(f"padding_value: expected one number, got shape {number.shape}")
-    with np.errstate(invalid="ignore", over="ignore"):
+    with np.errstate(all="ignore"):
         padding = number.astype(dtype)
     # Floats round, and take NaN; integers have to be hit.
     if dtype.kind != "f" and padding != number:

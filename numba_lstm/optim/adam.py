@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .optimizer import Optimizer, Options, check_number
+from .optimizer import Optimizer, Options, Parameters, check_number
 
 __all__ = ["Adam", "AdamW"]
 
@@ -39,7 +39,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        parameters: Any,
+        parameters: Parameters,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
@@ -61,7 +61,7 @@ class Adam(Optimizer):
         }
 
     def _decay(self, options: Options) -> tuple[float, float]:
-        """What of p is added to its gradient, and what p is multiplied by."""
+        """(l2, decay): l2·p is added to the gradient, and p is multiplied by decay."""
         return options["weight_decay"], 1.0
 
     def _row(
@@ -81,9 +81,9 @@ class Adam(Optimizer):
         )
 
     def _kernel(self) -> Any:
-        from ..kernels import optim as kernels
+        from ..kernels.optim import adam
 
-        return kernels.adam
+        return adam
 
 
 class AdamW(Adam):
@@ -108,7 +108,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        parameters: Any,
+        parameters: Parameters,
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import numbers
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 
+from ..parameters.parameter import Parameter
 from .tables import address, threads_of, with_gradients
 
 __all__ = ["clip_grad_norm_", "clip_scale", "grad_norm"]
 
 
-def grad_norm(parameters: Any) -> float:
+def grad_norm(parameters: Parameter | Iterable[Parameter]) -> float:
     """Return the 2-norm of all gradients together, as if they were one vector.
 
     Parameters
@@ -25,8 +26,8 @@ def grad_norm(parameters: Any) -> float:
     Returns
     -------
     float
-        Summed in float64, in an order that does not depend on the number of threads. 0 where there
-        is no gradient.
+        Summed in float64, in an order that does not depend on the number of threads. 0 if no
+        parameter has a gradient.
 
     Raises
     ------
@@ -39,7 +40,7 @@ def grad_norm(parameters: Any) -> float:
 def clip_scale(norm: float, max_norm: float) -> float:
     """Return the factor that clips gradients of norm `norm` at `max_norm`.
 
-    With it clipping needs no pass over the gradients of its own::
+    The optimizer multiplies the gradients by it as it reads them, which saves a pass over them::
 
         norm = optim.grad_norm(parameters)
         optimizer.step(grad_scale=optim.clip_scale(norm, max_norm))
@@ -71,7 +72,12 @@ def clip_scale(norm: float, max_norm: float) -> float:
     return 1.0 if factor > 1.0 else factor  # not min(): min(1.0, nan) is 1.0
 
 
-def clip_grad_norm_(parameters: Any, max_norm: float, *, error_if_nonfinite: bool = False) -> float:
+def clip_grad_norm_(
+    parameters: Parameter | Iterable[Parameter],
+    max_norm: float,
+    *,
+    error_if_nonfinite: bool = False,
+) -> float:
     """Scale all gradients in place so that their norm together is at most `max_norm`.
 
     As ``torch.nn.utils.clip_grad_norm_`` does it: by min(1, max_norm / (norm + 1e-6)).
@@ -122,21 +128,22 @@ def _table(arrays: list[np.ndarray]) -> np.ndarray:
     return np.array([(g.size, address(g)) for g in arrays], np.int64)
 
 
+@np.errstate(all="ignore")
 def _norm(gradients: dict[np.dtype, list[np.ndarray]]) -> float:
-    from ..kernels import optim as kernels
+    from ..kernels.optim import BLOCK, squared_norms
 
     total = 0.0
     for dtype, arrays in gradients.items():
-        sums = np.empty(sum(-(-g.size // kernels.BLOCK) for g in arrays), np.float64)
+        sums = np.empty(sum(-(-g.size // BLOCK) for g in arrays), np.float64)
         table = _table(arrays)
-        kernels.squared_norms(threads_of(table, 2), table, sums, np.empty(0, dtype))
+        squared_norms(threads_of(table, 2), table, sums, np.empty(0, dtype))
         total += float(sums.sum())
     return math.sqrt(total)
 
 
 def _scale(gradients: dict[np.dtype, list[np.ndarray]], factor: float) -> None:
-    from ..kernels import optim as kernels
+    from ..kernels.optim import scale
 
     for dtype, arrays in gradients.items():
         table = _table(arrays)
-        kernels.scale(threads_of(table, 2), table, factor, np.empty(0, dtype))
+        scale(threads_of(table, 2), table, factor, np.empty(0, dtype))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,9 @@ __all__ = ["Optimizer", "check_number"]
 
 Options = dict[str, Any]
 State = dict[str, Any]
+
+# What an optimizer is made of: parameters, or groups of them with options of their own.
+Parameters = Parameter | Iterable[Parameter] | Mapping[str, Any] | Iterable[Mapping[str, Any]]
 
 
 def check_number(
@@ -48,10 +51,10 @@ def _mapping(what: str, value: Any) -> Mapping[Any, Any]:
 
 
 class Optimizer:
-    """What SGD and Adam have in common; not to be used itself.
+    """The base class of SGD and Adam; use those.
 
-    A subclass names its options and the arrays of its state, and says what its kernel needs to know
-    of each parameter.
+    A subclass names its options and the arrays of its state, and gives the numbers that its kernel
+    reads for each parameter.
 
     Parameters
     ----------
@@ -59,6 +62,11 @@ class Optimizer:
         Each dictionary is a group: ``{"params": parameters, option: value, …}``, as with torch.
     defaults : dict
         The options of a group that does not give its own.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming parameters, of which there must be at least one, or an option.
 
     Attributes
     ----------
@@ -71,16 +79,16 @@ class Optimizer:
 
     # Names of the arrays in a parameter's state, in the order of the kernel's table.
     _arrays: tuple[str, ...] = ()
-    # Those of them that are there from the first step on, whatever the options.
+    # Those of them that each parameter has after its first step, whatever the options are.
     _required: tuple[str, ...] = ()
-    # Operations for an item, roughly, from which the number of threads follows.
+    # Flops that an item counts for when the number of threads is chosen.
     _work = 10
 
-    def __init__(self, parameters: Any, defaults: Options) -> None:
+    def __init__(self, parameters: Parameters, defaults: Options) -> None:
         self.defaults = self._checked(defaults)
         self.param_groups: list[Options] = []
         self.state: dict[Parameter, State] = {}
-        groups = [parameters] if isinstance(parameters, Mapping) else parameters
+        groups: Any = [parameters] if isinstance(parameters, Mapping) else parameters
         if not isinstance(groups, Parameter) and hasattr(groups, "__iter__"):
             groups = list(groups)
         if not (isinstance(groups, list) and any(isinstance(g, Mapping) for g in groups)):
@@ -90,7 +98,7 @@ class Optimizer:
         if not any(group["params"] for group in self.param_groups):
             raise ValueError("parameters: expected at least one, got none")
 
-    # -- what a subclass says -----------------------------------------------------------------
+    # -- what a subclass defines ---------------------------------------------------------------
 
     def _checked(self, options: Options) -> Options:
         """Return the options as they are kept, or raise, naming the one that is wrong."""
@@ -103,9 +111,9 @@ class Optimizer:
     def _row(
         self, options: Options, step: int, fresh: bool, grad_scale: float
     ) -> tuple[float, ...]:
-        """The numbers that the kernel needs for a parameter at its so-manieth step, from 1.
+        """The numbers that the kernel reads for a parameter at its step number `step`, from 1 on.
 
-        `fresh` says that its state's arrays are new.
+        `fresh` says whether the arrays of its state were made in this step.
         """
         raise NotImplementedError
 
@@ -178,13 +186,13 @@ class Optimizer:
         Parameters
         ----------
         grad_scale : float
-            The gradients are multiplied by it as they are read; they are not changed. With
-            `optim.clip_scale` this clips without a pass of its own.
+            The step uses the gradients times this; the gradients themselves stay as they are.
+            `optim.clip_scale` gives the factor that clips.
         """
         tables: dict[np.dtype, tuple[list, list]] = {}
         stepped: list[State] = []
         with contextlib.ExitStack() as writing:
-            keep = []  # the arrays of the table stay alive until the kernel returns
+            keep = []  # holds the table's arrays alive until the kernel returns
             for group in self.param_groups:
                 # Options may have been changed by hand since the last step.
                 options = self._checked({name: group[name] for name in self.defaults})
@@ -215,7 +223,7 @@ class Optimizer:
             state["step"] += 1
 
     def _state_of(self, p: Parameter, uses: tuple[str, ...]) -> tuple[State, bool]:
-        """A parameter's state, and whether arrays were made for it just now."""
+        """(state, fresh): a parameter's state, and whether arrays of it were made just now."""
         state = self.state.get(p)
         if state is None:
             state = self.state[p] = {"step": 0}
@@ -232,7 +240,7 @@ class Optimizer:
         return [p for group in self.param_groups for p in group["params"]]
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that a bit-identical continuation needs, in torch's form.
+        """Return all that is needed to continue with the same bits, in torch's form.
 
         Returns
         -------

@@ -1,8 +1,8 @@
 """Learning-rate schedules: each sets the optimizer's learning rates when its `step` is called.
 
-`ConstantLR` and `CosineLR` go by the share of the training that is done, a number from 0 to 1, so
-that they serve a number of steps and a budget of time alike. `StepLR` counts its calls, and
-`ReduceLROnPlateau` watches a measured loss; these two are torch's.
+`ConstantLR` and `CosineLR` get the share of the training that is done, a number from 0 to 1, which
+may be a share of the steps or of the time. `StepLR` counts its calls, and `ReduceLROnPlateau` gets
+a measured loss; these two are torch's.
 """
 
 from __future__ import annotations
@@ -19,20 +19,25 @@ from .optimizer import Optimizer, check_number
 
 __all__ = ["ConstantLR", "CosineLR", "ReduceLROnPlateau", "Schedule", "StepLR"]
 
-# A step that cannot move would be wasted, so the warm-up does not begin at zero.
+# The warm-up starts at this share of the learning rate: a step at zero would change nothing.
 _LEAST_WARMUP = 0.01
 
 
 class Schedule:
-    """What the schedules have in common; not to be used itself.
+    """The base class of the schedules; use those.
 
     Parameters
     ----------
     optimizer : Optimizer
-        Its groups' learning rates at this moment are what the schedule multiplies.
+        The schedule multiplies the learning rates that its groups have now.
+
+    Raises
+    ------
+    TypeError
+        If it is no Optimizer.
     """
 
-    # What a continuation needs, besides the base learning rates.
+    # The attributes that `state_dict` saves besides the base learning rates.
     _counters: tuple[str, ...] = ()
 
     def __init__(self, optimizer: Optimizer) -> None:
@@ -46,16 +51,21 @@ class Schedule:
             group["lr"] = base * factor
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a continuation needs: numbers, and the list ``base_lrs``."""
+        """Return what is needed to continue: numbers, and the list ``base_lrs``."""
         return {
             "base_lrs": list(self.base_lrs),
             **{name: getattr(self, name) for name in self._counters},
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Continue where another schedule of the same kind stood.
+        """Continue from the state of another schedule of the same kind.
 
-        The learning rates are the optimizer's state and come back with it.
+        The learning rates belong to the optimizer and are saved with it.
+
+        Parameters
+        ----------
+        state_dict : dict
+            From `state_dict`.
 
         Raises
         ------
@@ -93,7 +103,22 @@ class ConstantLR(Schedule):
         self.step(0.0)
 
     def factor(self, progress: float) -> float:
-        """What the learning rate is multiplied by when so much of the training is done."""
+        """Give the factor of the learning rate when `progress` of the training is done.
+
+        Parameters
+        ----------
+        progress : float
+            From 0 to 1.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is something else.
+        """
         progress = checks.probability("progress", progress)
         if progress < self.warmup:
             return max(progress / self.warmup, _LEAST_WARMUP)
@@ -103,7 +128,7 @@ class ConstantLR(Schedule):
         return 1.0
 
     def step(self, progress: float) -> None:
-        """Set the learning rates for the point at which `progress` of the training is done.
+        """Set the learning rates for when `progress` of the training is done.
 
         Parameters
         ----------
@@ -163,7 +188,7 @@ class StepLR(Schedule):
         self.last_epoch = 0
 
     def step(self) -> None:
-        """Count an epoch (or whatever is counted) and set the learning rates."""
+        """Count an epoch, or whatever a call stands for, and set the learning rates."""
         self.last_epoch += 1
         self._multiply(self.gamma ** (self.last_epoch // self.step_size))
 
@@ -179,17 +204,17 @@ class ReduceLROnPlateau(Schedule):
     factor : float
         From 0 to below 1.
     patience : int
-        Calls without an improvement that are put up with.
+        How many calls without an improvement do not reduce the learning rate yet.
     threshold : float
         What counts as an improvement: for 'min', less than best·(1 - threshold), or with
         `threshold_mode` 'abs' less than best - threshold.
     threshold_mode : {'rel', 'abs'}
     cooldown : int
-        Calls after a reduction in which none are counted.
+        For so many calls after a reduction, calls without an improvement are not counted.
     min_lr : float
         The learning rate is not reduced below it.
     eps : float
-        Reductions by less than it are not made.
+        A reduction by less than this is not made.
     """
 
     _counters = ("best", "num_bad_epochs", "cooldown_counter")
@@ -220,7 +245,12 @@ class ReduceLROnPlateau(Schedule):
         self.cooldown_counter = 0
 
     def step(self, metric: float) -> None:
-        """Look at a new value of the metric and reduce the learning rates if it is time.
+        """Take a new value of the metric, and reduce the learning rates if it is time.
+
+        Parameters
+        ----------
+        metric : float
+            Such as the validation loss of an epoch.
 
         Raises
         ------

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .optimizer import Optimizer, Options, check_number
+from .optimizer import Optimizer, Options, Parameters, check_number
 
 __all__ = ["SGD"]
 
@@ -38,7 +38,7 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        parameters: Any,
+        parameters: Parameters,
         lr: float = 1e-3,
         momentum: float = 0.0,
         dampening: float = 0.0,
@@ -90,6 +90,6 @@ class SGD(Optimizer):
         )
 
     def _kernel(self) -> Any:
-        from ..kernels import optim as kernels
+        from ..kernels.optim import sgd
 
-        return kernels.sgd
+        return sgd

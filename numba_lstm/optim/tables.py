@@ -1,4 +1,4 @@
-"""Tables of sizes and addresses: how many arrays of many sizes reach a kernel in one call."""
+"""Tables of sizes and addresses, which hand arrays of many sizes to a kernel in one call."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ __all__ = ["address", "as_parameters", "threads_of", "with_gradients"]
 
 
 def address(array: np.ndarray) -> int:
-    """Where a C-contiguous, writeable array begins; the caller keeps it alive.
+    """The address of a C-contiguous, writeable array; the caller keeps it alive.
 
-    Anything else is refused by Python's buffer protocol, which takes 0.25 µs here where NumPy's own
-    attributes take 1.2.
+    Python's buffer protocol refuses any other array. It takes 0.25 µs, and NumPy's `ctypes` 1.2.
     """
     if array.size == 0:
         return 0
@@ -26,12 +25,12 @@ def address(array: np.ndarray) -> int:
 
 
 def threads_of(table: np.ndarray, work: int) -> int:
-    """Threads for a table whose first column holds sizes, with so many operations for an item."""
+    """Threads for a table whose first column holds sizes, at `work` flops for each item."""
     return threads_for(int(table[:, 0].sum()) * work)
 
 
 def with_gradients(parameters: Any) -> dict[np.dtype, list[np.ndarray]]:
-    """The gradients that are there, by dtype; frozen parameters have none.
+    """The gradients of the parameters that have one and are not frozen, by dtype.
 
     Raises
     ------

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from .. import quiet
 from ..checks import real_array
 
 __all__ = ["Parameter", "check_parameter", "check_parameters"]
@@ -97,7 +98,7 @@ class Parameter:
         if dtype not in _FLOATS:
             wide = dtype.kind == "f" and dtype.itemsize > 8
             dtype = _FLOATS[wide]
-        self._set_up(np.array(source, dtype=dtype, order="C"))
+        self._set_up(quiet.cast(source, dtype))
 
     def _set_up(self, data: np.ndarray) -> None:
         self._data = data
@@ -181,6 +182,7 @@ class Parameter:
         """
         self._write(key, real_array("value", value))
 
+    @np.errstate(all="ignore")  # in float32 a value may vanish or overflow
     def _write(self, key: Any, value: np.ndarray) -> None:
         with self._lock:
             try:
@@ -228,7 +230,7 @@ class Parameter:
             return
         if value is not None:
             array = self._checked_grad("grad", value)
-            value = np.array(array, dtype=self._data.dtype, order="C")
+            value = quiet.cast(array, self._data.dtype)
         with self._lock:
             old, self._grad = self._grad, value
             # Memory that nobody else holds (`old`, and getrefcount's argument) serves for the next
@@ -262,12 +264,16 @@ class Parameter:
             return
         dtype = self._data.dtype
         with self._lock:
-            if self._grad is not None:
-                np.add(self._grad, array, out=self._grad, casting="same_kind")
-            elif own and array.dtype == dtype and array.flags.carray:
-                self._grad, self._spare = array, None
+            if self._grad is None:
+                if own and array.dtype == dtype and array.flags.carray:
+                    self._grad, self._spare = array, None
+                else:
+                    self._grad = quiet.cast(array, dtype)
+            elif array.dtype == dtype:
+                quiet.add_into(self._grad, array)
             else:
-                self._grad = np.array(array, dtype=dtype, order="C")
+                with np.errstate(all="ignore"):
+                    np.add(self._grad, array, out=self._grad, casting="same_kind")
 
     @contextmanager
     def accumulate(self) -> Iterator[tuple[np.ndarray, bool]]:
@@ -335,7 +341,7 @@ class Parameter:
         return self._stale.pop(key, (None,))[0]
 
     def repack(self, key: Hashable, value: Any) -> None:
-        """Replace what `packed` holds under `key`, for forms that depend on more than this."""
+        """Replace what `packed` holds under `key` by `value`: it depends on more than this."""
         with self._lock:
             self._packed[key] = [value]
 

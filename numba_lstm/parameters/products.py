@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import threads, tuning
+from .. import quiet, threads, tuning
 from ..kernels import pack
 from ..kernels.gemm import gemm, gemm_transposed
 from ..kernels.sums import column_sums
@@ -92,7 +92,7 @@ def _bias_gradient(bias: Parameter, dy: np.ndarray) -> None:
     nt = threads.threads_for(0.5 * dy.size)
     column_sums(nt, dy, lease.array(sums.shape, dy.dtype), sums)
     lease.release()
-    bias.add_grad(sums.astype(dy.dtype), own=True)
+    bias.add_grad(quiet.cast(sums, dy.dtype), own=True)
 
 
 def weight_gradient(weight: Parameter, x: np.ndarray, dy: np.ndarray) -> None:

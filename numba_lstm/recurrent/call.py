@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..checks import as_float
-from ..dropout_masks import draw_mask
+from ..dropout_masks import apply_mask, draw_mask
 from ..parameters.scratch import Lease
 from ..parameters.versions import Versions
+from ..quiet import add_into
 from .layout import Layout
 from .masks import DirectionMasks, draw_direction, keep_masks
 from .states import Flat
@@ -139,7 +140,7 @@ class Call:
             mask = None
             if number != last and module.training and module.dropout > 0:
                 mask = draw_mask(module.rng, shape, module.dropout, dtype)
-                np.multiply(y, mask, out=y)
+                apply_mask(y, mask, out=y)
             if save:
                 self.layers.append(_Layer(directions, mask))
             x = y
@@ -248,7 +249,7 @@ class Call:
         for number in range(last, -1, -1):
             mask = self.layers[number].mask
             if mask is not None and dy is not None:
-                np.multiply(dy, mask, out=dy)
+                apply_mask(dy, mask, out=dy)
             of_cells = dcells if number == last else None
             dy = self._layer_back(number, dy, dfinal, of_cells, dinitial)
         return dy, dinitial
@@ -289,7 +290,7 @@ class Call:
             if dx is None or part is None:
                 dx = part
             else:
-                np.add(dx, part, out=dx)
+                add_into(dx, part)
         return dx
 
     def _input_gradient(self, number: int, direction: int) -> np.ndarray | None:

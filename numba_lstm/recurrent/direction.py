@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import tuning
+from ..kernels.loops.arguments import Masks
 from ..kernels.loops.cell import NORMALISED, PLAIN, RESET_BEFORE
 from ..kernels.loops.forward import PROJECTED
-from ..kernels.loops.rows import Masks
 from ..parameters.parameter import Parameter
 from ..parameters.products import project
 from ..parameters.scratch import Lease

@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import tuning
+from ..kernels.loops.arguments import Masks
 from ..kernels.loops.cell import NORMALISED
-from ..kernels.loops.rows import Masks
 from ..kernels.loops.schedule import Schedule
 from ..parameters.parameter import Parameter
 from ..parameters.products import weight_gradient
 from ..parameters.scratch import Lease
+from ..quiet import add_into
 from .direction import Saved, State
 from .gradients import (
     WeightGradients,
@@ -134,14 +135,15 @@ def backward(
         if dx is not None:
             input_gradient(w, saved.z, rows, dx[rows])
         if total is not None:
-            total += loop.workspace.sums.sum(axis=0, dtype=np.float64)
+            with np.errstate(all="ignore"):
+                total += loop.workspace.sums.sum(axis=0, dtype=np.float64)
             loop.workspace.sums[...] = 0
     gradients.finish(padding)
     if total is not None:
         norm_gradients(w, total)
     if w.w_hr is not None and w.w_hr.requires_grad:
-        dp = loop.workspace.dp[:, : w.size]
-        weight_gradient(w.w_hr, saved.workspace.m, np.ascontiguousarray(dp))
+        dh = loop.workspace.dh[:, : w.size]
+        weight_gradient(w.w_hr, saved.workspace.m, np.ascontiguousarray(dh))
     if w.w_unit is not None and w.w_unit.requires_grad:
         unit_gradient(w, w.w_unit, saved, loop.masks)
     _take_states(w, loop, dinitial)
@@ -165,7 +167,7 @@ def _loop(w: Weights, saved: Saved, cotangents: Cotangents, lease: Lease) -> _Lo
         dcells = lease.array((steps.rows, w.padded), z.dtype)
         _copy_padded(dcells, cotangents.dcells)
     workspace = workspace_backward(w, steps, saved.workspace, lease)
-    dz = saved.workspace.h if cell.form == NORMALISED else z
+    dz = saved.workspace.zh if cell.form == NORMALISED else z
     return _Loop(w_hh_columns(w), dz, dh, dc, carry, dcells, masks, workspace)
 
 
@@ -208,9 +210,9 @@ def _take_states(w: Weights, loop: _Loop, dinitial: State) -> None:
     if w.cell.states == 2:
         dc0[...] = loop.dc[:, : w.hidden]
     elif w.cell.carries:
-        dh0 += loop.dc[:, : w.hidden]
+        add_into(dh0, loop.dc[:, : w.hidden])
     if loop.carry.size:
-        dh0 += loop.carry[:, : w.size]
+        add_into(dh0, loop.carry[:, : w.size])
 
 
 def _steps_at_once(z: np.ndarray, steps: Steps) -> int:

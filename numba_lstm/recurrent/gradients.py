@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import threads, tuning
+from .. import quiet, threads, tuning
 from ..kernels import pack
 from ..kernels.gemm import gemm_transposed
+from ..kernels.loops.arguments import Masks
 from ..kernels.loops.cell import NORMALISED, RESET_BEFORE
-from ..kernels.loops.rows import Masks
 from ..kernels.tokens import sum_by_token
 from ..parameters.packed import packed_columns, zero_bias, zeros
 from ..parameters.parameter import Parameter
@@ -62,14 +62,15 @@ def unit_gradient(w: Weights, p: Parameter, saved: Saved, masks: Masks) -> None:
         threads.threads_for(4.0 * z.size), z, saved.c, masks.fresh, saved.steps.offsets,
         saved.reverse, masks.keep, sums,
     )  # fmt: skip
-    p.add_grad(sums[:, : w.hidden].astype(p.dtype).reshape(-1), own=True)
+    p.add_grad(quiet.cast(sums[:, : w.hidden], p.dtype).reshape(-1), own=True)
 
 
 def norm_gradients(w: Weights, total: np.ndarray) -> None:
     """Add the gradients of gains and biases of a layer-normalised cell, from sums of all rows."""
     cell, slots, hidden = w.cell, w.cell.slots, w.hidden
     total = total.reshape(w.panels, -1, w.lanes)
-    total = total.swapaxes(0, 1).reshape(-1, w.padded)[:, :hidden].astype(w.w_hh.dtype)
+    total = total.swapaxes(0, 1).reshape(-1, w.padded)[:, :hidden]
+    total = quiet.cast(total, w.w_hh.dtype)
     for p, start, order in (
         (w.ln_ih, 0, cell.x_order),
         (w.ln_hh, slots, cell.h_order),
@@ -115,7 +116,7 @@ class WeightGradients:
             self._add_product(u, 0, z, rows, (0, PANEL), self.d_state, self.sums)
         else:
             h_column = u.shape[1] - self.w.padded_h
-            dz = self.saved.workspace.h if self.normalised else z
+            dz = self.saved.workspace.zh if self.normalised else z
             slots = (h_first, h_count)
             self._add_product(u, h_column, dz, rows, slots, self.d_state, self.no_sums)
             if self.embedding is None:
@@ -180,7 +181,7 @@ class WeightGradients:
         if w.b_ih is not None and w.b_hh is not None and not self.normalised:
             for bias, order in ((w.b_ih, cell.x_order), (w.b_hh, cell.bias_order)):
                 db = pack.unpack_bias(self.sums, cell.gates, w.hidden, order, w.lanes)
-                bias.add_grad(db.astype(bias.dtype), own=True)
+                bias.add_grad(quiet.cast(db, bias.dtype), own=True)
 
     def _add_by_token(self, embedding: Parameter, padding: int | None) -> None:
         """dz summed by token stands for dz in the products with the inputs."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..kernels.loops.rows import Masks
+from ..kernels.loops.arguments import Masks
 from .masks import DirectionMasks
 from .weights import Weights, no_items
 

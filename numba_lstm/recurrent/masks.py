@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..checks import real_array
-from ..dropout_masks import draw_mask, draw_ones
+from ..dropout_masks import apply_mask, draw_mask, draw_ones
 from ..parameters.parameter import Parameter
 from ..parameters.scratch import Lease
 from .steps import Steps
@@ -44,19 +44,19 @@ class DirectionMasks(NamedTuple):
         out = x if lease is None else lease.array(x.shape, x.dtype)
         for t in range(steps.count):
             rows = slice(steps.offsets[t], steps.offsets[t + 1])
-            np.multiply(x[rows], self.inputs[: rows.stop - rows.start], out=out[rows])
+            apply_mask(x[rows], self.inputs[: rows.stop - rows.start], out=out[rows])
         return out
 
     def weights(self, w: Any) -> Any:
         """The same `weights.Weights`, or new ones whose W_hh is times the mask."""
         if self.recurrent is None:
             return w
-        return w.with_w_hh(Parameter(w.w_hh.numpy() * self.recurrent))
+        return w.with_w_hh(Parameter(apply_mask(w.w_hh.numpy(), self.recurrent)))
 
     def add_gradient(self, ran: Any, w: Any) -> None:
         """Hand the gradient of the weights that ran on to those that they were made from."""
         if self.recurrent is not None and w.w_hh.requires_grad:
-            w.w_hh.add_grad(ran.w_hh.grad * self.recurrent, own=True)
+            w.w_hh.add_grad(apply_mask(ran.w_hh.grad, self.recurrent), own=True)
 
 
 _NONE = DirectionMasks()

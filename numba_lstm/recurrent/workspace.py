@@ -9,10 +9,9 @@ from typing import Any
 
 from .. import tuning
 from ..kernels import pack
+from ..kernels.loops.arguments import Norm, NormBack, Second, SecondBack
 from ..kernels.loops.cell import NORMALISED, PLAIN
-from ..kernels.loops.normalised import Norm
-from ..kernels.loops.normalised_backward import NormBack, numbers_of_unit
-from ..kernels.loops.second_product import Second, SecondBack
+from ..kernels.loops.normalised_backward import numbers_of_unit
 from ..parameters.packed import packed_columns, packed_rows, zeros
 from ..parameters.scratch import Lease
 from ..simd import PANEL
@@ -59,7 +58,7 @@ def workspace_backward(w: Weights, steps: Steps, saved: Any, lease: Lease) -> An
         sums = lease.array((batch, numbers), dtype)
         sums[...] = 0
         return NormBack(
-            saved.x, saved.h, saved.moments, saved.m, lease.array((batch, w.padded_h), dtype),
+            saved.zx, saved.zh, saved.moments, saved.c, lease.array((batch, w.padded_h), dtype),
             lease.array((batch, saved.moments.shape[1]), dtype), sums,
         )  # fmt: skip
     rows = steps.rows

@@ -28,7 +28,9 @@ class LayerNormSaved(NamedTuple):
     gain: Array  # (N,)
 
 
-def layer_norm_forward(z: Array, gain: Array) -> tuple[Array, LayerNormSaved]:
+def layer_norm_forward(
+    z: Array, gain: Array, epsilon: float = EPSILON
+) -> tuple[Array, LayerNormSaved]:
     """Normalise rows.
 
     Parameters
@@ -36,6 +38,7 @@ def layer_norm_forward(z: Array, gain: Array) -> tuple[Array, LayerNormSaved]:
     z : array, shape (B, N)
         May be complex: the square in (1) is that of an analytic function, without abs.
     gain : array, shape (N,)
+    epsilon : float
 
     Returns
     -------
@@ -43,7 +46,7 @@ def layer_norm_forward(z: Array, gain: Array) -> tuple[Array, LayerNormSaved]:
     saved : LayerNormSaved
     """
     centred = z - z.mean(axis=1, keepdims=True)
-    scale = 1 / np.sqrt((centred**2).mean(axis=1, keepdims=True) + EPSILON)
+    scale = 1 / np.sqrt((centred**2).mean(axis=1, keepdims=True) + epsilon)
     normal = centred * scale  # (1)
     return gain * normal, LayerNormSaved(normal, scale, gain)  # (2)
 

@@ -1,14 +1,14 @@
-"""Vectors of the target's own width, and the GEMM microkernel: the only place that speaks LLVM IR.
+"""Vectors as wide as the target's registers, and the GEMM microkernel: all of the LLVM IR.
 
 Inside a `numba_lstm.jit.kernel`:
 
-- ``at(array, (i, j, …))`` is a pointer to an element of a C-contiguous array. No bounds check and
-  no negative index: those are what keeps LLVM from vectorising.
-- ``load(p, offset)``, ``store(p, offset, v)`` move `lanes(p)` consecutive items; ``load_n`` and
-  ``store_n`` only the first n of them (the rest reads as 0 and is not written).
+- ``at(array, (i, j, …))`` is a pointer to an element of a C-contiguous array. It neither checks
+  bounds nor allows negative indices, because both keep LLVM from vectorising.
+- ``load(p, offset)`` and ``store(p, offset, v)`` move `lanes(p)` consecutive items. ``load_n`` and
+  ``store_n`` move only the first n of them: the others are 0, and their memory is left alone.
 - ``+ - * /`` work between vectors and between a vector and a scalar of its type; `fma`, `vmin`,
   `vmax`, `where_gt`, `round_even`, `exp2_int`, `polynomial`, `hsum` are functions of vectors.
-- ``transpose_block`` and ``transpose_block_add`` turn V rows of V items.
+- ``transpose_block`` and ``transpose_block_add`` transpose V rows of V items.
 - ``atomic_add``, ``atomic_load``, ``atomic_replace``, ``pause`` and ``yield_core`` are for threads
   that wait for each other.
 - ``gemm_tile`` and ``gemm_tile_t`` are the microkernels.

@@ -1,4 +1,4 @@
-"""What threads need to wait for each other: atomic operations on an int64, and ways to wait."""
+"""Atomic operations on an int64, and two ways to wait, for threads that wait for each other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numba.extending import intrinsic
 
 from .denormals import IS_X86
 
-_HAS_YIELD = hasattr(ctypes.pythonapi, "sched_yield")  # POSIX's, which the process has at hand
+_HAS_YIELD = hasattr(ctypes.pythonapi, "sched_yield")  # POSIX's, which each process has loaded
 
 
 def _on_counter(p: types.Type) -> bool:
@@ -21,7 +21,7 @@ def _on_counter(p: types.Type) -> bool:
 
 @intrinsic
 def atomic_add(typingctx, p, value):
-    """Add to the int64 at `p`; what this thread wrote before, those see who read it after."""
+    """Add to the int64 at `p`. A thread that reads the sum sees all that this one wrote before."""
     if not _on_counter(p):
         return None
 
@@ -33,7 +33,7 @@ def atomic_add(typingctx, p, value):
 
 @intrinsic
 def atomic_load(typingctx, p):
-    """The int64 at `p`, and with it what was written before it was."""
+    """The int64 at `p`. What other threads wrote before they added to it is seen from now on."""
     if not _on_counter(p):
         return None
 
@@ -45,7 +45,7 @@ def atomic_load(typingctx, p):
 
 @intrinsic
 def atomic_replace(typingctx, p, expected, value):
-    """Put `value` in the place of `expected`; False, and nothing done, where something else is."""
+    """Write `value` to `p` if `expected` stands there. False, and nothing done, if not."""
     if not _on_counter(p):
         return None
 
@@ -70,7 +70,7 @@ def _rest(context: Any, b: ir.IRBuilder) -> ir.Value:
 
 @intrinsic
 def pause(typingctx):
-    """A moment's rest within a loop that waits."""
+    """Tell the core that this is a loop that waits; takes 10 to 40 ns."""
 
     def codegen(context, b, sig, args):
         return _rest(context, b)
@@ -80,7 +80,7 @@ def pause(typingctx):
 
 @intrinsic
 def yield_core(typingctx):
-    """Let another thread have the core, as the one waited for may need it."""
+    """Offer this core to other threads: the one that is waited for may need it."""
 
     def codegen(context, b, sig, args):
         if _HAS_YIELD:

@@ -1,4 +1,4 @@
-"""Denormals: treated as zero inside kernels, the caller's floating-point environment put back."""
+"""Denormals are zero inside kernels. The caller's floating-point environment stays as it was."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ IS_X86 = llvm.get_default_triple().startswith(("x86_64", "i686", "i386", "amd64"
 
 @intrinsic
 def flush_denormals(typingctx):
-    """Make this thread treat denormals as zero; returns what `restore_denormals` needs.
+    """Make this thread treat denormals as zero. Returns what `restore_denormals` needs.
 
-    The states and gradients of an LSTM decay through the denormals, where one multiplication can
+    States and gradients of an LSTM decay to denormals, and one multiplication of a denormal can
     cost over a hundred cycles.
     """
 
@@ -46,7 +46,7 @@ def flush_denormals(typingctx):
 
 @intrinsic
 def restore_denormals(typingctx, before):
-    """Put this thread's floating-point environment back as `flush_denormals` found it."""
+    """Restore this thread's floating-point environment to what `flush_denormals` found."""
 
     def codegen(context, b, sig, args):
         if IS_X86:

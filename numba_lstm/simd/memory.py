@@ -1,4 +1,4 @@
-"""Pointers into arrays, and vectors to and from memory."""
+"""Pointers into arrays, and vectors moved from and to memory."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def at(typingctx, array, index):
 
 @intrinsic
 def shift(typingctx, p, offset):
-    """The pointer `offset` items further on."""
+    """The pointer `offset` items behind `p`."""
     if not isinstance(p, types.CPointer):
         return None
 
@@ -52,7 +52,7 @@ def shift(typingctx, p, offset):
 
 @intrinsic
 def lanes(typingctx, p):
-    """How many items of a pointer's or array's type make a vector: a constant."""
+    """V: how many items of a pointer's or array's dtype a vector has. A constant when compiled."""
     count = TARGET.lanes(p.dtype.bitwidth // 8)
 
     def codegen(context, b, sig, args):
@@ -63,7 +63,7 @@ def lanes(typingctx, p):
 
 @intrinsic
 def scalar(typingctx, p, value):
-    """The number `value` in the type that the pointer or array `p` holds."""
+    """The number `value` in the dtype of the pointer or array `p`."""
     sig = p.dtype(p, value)
 
     def codegen(context, b, sig, args):
@@ -77,8 +77,8 @@ def _item_pointer(b: ir.IRBuilder, p: ir.Value, offset: ir.Value, ty: ir.Type) -
 
 
 def emit_load(b: ir.IRBuilder, p: ir.Value, offset: ir.Value, v: ir.VectorType) -> ir.Value:
-    # Aligned to an item only: rows of any length start anywhere, and unaligned loads of aligned
-    # addresses cost nothing.
+    # Aligned to 4 bytes only, because rows of any length start anywhere. An unaligned load of an
+    # aligned address costs nothing.
     return b.load(_item_pointer(b, p, offset, v), align=4)
 
 

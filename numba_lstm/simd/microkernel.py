@@ -1,13 +1,12 @@
-"""The GEMM microkernel: a block of C in registers, emitted for each (m, nv) of the tuning table.
+"""The GEMM microkernel: m rows of nv vectors of C in registers, emitted for each size needed.
 
-The blocks are machine code of their own, compiled once, and kernels call them by name.
+Each size is a function of machine code. They are compiled once, outside of numba, and kernels call
+them by name. The plain line is ``C = C0 + A @ W``.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,12 +29,13 @@ PANEL = 4  # vectors beside each other in a packed panel: an LSTM's four gates
 class _Micro:
     """One block of the microkernel: emits ``C[m, nv·V] = C0 + Σ_s Σ_k A[s, m, k] · W[s, k, nv·V]``.
 
-    A panel W holds PANEL vectors for each k, k after k and segment after segment; vectors past the
-    fourth are those of the panels that follow. The accumulators stay in registers over all of K.
+    A panel of W holds PANEL vectors for each k, k after k and segment after segment; see `pack`.
+    Vectors past the fourth belong to the panels that follow. The accumulators stay in registers
+    over all of K.
 
     Arguments of the emitted function: (a, lda, segments, a_stride, k, w, w_panel, c0, ldc0, c,
-    ldc), `w_panel` the distance of two panels. A is at
-    ``a[s·a_stride + m·lda + k]``, transposed at ``a[s·a_stride + m + k·lda]``.
+    ldc). Panels of W are `w_panel` items apart. A[s, m, k] is at ``a[s·a_stride + m·lda + k]``,
+    transposed at ``a[s·a_stride + m + k·lda]``.
     """
 
     item: types.Type
@@ -50,7 +50,7 @@ class _Micro:
         function.linkage = "internal"
         function.attributes.add("noinline")
         b = ir.IRBuilder(function.append_basic_block("entry"))
-        # Columns in groups that fit the registers: AVX2's sixteen hold 6x2, so 6x4 is two of those.
+        # Groups of columns that fit the registers: the 16 of AVX2 hold 6x2, so 6x4 is two groups.
         group = TARGET.blocking.columns_at_once(self.m)
         for n0 in range(0, self.nv, group):
             self._emit_group(b, function.args, range(n0, min(self.nv, n0 + group)))
@@ -119,7 +119,7 @@ class _Micro:
         ]
         place = b.mul(kk, lda) if self.transposed else kk
         if self.transposed and columns.start == 0:
-            # Of each row of A a few items are read: no hardware foresees such leaps.
+            # Each row of A gives a few items. No hardware prefetcher foresees such long strides.
             ahead = b.add(kk, ir.Constant(_I64, tuning.PREFETCH_ROWS))
             _emit_prefetch(b, b.gep(a_rows[0], [b.mul(ahead, lda)]))
         new = []
@@ -145,7 +145,7 @@ class _Micro:
 
 
 def _emit_prefetch(b: ir.IRBuilder, p: ir.Value) -> None:
-    """Ask for the cache line at `p`, which need not be there, to be read into all caches."""
+    """Prefetch the cache line at `p` into all caches. `p` need not point to valid memory."""
     i32, byte = ir.IntType(32), ir.IntType(8).as_pointer()
     kind = ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32])
     function = b.module.declare_intrinsic("llvm.prefetch", [byte], kind)
@@ -170,7 +170,7 @@ def _micro_type(item: types.Type, *before: ir.Type) -> ir.FunctionType:
 
 
 def _microkernel_module(item: types.Type) -> ir.Module:
-    """Both microkernels for one format: a function (m, nv, …) that jumps to the block's own."""
+    """Both microkernels of one dtype: functions (m, nv, …) that call the function of that size."""
     module = ir.Module("numba_lstm_microkernels")
     module.triple = llvm.get_process_triple()
     for transposed in (False, True):
@@ -195,19 +195,25 @@ def _microkernel_module(item: types.Type) -> ir.Module:
 _engines: list[llvm.ExecutionEngine] = []
 
 
-def load_microkernels(folder: str) -> None:
-    """Make the microkernels known to the JIT under their names; compiled once into `folder`.
+def load_microkernels(
+    read: Callable[[str], bytes | None], write: Callable[[str, bytes], None], entry: Callable
+) -> None:
+    """Make the microkernels known to the JIT under their names; compiled once on a machine.
 
-    They are machine code of their own, and kernels call them by name: emitted into each kernel they
-    were optimised over and over, 10 s for the backward driver alone.
+    They are machine code of their own, and kernels call them by name. Emitted into each kernel that
+    uses them, they would be optimised again each time: 10 s for the backward driver alone.
+
+    Parameters
+    ----------
+    read, write, entry : callable
+        What `compile_cache` calls so: machine code by the name of its entry.
     """
     if _engines:
         return
-    key = hashlib.sha256(f"{TARGET.cpu} {TARGET.features} {TARGET}".encode()).hexdigest()[:16]
     for item in VECTORS:
-        path = os.path.join(folder, f"microkernels-f{item.bitwidth}-{key}.o")
-        code = _kept(path)
-        # Building the IR, which is not needed then, would take a fifth of a second.
+        name = entry(f"microkernels_f{item.bitwidth}", tuning.PREFETCH_ROWS)
+        code = read(name)
+        # Building the IR takes 0.2 s, and with the code at hand it is not needed.
         module = "" if code else str(_microkernel_module(item))
         machine = llvm.Target.from_default_triple().create_target_machine(
             cpu=TARGET.cpu, features=TARGET.features, opt=3, codemodel="jitdefault", jit=True,
@@ -217,30 +223,12 @@ def load_microkernels(folder: str) -> None:
         if code:
             engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         else:
-            engine.set_object_cache(lambda module, code, path=path: _keep(path, code))
+            engine.set_object_cache(lambda module, code, name=name: write(name, code))
         engine.finalize_object()
         for transposed in (False, True):
             name = _micro_name(item, transposed)
             llvm.add_symbol(name, engine.get_function_address(name))
         _engines.append(engine)
-
-
-def _keep(path: str, code: bytes) -> None:
-    """Leave machine code at `path`, behind its hash, or do without where that cannot be written."""
-    beside = f"{path}.{os.getpid()}"
-    with contextlib.suppress(OSError):
-        with open(beside, "wb") as file:
-            file.write(hashlib.sha256(code).digest() + code)
-        os.replace(beside, path)
-
-
-def _kept(path: str) -> bytes | None:
-    """The machine code at `path`, if it is whole."""
-    with contextlib.suppress(OSError), open(path, "rb") as file:
-        content = file.read()
-        if hashlib.sha256(content[32:]).digest() == content[:32]:
-            return content[32:]
-    return None
 
 
 def _microkernel(transposed: bool, doc: str) -> Any:

@@ -1,8 +1,7 @@
-"""What the kernels are compiled for: asked of LLVM, for numba's target.
+"""What the kernels are compiled for: the width of vectors on numba's target, asked of LLVM.
 
-The width is chosen from the features of that target, ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES``
-included, never from the host alone: an AVX-512 intrinsic on another target aborts inside LLVM and
-cannot be caught.
+That target may be another than the host (``NUMBA_CPU_NAME``, ``NUMBA_CPU_FEATURES``). An AVX-512
+intrinsic on a target without it would abort inside LLVM, which no exception handler can catch.
 """
 
 from __future__ import annotations
@@ -15,6 +14,12 @@ from numba.core import config
 from numba.core.codegen import get_host_cpu_features
 
 from ..tuning import BLOCKING, Blocking
+
+if config.DISABLE_JIT:
+    # Intrinsics are machine code; there is nothing that Python could run in their place.
+    raise ValueError(
+        "NUMBA_DISABLE_JIT: expected 0 or unset, got 1; numba_lstm's kernels need the compiler"
+    )
 
 LLVMLITE_VERSION = llvmlite.__version__
 
@@ -35,7 +40,7 @@ class Target:
         return BLOCKING[self.registers]
 
     def lanes(self, itemsize: int) -> int:
-        """Items of so many bytes in a vector."""
+        """V: how many items of `itemsize` bytes a vector has."""
         return self.vector_bytes // itemsize
 
 
@@ -51,12 +56,12 @@ declare <16 x float> @llvm.fma.v16f32(<16 x float>, <16 x float>, <16 x float>)
 
 
 def _probe_target() -> Target:
-    """Ask LLVM what it makes of a wide FMA on numba's target: no list of CPUs could keep up."""
+    """Find out from the assembly of a wide FMA on numba's target. A list of CPUs would get old."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     cpu = config.CPU_NAME or llvm.get_host_cpu_name()
-    # Numba gives a named CPU the host's features too, so a name alone would still mean AVX-512
-    # here; whoever names a CPU means that CPU.
+    # Numba gives a named CPU the features of the host, AVX-512 among them. Here a name means the
+    # features of the named CPU.
     features = config.CPU_FEATURES
     if features is None:
         features = "" if config.CPU_NAME else get_host_cpu_features()

@@ -1,4 +1,4 @@
-"""A square of V by V items, its rows made columns, in registers."""
+"""Transposition of V by V items, in registers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _I64 = ir.IntType(64)
 
 
 def _emit_transposed(b: ir.IRBuilder, rows: list[ir.Value]) -> list[ir.Value]:
-    """Exchange the off-diagonal halves, then quarters within them, …: log2(V) times V shuffles.
+    """Swap the off-diagonal halves, then the quarters within each, and so on: V·log2(V) shuffles.
 
     Eklundh, A fast computer method for matrix transposing, IEEE Trans. Comp. C-21, 1972.
     """

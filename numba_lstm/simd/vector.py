@@ -1,4 +1,4 @@
-"""The vector type and its arithmetic."""
+"""The vector type and arithmetic on it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _I32 = ir.IntType(32)
 
 
 class Vector(types.Type):
-    """A vector of the target's width; `dtype` is its items' numba type."""
+    """A vector as wide as the target's registers; `dtype` is the numba type of its items."""
 
     def __init__(self, dtype: types.Type) -> None:
         self.dtype = dtype
@@ -68,7 +68,7 @@ def _call(b: ir.IRBuilder, name: str, *args: ir.Value) -> ir.Value:
 
 
 def emit_fma(b: ir.IRBuilder, x: ir.Value, y: ir.Value, z: ir.Value) -> ir.Value:
-    # Without FMA instructions llvm.fma is a library call for each item (1.9 GFLOP/s measured).
+    # Without FMA instructions llvm.fma is a call of a library for each item: 1.9 GFLOP/s.
     return _call(b, "fma" if TARGET.fma else "fmuladd", x, y, z)
 
 
@@ -99,7 +99,7 @@ for _op, _emit in (
 
 
 def _elementwise(n: int, emit: Callable[..., ir.Value], doc: str) -> Any:
-    """An intrinsic of `n` arguments, the first a vector, the others vectors or scalars like it."""
+    """An intrinsic of `n` arguments: a vector, then vectors or scalars of its dtype."""
 
     def type_and_lower(v: types.Type, *others: types.Type) -> Any:
         if not isinstance(v, Vector):
@@ -111,7 +111,7 @@ def _elementwise(n: int, emit: Callable[..., ir.Value], doc: str) -> Any:
 
         return sig, codegen
 
-    # Numba reads the number of arguments off the function itself, so each number needs its own.
+    # Numba reads the number of arguments from the function's signature: one function for each.
     makers: dict[int, Any] = {
         1: lambda typingctx, x: type_and_lower(x),
         2: lambda typingctx, x, y: type_and_lower(x, y),
@@ -148,7 +148,7 @@ def _emit_round(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
 def _emit_exp2_int(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     single = isinstance(x.type.element, ir.FloatType)
     bias, shift, bits = (127, 23, 32) if single else (1023, 52, 64)
-    # 64-bit integers come from 32-bit ones: AVX2 has no conversion of doubles to 64-bit integers.
+    # AVX2 cannot convert doubles to 64-bit integers, so they go through 32-bit ones.
     n = b.fptosi(x, ir.VectorType(_I32, x.type.count))
     item = ir.IntType(bits)
     integers = ir.VectorType(item, x.type.count)
@@ -176,7 +176,7 @@ exp2_int = _elementwise(1, _emit_exp2_int, "2^x for integral x within the normal
 
 @intrinsic
 def polynomial(typingctx, x, coefficients):
-    """Horner's rule; `coefficients` is a tuple of floats, the highest power's first."""
+    """Horner's rule; `coefficients` is a tuple of floats, the highest power first."""
     if not isinstance(x, Vector):
         return None
 
@@ -195,7 +195,7 @@ def polynomial(typingctx, x, coefficients):
 
 @intrinsic
 def hsum(typingctx, v):
-    """The sum of a vector's items, as a scalar; the same tree of additions each time."""
+    """The sum of a vector's items, as a scalar, always added in the same order."""
     if not isinstance(v, Vector):
         return None
 

@@ -1,7 +1,7 @@
-"""What sums and maxima over long rows need of vectors: float64 partial sums, a horizontal maximum.
+"""Sums and maxima over long rows: sums in float64, and the maximum of a vector's items.
 
-A sum of many float32 is kept in a vector of float64, ``wide``; `add_wide` and `add_squares_wide`
-take the items of a vector of either format. Every sum is the same tree of additions each time.
+A sum of many float32 is kept in a vector of float64, ``wide``. `add_wide` and `add_squares_wide`
+add the items of a vector of either dtype. The order of additions is always the same.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _WIDE = VECTORS[types.float64]
 
 @intrinsic
 def pointer(typingctx, address, like):
-    """The pointer to an array's first item, from its address; `like` is an array of its dtype.
+    """A pointer to the items at an address; `like` is an array of their dtype.
 
     The caller keeps the array alive.
     """
@@ -35,7 +35,7 @@ def pointer(typingctx, address, like):
 
 @intrinsic
 def hmax(typingctx, v):
-    """The greatest item of a vector, a scalar. NaN items may or may not be passed over."""
+    """The greatest item of a vector, as a scalar. With NaN among them it may be any of them."""
     if not isinstance(v, Vector):
         return None
 
@@ -54,7 +54,7 @@ def hmax(typingctx, v):
 
 @intrinsic
 def wide_zeros(typingctx):
-    """A vector of float64 zeros, to begin a sum with."""
+    """A vector of float64 zeros, for a sum to start with."""
 
     def codegen(context, b, sig, args):
         return ir.Constant(ir_vector(types.float64), None)
@@ -63,7 +63,7 @@ def wide_zeros(typingctx):
 
 
 def _float64_parts(b: Any, x: Any) -> list[Any]:
-    """The items of a vector as one vector of float64, or as two."""
+    """The items of a vector as one vector of float64 (from float64) or as two (from float32)."""
     whole = ir_vector(types.float64)
     if x.type == whole:
         return [x]

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..checks import as_tokens, size
+from ..typing import ArrayLike
 
 __all__ = ["IGNORE", "Streams", "Window", "windows"]
 
@@ -74,7 +75,7 @@ class Streams:
     ([[3, 4, 5], [9, 10, 11]], 2)
     """
 
-    def __init__(self, tokens: Any, batch: int, seq_len: int) -> None:
+    def __init__(self, tokens: ArrayLike, batch: int, seq_len: int) -> None:
         self.batch = size("batch", batch)
         self.seq_len = size("seq_len", seq_len)
         self.tokens = _as_ids("tokens", tokens)
@@ -125,7 +126,7 @@ class Streams:
         )
 
 
-def windows(tokens: Any, batch: int, seq_len: int) -> Iterator[Window]:
+def windows(tokens: ArrayLike, batch: int, seq_len: int) -> Iterator[Window]:
     """Yield one pass over `tokens` in which each of them but the first is a target exactly once.
 
     Parameters

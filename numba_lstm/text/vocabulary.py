@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Protocol, Self
 
 import numpy as np
 
 from ..checks import as_tokens, size
+from ..typing import ArrayLike
 from .words import GLUE, UNKNOWN, cut, is_piece, join, split_pieces
 
 __all__ = ["CharVocabulary", "Vocabulary", "WordVocabulary", "vocabulary_from_json"]
@@ -39,7 +41,7 @@ class Vocabulary(Protocol):
     def unknown_id(self) -> int | None: ...
     def __len__(self) -> int: ...
     def encode(self, text: str) -> np.ndarray: ...
-    def decode(self, ids: Any, previous: int | None = None) -> str: ...
+    def decode(self, ids: ArrayLike, previous: int | None = None) -> str: ...
     def to_json(self) -> dict[str, Any]: ...
 
 
@@ -48,7 +50,7 @@ class _Tokens:
 
     level = ""
 
-    def __init__(self, tokens: Any) -> None:
+    def __init__(self, tokens: Iterable[str]) -> None:
         self._tokens = _strings(tokens)
         self._ids = {token: i for i, token in enumerate(self._tokens)}
         if len(self._ids) != len(self._tokens):
@@ -121,7 +123,7 @@ class CharVocabulary(_Tokens):
 
     level = "char"
 
-    def __init__(self, tokens: Any) -> None:
+    def __init__(self, tokens: Iterable[str]) -> None:
         super().__init__(tokens)
         known = self._tokens[1:] if self._tokens[:1] == (UNKNOWN,) else self._tokens
         for token in known:
@@ -171,7 +173,7 @@ class CharVocabulary(_Tokens):
             self._refuse(text, int(np.argmin(ids)))
         return ids
 
-    def decode(self, ids: Any, previous: int | None = None) -> str:
+    def decode(self, ids: ArrayLike, previous: int | None = None) -> str:
         """Return the text of ids, an unknown character as U+FFFD.
 
         Parameters
@@ -231,7 +233,7 @@ class WordVocabulary(_Tokens):
     #: The tokens that every vocabulary has, at ids 0 to 3.
     ALWAYS = (UNKNOWN, GLUE, " ", "\n")
 
-    def __init__(self, tokens: Any) -> None:
+    def __init__(self, tokens: Iterable[str]) -> None:
         super().__init__(tokens)
         if self._tokens[:4] != self.ALWAYS:
             raise ValueError(
@@ -274,7 +276,7 @@ class WordVocabulary(_Tokens):
         ids = self._ids
         return np.array([ids[piece] for piece in cut(text, ids)], dtype=np.int64)
 
-    def decode(self, ids: Any, previous: int | None = None) -> str:
+    def decode(self, ids: ArrayLike, previous: int | None = None) -> str:
         """Return the text of ids.
 
         Parameters

@@ -6,7 +6,7 @@ The submodules are imported on first use, so that reading a configuration costs 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 __all__ = [
     "checkpoint",
@@ -20,10 +20,21 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return import_module(f".{name}", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if TYPE_CHECKING:
+    from . import checkpoint as checkpoint
+    from . import config as config
+    from . import data as data
+    from . import evaluation as evaluation
+    from . import interrupt as interrupt
+    from . import loop as loop
+    from . import progress as progress
+    from . import session as session
+else:
+    # Hidden from type checkers: to them every name would be there, and Any.
+    def __getattr__(name: str) -> Any:
+        if name in __all__:
+            return import_module(f".{name}", __name__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import losses
 from ..text import IGNORE, windows
+
+if TYPE_CHECKING:
+    from ..models import LanguageModel
 
 __all__ = ["Evaluation", "evaluate"]
 
@@ -34,7 +37,7 @@ class Evaluation:
 
 
 def evaluate(
-    model: Any,
+    model: LanguageModel,
     tokens: np.ndarray,
     batch: int,
     seq_len: int,

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from .data import Data
 from .evaluation import evaluate
 from .interrupt import Interrupted, Interrupts
 from .progress import Progress
+
+if TYPE_CHECKING:
+    from ..models import LanguageModel
 
 __all__ = ["Counters", "Diverged", "Trainer"]
 
@@ -98,7 +101,7 @@ class Trainer:
         self,
         config: TrainConfig,
         data: Data,
-        model: Any,
+        model: LanguageModel,
         *,
         progress: Progress | None = None,
         now: Callable[[], float] = time.monotonic,
@@ -352,8 +355,8 @@ class Trainer:
 
 
 def _train_step(
-    model: Any,
-    optimizer: Any,
+    model: LanguageModel,
+    optimizer: optim.Optimizer,
     inputs: np.ndarray,
     targets: np.ndarray,
     state: Any,
@@ -376,14 +379,14 @@ def _train_step(
     return loss, state
 
 
-def make_optimizer(config: TrainConfig, model: Any) -> Any:
+def make_optimizer(config: TrainConfig, model: LanguageModel) -> optim.Optimizer:
     """The optimizer that the options name, over a model's parameters."""
     kinds = {"adam": optim.Adam, "adamw": optim.AdamW, "sgd": optim.SGD}
     options = {} if config.weight_decay is None else {"weight_decay": config.weight_decay}
     return kinds[config.optimizer](model.parameters(), lr=config.lr, **options)
 
 
-def make_schedule(config: TrainConfig, optimizer: Any) -> Any:
+def make_schedule(config: TrainConfig, optimizer: optim.Optimizer) -> optim.ConstantLR:
     """The learning rate's course that the options name."""
     kinds = {"cosine": optim.CosineLR, "constant": optim.ConstantLR}
     return kinds[config.schedule](optimizer, warmup=config.warmup)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..models import LanguageModel
-from ..text import vocabulary_from_json
+from ..text import Vocabulary, vocabulary_from_json
 from .checkpoint import Run, RunError
 from .config import BUDGETS, ConfigError, TrainConfig
 from .data import BUNDLED, load_data
@@ -119,7 +119,7 @@ def _resume(run: Run, flags: Mapping[str, Any] | None, progress: Progress | None
     return trainer
 
 
-def load_model(run: Run) -> tuple[LanguageModel, Any, TrainConfig]:
+def load_model(run: Run) -> tuple[LanguageModel, Vocabulary, TrainConfig]:
     """Read a run's model, in evaluation mode, its vocabulary and its options.
 
     Raises

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 
+import pytest
 from cli_tool import cli
 
 from numba_lstm import __version__
@@ -18,6 +19,30 @@ def test_it_tells_versions_target_threads_and_cache():
     assert figures["vector_width"] * 32 == figures["vector_bits"]
     assert figures["threads"] >= 1
     assert figures["threading_layer"] in ("omp", "tbb", "workqueue")
-    assert os.path.isdir(figures["cache_folder"])
+    assert os.path.isabs(figures["cache_folder"])
     plain = cli("info")
     assert [line.split()[0] for line in plain.out.splitlines()] == list(figures)
+
+
+BROKEN = "raise ImportError('libgfortran.so.5: cannot open shared object file')"
+
+
+@pytest.mark.parametrize("package", ["scipy", "numba", "llvmlite"])
+def test_what_is_broken_is_told_and_the_rest_is_as_ever(tmp_path, package):
+    (tmp_path / f"{package}.py").write_text(BROKEN)
+    result = cli("info", "--json", PYTHONPATH=str(tmp_path))
+    assert result.code == 0, result.err
+    figures = json.loads(result.out)
+    assert figures["numba_lstm"] == __version__
+    assert figures[package].startswith("unknown (ImportError: libgfortran.so.5: cannot open")
+    assert figures["python"][:2] == "3." and figures["threads"] >= 1
+
+
+def test_without_threads_without_a_home_and_without_a_compiler_it_goes_on():
+    nowhere = dict.fromkeys(("NUMBA_LSTM_CACHE_DIR", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME"), "")
+    result = cli("info", HOME="relative", NUMBA_THREADING_LAYER="nonsense", **nowhere)
+    assert result.code == 0, result.err
+    assert "none (there is no home folder)" in result.out
+    assert "threading_layer  unknown (" in result.out
+    result = cli("info", NUMBA_DISABLE_JIT="1")
+    assert result.code == 0 and "NUMBA_DISABLE_JIT: expected" in result.out

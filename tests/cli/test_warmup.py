@@ -18,3 +18,13 @@ def test_after_it_nothing_is_compiled_anew(tmp_path):
         done = cli(*args)
         assert done.code == 0, done.err
         assert not done.compiled
+
+
+def test_without_the_compiler_it_ends_in_one_line():
+    assert "NUMBA_DISABLE_JIT: expected" in cli("warmup", NUMBA_DISABLE_JIT="1").error(1)
+
+
+def test_its_help_says_what_is_covered():
+    result = cli("warmup", "--help")
+    for word in ("embedding", "LSTM", "Adam", "numba_lstm.warmup(module, x)"):
+        assert word in result.out

@@ -159,7 +159,7 @@ def test_repr_and_initial_values_are_torchs():
      r"expected shape \(24, 8\) of float32, got \(24, 9\) of float32"),
     ("weight", nn.Parameter(np.ones((25, 8), "f4")), ValueError, "expected shape"),
     ("weight", nn.Parameter(np.ones((24, 8))), ValueError, ".* of float64$"),
-    ("weight", np.ones((24, 8), "f4"), TypeError, "expected a Parameter .* got ndarray"),
+    ("weight", None, TypeError, "expected a Parameter .* got NoneType"),
     ("bias", nn.Parameter(np.ones(23, "f4")), ValueError, r"expected shape \(24,\)"),
     ("bias", nn.Parameter(np.ones(24)), ValueError, ".* of float64$"),
 ])  # fmt: skip

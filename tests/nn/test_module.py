@@ -310,3 +310,28 @@ def test_what_was_prepared_is_not_copied_and_follows_every_change():
     with lstm.bias_hh_l0.mutate() as bias:
         bias += 1
     assert np.array_equal(lstm(x)[0], lstm.vjp(x)[0][0])
+
+
+@pytest.mark.parametrize(
+    "module, name",
+    [
+        (nn.LSTM(2, 3), "weight_ih_l0"),
+        (nn.GRUCell(2, 3), "bias_hh"),
+        (nn.Linear(2, 3), "weight"),
+        (nn.Embedding(2, 3), "weight"),
+        (nn.LayerNorm(2), "bias"),
+        (Leaf(), "weight"),
+    ],
+)
+def test_an_array_in_a_parameters_place_is_refused_where_it_is_assigned(module, name):
+    before = getattr(module, name)
+    for value in (before.numpy().copy(), before.numpy().tolist(), 3.0, nn.ReLU()):
+        with pytest.raises(TypeError) as caught:
+            setattr(module, name, value)
+        message = str(caught.value)
+        assert message.startswith(f"{name}: expected a Parameter of shape {before.shape} or None")
+        assert message.endswith(f"write module.{name}[...] = value")
+    assert getattr(module, name) is before
+    setattr(module, name, Parameter(before))
+    setattr(module, name, None)
+    assert getattr(module, name) is None

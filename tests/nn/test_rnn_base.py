@@ -297,7 +297,6 @@ def exchanged(shape, dtype="f4"):
     (nn.LSTM, {}, "weight_ih_l0", exchanged((32, 8), "f8"), ValueError, ".* of float64$"),
     (nn.LSTM, {"dtype": "f8"}, "bias_ih_l0", exchanged(32), ValueError, ".* of float32$"),
     (nn.LSTM, {}, "weight_hh_l0", None, TypeError, "expected a Parameter .* got NoneType"),
-    (nn.LSTM, {}, "weight_hh_l0", np.ones((32, 8), "f4"), TypeError, ".* got ndarray"),
     (nn.LSTM, {}, "weight_peephole_l0", exchanged(24), ValueError, "expected None"),
 ])  # fmt: skip
 def test_an_exchanged_parameter_that_does_not_fit_is_refused_by_name(
@@ -344,3 +343,18 @@ def test_both_biases_may_be_taken_away_and_given():
         one.bias_ih_l0 = one.bias_hh_l0 = None
     assert np.array_equal(plain(x)[0], module(x)[0])
     assert not np.array_equal(plain(x)[0], biased)
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+def test_dropout_with_one_layer_is_warned_of_where_it_is_asked_for(kind):
+    with pytest.warns(UserWarning, match="^dropout: expected 0 with num_layers=1, got 0.5") as got:
+        kind(3, 4, dropout=0.5)
+    assert [one.filename for one in got] == [__file__]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+def test_dropout_between_layers_is_not_warned_of(kind):
+    kind(3, 4)
+    kind(3, 4, 2, dropout=0.5)
+    kind(3, [4, 5], dropout=0.5)

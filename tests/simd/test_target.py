@@ -58,3 +58,18 @@ def test_the_target_is_consistent():
         itemsize = np.dtype(dtype).itemsize
         assert TARGET.lanes(itemsize) * itemsize == TARGET.vector_bytes
     assert TARGET.blocking.mr >= 4
+
+
+def test_without_the_compiler_one_line_names_the_variable():
+    program = """
+import numpy as np
+from numba_lstm import nn
+try:
+    nn.LSTM(3, 4)(np.ones((2, 2, 3)))
+except ValueError as error:
+    print(error)
+"""
+    said = run_python(program, NUMBA_DISABLE_JIT="1")
+    assert (
+        said.startswith("NUMBA_DISABLE_JIT: expected 0 or unset, got 1") and said.count("\n") == 1
+    )

@@ -1,1 +1,1 @@
-"""The cells: each file is one, its gates forward and backward and nothing else."""
+"""The cells. Each file holds the gates of one, forward and backward, and nothing else."""

@@ -1,21 +1,22 @@
 """A GRU's gates on one vector of hidden units, forward and backward.
 
-Forward, with x_g and h_g the parts of x·W_ihᵀ + b_ih and h_prev·W_hhᵀ + b_hh that belong to gate g:
+Forward, where x_g and h_g are the parts of x·W_ihᵀ + b_ih and h_prev·W_hhᵀ + b_hh for gate g:
 
     r, z = sigmoid(x_r + h_r, x_z + h_z)
     n = tanh(x_n + r·h_n)
     h_t = (1 - z)·n + z·h_prev
 
-The two parts of n are not added before r is known, so z has four vectors, x_n, r, z and h_n, of
-which the inputs reach the first three and the state the last three. Backward, with dh everything
-that reaches h_t, d the vectors' gradients in the same order:
+The two parts of n are added after r is known, so a unit has four vectors of pre-activations: x_n,
+x_r + h_r, x_z + h_z and h_n. The inputs reach the first three and the state the last three.
+Backward, from dh (the gradient of h_t) to the gradients of these four:
 
     dn   = dh·(1 - z)             dx_n = dn·(1 - n²)
     dr   = dx_n·h_n               d_r  = dr·r·(1 - r)
     dz   = dh·(h_prev - n)        d_z  = dz·z·(1 - z)
     dh_n = dx_n·r                 dh_prev = dh·z, and what comes through W_hh
 
-Reference: Cho et al. (2014), with the reset gate after the product as torch and cuDNN have it.
+Cho et al. (2014), with the reset gate after the product as torch and cuDNN have it. The plain lines
+are in `reference.gru_cell`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from ..loops.cell import plain_cell
 
 @kernel
 def gates_forward(z, h_prev, save, place):
-    """Give h_t twice, as state and as output, and leave n, r, z, h_n at `place`."""
+    """Return h_t twice, as state and as output; with `save` store n, r, z, h_n at `place`."""
     v = lanes(z)
     h_n = load(z, 3 * v)
     r = sigmoid(load(z, v))
@@ -45,7 +46,7 @@ def gates_forward(z, h_prev, save, place):
 
 @kernel
 def gates_backward(z, dh, h_prev, d_state):
-    """Overwrite n, r, z, h_n at z by their gradients; gives what goes to h_prev past the gates."""
+    """Overwrite n, r, z, h_n at z by their gradients; return dh_prev past W_hh."""
     v = lanes(z)
     n, r, update, h_n = load(z, 0), load(z, v), load(z, 2 * v), load(z, 3 * v)
     dh = dh + d_state

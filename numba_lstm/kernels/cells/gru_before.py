@@ -1,21 +1,23 @@
 """A GRU's gates with the reset gate before the product, on one vector of hidden units.
 
-Forward, with x_g and h_g the parts of x·W_ihᵀ and h_prev·W_hhᵀ (biases among them) of gate g:
+Forward, where x_g and h_g are the parts of x·W_ihᵀ + b_ih and h_prev·W_hhᵀ + b_hh for gate g:
 
     r, z = sigmoid(x_r + h_r, x_z + h_z)
-    n = tanh(x_n + (r ∘ h_prev)·W_hnᵀ)
+    n = tanh(x_n + (r ∘ h_prev)·W_hnᵀ + b_hn)
     h_t = (1 - z)·n + z·h_prev
 
-in two phases, as n needs r of all units. z's four vectors are x_n, r, z and one of no use; both
-biases of n stand in the first. Backward, with dh everything that reaches h_t, in two phases:
+in two phases, because n needs r of all units. A unit's four vectors of pre-activations are x_n +
+b_hn, x_r + h_r, x_z + h_z and an unused one. Backward, from dh (the gradient of h_t), in two
+phases:
 
     dn = dh·(1 - z)            dx_n = dn·(1 - n²)
     dz = dh·(h_prev - n)       d_z  = dz·z·(1 - z)        dh_prev = dh·z
 
-    dm = dx_n·W_hn, of m = r ∘ h_prev
+    dm = dx_n·W_hn             where m = r ∘ h_prev
     dr = dm·h_prev             d_r  = dr·r·(1 - r)        dh_prev += dm·r
 
-Reference: Cho et al. (2014); ONNX's linear_before_reset=0, Keras's reset_after=False.
+Cho et al. (2014); ONNX's linear_before_reset=0, Keras's reset_after=False. The plain lines are in
+`reference.gru_cell`.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from ..loops.cell import reset_before_cell
 
 @kernel
 def gates_forward(z, h_prev, save, place):
-    """Give r, and leave x_n, r, z at `place`, where the second phase looks for them."""
+    """Return r twice; store x_n, r, z at `place` for the second phase."""
     v = lanes(z)
     r = sigmoid(load(z, v))
     store(place, 0, load(z, 0))
@@ -39,7 +41,7 @@ def gates_forward(z, h_prev, save, place):
 
 @kernel
 def finish_forward(h_n, h_prev, save, place):
-    """Give h_t from the second product, and leave n where x_n stood."""
+    """Return h_t from the second product; with `save` store n over x_n."""
     n = tanh(load(place, 0) + h_n)
     if save:
         store(place, 0, n)
@@ -48,7 +50,7 @@ def finish_forward(h_n, h_prev, save, place):
 
 @kernel
 def gates_backward(z, dh, h_prev, d_state):
-    """Overwrite n and z at z by their gradients; gives what goes to h_prev past the products."""
+    """Overwrite n and z at z by their gradients; return dh_prev past the products."""
     v = lanes(z)
     n, update = load(z, 0), load(z, 2 * v)
     dh = dh + d_state
@@ -59,7 +61,7 @@ def gates_backward(z, dh, h_prev, d_state):
 
 @kernel
 def finish_backward(z, dm, h_prev):
-    """Overwrite r at z by its gradient; gives what goes to h_prev by way of r ∘ h_prev."""
+    """Overwrite r at z by its gradient; return dh_prev through r ∘ h_prev."""
     v = lanes(z)
     r = load(z, v)
     store(z, v, dm * h_prev * r * (1.0 - r))

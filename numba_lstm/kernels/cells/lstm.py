@@ -6,7 +6,7 @@ Forward, with z = x·W_ihᵀ + h·W_hhᵀ + b_ih + b_hh in the order i, f, g, o:
     c_t = f·c_prev + i·g
     h_t = o·tanh(c_t)
 
-Backward, from dh (everything that reaches h_t) and dc (what reaches c_t from c_{t+1}):
+Backward, from dh (the gradient of h_t) and dc (that of c_t past h_t):
 
     do  = dh·tanh(c_t)                 dz_o = do·o·(1 - o)
     dc += dh·o·(1 - tanh(c_t)²)
@@ -15,7 +15,8 @@ Backward, from dh (everything that reaches h_t) and dc (what reaches c_t from c_
     df  = dc·c_prev                    dz_f = df·f·(1 - f)
     dc_prev = dc·f
 
-Reference: Hochreiter & Schmidhuber (1997), with the forget gate of Gers et al. (2000).
+Hochreiter & Schmidhuber (1997), with the forget gate of Gers et al. (2000). The plain lines are in
+`reference.lstm_cell`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from ..loops.cell import plain_cell, projected_cell
 
 @kernel
 def open_gates(z, c_prev, save, place):
-    """Give c_t and o, and leave i, f, g, o at `place`."""
+    """Return c_t and o; with `save` store i, f, g, o at `place`."""
     v = lanes(z)
     i = sigmoid(load(z, 0))
     f = sigmoid(load(z, v))
@@ -46,17 +47,17 @@ def open_gates(z, c_prev, save, place):
 
 @kernel
 def gates_forward(z, c_prev, save, place):
-    """Give c_t and h_t, and leave i, f, g, o at `place`."""
+    """Return c_t and h_t; with `save` store i, f, g, o at `place`."""
     c, o = open_gates(z, c_prev, save, place)
     return c, o * tanh(c)
 
 
 @kernel
 def gates_backward(z, dh, c_prev, dc):
-    """Overwrite the gates at z by dz; gives dc_prev."""
+    """Overwrite the gates at z by dz; return dc_prev."""
     v = lanes(z)
     i, f, g, o = load(z, 0), load(z, v), load(z, 2 * v), load(z, 3 * v)
-    # As it was, to the bit; what is saved may be another, of which zoneout kept a part.
+    # Recompute c_t exactly as forward did; with zoneout the saved c differs.
     tanh_c = tanh(fma(f, c_prev, i * g))
     dct = fma(dh * o, 1.0 - tanh_c * tanh_c, dc)
     store(z, 0, dct * g * i * (1.0 - i))

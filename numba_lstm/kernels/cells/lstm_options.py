@@ -1,7 +1,6 @@
 """An LSTM's gates with ONNX's options, on one vector of hidden units, forward and backward.
 
-Forward, with z in the order i, f, g, o, peephole weights p and a bound on the gates' arguments,
-where clip(x) is x held within ±bound:
+Forward, with z in the order i, f, g, o, peephole weights p, and clip(x) holding x within ±bound:
 
     i = sigmoid(clip(z_i + p_i·c_prev))
     f = sigmoid(clip(z_f + p_f·c_prev)), coupled: 1 - i
@@ -10,8 +9,8 @@ where clip(x) is x held within ±bound:
     o = sigmoid(clip(z_o + p_o·c_t))
     h_t = o·tanh(c_t)
 
-Backward, from dh (everything that reaches h_t) and dc (what reaches c_t from c_{t+1}), every dz
-zero where its argument was clipped:
+Backward, from dh (the gradient of h_t) and dc (that of c_t past h_t). A dz is zero where its
+argument was clipped:
 
     dz_o = dh·tanh(c_t)·o·(1 - o)
     dc += dh·o·(1 - tanh(c_t)²) + dz_o·p_o
@@ -21,12 +20,13 @@ zero where its argument was clipped:
     dc_prev = dc·f + dz_i·p_i + dz_f·p_f
     dp = the sums of dz_i·c_prev, dz_f·c_prev, dz_o·c_t
 
-One cell is all combinations: without peepholes p is 0, without a clip the bound is infinite. The
-options are loads and a few instructions beside five exponentials, and machine code for each
-combination would be 16 times half a minute of compilation.
+One cell serves all combinations: without peepholes p is 0, without a clip the bound is infinite.
+The options cost loads and a few instructions beside five exponentials. Machine code for each
+combination would cost 16 times half a minute of compilation.
 
-References: Gers & Schmidhuber, RNNBase nets that time and count (2000); Greff et al., LSTM: a
-search space odyssey (2017), of coupled gates; onnxruntime, of the clip.
+Gers & Schmidhuber, Recurrent nets that time and count (2000); Greff et al., LSTM: a search space
+odyssey (2017), for coupled gates; onnxruntime, for the clip. The plain lines are in
+`reference.lstm_cell`.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ from ...simd import (
 from ..activations import sigmoid, tanh
 from ..blocks import first
 from ..loops.cell import plain_cell, projected_cell
-from ..loops.rows import active
+from ..loops.states import rows_in_step
 
-# The vectors of constants: three of weights, and `settings`.
+# The vectors of a unit's constants: three of weights, then `settings`.
 _P_I, _P_F, _P_O, _BOUND, _TANH_BOUND, _COUPLED = range(6)
 
 
 def settings(clip: float | None, coupled: bool) -> tuple[float, ...]:
-    """Give what stands behind the peephole weights in a unit's constants."""
+    """The constants behind the peephole weights: bound, tanh(bound), whether gates are coupled."""
     bound = math.inf if clip is None else clip
     return bound, math.tanh(bound), float(coupled)
 
@@ -76,16 +76,17 @@ def _clipped(x, bound):
 
 @kernel
 def _marked(gate, x, bound):
-    """A sigmoid as it is saved: negative if its argument was clipped, which leaves no trace in it.
+    """A sigmoid as it is saved for backward: negated if its argument x was clipped.
 
-    Comparing it with sigmoid(bound) would not do, as other arguments round to the same.
+    Comparing it with sigmoid(bound) would not find out: arguments within the bound round to it,
+    too.
     """
     return where_gt(bound, _magnitude(x), gate, zeros_like(gate) - gate)
 
 
 @kernel
 def _marked_tanh(gate, x, bound):
-    """A tanh as it is saved: ±2 stands for that of ±bound; NaN stays NaN."""
+    """A tanh as it is saved for backward: ±2 if its argument x was clipped to ±bound; NaN stays."""
     mark = where_gt(x, 0.0, zeros_like(x) + 2.0, where_gt(zeros_like(x), x, -2.0, gate))
     return where_gt(bound, _magnitude(x), gate, mark)
 
@@ -98,7 +99,7 @@ def _unless_marked(saved, dz):
 
 @kernel
 def gates_forward(z, c_prev, save, place, constants):
-    """Give c_t and h_t, and leave i, f, g, o at `place`, marked where they were clipped."""
+    """Return c_t and h_t; with `save` store i, f, g, o at `place`, marked where clipped."""
     v = lanes(z)
     bound = load(constants, _BOUND * v)
     z_i = fma(load(constants, _P_I * v), c_prev, load(z, 0))
@@ -121,7 +122,7 @@ def gates_forward(z, c_prev, save, place, constants):
 
 @kernel
 def gates_backward(z, dh, c_prev, dc, constants):
-    """Overwrite the gates at z by dz; gives dc_prev."""
+    """Overwrite the gates at z by dz; return dc_prev."""
     v = lanes(z)
     saved_i, saved_f, saved_g, saved_o = load(z, 0), load(z, v), load(z, 2 * v), load(z, 3 * v)
     i, f, o = _magnitude(saved_i), _magnitude(saved_f), _magnitude(saved_o)
@@ -149,14 +150,24 @@ def gates_backward(z, dh, c_prev, dc, constants):
 
 @driver
 def peephole_gradient(nt, z, c, fresh, offsets, reverse, keep, out):
-    """Sum up dp, for the rows of all steps in their order.
+    """dp = Σ dz·c over the rows of all steps, in their order; see `reference.lstm_cell`::
+
+        out = [(dz_i * c_prev).sum(0), (dz_f * c_prev).sum(0), (dz_o * c_t).sum(0)]
 
     Parameters
     ----------
-    z, c, offsets, reverse, keep
-        As `backward` leaves and takes them.
+    nt : int
+        Threads.
+    z : (P, ≥ N, PANEL·V)
+        dz, as `backward` leaves it.
+    c : (N + B, padded H)
+        As `forward` saved it (`gate_state`).
     fresh : (N, padded H), or of no columns
-        c_t as the gates gave it, where zoneout kept a part of the old one.
+        With zoneout of c: c_t as the gates gave it.
+    offsets : (T + 1,) int64
+    reverse : bool
+    keep : (N,), or of no items
+        As for `backward`.
     out : (3, padded H) float64, overwritten
     """
     v = lanes(z)
@@ -169,8 +180,8 @@ def peephole_gradient(nt, z, c, fresh, offsets, reverse, keep, out):
                 out[0, j] = out[1, j] = out[2, j] = 0
             for t in range(steps):
                 t_next = t - 1 if reverse else t + 1
-                n_next = active(offsets, t_next)
-                for r in range(active(offsets, t)):
+                n_next = rows_in_step(offsets, t_next)
+                for r in range(rows_in_step(offsets, t)):
                     row = offsets[t] + r
                     after = (offsets[t_next] if r < n_next else offsets[steps]) + r
                     new = c[after]

@@ -1,12 +1,13 @@
 """Layer-normalised cells: an LSTM and a GRU (Ba, Kiros & Hinton, 2016, equations 20 to 28).
 
-The LSTM's z is normalised over all four gates. With c_t from the gates as in `lstm`, h_t = o ∘ s
-and s = tanh(LN(c_t) + b_c), so that the gates give c and o, and get the gradients of both:
+The LSTM's products are normalised over all four gates. c_t is that of `lstm`, and then
+h_t = o ∘ tanh(LN(c_t) + b_c). So the gates return c and o, and backward they get dc and do:
 
     dz_o = do·o·(1 - o)
     di   = dc·g            dg = dc·i            df = dc·c_prev            dc_prev = dc·f
 
-The GRU's r and z are normalised together and its n apart, and its gates are those of `gru`.
+The GRU normalises r and z together and n apart. Its gates are those of `gru`. The plain lines are
+in `reference.product`, `reference.lstm_cell` and `reference.gru_cell`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from . import gru, lstm
 
 @kernel
 def gates_backward(z, do, c_prev, dc):
-    """Overwrite the gates at z by dz; gives dc_prev."""
+    """Overwrite the gates at z by dz; return dc_prev."""
     v = lanes(z)
     i, f, g, o = load(z, 0), load(z, v), load(z, 2 * v), load(z, 3 * v)
     store(z, 0, dc * g * i * (1.0 - i))

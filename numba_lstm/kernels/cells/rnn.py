@@ -1,7 +1,7 @@
 """A plain recurrent cell on one vector of hidden units: h_t = tanh(z), or relu(z).
 
 With z = x·W_ihᵀ + h_prev·W_hhᵀ + b_ih + b_hh. Backward dz = dh·(1 - h²), or dh where h > 0.
-Reference: Elman (1990).
+Elman (1990). The plain lines are in `reference.rnn_cell`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..loops.cell import plain_cell
 
 @kernel
 def tanh_forward(z, h_prev, save, place):
-    """Give h_t twice, and leave it at `place`."""
+    """Return h_t twice, as state and as output; with `save` store it at `place`."""
     h = tanh(load(z, 0))
     if save:
         store(place, 0, h)
@@ -31,7 +31,7 @@ def tanh_backward(z, dh, h_prev, d_state):
 
 @kernel
 def relu_forward(z, h_prev, save, place):
-    """Give h_t twice, and leave it at `place`; NaN stays NaN."""
+    """Return h_t twice, as state and as output; with `save` store it at `place`. NaN stays NaN."""
     x = load(z, 0)
     h = vmax(x, zeros_like(x))
     if save:

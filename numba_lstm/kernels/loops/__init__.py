@@ -1,1 +1,1 @@
-"""The time loops of all cells: schedules, teams, steps."""
+"""The time loops of all cells: how threads share them, and what a step runs."""

@@ -1,10 +1,16 @@
-"""The time loop backward: dz overwrites the saved gates in place, step by step from the last.
+"""The time loop backward: dz overwrites what forward saved, step by step from the last.
 
-A step is, for each vector of hidden units and block of rows: start from dy_t, add dz_{t+1}·W_hh on
-the microkernel (its accumulators stay in registers over all panels of dz), apply the gates'
-derivatives to the finished tile. Afterwards dz feeds `gemm` (dx) and `gemm_transposed` (dW, db).
-Threads share rows or vectors, a step has phases, and rows of different lengths stand, as in
-`forward`.
+In NumPy, for a plain cell (see `reference.recurrent.recurrent_backward`):
+
+    for t in reversed(range(T)):
+        dh = dy[t] + dz[t + 1] @ W_hh
+        dz[t], d_state = gates_backward(saved[t], dh, d_state)
+
+A step does this for some vectors of hidden units and a block of rows at a time: it puts dy_t into a
+tile, adds dz_{t+1}·W_hh with the microkernel, whose accumulators stay in registers over all panels
+of dz, and applies the gates' derivatives to the tile. Afterwards `gemm` makes dx of dz, and
+`gemm_transposed` the gradients of weights and biases. Threads, phases, turns, and rows of different
+lengths are as in `forward`; threads share vectors of units instead of panels.
 """
 
 from __future__ import annotations
@@ -16,41 +22,29 @@ import numpy as np
 from ...jit import kernel, named_driver, prange
 from ...simd import PANEL, at, flush_denormals, lanes, restore_denormals
 from ..blocks import first
-from .backward_step import Back, Stage, initial_state
-from .rows import Share, Turn, active, any_mask
-from .team import failed, gather, wait_for_all
+from .arguments import BackwardArguments, BackwardRows, Share, Turn
+from .backward_step import initial_gradient
+from .states import any_mask, rows_in_step
+from .team import wait_for_all
+from .turns import count_turns, next_turn, steps_of_turn
 
 __all__ = ["backward_driver"]
 
 
 @kernel
 def _between(low, high, part, parts, t):
-    """The rows of low … high that are a thread's: its own, or a share of them."""
+    """Which rows of low … high a thread runs: those that are its own if `alone`, else a part."""
     if t.alone:
         return max(low, min(high, t.shares[part])), max(low, min(high, t.shares[part + 1]))
     return low + first(part, parts, high - low), low + first(part + 1, parts, high - low)
 
 
-def backward_driver(name: str, run: Any, slots: int, windows: tuple, phases: int = 1) -> Any:
-    """The time loop backward of one cell.
-
-    Parameters
-    ----------
-    name : str
-        Of the driver, and so of its entry in the compile cache.
-    run : kernel (phase, a, own, s, share, tile)
-        A thread's share (`rows.Share`, of vectors instead of panels) of one phase of the step at s
-        (`backward_step.Stage`) in the layer a (`backward_step.Back`), `own` the cell's arrays.
-    slots, phases : int
-        As for `forward.forward_driver`.
-    windows : (x_count, h_first, h_count)
-        As in `cell.Cell`.
-    """
-    start = initial_state(windows)
+def _thread_part(run: Any, slots: int, windows: tuple) -> Any:
+    """A kernel: what thread q runs of a turn, step after step."""
+    start = initial_gradient(windows)
 
     @kernel
-    def work(a, own, t, q, met, tile):
-        """A thread's part of the steps and phases that `t` says."""
+    def thread_part(a, workspace, t, q, counter, tile):
         steps = t.offsets.size - 1
         rows, row, column = t.nt // t.columns, q // t.columns, q % t.columns
         vectors, h_vectors = a.z.shape[0] * (PANEL // slots), a.dh.shape[1] // lanes(tile)
@@ -60,98 +54,132 @@ def backward_driver(name: str, run: Any, slots: int, windows: tuple, phases: int
         for step in range(t.s0, t.s1):
             now = step if t.reverse else steps - 1 - step
             later = now - 1 if t.reverse else now + 1
-            n, n_after = active(t.offsets, now), active(t.offsets, later)
+            n, n_after = rows_in_step(t.offsets, now), rows_in_step(t.offsets, later)
             row0 = t.offsets[now] if step < steps else 0
-            after = t.offsets[later] if step > 0 else 0
+            after, end = t.offsets[later] if step > 0 else 0, t.offsets[steps]
             for phase in range(t.f0, t.f1):
-                # Rows whose first step was the one after this one are done.
                 if phase == 0:
+                    # Rows whose first step was `later`: only dh0 is left to do.
                     r0, r1 = _between(min(n, n_after), n_after, row, rows, t)
                     share = Share(r0, r1, v0, v1, h0, h1, column, t.columns)
-                    start(a, own, Stage(row0, after, t.offsets[steps], False), share, tile)
+                    start(a, workspace, BackwardRows(row0, after, end, False), share, tile)
                 for part in range(2 if step < steps else 0):
-                    # Rows that go on, and those whose last step this is.
+                    # First the rows that ran `later`, too; then those whose last step this is.
                     low = 0 if part == 0 else min(n, n_after)
                     high = min(n, n_after) if part == 0 else n
                     r0, r1 = _between(low, high, row, rows, t)
                     share = Share(r0, r1, v0, v1, h0, h1, column, t.columns)
-                    stage = Stage(row0, after, t.offsets[steps], part == 1)
-                    run(phase, a, own, stage, share, tile)
+                    s = BackwardRows(row0, after, end, part == 1)
+                    run(phase, a, workspace, s, share, tile)
                 if t.team:
                     waits += t.nt
-                    wait_for_all(met, waits)
+                    wait_for_all(counter, waits)
+
+    return thread_part
+
+
+def backward_driver(name: str, run: Any, slots: int, windows: tuple, phases: int = 1) -> Any:
+    """Make the time loop backward of one cell.
+
+    Parameters
+    ----------
+    name : str
+        The driver's, under which the compile cache keeps it.
+    run : kernel (phase, a, workspace, s, share, tile)
+        Runs one phase of a step for one thread: a `BackwardArguments`, the cell's workspace, where
+        the step's rows stand (`BackwardRows`), the thread's part (`Share`, of vectors instead of
+        panels), and a tile of 32 panels of scratch.
+    slots, phases : int
+        As for `forward.forward_driver`.
+    windows : (x_count, h_first, h_count)
+        As in `cell.Cell`.
+    """
+    thread_part = _thread_part(run, slots, windows)
 
     @named_driver(name)
     def backward(
         nt, columns, team, reverse, begin, end, offsets, shares, has_dy, dy, y_column, w_hh, z, dz,
-        u, h_column, c, dh, dc, size, hidden, masks, carry, dcells, own, constants,
+        u, h_column, gate_state, dh, d_gate_state, size, hidden, masks, carry, dcells, workspace,
+        constants,
     ):  # fmt: skip
-        tiles = np.empty((nt, 32 * PANEL * lanes(z)), z.dtype)
+        """Go back through time: z holds what forward saved on entry, and dz on return.
+
+        Letters and dtypes are those of `arguments`.
+
+        Parameters
+        ----------
+        nt : int
+            Threads.
+        columns : int
+            Threads share the batch in nt / columns parts and the units in `columns` parts.
+        team : bool
+            As for `forward`.
+        reverse : bool
+            As forward ran.
+        begin, end : int
+            Which steps, counted from the last that ran forward (0) to the first (T - 1). A call
+            from 0 to T gives the same as several calls one after the other.
+        offsets : (T + 1,) int64
+        shares : (nt / columns + 1,) int64
+            Both as for `forward`.
+        has_dy : bool
+            Whether dy is read; it is zero otherwise.
+        dy : (N, ≥ y_column + S)
+        y_column : int
+            Where this direction's columns of dy begin.
+        w_hh : (panels of h, rows, PANEL·V)
+            W_hh packed by `pack.pack_columns`: a row for each item of dz that the state reaches.
+        z : (P, ≥ N, PANEL·V), overwritten
+        dz : (P, ≥ N, PANEL·V)
+            What is multiplied by W_hh: z, or the workspace's `zh` of a layer-normalised cell.
+        u : (N + B, h_column + padded S)
+        h_column : int
+        gate_state : (N + B, padded H), or of no columns
+            u and gate_state as forward saved them.
+        dh : (B, padded S), overwritten
+            dhn on entry, its padding zero. What h0 gets through the products when step T - 1 is
+            done.
+        d_gate_state : (B, padded H), overwritten; of no columns for a cell that has no such path
+            What reaches the state past the gates. On entry dcn, its padding zero, or zeros for a
+            cell without c. Then dc0, or for a cell without c a part of dh0.
+        size, hidden : int
+            S and H.
+        masks : arguments.Masks
+        carry : (B, padded S), zeros on entry, overwritten; of no columns without zoneout of h
+            What reaches h past the cell. In the end a part of dh0.
+        dcells : (N, padded H), or of no rows
+            What reaches c_t from outside, except through y.
+        workspace : arguments.SecondBack, arguments.NormBack or None
+        constants : (vectors of units, numbers·V), or of no rows
+            As for `forward`.
+
+        Returns
+        -------
+        bool
+            Whether a team ran. False where `team` was False or did not come together.
+        """
         keep, drop, zone_h, zone_c, _ = masks
         masked = any_mask(keep, drop, zone_h, zone_c)
-        a = Back(
-            has_dy, dy, y_column, w_hh, z, dz, u, h_column, c, dh, dc, size, hidden, masked, keep,
-            drop, zone_h, zone_c, carry, dcells, constants,
+        a = BackwardArguments(
+            has_dy, dy, y_column, w_hh, z, dz, u, h_column, gate_state, dh, d_gate_state, size,
+            hidden, masked, keep, drop, zone_h, zone_c, carry, dcells, constants,
         )  # fmt: skip
+        tiles = np.empty((nt, 32 * PANEL * lanes(z)), z.dtype)
+        counters = np.zeros(1, np.int64)
         alone = columns == 1
-        stop = end + (end == offsets.size - 1)
-        counter, met_all = np.zeros(1, np.int64), team
-        turns, turn = 1 if alone or team else (stop - begin) * phases, 0
+        stop = end + (end == offsets.size - 1)  # a step more, for dh0 of the rows of the first one
+        turn, turns = 0, count_turns(alone, team, stop - begin, phases)
         while turn < turns:
             for q in prange(nt):
                 mode = flush_denormals()
-                met = at(counter, (0,))
-                s0, f0 = begin + turn // phases, turn % phases
-                s1, f1 = s0 + 1, f0 + 1
-                if alone:
-                    s0, s1, f1 = begin, stop, phases
-                elif team:
-                    s0, s1, f1 = begin, stop if gather(met, nt) else begin, phases
+                counter = at(counters, (0,))
+                s0, s1, f0, f1 = steps_of_turn(turn, alone, team, counter, nt, begin, stop, phases)
                 t = Turn(nt, columns, alone, team, reverse, offsets, shares, s0, s1, f0, f1)
-                work(a, own, t, q, met, at(tiles, (q, 0)))
+                thread_part(a, workspace, t, q, counter, at(tiles, (q, 0)))
                 restore_denormals(mode)
-            turn += 1
-            if team and failed(at(counter, (0,))):
-                met_all = False
-                team, turn, turns = False, 0, (stop - begin) * phases
-        return met_all
+            team, turn, turns = next_turn(
+                turn, turns, team, at(counters, (0,)), stop - begin, phases
+            )
+        return team
 
-    backward.__doc__ = DOCUMENTATION
     return backward
-
-
-DOCUMENTATION = """Back through time: z holds what forward saved on entry and dz on return.
-
-    Parameters
-    ----------
-    columns : int
-        Threads share the batch in nt / columns parts and the units in `columns` parts.
-    team : bool
-        As for forward.
-    begin, end : int
-        Which steps, counted from the sequence's last (0) to its first (T - 1). A call from 0 to T
-        and calls that follow each other give the same.
-    offsets, shares, own, constants
-        As for forward.
-    has_dy : bool
-        False where nothing but dhn and dcn arrives.
-    dy : (N, ≥ y_column + H)
-    size, hidden : int
-        Of h, which may be projected, and H.
-    w_hh : (ceil(P/PANEL), rows, PANEL·V)
-        Packed by `pack.pack_columns`: a row for each item of dz that the state reaches.
-    z : (P, ≥ N, PANEL·V)
-    dz : as z
-        What W_hh is multiplied by: z itself, or an array of the cell's own.
-    u, c : (N + B, …)
-        As forward saved them; h stands from `h_column` on.
-    dh, dc : (B, padded H)
-        dhn and dcn on entry, their padding zero; dh0 and dc0 when step T - 1 is done. dc is what
-        reaches the state past the gates: a GRU's starts at zero and is to be added to dh0 in the
-        end; of no columns for a cell without.
-    masks : rows.Masks
-    carry : (B, padded size of h), zeros on entry, or of no columns
-        With zoneout of h: what reaches h past the cell, to be added to dh0 in the end.
-    dcells : (N, padded H), or of no rows
-        What reaches the state after each step from outside; of a cell with dc only.
-    """

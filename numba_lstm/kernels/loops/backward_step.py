@@ -1,80 +1,38 @@
-"""One time step backward of cells whose gates need nothing but z: dh_t, and the gates' derivatives.
+"""One time step backward of a cell of one phase: dh_t, and the gates' derivatives.
 
-dh_t is made of dy_t, of dz_{t+1}·W_hh, and of what goes past the cell: where zoneout keeps an old
-state, its gradient goes straight to it.
+    dh_t = dy_t + dz_{t+1}·W_hh
+
+and with zoneout, h_t = k·h_{t-1} + (1 - k)·h, the part k·dh_t goes to h_{t-1} past the cell (in
+`carry`), and the rest, (1 - k)·dh_t, through it.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from ...jit import kernel
 from ...simd import PANEL, at, gemm_tile, lanes, load, load_n, shift, store, zeros_like
 from ..blocks import panels_at_once, row_block
-from .rows import kept, load_unit, zone_at
+from .states import load_unit, unless_reset, zoneout_of
 
 __all__ = [
-    "Back",
-    "Stage",
+    "back_through_masks",
     "clear_padding",
-    "collect",
-    "from_above",
+    "dh_phase",
+    "fill_dh",
     "gates_step_back",
-    "hand_on",
-    "initial_state",
+    "initial_gradient",
     "over_blocks",
     "plain_backward",
-    "scaled",
-    "state_before",
+    "saved_gate_state",
     "state_gradient",
+    "store_state_gradient",
 ]
-
-
-class Back(NamedTuple):
-    """What a backward pass works on: arguments of `backward`'s driver, by their names there."""
-
-    has_dy: bool
-    dy: np.ndarray
-    y_column: int
-    w_hh: np.ndarray
-    z: np.ndarray
-    dz: np.ndarray
-    u: np.ndarray
-    h_column: int
-    c: np.ndarray
-    dh: np.ndarray
-    dc: np.ndarray
-    size: int
-    hidden: int
-    masked: bool  # whether any of the masks is there
-    keep: np.ndarray
-    drop: np.ndarray
-    zone_h: np.ndarray
-    zone_c: np.ndarray
-    carry: np.ndarray
-    dcells: np.ndarray
-    constants: np.ndarray
-
-
-class Stage(NamedTuple):
-    """Where row r of a step stands.
-
-    In x, y and all that was saved in ``row0 + r``; the step after it, as time runs, in
-    ``after + r``, but for `last`, when this is the last step of all rows that are looked at: what
-    came after is in ``end + r``.
-    """
-
-    row0: int
-    after: int
-    end: int
-    last: bool
 
 
 @kernel
 def vectors_at_once(m, vector, end):
-    """How many vectors the block that starts at `vector` takes: to its panel's end, or panels."""
+    """How many vectors the block at `vector` takes: whole panels, or what is left of its panel."""
     inside = vector % PANEL
     if inside == 0 and end - vector >= PANEL:
         return PANEL * panels_at_once(m, (end - vector) // PANEL)
@@ -83,7 +41,7 @@ def vectors_at_once(m, vector, end):
 
 @kernel
 def _recurrent_part(windows, a, row, vector, m, nv, tile):
-    """tile += dz·W_hh for the rows of dz from `row` on, over all panels of dz."""
+    """tile += dz·W_hh: m rows of dz from `row` on, nv vectors of h, summed over dz's panels."""
     v = lanes(tile)
     width = PANEL * v
     gemm_tile(
@@ -94,40 +52,44 @@ def _recurrent_part(windows, a, row, vector, m, nv, tile):
 
 
 @kernel
-def scaled(x, a, row, r, unit):
-    """What reaches h of row r, from what reaches it as its next step read it, in row `row`."""
+def back_through_masks(x, a, row, r, unit):
+    """x, the gradient of h_t as the next step's product read it, made that of h_t: drop and reset.
+
+    The next step of row r of the batch stands in `row`.
+    """
     if a.keep.size:
-        x = kept(x, a.keep, row)
+        x = unless_reset(x, a.keep, row)
     if a.drop.shape[0]:
         x = x * load(at(a.drop, (r, unit)), 0)
     return x
 
 
 @kernel
-def _from_outside(a, row, unit):
-    """dy_t of a row's vector of units."""
+def _dy_of(a, row, unit):
+    """dy_t of V units of a row; zeros without dy."""
     if a.has_dy:
         return load_unit(a.dy, row, a.y_column, unit, a.size)
     return zeros_like(load(at(a.w_hh, (0, 0, 0)), 0))
 
 
 @kernel
-def _share_with_old(x, a, row, r, unit):
-    """dh of the cell's own output; the rest, which zoneout hands to h_{t-1}, goes into `carry`."""
+def _split_by_zoneout(x, a, row, r, unit):
+    """(1 - k)·dh_t for the cell; k·dh_t, which zoneout hands to h_{t-1}, goes into `carry`."""
     past = at(a.carry, (r, unit))
     x = x + load(past, 0)
-    k = zone_at(a.zone_h, row, unit)
+    k = zoneout_of(a.zone_h, row, unit)
     old = k * x
     if a.keep.size:
-        old = kept(old, a.keep, row)
+        old = unless_reset(old, a.keep, row)
     store(past, 0, old)
     return (1.0 - k) * x
 
 
 @kernel
-def arriving(windows, a, s, vector, nv, r, m, tile):
-    """dh_t into the tile: dy_t, and what comes from the next step, or dhn (in dh) at the last."""
+def dh_into_tile(windows, a, s, vector, nv, r, m, tile):
+    """dh_t into the tile: dy_t + dz_{t+1}·W_hh, or at a row's last step dy_t + dhn (in dh)."""
     v = lanes(tile)
+    # Masks apply to dz_{t+1}·W_hh alone: with them dy_t is added after the product, else before.
     later = a.masked and not s.last
     for i in range(m):
         for j in range(nv):
@@ -135,7 +97,7 @@ def arriving(windows, a, s, vector, nv, r, m, tile):
             if later:
                 x = zeros_like(load(tile, 0))
             else:
-                x = _from_outside(a, s.row0 + r + i, unit)
+                x = _dy_of(a, s.row0 + r + i, unit)
             if s.last:
                 x = x + load(at(a.dh, (r + i, unit)), 0)
             store(tile, (i * nv + j) * v, x)
@@ -148,70 +110,73 @@ def arriving(windows, a, s, vector, nv, r, m, tile):
                 row = s.row0 + r + i
                 x = load(tile, (i * nv + j) * v)
                 if later:
-                    x = scaled(x, a, s.after + r + i, r + i, unit)
-                    x = x + _from_outside(a, row, unit)
+                    x = back_through_masks(x, a, s.after + r + i, r + i, unit)
+                    x = x + _dy_of(a, row, unit)
                 if a.zone_h.shape[0]:
-                    x = _share_with_old(x, a, row, r + i, unit)
+                    x = _split_by_zoneout(x, a, row, r + i, unit)
                 store(tile, (i * nv + j) * v, x)
 
 
 @kernel
 def clear_padding(place, slots, count):
-    """Zeros for the units past H in dz: 0·∞ in the products before would come back as NaN."""
+    """Zeros for the units past H in dz. An infinite weight times 0 would have made them NaN."""
     v = lanes(place)
     for slot in range(slots):
         store(place, slot * v, load_n(place, slot * v, max(0, count)))
 
 
 @kernel
-def state_before(a, row, unit):
-    """What the gates read of a row's states beside z: c_{t-1}, or h_{t-1} where h is all."""
-    if a.c.shape[1]:
-        prev = load(at(a.c, (row, unit)), 0)
+def saved_gate_state(a, row, unit):
+    """What the gates read of a row beside z: c_{t-1}, or h_{t-1} of a cell without c."""
+    if a.gate_state.shape[1]:
+        prev = load(at(a.gate_state, (row, unit)), 0)
         if a.masked and a.keep.size:
-            prev = kept(prev, a.keep, row)
+            prev = unless_reset(prev, a.keep, row)
         return prev
     return load(at(a.u, (row, a.h_column + unit)), 0)
 
 
 @kernel
 def state_gradient(a, row, r, unit):
-    """What reaches the state of row r other than through y, and which part zoneout hands on."""
-    d = load(at(a.dc, (r, unit)), 0)
+    """(d, past): the gradient of the cell's state, and what zoneout hands to the state before.
+
+    With k of zoneout: d = (1 - k)·total, past = k·total, total = d_gate_state + dcells.
+    """
+    d = load(at(a.d_gate_state, (r, unit)), 0)
     past = zeros_like(d)
     if a.dcells.shape[0]:
         d = d + load(at(a.dcells, (row, unit)), 0)
     if a.masked and a.zone_c.shape[0]:
-        k = zone_at(a.zone_c, row, unit)
+        k = zoneout_of(a.zone_c, row, unit)
         past = k * d
         d = (1.0 - k) * d
     return d, past
 
 
 @kernel
-def hand_on(d_prev, a, row, r, unit):
-    """Leave what goes to the state before."""
+def store_state_gradient(d_prev, a, row, r, unit):
+    """Store the gradient of the state before the step; zeros where it was reset."""
     if a.masked and a.keep.size:
-        d_prev = kept(d_prev, a.keep, row)
-    store(at(a.dc, (r, unit)), 0, d_prev)
+        d_prev = unless_reset(d_prev, a.keep, row)
+    store(at(a.d_gate_state, (r, unit)), 0, d_prev)
 
 
 def over_blocks(body: Any, of_h: bool = False) -> Any:
-    """A kernel (a, own, s, share, tile) that gives `body` each block of a share, one by one.
+    """A kernel (a, workspace, s, share, tile) that calls `body` for each block of a share.
 
-    ``body(a, own, s, vector, nv, r, m, tile)`` takes m rows from r on and nv vectors of units (of h
-    with `of_h`, else of z).
+    ``body(a, workspace, s, vector, nv, r, m, tile)`` takes m rows from r on and nv vectors of units
+    (of h with `of_h`, else of z).
     """
 
     @kernel
-    def blocks(a, own, s, share, tile):
+    def blocks(a, workspace, s, share, tile):
         vector, stop = (share.h0, share.h1) if of_h else (share.p0, share.p1)
         while vector < stop:
             nv = vectors_at_once(share.r1 - share.r0, vector, stop)
             r = share.r0
             while r < share.r1:
                 m = row_block(share.r1 - r)
-                body(a, own, s, vector, nv, r, m, tile)
+                body(a, workspace, s, vector, nv, r, m, tile)
                 r += m
             vector += nv
 
@@ -219,7 +184,7 @@ def over_blocks(body: Any, of_h: bool = False) -> Any:
 
 
 def gates_step_back(fill: Any, gates: Any, slots: int, constants: bool) -> Any:
-    """dz_t and dc for a share of a step, from dh_t that ``fill`` puts into the tile."""
+    """A kernel for a share of a step: dz_t and d_gate_state; `fill` puts dh_t into the tile."""
     units = PANEL // slots
     if constants:
 
@@ -234,9 +199,9 @@ def gates_step_back(fill: Any, gates: Any, slots: int, constants: bool) -> Any:
             return gates(place, dh, prev, d)
 
     @kernel
-    def body(a, own, s, vector, nv, r, m, tile):
+    def body(a, workspace, s, vector, nv, r, m, tile):
         v = lanes(tile)
-        fill(a, own, s, vector, nv, r, m, tile)
+        fill(a, workspace, s, vector, nv, r, m, tile)
         for i in range(m):
             row = s.row0 + r + i
             for j in range(nv):
@@ -244,10 +209,11 @@ def gates_step_back(fill: Any, gates: Any, slots: int, constants: bool) -> Any:
                 unit = n * v
                 place = at(a.z, (n // units, row, n % units * slots * v))
                 dh_t = load(tile, (i * nv + j) * v)
-                prev = state_before(a, row, unit)
-                if a.dc.shape[1]:
+                prev = saved_gate_state(a, row, unit)
+                if a.d_gate_state.shape[1]:
                     d, past = state_gradient(a, row, r + i, unit)
-                    hand_on(apply(a, n, place, dh_t, prev, d) + past, a, row, r + i, unit)
+                    d_prev = apply(a, n, place, dh_t, prev, d) + past
+                    store_state_gradient(d_prev, a, row, r + i, unit)
                 else:
                     apply(a, n, place, dh_t, prev, zeros_like(dh_t))
                 if unit + v > a.hidden:
@@ -256,48 +222,48 @@ def gates_step_back(fill: Any, gates: Any, slots: int, constants: bool) -> Any:
     return over_blocks(body)
 
 
-def from_above(windows: tuple) -> Any:
-    """`arriving`, of a cell's windows."""
+def fill_dh(windows: tuple) -> Any:
+    """`dh_into_tile` for a cell's windows, as a `fill` of `gates_step_back`."""
 
     @kernel
-    def fill(a, own, s, vector, nv, r, m, tile):
-        arriving(windows, a, s, vector, nv, r, m, tile)
+    def fill(a, workspace, s, vector, nv, r, m, tile):
+        dh_into_tile(windows, a, s, vector, nv, r, m, tile)
 
     return fill
 
 
-def collect(windows: tuple, whole: bool) -> Any:
-    """A phase that leaves dh_t in ``own.dp``: in the step's rows (`whole`), or from the first."""
+def dh_phase(windows: tuple, whole: bool) -> Any:
+    """A phase: dh_t into ``workspace.dh``, in the step's rows if `whole`, else from row 0 on."""
 
     @kernel
-    def body(a, own, s, vector, nv, r, m, tile):
+    def body(a, workspace, s, vector, nv, r, m, tile):
         v = lanes(tile)
-        arriving(windows, a, s, vector, nv, r, m, tile)
+        dh_into_tile(windows, a, s, vector, nv, r, m, tile)
         row = s.row0 + r if whole else r
         for i in range(m):
             for j in range(nv):
                 x = load(shift(tile, (i * nv + j) * v), 0)
-                store(at(own.dp, (row + i, (vector + j) * v)), 0, x)
+                store(at(workspace.dh, (row + i, (vector + j) * v)), 0, x)
 
     return over_blocks(body, of_h=True)
 
 
 def plain_backward(gates: Any, slots: int, windows: tuple, constants: bool = False) -> Any:
-    """The one phase of a cell whose h is what its gates give."""
-    step = gates_step_back(from_above(windows), gates, slots, constants)
+    """The phase of a cell of one phase; see `backward.backward_driver`."""
+    step = gates_step_back(fill_dh(windows), gates, slots, constants)
 
     @kernel
-    def run(phase, a, own, s, share, tile):
-        step(a, own, s, share, tile)
+    def run(phase, a, workspace, s, share, tile):
+        step(a, workspace, s, share, tile)
 
     return run
 
 
-def initial_state(windows: tuple) -> Any:
-    """dh0 = dz·W_hh, into dh, of rows whose first step stands in ``after + r``."""
+def initial_gradient(windows: tuple) -> Any:
+    """A kernel: dh0 = dz·W_hh, into dh, for rows whose first step stands in ``after + r``."""
 
     @kernel
-    def body(a, own, s, vector, nv, r, m, tile):
+    def body(a, workspace, s, vector, nv, r, m, tile):
         v = lanes(tile)
         for i in range(m * nv):
             store(tile, i * v, zeros_like(load(tile, 0)))
@@ -307,7 +273,7 @@ def initial_state(windows: tuple) -> Any:
                 unit = (vector + j) * v
                 x = load(tile, (i * nv + j) * v)
                 if a.masked:
-                    x = scaled(x, a, s.after + r + i, r + i, unit)
+                    x = back_through_masks(x, a, s.after + r + i, r + i, unit)
                 store(at(a.dh, (r + i, unit)), 0, x)
 
     return over_blocks(body, of_h=True)

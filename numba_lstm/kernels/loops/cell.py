@@ -1,4 +1,4 @@
-"""What makes a cell: its gates, forward and backward, and where they stand in a panel."""
+"""Makers of cells: from gates on one vector of units to time loops, forward and backward."""
 
 from __future__ import annotations
 
@@ -24,38 +24,37 @@ PLAIN, PROJECTED, RESET_BEFORE, NORMALISED = "plain", "projected", "reset before
 
 
 class Cell(NamedTuple):
-    """A recurrent cell, as layers see it.
+    """A recurrent cell: its time loops, and how its parameters are laid out for them.
 
     Attributes
     ----------
     name : str
     form : str
-        Of a step: PLAIN; PROJECTED, whose h is what the gates give times W_hrᵀ; RESET_BEFORE, whose
-        last gate reads r ∘ h_prev; NORMALISED, whose products are layer-normalised.
+        How a step runs. PLAIN: in one phase. PROJECTED: h is what the gates give times W_hrᵀ.
+        RESET_BEFORE: the last gate reads r ∘ h_prev. NORMALISED: products are layer-normalised.
     gates : int
-        Gates that are stacked in the rows of the weights: W_ih is (gates·H, I).
+        Gates whose rows are stacked in the weights: W_ih is (gates·H, I).
     states : int
-        2 where there is a state besides h (an LSTM's c), 1 where h is all.
+        2 for a cell with c besides h (an LSTM), 1 for one without.
     carries : bool
-        Whether a gradient goes from state to state past the gates.
+        Whether a gradient goes from a state to the one before past z, as f·dc does in an LSTM.
     x_order, h_order : (slots,) int64
-        The gate in each vector of a unit, of W_ih and of W_hh, in `pack.pack_rows`'s sense.
+        The gate of W_ih and of W_hh in each of a unit's vectors of z, -1 for none; see `pack`.
     bias_order : (slots,) int64
-        The same of b_hh, which may stand where W_hh does not.
+        The same of b_hh, which may reach a vector that W_hh does not reach.
     x_columns, h_columns : (≤ slots,) int64
-        The gates that the rows of W_ih and of W_hh belong to as operands of dz·W: those of the
-        orders that are there.
+        The orders without their -1: the gates whose rows W_ih and W_hh have as operands of dz·W.
     windows : (x_count, h_first, h_count)
-        Which of a panel's PANEL vectors the inputs and the state reach.
+        The inputs reach the first x_count of a panel's vectors, the state h_count from h_first on.
     constants : int
-        How many numbers each unit has of its own, the same at every step, that the gates read:
-        rows of weights, and then settings that are the same for all units.
+        How many numbers the gates read of each unit besides z, the same at every step: rows of
+        weights (peepholes, gains), then settings that are the same for all units (a clip).
     weights_gradient : driver, or None
         The gradient of those weights, from what `backward` leaves:
-        ``(nt, z, c, fresh, offsets, reverse, keep, out)``, `out` (rows of weights, padded H) of
+        ``(nt, z, c, fresh, offsets, reverse, keep, out)``, with out (rows of weights, padded H)
         float64.
     groups : normalised.Groups or None
-        Of a layer-normalised cell: which gates are normalised together.
+        Which gates a layer-normalised cell normalises together.
     forward, backward : driver
         The time loops.
     """
@@ -83,22 +82,22 @@ class Cell(NamedTuple):
         return self.x_order.size
 
     def panels(self, hidden: int, v: int) -> int:
-        """P, for H units in vectors of v."""
+        """P, the panels that H units take in vectors of v."""
         return -(-self.slots * -(-hidden // v) // PANEL)
 
     def padded(self, hidden: int, v: int) -> int:
-        """H with the units of padding."""
+        """H rounded up to the units of whole panels."""
         return self.panels(hidden, v) * (PANEL // self.slots) * v
 
     def padded_h(self, size: int, v: int) -> int:
-        """How many columns h of `size` items takes: H and its units of padding, or whole panels."""
+        """Columns of a row of h: `size` rounded up, projected to PANEL·v, else as `padded`."""
         if self.form == PROJECTED:
             return -(-size // (PANEL * v)) * PANEL * v
         return self.padded(size, v)
 
 
 def windows_of(name: str, x_order: list[int], h_order: list[int]) -> tuple[int, int, int]:
-    """Which of a panel's vectors the inputs and the state reach: (x_count, h_first, h_count).
+    """(x_count, h_first, h_count): which of a panel's vectors the inputs and the state reach.
 
     Gates may be missing (-1) at the end of `x_order`, and at both ends of `h_order`.
 
@@ -138,11 +137,11 @@ def make_cell(
 
     Parameters
     ----------
-    forward, backward : kernel (phase, a, own, s, share, tile)
-        See `forward.forward_driver` and `backward.backward_driver`.
+    forward, backward : kernel (phase, a, workspace, s, share, tile)
+        A phase of a step; see `forward.forward_driver` and `backward.backward_driver`.
     x_order, h_order : list of int
-        For each of a unit's vectors (4, 2 or 1) the gate whose input or state part it gets; -1 for
-        none, as `windows_of` says.
+        For each of a unit's 4, 2 or 1 vectors of z the gate whose part of W_ih or W_hh it gets; -1
+        for none, where `windows_of` allows it.
     phases : (int, int)
         Of a step forward and backward.
     """
@@ -157,17 +156,17 @@ def make_cell(
 
 
 def plain_cell(name: str, gates: int, forward: Any, backward: Any, **about: Any) -> Cell:
-    """A cell whose gates need nothing but z.
+    """Make a cell of one phase, whose gates need z and the state before, and nothing else.
 
     Parameters
     ----------
     forward : kernel (z, prev, save, place) -> state, h
-        Reads a unit's vectors of z from the tile; prev, state and h are vectors. With `save` it
-        leaves at `place` what `backward` needs.
+        `z` points to the vectors of z of V units; prev, state and h are vectors. With `save`
+        it stores at `place` what `backward` needs.
     backward : kernel (place, dh, prev, d_state) -> d_prev
-        Overwrites what `forward` left at `place` by dz. `d_state` is what reaches the state other
-        than through y, and d_prev what goes on so to the one before.
-        With `constants` both take one more argument: a pointer to as many vectors.
+        Overwrites what `forward` stored at `place` by dz. `d_state` is the gradient of the state
+        past the gates, and d_prev that of the state before. With `constants` both kernels get one
+        more argument: a pointer to as many vectors.
     **about
         As `make_cell` takes it.
     """
@@ -181,7 +180,7 @@ def plain_cell(name: str, gates: int, forward: Any, backward: Any, **about: Any)
 
 
 def projected_cell(name: str, gates: int, forward: Any, backward: Any, **about: Any) -> Cell:
-    """As `plain_cell`, for a cell of two states whose h is what its gates give times W_hrᵀ."""
+    """As `plain_cell`, with c, where h is what the gates give times W_hrᵀ; see `second_product`."""
     slots, windows = len(about["x_order"]), windows_of(name, about["x_order"], about["h_order"])
     constants = about.get("constants", 0) > 0
     return make_cell(
@@ -194,14 +193,14 @@ def projected_cell(name: str, gates: int, forward: Any, backward: Any, **about: 
 def reset_before_cell(
     name: str, gates: int, forward: tuple[Any, Any], backward: tuple[Any, Any], **about: Any
 ) -> Cell:
-    """A cell of one state whose last gate reads r ∘ h_prev, r being what its first phase gives.
+    """Make a cell without c whose last gate reads r ∘ h_prev; see `second_product`.
 
     Parameters
     ----------
     forward : kernels (z, prev, save, place) -> r, r and (x, prev, save, place) -> h
-        The second gets x, the vector of (r ∘ h_prev)·Wᵀ.
+        The first gives r. The second gets x, a vector of (r ∘ h_prev)·Wᵀ.
     backward : kernels (place, dh, prev, d_state) -> d_prev and (place, dm, h_prev) -> dh_prev
-        The first leaves the last gate's dz in slot 0; the second gets dm, of m = r ∘ h_prev.
+        The first leaves the last gate's dz in slot 0. The second gets dm, with m = r ∘ h_prev.
     """
     slots, windows = len(about["x_order"]), windows_of(name, about["x_order"], about["h_order"])
     return make_cell(
@@ -214,7 +213,7 @@ def reset_before_cell(
 def normalised_cell(
     name: str, gates: int, forward: Any, backward: Any, groups: Groups, **about: Any
 ) -> Cell:
-    """A cell whose products, and whose c, are layer-normalised; see `normalised`."""
+    """Make a cell whose products, and whose c if it has one, are normalised; see `normalised`."""
     slots, windows = len(about["x_order"]), windows_of(name, about["x_order"], about["h_order"])
     states = about.get("states", 1)
     return make_cell(

@@ -1,4 +1,4 @@
-"""One time step forward of cells whose gates need nothing but z: z_t, and the gates on it."""
+"""One time step forward of a cell of one phase: z_t, and the gates on it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Any
 from ...jit import kernel
 from ...simd import PANEL, at, gemm_tile, lanes, shift
 from ..blocks import panels_at_once, row_block
-from .rows import copy, previous_state, put_h, put_state
+from .states import copy, previous_gate_state, put_h, put_state
 
 FUSED, PROJECTED, TOKENS = 0, 1, 2
 
-__all__ = ["FUSED", "PROJECTED", "TOKENS", "gates_step", "leave_states", "plain_forward"]
+__all__ = ["FUSED", "PROJECTED", "TOKENS", "gates_step", "plain_forward", "store_states"]
 
 
 @kernel
 def _pre_activation(windows, a, s, r, m, p, count, tile):
-    """z_t of m rows from r on and `count` panels into the tile.
+    """z_t = x_t·W_ihᵀ + b + h_{t-1}·W_hhᵀ into the tile: m rows from r, `count` panels from p on.
 
-    The inputs reach the vectors x_first … x_first + x_count of a panel, the state those from
-    h_first on.
+    The inputs reach the first x_count vectors of a panel. The state reaches h_count of them from
+    h_first on. `windows` holds the three.
     """
     x_count, h_first, h_count = windows
     v = lanes(tile)
@@ -28,8 +28,10 @@ def _pre_activation(windows, a, s, r, m, p, count, tile):
     padded, k = a.u.shape[1], a.w.shape[1]
     ldc = count * width
     if a.source == FUSED and x_count == PANEL:
+        # tile = u @ w[p] + bias[p], with u = [x_t, h_{t-1}]
         gemm_tile(m, count * PANEL, u, padded, 1, 0, k, w, k * width, bias, 0, tile, ldc)
         return
+    # tile = x_t @ w[p, :I] + bias[p], or the same from `input_part`
     if a.source == FUSED:
         for i in range(m):
             rest = x_count * v
@@ -41,7 +43,8 @@ def _pre_activation(windows, a, s, r, m, p, count, tile):
             if a.source == TOKENS:
                 row = a.tokens[row]
             for j in range(count):
-                copy(at(a.given, (p + j, row, 0)), shift(tile, (i * count + j) * width), width)
+                copy(at(a.input_part, (p + j, row, 0)), shift(tile, (i * count + j) * width), width)
+    # tile[h_first:] += h_{t-1} @ w[p, I:]
     target = shift(tile, h_first * v)
     gemm_tile(
         m, count * h_count, shift(u, a.h_column), padded, 1, 0, a.size,
@@ -49,27 +52,27 @@ def _pre_activation(windows, a, s, r, m, p, count, tile):
     )  # fmt: skip
 
 
-def leave_states(states: int) -> Any:
-    """Leave the new states where the next step, and the caller, finds them."""
+def store_states(states: int) -> Any:
+    """A kernel that stores the new states for the next step and for the caller."""
 
     @kernel
-    def both(prev, state, h, a, own, s, r, unit):
+    def both(prev, state, h, a, workspace, s, r, unit):
         put_state(prev, state, a, s, r, unit)
         put_h(2, h, a, s, r, unit)
 
     @kernel
-    def only_h(prev, state, h, a, own, s, r, unit):
+    def only_h(prev, state, h, a, workspace, s, r, unit):
         put_h(1, h, a, s, r, unit)
 
     return both if states == 2 else only_h
 
 
 def gates_step(
-    gates: Any, slots: int, states: int, windows: tuple, constants: bool, leave: Any
+    gates: Any, slots: int, states: int, windows: tuple, constants: bool, store_results: Any
 ) -> Any:
-    """z_t and the gates on it, for a share of a step; see `forward.forward_driver`.
+    """A kernel (a, workspace, s, share, tile): z_t and the gates on it, for a share of a step.
 
-    `leave` (prev, state, h, a, own, s, r, unit) takes what the gates give.
+    ``store_results(prev, state, h, a, workspace, s, r, unit)`` stores what the gates give.
     """
     units = PANEL // slots
     if constants:
@@ -85,7 +88,7 @@ def gates_step(
             return gates(part, prev, a.save, place)
 
     @kernel
-    def step(a, own, s, share, tile):
+    def step(a, workspace, s, share, tile):
         v = lanes(tile)
         width = PANEL * v
         p = share.p0
@@ -102,9 +105,9 @@ def gates_step(
                         n = p * units + j
                         part = shift(tile, i * count * width + j * slots * v)
                         place = at(a.z, (n // units, s.z_row + r + i, n % units * slots * v))
-                        prev = previous_state(states, a, s, r + i, n * v)
+                        prev = previous_gate_state(states, a, s, r + i, n * v)
                         state, h = apply(a, n, part, prev, place)
-                        leave(prev, state, h, a, own, s, r + i, n * v)
+                        store_results(prev, state, h, a, workspace, s, r + i, n * v)
                 r += m
             p += count
 
@@ -114,11 +117,11 @@ def gates_step(
 def plain_forward(
     gates: Any, slots: int, states: int, windows: tuple, constants: bool = False
 ) -> Any:
-    """The one phase of a cell whose h is what its gates give."""
-    step = gates_step(gates, slots, states, windows, constants, leave_states(states))
+    """The phase of a cell of one phase; see `forward.forward_driver`."""
+    step = gates_step(gates, slots, states, windows, constants, store_states(states))
 
     @kernel
-    def run(phase, a, own, s, share, tile):
-        step(a, own, s, share, tile)
+    def run(phase, a, workspace, s, share, tile):
+        step(a, workspace, s, share, tile)
 
     return run

@@ -1,22 +1,26 @@
-"""Layer normalisation in a cell, going back.
+"""Layer normalisation in a cell, backward.
 
-From y = g ∘ x̂ and x̂ = (x - mean)·s follow, with d = dy ∘ g and means over the group,
+For y = g ∘ v̂ with v̂ = (v - mean(v))·s, and with d = dy ∘ g and means over the group:
 
-    dx = s·(d - mean(d) - x̂·mean(d ∘ x̂))        dg = Σ dy ∘ x̂
+    dv = s·(d - mean(d) - v̂·mean(d ∘ v̂))        dg = Σ dy ∘ v̂
 
-in phases, as means are of all units: dh_t of all units (two states only), the means of dLN(c),
-dz by the gates, the means of dz ∘ g for a and u, then da, which takes the place of dz, and du,
-which takes that of u. W_ih and x get da, W_hh and h_{t-1} du.
+The means are over all units, so a step has phases. Of a cell with c there are five:
 
-Sums over all rows of dz and of dz ∘ â, of the biases and gains, are not what threads share rows
-for: each row of the batch has sums of its own, which are added up in the end.
+0. dh_t of all units;
+1. mean(d) and mean(d ∘ ĉ) of LN(c);
+2. dc_t, and dz by the gates;
+3. mean(d) and mean(d ∘ v̂) of LN(zx) and LN(zh), both with dy = dz;
+4. d zx, which overwrites dz, and d zh, which overwrites zh.
+
+Of a cell without c there are three: dz by the gates, and the last two. Then d zx multiplies W_ih
+and x, and d zh multiplies W_hh and h_{t-1}. The gradients of gains and biases are sums over all
+rows. Each row of the batch has its own partial sums, so the result does not depend on how threads
+share rows; the caller adds them up.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from ...jit import kernel
 from ...simd import at, fma, hsum, lanes, load, scalar, shift, store, zeros_like
@@ -24,105 +28,83 @@ from ..activations import tanh
 from ..blocks import first
 from .backward_step import (
     clear_padding,
-    collect,
-    from_above,
+    dh_phase,
+    fill_dh,
     gates_step_back,
-    hand_on,
-    state_before,
+    saved_gate_state,
     state_gradient,
+    store_state_gradient,
 )
 from .normalised import Groups, group_of, normal
 
-__all__ = ["NormBack", "normalised_backward", "numbers_of_unit"]
-
-
-class NormBack(NamedTuple):
-    """The arrays of such a cell going back.
-
-    Attributes
-    ----------
-    x, h, moments, m
-        As forward left them; du takes the place of u in `h`.
-    dp : (B, padded H), written
-        dh_t, of a cell of two states.
-    means : (B, 2·(groups + 1)), written
-        mean(d) and mean(d ∘ x̂), in the order of `moments`.
-    sums : (B, vectors of units · (3·slots + 2)·V), added to
-        For each vector of units those of the gains of x, of h, of g_c and b_c, and of dz.
-    """
-
-    x: np.ndarray
-    h: np.ndarray
-    moments: np.ndarray
-    m: np.ndarray
-    dp: np.ndarray
-    means: np.ndarray
-    sums: np.ndarray
+__all__ = ["normalised_backward", "numbers_of_unit"]
 
 
 def numbers_of_unit(slots: int) -> int:
-    """How many sums a unit has."""
+    """How many partial sums a unit has; see `arguments.NormBack.sums`."""
     return 3 * slots + 2
 
 
 @kernel
-def _own_rows(share):
-    """The rows of a share that are this thread's alone."""
+def _rows_of_thread(share):
+    """This thread's part of the rows of a share, for what is done once a row."""
     rows = share.r1 - share.r0
     r0 = share.r0 + first(share.column, share.columns, rows)
     return r0, share.r0 + first(share.column + 1, share.columns, rows)
 
 
 @kernel
-def _add(place, x):
+def _add_to(place, x):
+    """``place[:V] += x``"""
     store(place, 0, load(place, 0) + x)
 
 
-def _of_cells(slots: int, of_c: int, gates: Any) -> tuple[Any, Any]:
-    """The phases that go back through h = o ∘ tanh(LN(c) + b_c): the means, then the gates."""
+def _through_c(slots: int, of_c: int, gates: Any) -> tuple[Any, Any]:
+    """Phases 1 and 2, back through h = o ∘ tanh(LN(c) + b_c)."""
     per_unit = numbers_of_unit(slots)
 
     @kernel
-    def parts(a, own, row, r, n):
-        """tanh(LN(c) + b_c), ĉ, and the gradients of LN(c) and of ĉ."""
-        v = lanes(own.m)
+    def parts(a, workspace, row, r, n):
+        """tanh(LN(c) + b_c), ĉ, d LN(c) and dĉ = d LN(c) ∘ g_c."""
+        v = lanes(workspace.c)
         numbers = at(a.constants, (n, 2 * slots * v))
-        c = normal(load(at(own.m, (row, n * v)), 0), at(own.moments, (row, 2 * of_c)), 0)
+        moments = at(workspace.moments, (row, 2 * of_c))
+        c = normal(load(at(workspace.c, (row, n * v)), 0), moments, 0)
         t = tanh(fma(c, load(numbers, 0), load(numbers, v)))
         o = load(at(a.z, (n, row, (slots - 1) * v)), 0)
-        d = load(at(own.dp, (r, n * v)), 0) * o * (1.0 - t * t)
+        d = load(at(workspace.dh, (r, n * v)), 0) * o * (1.0 - t * t)
         return t, c, d, d * load(numbers, 0)
 
     @kernel
-    def means(a, own, s, share):
-        r0, r1 = _own_rows(share)
+    def means(a, workspace, s, share):
+        r0, r1 = _rows_of_thread(share)
         for r in range(r0, r1):
-            one = two = zeros_like(load(at(own.m, (s.row0 + r, 0)), 0))
+            sum_d = sum_dv = zeros_like(load(at(workspace.c, (s.row0 + r, 0)), 0))
             for n in range(a.z.shape[0]):
-                _, c, _, d = parts(a, own, s.row0 + r, r, n)
-                one, two = one + d, fma(d, c, two)
-            own.means[r, 2 * of_c] = scalar(own.m, hsum(one) / a.hidden)
-            own.means[r, 2 * of_c + 1] = scalar(own.m, hsum(two) / a.hidden)
+                _, c, _, d = parts(a, workspace, s.row0 + r, r, n)
+                sum_d, sum_dv = sum_d + d, fma(d, c, sum_dv)
+            workspace.means[r, 2 * of_c] = scalar(workspace.c, hsum(sum_d) / a.hidden)
+            workspace.means[r, 2 * of_c + 1] = scalar(workspace.c, hsum(sum_dv) / a.hidden)
 
     @kernel
-    def gates_back(a, own, s, share):
-        v = lanes(own.m)
+    def gates_back(a, workspace, s, share):
+        v = lanes(workspace.c)
         for r in range(share.r0, share.r1):
             row = s.row0 + r
-            one, two = own.means[r, 2 * of_c], own.means[r, 2 * of_c + 1]
-            scale = own.moments[row, 2 * of_c + 1]
+            mean_d, mean_dc = workspace.means[r, 2 * of_c], workspace.means[r, 2 * of_c + 1]
+            scale = workspace.moments[row, 2 * of_c + 1]
             for n in range(share.p0, share.p1):
                 unit = n * v
-                t, c, d_norm, d_normal = parts(a, own, row, r, n)
-                sums = at(own.sums, (r, (n * per_unit + 2 * slots) * v))
-                _add(sums, d_norm * c)
-                _add(shift(sums, v), d_norm)
+                t, c, d_norm, d_normal = parts(a, workspace, row, r, n)
+                sums = at(workspace.sums, (r, (n * per_unit + 2 * slots) * v))
+                _add_to(sums, d_norm * c)
+                _add_to(shift(sums, v), d_norm)
                 d, past = state_gradient(a, row, r, unit)
-                d = d + (d_normal - one - c * two) * scale
+                d = d + (d_normal - mean_d - c * mean_dc) * scale
                 place = at(a.z, (n, row, 0))
-                do = load(at(own.dp, (r, unit)), 0) * t
-                d_prev = gates(place, do, state_before(a, row, unit), d)
-                hand_on(d_prev + past, a, row, r, unit)
+                do = load(at(workspace.dh, (r, unit)), 0) * t
+                d_prev = gates(place, do, saved_gate_state(a, row, unit), d)
+                store_state_gradient(d_prev + past, a, row, r, unit)
                 if unit + v > a.hidden:
                     clear_padding(place, slots, a.hidden - unit)
 
@@ -130,70 +112,72 @@ def _of_cells(slots: int, of_c: int, gates: Any) -> tuple[Any, Any]:
 
 
 def _means_of_groups(slots: int, groups: Groups) -> Any:
-    """mean(d) and mean(d ∘ x̂) of each group of a and u, d = dz ∘ g."""
+    """A phase: mean(d) and mean(d ∘ v̂) of each group of zx and zh, d = dz ∘ g."""
     of_x = len(groups.x)
     x_groups, h_groups = groups
 
     @kernel
     def of_group(a, z, row, r, slot, count, gain, moments, group, means):
         v = lanes(z)
-        one = two = zeros_like(load(at(z, (0, row, slot * v)), 0))
+        sum_d = sum_dv = zeros_like(load(at(z, (0, row, slot * v)), 0))
         for n in range(z.shape[0]):
             gains = at(a.constants, (n, gain * v))
             for k in range(slot, slot + count):
                 d = load(at(a.z, (n, row, k * v)), 0) * load(gains, k * v)
-                one = one + d
-                two = fma(d, normal(load(at(z, (n, row, k * v)), 0), moments, group), two)
+                sum_d = sum_d + d
+                sum_dv = fma(d, normal(load(at(z, (n, row, k * v)), 0), moments, group), sum_dv)
         items = count * a.hidden
-        means[r, 2 * group] = scalar(z, hsum(one) / items)
-        means[r, 2 * group + 1] = scalar(z, hsum(two) / items)
+        means[r, 2 * group] = scalar(z, hsum(sum_d) / items)
+        means[r, 2 * group + 1] = scalar(z, hsum(sum_dv) / items)
 
     @kernel
-    def means(a, own, s, share):
-        r0, r1 = _own_rows(share)
+    def means(a, workspace, s, share):
+        r0, r1 = _rows_of_thread(share)
         for r in range(r0, r1):
             row = s.row0 + r
-            moments = at(own.moments, (row, 0))
+            moments = at(workspace.moments, (row, 0))
             for g in range(of_x):
                 slot, count = x_groups[g]
-                of_group(a, own.x, row, r, slot, count, 0, moments, g, own.means)
+                of_group(a, workspace.zx, row, r, slot, count, 0, moments, g, workspace.means)
             for g in range(len(h_groups)):
                 slot, count = h_groups[g]
-                of_group(a, own.h, row, r, slot, count, slots, moments, of_x + g, own.means)
+                of_group(
+                    a, workspace.zh, row, r, slot, count, slots, moments, of_x + g, workspace.means
+                )
 
     return means
 
 
 def _through_norms(slots: int, groups: Groups) -> Any:
-    """da in the place of dz, du in that of u, and the sums of dz, dz ∘ â and dz ∘ û."""
+    """The last phase: d zx, d zh, and the sums of dz and of dz ∘ v̂ for zx and for zh."""
     x_group, h_group = group_of(groups.x, slots), group_of(groups.h, slots)
     of_x = len(groups.x)
     per_unit = numbers_of_unit(slots)
 
     @kernel
-    def through(a, own, s, share):
+    def through(a, workspace, s, share):
         v = lanes(a.z)
         for r in range(share.r0, share.r1):
             row = s.row0 + r
-            moments, means = at(own.moments, (row, 0)), at(own.means, (r, 0))
+            moments, means = at(workspace.moments, (row, 0)), at(workspace.means, (r, 0))
             for n in range(share.p0, share.p1):
-                place, of_h = at(a.z, (n, row, 0)), at(own.h, (n, row, 0))
-                of_a = at(own.x, (n, row, 0))
+                place, of_h = at(a.z, (n, row, 0)), at(workspace.zh, (n, row, 0))
+                of_a = at(workspace.zx, (n, row, 0))
                 gains = at(a.constants, (n, 0))
-                sums = at(own.sums, (r, n * per_unit * v))
+                sums = at(workspace.sums, (r, n * per_unit * v))
                 for slot in range(slots):
                     dz = load(place, slot * v)
-                    _add(shift(sums, (2 * slots + 2 + slot) * v), dz)
+                    _add_to(shift(sums, (2 * slots + 2 + slot) * v), dz)
                     if x_group[slot] >= 0:
                         g = x_group[slot]
                         x = normal(load(of_a, slot * v), moments, g)
-                        _add(shift(sums, slot * v), dz * x)
+                        _add_to(shift(sums, slot * v), dz * x)
                         d = dz * load(gains, slot * v) - means[2 * g] - x * means[2 * g + 1]
                         store(place, slot * v, d * moments[2 * g + 1])
                     if h_group[slot] >= 0:
                         g = of_x + h_group[slot]
                         x = normal(load(of_h, slot * v), moments, g)
-                        _add(shift(sums, (slots + slot) * v), dz * x)
+                        _add_to(shift(sums, (slots + slot) * v), dz * x)
                         d = dz * load(gains, (slots + slot) * v)
                         d = d - means[2 * g] - x * means[2 * g + 1]
                         store(of_h, slot * v, d * moments[2 * g + 1])
@@ -205,41 +189,41 @@ def _through_norms(slots: int, groups: Groups) -> Any:
 
 
 def normalised_backward(gates: Any, slots: int, states: int, windows: tuple, groups: Groups) -> Any:
-    """The phases of a layer-normalised cell going back.
+    """The phases of a layer-normalised cell, backward.
 
-    `gates` (place, dh, prev, d_state) -> d_prev as for a plain cell; of one with two states, do
-    comes instead of dh, and what reaches c by way of h is in d_state.
+    `gates` (place, dh, prev, d_state) -> d_prev as for `cell.plain_cell`; but a cell with c gets
+    do instead of dh, and all of dc_t in d_state.
     """
     means, through = _means_of_groups(slots, groups), _through_norms(slots, groups)
 
     if states == 1:
-        step = gates_step_back(from_above(windows), gates, slots, False)
+        step = gates_step_back(fill_dh(windows), gates, slots, False)
 
         @kernel
-        def run_one_state(phase, a, own, s, share, tile):
+        def run_one_state(phase, a, workspace, s, share, tile):
             if phase == 0:
-                step(a, own, s, share, tile)
+                step(a, workspace, s, share, tile)
             elif phase == 1:
-                means(a, own, s, share)
+                means(a, workspace, s, share)
             else:
-                through(a, own, s, share)
+                through(a, workspace, s, share)
 
         return run_one_state
 
-    arrive = collect(windows, whole=False)
-    cell_means, gates_back = _of_cells(slots, len(groups.x) + len(groups.h), gates)
+    arrive = dh_phase(windows, whole=False)
+    cell_means, gates_back = _through_c(slots, len(groups.x) + len(groups.h), gates)
 
     @kernel
-    def run(phase, a, own, s, share, tile):
+    def run(phase, a, workspace, s, share, tile):
         if phase == 0:
-            arrive(a, own, s, share, tile)
+            arrive(a, workspace, s, share, tile)
         elif phase == 1:
-            cell_means(a, own, s, share)
+            cell_means(a, workspace, s, share)
         elif phase == 2:
-            gates_back(a, own, s, share)
+            gates_back(a, workspace, s, share)
         elif phase == 3:
-            means(a, own, s, share)
+            means(a, workspace, s, share)
         else:
-            through(a, own, s, share)
+            through(a, workspace, s, share)
 
     return run

@@ -35,7 +35,7 @@ def choose(steps: int, batch: int, panels: int, weight_bytes: int, flops: float)
     nt = threads.threads_for(flops)
     if nt == 1:
         return Schedule(1, 1)
-    # A fork and join a step, or at least the wait for each other, must be worth it.
+    # Sharing panels costs a wait each step (a team), or a fork and join: too much for small steps.
     per_step = flops / steps
     team = steps > 1 and threads.run_at_once()
     least = tuning.MIN_TEAM_WORK if team else tuning.MIN_PARALLEL_WORK
@@ -44,7 +44,7 @@ def choose(steps: int, batch: int, panels: int, weight_bytes: int, flops: float)
         return Schedule(nt, 1)
     if per_step < least:
         return Schedule(rows, 1) if rows else Schedule(1, 1)
-    # Few rows: as many threads as there are full blocks of rows take rows, the others panels.
+    # Few rows: one part of the rows for each full block of MR rows; the other threads share panels.
     rows = max(1, min(nt, batch // MR))
     while nt % rows:
         rows -= 1
@@ -55,8 +55,8 @@ def choose(steps: int, batch: int, panels: int, weight_bytes: int, flops: float)
 def input_source(steps: int, rows: int, flops: float) -> int:
     """FUSED or PROJECTED, for a thread's `rows` of the batch and the whole loop's `flops`.
 
-    Projecting all steps at once fills the microkernel's rows where the batch alone does not, at the
-    price of a trip through memory and of one more call.
+    With few rows the microkernel's blocks are not full in a step, but they are over all steps at
+    once. Projecting costs a call more, and z goes through memory once more.
     """
     few = rows < tuning.PROJECT_ROWS and steps > 1 and flops >= tuning.MIN_PARALLEL_WORK
     return PROJECTED if few else FUSED

@@ -1,10 +1,10 @@
 """Threads that stay together for a whole sequence and wait for each other between its steps.
 
-A fork and join for every step costs 1 to 2 µs (two threads, omp), as much as a small step itself;
-threads that are there already wait for each other in 0.1 µs. But who waits for a thread that never
-comes waits for ever, and a pool may run one part after another on one thread. So a team first sees
-whether all of it is there, and if not, nothing has been done yet: the caller then forks and joins
-step by step.
+A fork and join for every step costs 1 to 2 µs (two threads, omp), as much as a small step itself.
+Threads that are running already wait for each other in 0.1 µs. But a pool may run one part after
+another on one thread, and then the first part would wait for ever for the others. So the threads
+of a team first find out whether all of them run at once. If not, nothing has been done yet, and the
+caller forks and joins step by step instead; see `turns`. Both ways give the same bits.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ from ...simd import atomic_add, atomic_load, atomic_replace, pause, yield_core
 
 __all__ = ["failed", "gather", "wait_for_all"]
 
-# From so many pauses on, of 10 to 40 ns each, the core is offered to others, of whom the one that
-# is waited for may be: there can be more threads than cores.
+# A pause takes 10 to 40 ns. After so many a waiting thread offers its core to others: there can be
+# more threads than cores, and the thread that is waited for may need it.
 _SPINS = 1_000
-# Waking a sleeping thread takes some 50 µs; an offer that nobody takes 0.2 µs.
+# How long `gather` waits, in pauses and then in offers. Waking a sleeping thread takes about 50 µs,
+# an offer that nobody takes 0.2 µs.
 _PATIENCE = _SPINS + 5_000
 _FAILED = -(1 << 60)
 
@@ -32,7 +33,7 @@ def _rest(spins):
 
 @kernel
 def gather(counter, n):
-    """Whether all `n` threads are here at once; they all get the same answer."""
+    """Whether all `n` threads run at once. All of them get the same answer."""
     atomic_add(counter, 1)
     for spins in range(_PATIENCE):
         here = atomic_load(counter)
@@ -41,7 +42,7 @@ def gather(counter, n):
         _rest(spins)
     here = atomic_load(counter)
     while 0 <= here < n:
-        # Whoever comes from now on finds that it failed.
+        # A thread that comes later finds that the team failed.
         atomic_replace(counter, here, _FAILED)
         here = atomic_load(counter)
     return here >= n
@@ -55,9 +56,9 @@ def failed(counter):
 
 @kernel
 def wait_for_all(counter, target):
-    """Wait until the counter, which each thread adds 1 to, is at `target`.
+    """Add 1 to the counter and wait until it has reached `target`.
 
-    It is n after `gather`, 2·n after the first wait, and so on.
+    It stands at n after `gather`, so n threads wait for 2·n first, then for 3·n, and so on.
     """
     atomic_add(counter, 1)
     spins = 0

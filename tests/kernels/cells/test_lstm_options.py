@@ -28,10 +28,10 @@ OPTIONS = list(itertools.product([None, 1.5], [False, True], [False, True]))
 def _forward(nt, z, c_prev, constants, c, h, gates):
     """Rows of one vector of units: z (n, 4·V), constants (1, 6·V), the others (n, V)."""
     for _ in prange(nt):
-        own = at(constants, (0, 0))
+        numbers = at(constants, (0, 0))
         for r in range(z.shape[0]):
             state, out = gates_forward(
-                at(z, (r, 0)), load(at(c_prev, (r, 0)), 0), True, at(gates, (r, 0)), own
+                at(z, (r, 0)), load(at(c_prev, (r, 0)), 0), True, at(gates, (r, 0)), numbers
             )
             store(at(c, (r, 0)), 0, state)
             store(at(h, (r, 0)), 0, out)
@@ -40,14 +40,14 @@ def _forward(nt, z, c_prev, constants, c, h, gates):
 @driver
 def _backward(nt, gates, dh, c_prev, constants, dc):
     for _ in prange(nt):
-        own = at(constants, (0, 0))
+        numbers = at(constants, (0, 0))
         for r in range(gates.shape[0]):
             d_state = gates_backward(
                 at(gates, (r, 0)),
                 load(at(dh, (r, 0)), 0),
                 load(at(c_prev, (r, 0)), 0),
                 load(at(dc, (r, 0)), 0),
-                own,
+                numbers,
             )
             store(at(dc, (r, 0)), 0, d_state)
 

@@ -9,10 +9,10 @@ import pytest
 
 from numba_lstm.jit import driver, prange
 from numba_lstm.kernels.loops.backward_step import (
+    back_through_masks,
     clear_padding,
-    hand_on,
-    scaled,
     state_gradient,
+    store_state_gradient,
     vectors_at_once,
 )
 from numba_lstm.simd import PANEL, TARGET, at, load, store
@@ -21,9 +21,9 @@ DTYPES = ["f4", "f8"]
 
 
 class Some(NamedTuple):
-    """What those kernels look at of a `backward_step.Back`."""
+    """What those kernels look at of a `arguments.BackwardArguments`."""
 
-    dc: Any
+    d_gate_state: Any
     dcells: Any
     masked: bool
     keep: Any
@@ -38,14 +38,14 @@ def _state(nt, a, factor, inside):
         for r in range(inside.shape[0]):
             d, past = state_gradient(a, r, r, 0)
             store(at(inside, (r, 0)), 0, d)
-            hand_on(d * load(at(factor, (0,)), 0) + past, a, r, r, 0)
+            store_state_gradient(d * load(at(factor, (0,)), 0) + past, a, r, r, 0)
 
 
 @driver
 def _scaled(nt, a, x, out):
     for _ in prange(nt):
         for r in range(x.shape[0]):
-            store(at(out, (r, 0)), 0, scaled(load(at(x, (r, 0)), 0), a, r, r, 0))
+            store(at(out, (r, 0)), 0, back_through_masks(load(at(x, (r, 0)), 0), a, r, r, 0))
 
 
 @driver
@@ -73,7 +73,7 @@ def test_what_zoneout_keeps_goes_past_the_cell(rng, dtype):
         a = some(dtype, dc.copy(), **given)
         _state(1, a, factor, inside)
         assert np.array_equal(inside, (1 - k) * arriving)
-        np.testing.assert_allclose(a.dc, (2 - k) * arriving, rtol=8 * np.finfo(dtype).eps)
+        np.testing.assert_allclose(a.d_gate_state, (2 - k) * arriving, rtol=8 * np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -83,7 +83,7 @@ def test_nothing_goes_back_past_a_reset_not_even_nan(dtype):
     keep, drop = np.array([0, 1], dtype), np.full((2, v), 2, dtype)
     a = some(dtype, nan.copy(), keep=keep)
     _state(1, a, np.ones(v, dtype), np.empty_like(nan))
-    assert not a.dc[0].any() and np.isnan(a.dc[1]).all()
+    assert not a.d_gate_state[0].any() and np.isnan(a.d_gate_state[1]).all()
     x = np.array([[np.nan], [3]], dtype).repeat(v, axis=1)
     out = np.empty_like(x)
     _scaled(1, some(dtype, nan, keep=keep, drop=drop), x, out)

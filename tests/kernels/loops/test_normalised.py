@@ -87,8 +87,8 @@ def test_what_a_step_leaves_is_the_references(rng, kind, dtype):
             given = [s[number].astype("f8") for s in case.states]
             p = of_direction(module, number)
             expected = norm_tool.run(kind, p, case.x.astype("f8"), given, number == 1)
-            rows, own = kept.steps.rows, kept.own
-            for name, array in (("a", own.x), ("u", own.h)):
+            rows, workspace = kept.steps.rows, kept.workspace
+            for name, array in (("a", workspace.zx), ("u", workspace.zh)):
                 found = slots_of(array, rows)
                 value = np.concatenate([getattr(step, name) for step in expected])
                 for slot, part in norm_tool.in_slots(kind, value, name == "u"):
@@ -97,16 +97,18 @@ def test_what_a_step_leaves_is_the_references(rng, kind, dtype):
             moments = np.concatenate([
                 np.hstack([norm.scale for norm in step.norms]) for step in expected
             ])  # fmt: skip
-            scales = own.moments[:, 1 : 2 * moments.shape[1] : 2]
+            scales = workspace.moments[:, 1 : 2 * moments.shape[1] : 2]
             assert np.abs(scales / moments - 1).max() <= BOUND[dtype]
             after = kept.steps.after(number == 1)
-            h = states_of(kept, own.m.shape[1] if kind == "LSTM" else own.x.shape[0] * v)[after]
+            h = states_of(
+                kept, workspace.c.shape[1] if kind == "LSTM" else workspace.zx.shape[0] * v
+            )[after]
             value = np.concatenate([step.h for step in expected])
             assert_close(h[:, :hidden], value, BOUND[dtype], "h")
             assert not h[:, hidden:].any()
             if kind == "LSTM":
                 value = np.concatenate([step.c for step in expected])
-                for found in (own.m, kept.c[after]):
+                for found in (workspace.c, kept.c[after]):
                     assert_close(found[:, :hidden], value, BOUND[dtype], "c")
                     assert not found[:, hidden:].any()
                 o = slots_of(kept.z, rows)[3]

@@ -56,7 +56,7 @@ def test_da_and_du_are_the_equations(rng, monkeypatch, kind, dtype):
             forward = norm_tool.run(kind, p, case.x.astype("f8"), given, reverse)
             dh, dc = cotangents[0], cotangents[-1]
             rows = kept.steps.rows
-            found = slots_of(kept.z, rows), slots_of(kept.workspace.h, rows)
+            found = slots_of(kept.z, rows), slots_of(kept.workspace.zh, rows)
             for t in range(steps)[:: 1 if reverse else -1]:
                 dh = dh + case.dy[t, :, number * hidden : (number + 1) * hidden]
                 da, du, dh, dc = norm_tool.backward(kind, p, forward[t], dh, dc)
@@ -116,7 +116,7 @@ def test_gradients_through_a_normalisation_have_no_mean(rng, monkeypatch, kind):
     for hidden in (3, lanes_of("f8") + 1):
         _, _, saved, *_ = computed(rng, monkeypatch, kind, "f8", 3, 2, hidden)
         for kept in saved:
-            for of_h, array in enumerate((kept.z, kept.workspace.h)):
+            for of_h, array in enumerate((kept.z, kept.workspace.zh)):
                 parts = slots_of(array, kept.steps.rows)
                 for group in norm_tool.GROUPS[kind][of_h]:
                     slots = [norm_tool.SLOTS[kind][of_h][gate] for gate in group]

@@ -36,7 +36,7 @@ def test_a_projected_h_is_the_product_of_all_units(rng, dtype):
                 rows, w = kept.steps.rows, call.weights[number]
                 after = kept.steps.after(number == 1)
                 o = slots_of(kept.z, rows)[3]
-                m, c = kept.own.m.astype("f8"), kept.c.astype("f8")[after]
+                m, c = kept.workspace.m.astype("f8"), kept.c.astype("f8")[after]
                 assert_close(m[:, :hidden], (o * np.tanh(c))[:, :hidden], bound, "m")
                 h = states_of(kept, w.padded_h)[after]
                 expected = m[:, :hidden] @ of_direction(module, number)["weight_hr"].T
@@ -56,8 +56,8 @@ def test_the_reset_gate_meets_h_before_the_product(rng, dtype):
             h = states_of(kept, w.padded_h)
             n, r, update, _ = slots_of(kept.z, rows)
             # The very numbers that were saved, in all units and zero in the padding.
-            assert np.array_equal(kept.own.m, (r * h[:rows]).astype(dtype))
-            h_prev, m = h[:rows, :hidden], kept.own.m[:, :hidden].astype("f8")
+            assert np.array_equal(kept.workspace.m, (r * h[:rows]).astype(dtype))
+            h_prev, m = h[:rows, :hidden], kept.workspace.m[:, :hidden].astype("f8")
             of_x = case.x.reshape(rows, 3) @ p["weight_ih"].T.astype("f8") + p["bias_ih"]
             of_x = np.split(of_x, 3, axis=1)
             w_r, w_z, w_n = np.split(p["weight_hh"], 3)

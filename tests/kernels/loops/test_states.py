@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 from numba_lstm.jit import driver, prange
-from numba_lstm.kernels.loops.rows import (
-    Place,
-    active,
+from numba_lstm.kernels.loops.arguments import ForwardRows
+from numba_lstm.kernels.loops.states import (
+    after_zoneout,
     copy,
-    kept,
     load_unit,
     previous_h,
     put_h,
     put_state,
+    rows_in_step,
     store_unit,
-    zoned,
+    unless_reset,
 )
 from numba_lstm.simd import TARGET, at, load, store
 
@@ -33,7 +33,7 @@ def width(dtype):
 def _kept(nt, x, keep, out):
     for _ in prange(nt):
         for r in range(x.shape[0]):
-            store(at(out, (r, 0)), 0, kept(load(at(x, (r, 0)), 0), keep, r))
+            store(at(out, (r, 0)), 0, unless_reset(load(at(x, (r, 0)), 0), keep, r))
 
 
 @driver
@@ -41,7 +41,7 @@ def _zoned(nt, new, old, zone, unit, out):
     for _ in prange(nt):
         for r in range(new.shape[0]):
             x, y = load(at(new, (r, 0)), 0), load(at(old, (r, 0)), 0)
-            store(at(out, (r, 0)), 0, zoned(x, y, zone, r, unit))
+            store(at(out, (r, 0)), 0, after_zoneout(x, y, zone, r, unit))
 
 
 @driver
@@ -65,19 +65,19 @@ def _copied(nt, source, target, n):
 def _active(nt, offsets, out):
     for _ in prange(nt):
         for t in range(out.size):
-            out[t] = active(offsets, t - 1)
+            out[t] = rows_in_step(offsets, t - 1)
 
 
 class Some(NamedTuple):
-    """What `previous_h`, `put_h` and `put_state` look at of a `rows.Layer`."""
+    """What `previous_h`, `put_h` and `put_state` look at of a `arguments.ForwardArguments`."""
 
     masked: bool
     size: int
     h_column: int
-    stated: bool
+    has_initial: bool
     h0: Any
     u: Any
-    c: Any
+    gate_state: Any
     y: Any
     y_column: int
     bias: Any
@@ -189,13 +189,13 @@ def test_h_before_a_step_is_the_one_that_came_out_of_it(dtype):
     v = width(dtype)
     y = np.full((4, v + 1), np.nan, dtype)
     y[1, 2:] = 3  # step 0 had row 1 only as its first row, prev_row = 1
-    s = Place(2, 0, 0, 0, 0, 0, 0, 0, prev_row=1, n_prev=1)
-    for stated, keep, expected in (
+    s = ForwardRows(2, 0, 0, 0, 0, 0, 0, 0, prev_row=1, n_prev=1)
+    for has_initial, keep, expected in (
         (True, [], (3, 7)), (False, [], (3, 0)),
         (True, [1, 1, 0, 1], (0, 7)), (True, [1, 1, 1, 0], (3, 0)),
     ):  # fmt: skip
         out = np.full((2, v), np.nan, dtype)
-        a = some(dtype, 4, y=y, stated=stated, keep=np.array(keep, dtype))
+        a = some(dtype, 4, y=y, has_initial=has_initial, keep=np.array(keep, dtype))
         _previous(1, a, s, out)
         assert not out[:, v - 1 :].any()
         assert np.array_equal(out[:, : v - 1], np.repeat([expected], v - 1, axis=0).T)
@@ -205,7 +205,9 @@ def test_h_before_a_step_is_the_one_that_came_out_of_it(dtype):
 def test_states_go_to_the_next_step_or_to_the_end(dtype):
     """Row 0 goes on and row 1 ends; masks of the next step are in u only, and only in row 0's."""
     v = width(dtype)
-    s = Place(0, 0, after=2, end=4, next_row=2, n_next=1, z_row=0, own_row=0, prev_row=0, n_prev=0)
+    s = ForwardRows(
+        0, 0, after=2, end=4, next_row=2, n_next=1, z_row=0, workspace_row=0, prev_row=0, n_prev=0
+    )
     prev, state, h = (np.full((2, v), value, dtype) for value in (1, 2, 3))
     zone, fresh = np.full((1, v), 0.5, dtype), np.full((2, v), -1, dtype)
     drop = np.full((2, v), 10, dtype)
@@ -221,7 +223,7 @@ def test_states_go_to_the_next_step_or_to_the_end(dtype):
             keep[:2] = 0  # h_{t-1}, too, was reset
         a = some(dtype, 6, **given)
         _put(1, a, s, prev, state, h)
-        assert (a.c[[2, 4 + 1]] == c).all() and (a.c[[0, 1, 3, 4]] == -1).all()
+        assert (a.gate_state[[2, 4 + 1]] == c).all() and (a.gate_state[[0, 1, 3, 4]] == -1).all()
         assert (a.y[:2, 2:] == y).all() and (a.y[:, :2] == -1).all() and (a.y[2:] == -1).all()
         assert (a.u[[2, 5], 1:v] == np.array(u)[:, None]).all()
         assert (a.u[:, 0] == -1).all() and (a.u[[0, 1, 3, 4]] == -1).all()

@@ -1,0 +1,76 @@
+"""Public docstrings name every argument, what is returned, and what may be raised."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from types import FunctionType, ModuleType
+
+import pytest
+
+from numba_lstm import interop, losses, models, nn, optim, testing
+
+PUBLIC = [
+    *(getattr(nn, name) for name in nn.__all__),
+    *(getattr(models, name) for name in models.__all__),
+    *(getattr(optim, name) for name in optim.__all__),
+    losses,
+    testing,
+    interop.safetensors,
+]
+
+
+def functions():
+    """Yield (name, docstring, signature) of all that a user calls; a class documents `__init__`."""
+    for one in PUBLIC:
+        if isinstance(one, ModuleType):
+            for name in one.__all__:
+                yield f"{one.__name__}.{name}", getattr(one, name).__doc__, getattr(one, name)
+        elif isinstance(one, type):
+            if "__init__" in vars(one):
+                yield one.__qualname__, one.__doc__, one.__init__
+            for name, method in vars(one).items():
+                public = not name.startswith("_") or name == "__call__"
+                if public and isinstance(method, FunctionType):
+                    yield method.__qualname__, method.__doc__, method
+        else:
+            yield one.__qualname__, one.__doc__, one
+
+
+FUNCTIONS = {name: (text, function) for name, text, function in functions()}
+
+
+def section(text: str, title: str) -> str:
+    found = re.search(rf"^ *{title}\n *-+\n(.*?)(?=^ *\w[\w ]*\n *---|\Z)", text, re.M | re.S)
+    return found[1] if found else ""
+
+
+def test_there_are_many():
+    assert len(FUNCTIONS) > 100 and {"LSTM", "LSTM.vjp", "Adam", "Module.train"} < set(FUNCTIONS)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_argument_is_documented(name):
+    text, function = FUNCTIONS[name]
+    assert text, "no docstring"
+    signature = inspect.signature(function)
+    takes = [p for p in list(signature.parameters) if p not in ("self", "args", "kwargs")]
+    documented = section(text, "Parameters")
+    heads = re.findall(r"^ *(\*{0,2}\w+(?:, \*{0,2}\w+)*) ?(?::|$)", documented, re.M)
+    names = {one.lstrip("*") for head in heads for one in head.split(", ")}
+    # A single argument may be told of in a sentence.
+    missing = [p for p in takes if p not in names and f"`{p}`" not in text]
+    same = re.search(r"Do the same|^As ``", text)
+    assert not missing or same, missing
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, (t, f) in FUNCTIONS.items() if "raise " in inspect.getsource(f)]
+)
+def test_what_is_raised_is_documented(name):
+    text, function = FUNCTIONS[name]
+    documented = section(text, "Raises")
+    for error in set(
+        re.findall(r"raise (\w+(?:Error|Warning)|Diverged)\b", inspect.getsource(function))
+    ):
+        assert error in documented, error
