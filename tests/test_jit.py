@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from lstm_tool import ROOT
+from lstm_tool import ROOT, run_python
 
 from numba_lstm import jit, threads
 from numba_lstm.jit import driver, kernel, prange
