@@ -10,6 +10,7 @@ import pytest
 from numba_lstm.training import session
 from numba_lstm.training.checkpoint import Run, RunError
 from numba_lstm.training.config import ConfigError, merge
+from numba_lstm.training.progress import Progress
 
 TEXT = "so shaken as we are, so wan with care,\nfind we a time.\n" * 3
 
@@ -157,3 +158,26 @@ def test_the_memory_a_model_needs_is_that_of_its_parameters(config, monkeypatch,
     told["SC_PAGE_SIZE"] = needed - 1
     with pytest.raises(ConfigError, match="fits in memory"):
         session.make_model(config, 30)
+
+
+@pytest.mark.parametrize("name", ["hidden", "embedding", "layers"])
+def test_of_a_model_too_large_the_greatest_size_is_named(config, monkeypatch, name):
+    told = {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 1}
+    monkeypatch.setattr(os, "sysconf", told.__getitem__, raising=False)
+    with pytest.raises(ConfigError, match=rf"^{name}: expected a model that fits in memory, got 9"):
+        session.make_model(merge(("", {**config.values(), name: 9})), 30)
+
+
+def test_a_state_that_counts_something_else_is_refused(run):
+    checkpoint = run.load()
+    checkpoint.counters["laps"] = 3
+    run.save(checkpoint)
+    with pytest.raises(RunError, match=r"the state does not fit the options: .*laps"):
+        session.resume(run.path)
+
+
+def test_the_progress_that_is_given_is_shown(config, tmp_path):
+    progress = Progress(quiet=True)
+    trainer, run = session.start(config, tmp_path / "run", progress)
+    assert trainer.progress is progress
+    assert session.resume(run.path, progress=progress)[0].progress is progress
