@@ -300,6 +300,6 @@ def test_tokens_that_do_not_fit_are_named():
 
 
 def test_an_empty_text_has_integer_ids_too():
-    for vocabulary in (CharVocabulary.build("a"), WordVocabulary.build("a")):
-        assert vocabulary.encode("").dtype.kind in "iu"
-        assert vocabulary.encode("").shape == (0,)
+    for made in (CharVocabulary.build("a"), WordVocabulary.build("a")):
+        assert made.encode("").dtype.kind in "iu"
+        assert made.encode("").shape == (0,)
