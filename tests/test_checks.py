@@ -143,6 +143,8 @@ def test_a_right_array_is_checked_within_two_microseconds():
 
 def test_a_cotangent_of_none_is_zeros():
     zeros = checks.as_cotangent("dy", None, F4, (2, 3))
+    for dtype in (F4, F8):
+        assert checks.as_cotangent("dy", [[1, 2, 3]], dtype, (1, 3)).dtype == dtype
     assert is_right(zeros, F4) and zeros.shape == (2, 3) and not zeros.any()
     with pytest.raises(ValueError, match=r"^dy: expected shape \(2, 3\), got \(3, 2\)"):
         checks.as_cotangent("dy", np.zeros((3, 2)), F4, (2, 3))

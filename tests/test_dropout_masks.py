@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from numba_lstm.dropout_masks import draw_mask
+from numba_lstm.dropout_masks import draw_mask, draw_ones
 
 F4, F8 = np.dtype("f4"), np.dtype("f8")
 
@@ -49,3 +49,23 @@ def test_elements_are_independent():
 @pytest.mark.parametrize("shape", [(), (0, 3), (1,), (5, 0)])
 def test_masks_of_any_shape(shape):
     assert draw_mask(np.random.default_rng(0), shape, 0.3, F4).shape == shape
+
+
+@pytest.mark.parametrize("dtype", [F4, F8])
+def test_ones_are_drawn_with_their_probability(dtype):
+    for p in (1e-3, 0.3, 0.9):
+        ones = draw_ones(np.random.default_rng(0), (1000, 400), p, dtype)
+        assert ones.shape == (1000, 400) and ones.dtype == dtype and ones.flags.carray
+        assert set(np.unique(ones)) == {0, 1}
+        assert abs(ones.mean(dtype="f8") - p) < 5 * np.sqrt(p * (1 - p) / ones.size)
+
+
+def test_where_nothing_is_left_to_chance_nothing_is_drawn():
+    rng = np.random.default_rng(0)
+    before = rng.bit_generator.state
+    for draw, of_zero, of_one in ((draw_mask, 1, 0), (draw_ones, 0, 1)):
+        for p, expected in ((0.0, of_zero), (1.0, of_one)):
+            for dtype in (F4, F8):
+                mask = draw(rng, (3, 5), p, dtype)
+                assert mask.shape == (3, 5) and mask.dtype == dtype and (mask == expected).all()
+    assert rng.bit_generator.state == before

@@ -8,10 +8,10 @@ import sys
 
 import numpy as np
 import pytest
-from lstm_tool import ROOT
+from lstm_tool import ROOT, run_python
 
 from numba_lstm import jit, threads
-from numba_lstm.jit import driver, kernel, on_compile, prange
+from numba_lstm.jit import driver, kernel, prange
 
 
 @kernel
@@ -53,25 +53,26 @@ def test_kernels_have_no_fast_math_and_divide_as_numpy_does():
     assert np.isinf(quotient(1.0, 0.0)) and np.isnan(quotient(0.0, 0.0))
 
 
-def test_callbacks_are_called_until_they_are_taken_away():
-    names = []
-    on_compile(names.append)
-    try:
-
-        @driver
-        def fresh(nt, x):
-            for _ in prange(nt):
-                x[0] += 1
-
-        # A type that nothing else uses, so that it is in no cache unless this test put it there.
-        x = np.zeros((1, 1, 1, 1, 1), np.uint8)
-        fresh(1, x.reshape(-1))
-        before = list(names)
-        fresh(1, x.reshape(-1))
-        assert names == before
-    finally:
-        on_compile(None)
-    assert jit._on_compile == []
+def test_callbacks_are_called_until_they_are_taken_away(tmp_path):
+    # A process and a cache of its own: whatever was compiled before would not be compiled again.
+    program = """
+import numpy as np
+from numba_lstm import jit
+from numba_lstm.kernels import pack
+from numba_lstm.simd import TARGET
+names, more = [], []
+jit.on_compile(names.append)
+jit.on_compile(more.append)
+w = np.ones((8, 5), "f4")
+out = np.empty(pack.packed_rows_shape(1, 8, 5, TARGET.lanes(4)), "f4")
+pack.pack_rows(1, w, 1, pack.PLAIN, 0, out)
+pack.pack_rows(1, w, 1, pack.PLAIN, 0, out)
+assert names == more == ["pack_rows_serial"], names
+jit.on_compile(None)
+pack.unpack_rows(1, out, 1, pack.PLAIN, 0, False, w)
+assert names == more == ["pack_rows_serial"], names
+"""
+    run_python(program, NUMBA_LSTM_CACHE_DIR=str(tmp_path))
 
 
 def test_symbols_of_drivers_of_one_name_and_other_gates_differ():

@@ -95,7 +95,7 @@ def test_a_pullback_may_be_called_once(layer):
     output, pullback = module.vjp(x)
     pull(module, output, pullback)
     grads = [p.grad.copy() for p in module.parameters()]
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="called already"):
         pull(module, output, pullback)
     for p, before in zip(module.parameters(), grads, strict=True):
         assert np.array_equal(p.grad, before)
@@ -264,5 +264,5 @@ def test_the_top_level_speaks_of_threads_and_finds_its_parts_by_name():
     assert nl.get_num_threads() >= 1
     for name in ("nn", "losses", "optim", "models"):
         assert getattr(nl, name).__name__ == f"numba_lstm.{name}"
-    with pytest.raises(AttributeError):
+    with pytest.raises(AttributeError, match="nonsense"):
         nl.nonsense  # noqa: B018

@@ -120,7 +120,7 @@ def test_repr_and_refusals():
     for kind in (nn.GRU, nn.GRUCell):
         with pytest.raises(TypeError, match="reset_after: expected True or False, got 0"):
             kind(3, 5, reset_after=0)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="positional argument"):
         nn.GRU(3, 5, 1, True, False, 0.0, False, False)
 
 

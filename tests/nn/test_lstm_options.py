@@ -299,5 +299,5 @@ def test_a_clip_that_is_no_number_is_refused_by_name(clip):
 
 
 def test_options_are_keywords():
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="positional argument"):
         nn.LSTM(3, 5, 1, True, False, 0.0, False, 0, True)

@@ -322,6 +322,26 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(rng, how, mess
         assert all(np.array_equal(after["state"][index][name], entry[name]) for name in entry)
 
 
+def test_what_is_no_dict_is_no_state():
+    with pytest.raises(TypeError, match=r"^state_dict: expected the whole to be a dict, got list"):
+        optim.SGD(nn.Parameter(np.zeros(3))).load_state_dict([])
+
+
+def test_a_loaded_state_takes_the_parameters_dtype(rng):
+    for dtype, other in ((np.float32, np.float64), (np.float64, np.float32)):
+        params = parameters(rng, dtype)
+        optimizer = optim.Adam(params)
+        train(optimizer, rng, 1)
+        saved = optimizer.state_dict()
+        for entry in saved["state"].values():
+            entry.update(exp_avg=entry["exp_avg"].astype(other), step=np.int64(entry["step"]))
+        optimizer.load_state_dict(saved)
+        for p in params:
+            assert optimizer.state[p]["exp_avg"].dtype == dtype
+            assert type(optimizer.state[p]["step"]) is int
+        train(optimizer, rng, 1)
+
+
 @pytest.mark.parametrize("copier", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))])
 def test_a_copy_is_independent_and_continues_alike(rng, copier):
     params = parameters(rng)

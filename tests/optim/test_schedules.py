@@ -95,6 +95,8 @@ def test_step_equals_torch(step_size, gamma):
         {"patience": 1, "threshold": 0.3},
         {"patience": 1, "threshold": 0.1, "threshold_mode": "abs"},
         {"mode": "max", "patience": 1, "threshold": 0.1, "threshold_mode": "abs"},
+        {"patience": 1, "threshold": 0.0},
+        {"mode": "max", "patience": 1, "threshold": 0.0, "threshold_mode": "abs"},
     ],
 )
 def test_plateau_equals_torch(rng, options):
@@ -103,7 +105,9 @@ def test_plateau_equals_torch(rng, options):
     schedule = optim.ReduceLROnPlateau(ours, **options)
     other = torch.optim.lr_scheduler.ReduceLROnPlateau(theirs, **options)
     seen = set()
-    for metric in [*np.linspace(2, 1, 8), *rng.uniform(0.9, 1.1, 40), *np.linspace(1, 0.2, 9)]:
+    worst = -math.inf if options.get("mode") == "max" else math.inf
+    varied = [*np.linspace(2, 1, 8), *rng.uniform(0.9, 1.1, 40), *np.linspace(1, 0.2, 9)]
+    for metric in [worst, worst, *varied, 0.2, 0.2, 0.2, *np.linspace(3, 4, 4), 4.0, 4.0, 4.0]:
         schedule.step(metric)
         other.step(metric)
         assert lrs(ours) == pytest.approx(lrs(theirs), rel=1e-12)
@@ -165,7 +169,19 @@ def test_a_resumed_schedule_multiplies_the_first_learning_rates_not_the_current_
         (lambda: optim.ReduceLROnPlateau(optimizer(), patience=-1), ValueError, "patience: "),
         (lambda: optim.ReduceLROnPlateau(optimizer()).step(math.nan), ValueError, "metric: .*nan"),
         (lambda: optim.ReduceLROnPlateau(optimizer()).step("x"), TypeError, "metric: expected"),
+        (
+            lambda: optim.ReduceLROnPlateau(optimizer(), threshold_mode="x"),
+            ValueError,
+            "^threshold_mode: expected 'rel'",
+        ),
         (lambda: optim.StepLR(optimizer(), 1).load_state_dict({}), ValueError, "state_dict: "),
+        (
+            lambda: optim.StepLR(optimizer(), 1).load_state_dict(
+                {"base_lrs": [-1], "last_epoch": 1}
+            ),
+            ValueError,
+            "^base_lrs: expected a finite number",
+        ),
         (
             lambda: optim.StepLR(optimizer(), 1).load_state_dict({"base_lrs": [], "last_epoch": 1}),
             ValueError,

@@ -39,7 +39,9 @@ def test_an_empty_file_is_refused(tmp_path, data):
         (b"a\xffb\0", "byte 0xff at byte offset 1"),
         (b"a\0b\xff", "NUL byte at byte offset 1"),
         (b"\x89PNG\r\n\x1a\n\0\0", "byte 0x89 at byte offset 0"),
+        (b"\0ab", "NUL byte at byte offset 0"),
         ("text".encode("utf-16"), "UTF-16"),
+        (b"\xfe\xff" + "text".encode("utf-16-be"), "UTF-16"),
     ],
 )
 def test_a_binary_file_is_refused_at_its_first_fault(tmp_path, data, message):
@@ -57,6 +59,16 @@ def test_a_missing_file_and_a_folder_are_refused_in_one_line(tmp_path):
     with pytest.raises(IsADirectoryError) as folder:
         load_text(tmp_path)
     assert str(folder.value) == f"{tmp_path}: expected a text file, got a folder"
+
+
+def test_a_file_that_may_not_be_read_is_refused_in_one_line(tmp_path, monkeypatch):
+    def denied(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", denied)
+    with pytest.raises(PermissionError) as error:
+        load_text(tmp_path / "text")
+    assert str(error.value) == f"{tmp_path / 'text'}: permission denied"
 
 
 def test_the_bundled_text_has_the_promised_length_and_alphabet():
@@ -133,6 +145,7 @@ def test_the_licences_come_with_the_text():
 def test_a_split_is_by_characters():
     assert split("äbcd🙂fghij", 0.3) == ("äbcd🙂fg", "hij")
     assert split("abcd", 0.5, seq_len=1) == ("ab", "cd")
+    assert split("abcdefghij", 0.25) == ("abcdefg", "hij")  # what is left over validates
 
 
 def test_a_part_too_short_for_one_sequence_is_refused():
@@ -148,7 +161,7 @@ def test_a_part_too_short_for_one_sequence_is_refused():
 
 @pytest.mark.parametrize("fraction", [0, 1, -0.1, 1.5, float("nan"), float("inf")])
 def test_a_fraction_outside_0_to_1_is_refused(fraction):
-    with pytest.raises(ValueError, match="valid_fraction"):
+    with pytest.raises(ValueError, match=r"^valid_fraction: "):
         split("x" * 100, fraction)
 
 

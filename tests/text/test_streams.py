@@ -146,13 +146,13 @@ def test_bad_arguments_are_named(make):
     tokens = np.arange(50)
     for name in ("batch", "seq_len"):
         for value, kind in ((0, ValueError), (-1, ValueError), (2.0, TypeError), (True, TypeError)):
-            with pytest.raises(kind, match=name):
+            with pytest.raises(kind, match=f"^{name}: "):
                 make(tokens, **{"batch": 2, "seq_len": 3, name: value})
-    with pytest.raises(ValueError, match="tokens"):
+    with pytest.raises(ValueError, match=r"^tokens: "):
         make(tokens.reshape(5, 10), 2, 3)
-    with pytest.raises(TypeError, match="tokens"):
+    with pytest.raises(TypeError, match=r"^tokens: "):
         make(tokens.astype(float), 2, 3)
-    with pytest.raises(ValueError, match="tokens"):
+    with pytest.raises(ValueError, match=r"^tokens: "):
         make(-tokens, 2, 3)
 
 

@@ -193,11 +193,11 @@ def test_bad_arguments_are_named(kind):
             call(b"ab")
     vocabulary = kind.build("ab")
     for ids in ([len(vocabulary)], [-1]):
-        with pytest.raises(ValueError, match="ids"):
+        with pytest.raises(ValueError, match=r"^ids: "):
             vocabulary.decode(ids)
-    with pytest.raises(TypeError, match="ids"):
+    with pytest.raises(TypeError, match=r"^ids: "):
         vocabulary.decode([0.5])
-    with pytest.raises(ValueError, match="ids"):
+    with pytest.raises(ValueError, match=r"^ids: "):
         vocabulary.decode([[0]])
 
 
@@ -276,5 +276,30 @@ def test_bad_counts_are_named():
             WordVocabulary.build("a", max_size=value)
         with pytest.raises(kind, match="min_count"):
             CharVocabulary.build("a", min_count=value)
-    with pytest.raises(ValueError, match="previous"):
+    with pytest.raises(ValueError, match=r"^previous: "):
         WordVocabulary.build("a").decode([0], previous=99)
+
+
+def test_the_place_of_an_unknown_character_counts_the_lines_before_it():
+    vocabulary = CharVocabulary.build("a\n")
+    for text, place in (
+        ("?", r"position 0 \(line 1, column 1\)"),
+        ("\n?\n\n", r"position 1 \(line 2, column 1\)"),
+        ("\na?\na\n", r"position 2 \(line 2, column 2\)"),
+        ("aa?", r"position 2 \(line 1, column 3\)"),
+    ):
+        with pytest.raises(ValueError, match=place):
+            vocabulary.encode(text)
+
+
+def test_tokens_that_do_not_fit_are_named():
+    with pytest.raises(ValueError, match=r"^tokens: expected distinct ones, got 'b' twice"):
+        CharVocabulary(["a", "b", "c", "b"])
+    with pytest.raises(ValueError, match=r"^tokens: expected single characters, got 'bc'"):
+        CharVocabulary(["a", "bc"])
+
+
+def test_an_empty_text_has_integer_ids_too():
+    for made in (CharVocabulary.build("a"), WordVocabulary.build("a")):
+        assert made.encode("").dtype.kind in "iu"
+        assert made.encode("").shape == (0,)

@@ -185,3 +185,16 @@ def test_a_state_of_a_later_format_is_refused(run, monkeypatch):
     monkeypatch.undo()
     with pytest.raises(RunError, match="expected format 1, got 2"):
         run.load()
+
+
+def test_a_vocabulary_of_any_characters_comes_back(tmp_path):
+    strange = {"level": "char", "tokens": ["\0", "\udc80", "\ufeff", "\U0001f600"]}
+    run = Run.create(tmp_path / "run", CONFIG, strange, make_checkpoint())
+    assert run.vocabulary() == strange
+    assert (run.path / "vocab.json").read_bytes().isascii()
+
+
+def test_arrays_are_kept_under_the_names_of_their_places():
+    arrays, _ = make_checkpoint().pack()
+    expected = ["model.a.w", "model.a", "optimizer.state.0.m", "state.0", "state.1"]
+    assert list(arrays) == expected

@@ -74,7 +74,7 @@ def test_a_validation_file_replaces_the_fraction():
     ],
 )
 def test_a_wrong_option_is_refused_by_name(options, words):
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=f"^{words}"):
         merge(("", options))
 
 
@@ -138,3 +138,40 @@ def test_the_ways_with_unknown_tokens_are_the_vocabularies():
 
 def test_every_option_has_words_for_its_help():
     assert all(about.metadata["help"].endswith(".") for about in fields(TrainConfig))
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("min_count", 1, 0),
+        ("embedding", 1, 0),
+        ("layers", 1, 0),
+        ("dropout", 1.0, 1.01),
+        ("dropout", 0.0, -0.01),
+        ("embedding_dropout", 1.0, 1.01),
+        ("embedding_dropout", 0.0, -0.01),
+        ("batch", 1, 0),
+        ("seq_len", 1, 0),
+        ("lr", 1e-9, 0.0),
+        ("optimizer", "sgd", "lion"),
+        ("weight_decay", 0.0, -0.01),
+        ("schedule", "constant", "linear"),
+        ("warmup", 1.0, 1.01),
+        ("warmup", 0.0, -0.01),
+        ("clip", 0.0, -0.01),
+        ("steps", 1, 0),
+        ("epochs", 1, 0),
+        ("minutes", 1e-9, 0.0),
+        ("valid_fraction", 0.9, 0.91),
+        ("valid_fraction", 0.0, -0.01),
+        ("valid_every", 1, 0),
+        ("log_every", 1, 0),
+        ("seed", 0, -1),
+        ("dtype", "float64", "float16"),
+        ("threads", 1, 0),
+    ],
+)
+def test_a_bound_is_the_last_good_value(name, good, bad):
+    assert getattr(TrainConfig(**{name: good}), name) == good
+    with pytest.raises(ConfigError, match=rf"^{name}: expected"):
+        TrainConfig(**{name: bad})

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from numba_lstm.text import CharVocabulary, Streams
+from numba_lstm.text.sources import BUNDLED
 from numba_lstm.training import data as module
 from numba_lstm.training.config import ConfigError, merge
 from numba_lstm.training.data import Data, encode_text, load_data
@@ -271,3 +272,18 @@ def test_a_run_that_read_standard_input_does_not_wait_for_a_person(text_file, mo
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     with pytest.raises(ConfigError, match="data: the run read standard input"):
         load_data(piped, vocabulary)
+
+
+def test_the_bundled_text_is_read_by_its_name():
+    assert load_data(make(BUNDLED)).train.size > 1_000_000
+
+
+def test_a_validation_text_too_short_is_refused_by_its_own_name(text_file, tmp_path):
+    other = tmp_path / "other.txt"
+    other.write_text("t")
+    with pytest.raises(ConfigError, match=r"^valid: too short: .* got 1 of .*other\.txt$"):
+        load_data(make(text_file, valid=str(other)))
+    short = tmp_path / "short.txt"
+    short.write_text("yes no " * 10 + "zzz")  # three characters, and one word
+    with pytest.raises(ConfigError, match=r"^valid: too short: .* got 1 of .*short\.txt$"):
+        load_data(make(short, level="word", valid_fraction=0.03))

@@ -37,16 +37,29 @@ def test_within_at_once_the_first_signal_is_not_waited_with():
         interrupts.check()
 
 
+def test_a_signal_that_came_before_at_once_is_raised_at_its_start():
+    with Interrupts() as interrupts:
+        os.kill(os.getpid(), signal.SIGINT)
+        signal.sigtimedwait([], 0.2)
+        with pytest.raises(Interrupted) as caught, interrupts.at_once():
+            pytest.fail("what is within was begun")
+        assert caught.value.between_steps
+
+
 def test_in_another_thread_it_changes_nothing():
     before = signal.getsignal(signal.SIGINT)
     seen = []
+    interrupts = Interrupts()
+    with interrupts:
+        pass
 
     def enter():
-        with Interrupts() as interrupts:
+        with interrupts:
             interrupts.check()
             seen.append(signal.getsignal(signal.SIGINT))
+        seen.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=enter)
     thread.start()
     thread.join()
-    assert seen == [before]
+    assert seen == [before, before]

@@ -367,6 +367,13 @@ def test_patience_without_validation_is_refused(data):
         make(dataclasses.replace(data, valid=None), patience=2)
 
 
+def test_of_two_equally_good_models_the_first_is_kept(data, tmp_path, monkeypatch):
+    trainer, run = make(data, tmp_path / "run", steps=12)
+    valid_losses(monkeypatch, trainer, [3.0, 2.0, 2.0])
+    trainer.run(run)
+    assert trainer.summary()["best_step"] == 8
+
+
 def test_the_reported_loss_is_what_an_evaluation_of_the_saved_model_finds(data, whole):
     trainer, run = whole
     model = make_model(trainer.config, len(data.vocabulary))
@@ -491,6 +498,14 @@ def test_a_checkpoint_of_other_data_or_another_model_is_refused(data, whole):
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_the_weight_decay_reaches_the_optimizer(data, optimizer):
+    (group,) = make(data, optimizer=optimizer, weight_decay=0.125).optimizer.param_groups
+    assert group["weight_decay"] == 0.125
+    (group,) = make(data, optimizer=optimizer).optimizer.param_groups
+    assert group["weight_decay"] == (0.01 if optimizer == "adamw" else 0.0)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
 def test_each_optimizer_lowers_the_loss(data, tmp_path, optimizer):
     trainer, run = make(
         data,
@@ -542,3 +557,59 @@ def test_a_run_that_another_process_trains_or_has_trained_is_refused(data, tmp_p
     with pytest.raises(RunError, match="another process has trained this run meanwhile"):
         trainer.run(run)
     assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
+
+
+def test_what_a_run_needs_is_compiled_before_its_first_step(data, tmp_path, monkeypatch):
+    trainer, run = make(data, tmp_path / "run", steps=1)
+    calls = []
+    real_step, real_evaluate = module._train_step, module.evaluate
+
+    def step(model, optimizer, inputs, targets, state, *rest):
+        calls.append((model is trainer.model, inputs.shape, state is not None))
+        return real_step(model, optimizer, inputs, targets, state, *rest)
+
+    def evaluation(model, *rest, **options):
+        calls.append((model is trainer.model, "evaluate"))
+        return real_evaluate(model, *rest, **options)
+
+    monkeypatch.setattr(module, "_train_step", step)
+    monkeypatch.setattr(module, "evaluate", evaluation)
+    trainer.run(run)
+    # On a copy of the model, without a state and with one, as training and validation will run.
+    assert calls == [
+        (False, (5, 3), False),
+        (False, (5, 3), True),
+        (False, "evaluate"),
+        (True, (5, 3), False),
+        (True, "evaluate"),
+    ]
+
+
+def test_the_last_step_is_validated_whatever_its_number(data, tmp_path):
+    trainer, run = make(data, tmp_path / "run", steps=2, valid_every=10**6, log_every=10**6)
+    trainer.run(run)
+    assert [(record["step"], record["val_loss"]) for record in run.metrics()] == [
+        (2, trainer.summary()["val_loss"])
+    ]
+    assert trainer.summary()["best_step"] == 2
+
+
+def test_a_run_is_saved_each_half_minute(data, tmp_path, monkeypatch):
+    clock = Clock()
+    trainer, run = make(data, tmp_path / "run", clock, steps=12, valid_every=10**6, log_every=10**6)
+    step, save, saved = trainer._step, run.save, []
+
+    def ten_seconds():
+        clock.time += 10.0
+        step()
+
+    def note(checkpoint):
+        saved.append((checkpoint.counters["step"], clock.time))
+        save(checkpoint)
+
+    monkeypatch.setattr(trainer, "_step", ten_seconds)
+    monkeypatch.setattr(run, "save", note)
+    trainer.run(run)
+    regular = [(3, 30.0), (6, 60.0), (9, 90.0), (12, 120.0)]
+    assert saved[:4] == regular
+    assert {step for step, _ in saved[4:]} == {12}  # after the last validation, and at the end

@@ -51,6 +51,14 @@ def test_the_line_fits_the_terminal(monkeypatch, columns):
     assert 0 < len(stream.getvalue().lstrip("\r")) < columns
 
 
+@pytest.mark.parametrize(("fraction", "filled"), [(0.0, 0), (0.25, 6), (1.0, 24), (1.5, 24)])
+def test_the_bar_is_filled_by_what_is_done(monkeypatch, fraction, filled):
+    monkeypatch.setenv("COLUMNS", "200")
+    stream = Terminal()
+    Progress(stream).step({**INFO, "fraction": fraction})
+    assert stream.getvalue().startswith(f"\r[{'#' * filled}{'.' * (24 - filled)}] ")
+
+
 def test_a_note_takes_the_line_away_first():
     stream = Terminal()
     progress = Progress(stream)
@@ -60,6 +68,12 @@ def test_a_note_takes_the_line_away_first():
     assert stream.getvalue().endswith(
         "\r" + " " * length + "\rstep 120  0:30  train loss 1.7500  val loss 1.5000  (best)\n"
     )
+
+
+def test_a_note_before_any_line_is_the_note_alone():
+    stream = Terminal()
+    Progress(stream).note("hello")
+    assert stream.getvalue() == "hello\n"
 
 
 def test_a_log_gets_only_the_lines_that_stay_and_quiet_nothing():

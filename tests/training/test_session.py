@@ -48,6 +48,14 @@ def test_a_finished_run_resumed_is_as_it_was(run):
     assert snapshot(run.path) == before
 
 
+def test_going_on_drops_the_lines_that_a_killed_process_left(run):
+    run.append_metrics({"step": 5, "train_loss": 1.0})
+    (run.path / ".model.safetensors.x1.new").write_bytes(b"half")
+    session.resume(run.path, {"steps": 9})
+    assert [record["step"] for record in run.metrics()] == [4]
+    assert not list(run.path.glob(".*.new"))
+
+
 def test_a_run_can_be_made_longer(run):
     trainer, again = session.resume(run.path, {"steps": 9})
     trainer.run(again)
@@ -198,3 +206,45 @@ def test_a_run_that_another_trains_is_left_as_it_is(run):
             pass
     assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
     session.resume(run.path)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"layers": 3, "dtype": "float64"},
+        {"hidden": 6, "tie_weights": True},
+    ],
+)
+def test_the_memory_a_model_needs_is_that_of_its_parameters(config, monkeypatch, options):
+    config = merge(("", {**config.values(), **options}))
+    needed = sum(p.numpy().nbytes for p in session.make_model(config, 30).parameters())
+    told = {"SC_PAGE_SIZE": needed, "SC_PHYS_PAGES": 1}
+    monkeypatch.setattr(os, "sysconf", told.__getitem__, raising=False)
+    session.make_model(config, 30)
+    told["SC_PAGE_SIZE"] = needed - 1
+    with pytest.raises(ConfigError, match="fits in memory"):
+        session.make_model(config, 30)
+
+
+@pytest.mark.parametrize("name", ["hidden", "embedding", "layers"])
+def test_of_a_model_too_large_the_greatest_size_is_named(config, monkeypatch, name):
+    told = {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 1}
+    monkeypatch.setattr(os, "sysconf", told.__getitem__, raising=False)
+    with pytest.raises(ConfigError, match=rf"^{name}: expected a model that fits in memory, got 9"):
+        session.make_model(merge(("", {**config.values(), name: 9})), 30)
+
+
+def test_a_state_that_counts_something_else_is_refused(run):
+    checkpoint = run.load()
+    checkpoint.counters["laps"] = 3
+    run.save(checkpoint)
+    with pytest.raises(RunError, match=r"the state does not fit the options: .*laps"):
+        session.resume(run.path)
+
+
+def test_the_progress_that_is_given_is_shown(config, tmp_path):
+    progress = Progress(quiet=True)
+    trainer, run = session.start(config, tmp_path / "run", progress)
+    assert trainer.progress is progress
+    assert session.resume(run.path, progress=progress)[0].progress is progress
