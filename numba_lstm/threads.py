@@ -107,6 +107,11 @@ def set_num_threads(n: int) -> None:
     _chosen = n
 
 
+def threads_now() -> int:
+    """Threads for the largest kernel: `get_num_threads`, but 1 in the child of a fork."""
+    return 1 if _forked else _chosen or get_num_threads()
+
+
 def threads_for(work: float) -> int:
     """Threads for a kernel that does `work` floating-point operations (or touches so many items).
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, overload
 import numpy as np
 
 from ..checks import flag, positive, probability, size
-from ..recurrent.call import Call
+from ..recurrent.short_call import new_call
 from ..typing import (
     Array,
     ArrayLike,
@@ -347,7 +347,7 @@ class LSTM(RNNBase[StatePairLike, StatePairCotangent, StatePair]):
             Naming x, hx, h0, c0, lengths, reset or return_cells.
         """
         if return_cells is not False and flag("return_cells", return_cells):
-            return Call(self, hx, x=x, lengths=lengths, reset=reset).infer_cells()
+            return new_call(self, hx, x=x, lengths=lengths, reset=reset).infer_cells()
         return super().__call__(x, hx, lengths, reset)
 
     @overload
@@ -413,6 +413,6 @@ class LSTM(RNNBase[StatePairLike, StatePairCotangent, StatePair]):
             or dcells.
         """
         if return_cells is not False and flag("return_cells", return_cells):
-            call = Call(self, hx, x=x, lengths=lengths, reset=reset)
+            call = new_call(self, hx, x=x, lengths=lengths, reset=reset)
             return call.forward_cells(), once(call.backward_cells)
         return super().vjp(x, hx, lengths, reset)

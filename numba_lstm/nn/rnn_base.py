@@ -12,8 +12,7 @@ from ..checks import as_float, flag, generator, probability, size
 from ..checks import dtype as check_dtype
 from ..parameters import parameter
 from ..parameters.parameter import Parameter, check_parameters
-from ..recurrent.call import Call
-from ..recurrent.short_call import infer, step
+from ..recurrent.short_call import infer, new_call, step
 from ..recurrent.token_ids import check_ids
 from ..typing import Array, ArrayLike, DTypeLike, Seed, StatePullback, TokensPullback
 from . import init
@@ -253,7 +252,7 @@ class RNNBase(Module, Generic[Given, Cotangent, Taken]):
         TypeError, ValueError
             Naming x, h0, lengths or reset; the pullback's name dy or dhn.
         """
-        call = Call(self, h0, x=x, lengths=lengths, reset=reset)
+        call = new_call(self, h0, x=x, lengths=lengths, reset=reset)
         return call.forward(), once(call.backward)
 
     def step(self, x: ArrayLike, state: Given | None = None) -> tuple[Array, Taken]:
@@ -326,7 +325,7 @@ class RNNBase(Module, Generic[Given, Cotangent, Taken]):
                 return None, dstate
 
             return outputs, once(both)
-        call = Call(self, hx, tokens=tokens, embedding=embedding, lengths=lengths, reset=reset)
+        call = new_call(self, hx, tokens=tokens, embedding=embedding, lengths=lengths, reset=reset)
         return call.forward(), once(call.backward)
 
     def infer_tokens(
@@ -354,7 +353,7 @@ class RNNBase(Module, Generic[Given, Cotangent, Taken]):
         if self._sees_rows:
             x = embedding(check_ids(self, embedding, tokens, lengths))
             return self(x, hx, lengths, reset)
-        return Call(
+        return new_call(
             self, hx, tokens=tokens, embedding=embedding, lengths=lengths, reset=reset
         ).infer()
 

@@ -1,7 +1,7 @@
 """One call of a recurrent stack: arguments checked, layers run, backward kept at hand.
 
-A `Call` lives as long as the pullback that belongs to it. What imports numba, and that takes half a
-second, is imported when it is needed.
+A `Call` lives as long as the pullback that belongs to it. This file imports numba, so that only a
+module's first call may import it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from ..dropout_masks import apply_mask, draw_mask
 from ..parameters.scratch import Lease
 from ..parameters.versions import Versions
 from ..quiet import add_into
+from .direction import DirectionCall, Saved, forward, infer, kernel_masks, token_table
+from .direction_backward import Cotangents, backward
 from .layout import Layout
 from .masks import DirectionMasks, draw_direction, keep_masks
 from .states import Flat
 from .token_ids import NO_TOKENS, check_ids
+from .weights import Weights
 
 __all__ = ["Call"]
 
@@ -31,8 +34,8 @@ State = Any
 class _Direction(NamedTuple):
     """What the backward pass of one direction of a layer needs."""
 
-    saved: Any  # a `direction.Saved`
-    weights: Any  # the `weights.Weights` that ran, some of them dropped
+    saved: Saved
+    weights: Weights  # those that ran, some of them dropped
     masks: DirectionMasks
 
 
@@ -142,7 +145,7 @@ class Call:
                 mask = draw_mask(module.rng, shape, module.dropout, dtype)
                 apply_mask(y, mask, out=y)
             if save:
-                self.layers.append(_Layer(directions, mask))
+                self.layers.append(_Layer(directions, mask))  # type: ignore[arg-type]
             x = y
         layout.hand_on(self.initial, finals)
         return layout.as_given(y), layout.states_as_given(finals)
@@ -155,10 +158,8 @@ class Call:
         y: np.ndarray,
         finals: list[Flat],
         save: bool,
-    ) -> _Direction:
-        """Run one direction of layer `number`."""
-        from .direction import DirectionCall, forward, infer, kernel_masks, token_table
-
+    ) -> _Direction | None:
+        """Run one direction of layer `number`; with `save` give what backward needs of it."""
         layout = self.layout
         at = number * layout.directions + direction
         masks = draw_direction(self.module, self.weights[at], layout.steps)
@@ -184,7 +185,7 @@ class Call:
         if save:
             return _Direction(forward(call, self.lease), w, masks)
         infer(call)
-        return _Direction(None, w, masks)
+        return None
 
     # -- cells --------------------------------------------------------------------------------
 
@@ -263,8 +264,6 @@ class Call:
         dinitial: list[Flat],
     ) -> np.ndarray | None:
         """One layer: dx of both directions together; None where tokens went in."""
-        from .direction_backward import Cotangents, backward
-
         dx = None
         width = self.module.widths[0][number]
         embedding = self.embedding if number == 0 else None

@@ -41,6 +41,10 @@ __all__ = [
 State = tuple[np.ndarray, np.ndarray]
 
 
+# A named tuple's own constructor is a Python function, which takes 0.4 µs longer.
+as_tuple: Any = tuple.__new__
+
+
 class DirectionCall(NamedTuple):
     """What one direction reads, and where its results go.
 
@@ -119,20 +123,21 @@ def infer(call: DirectionCall) -> None:
     """Fill y and the final states, and keep nothing."""
     w, steps, y = call.weights, call.steps, call.y
     plan = forward_plan(w, steps, call.table is not None)
-    # z, u and gate_state of the right type; the driver does not touch them.
-    unused = y.reshape(1, -1, 1)
     if plan.source == PROJECTED:
         _infer_in_pieces(call, plan)
-    elif w.cell.form == PLAIN:
-        _run_loop(call, plan, Buffers(unused, y, y, None), False)
-    else:
-        lease = Lease()
-        z = unused
-        if w.cell.form in (RESET_BEFORE, NORMALISED):
-            z = lease.array((w.panels, steps.batch, PANEL * w.lanes), y.dtype)
-        workspace = workspace_forward(w, steps.batch, lease)
-        _run_loop(call, plan, Buffers(z, y, y, workspace), False)
-        lease.release()
+        return
+    # Buffers of the right types: without `save` the driver does not touch them.
+    buffers = as_tuple(Buffers, (w.no_gates, y, y, None))
+    if w.cell.form == PLAIN:
+        _run_loop(call, plan, buffers, False)
+        return
+    lease = Lease()
+    buffers = buffers._replace(workspace=workspace_forward(w, steps.batch, lease))
+    if w.cell.form in (RESET_BEFORE, NORMALISED):
+        z = lease.array((w.panels, steps.batch, PANEL * w.lanes), y.dtype)
+        buffers = buffers._replace(z=z)
+    _run_loop(call, plan, buffers, False)
+    lease.release()
 
 
 def _infer_in_pieces(call: DirectionCall, plan: Plan) -> None:

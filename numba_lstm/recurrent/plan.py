@@ -5,7 +5,6 @@ Plans are made from sizes once, and kept with the weights. No plan changes a bit
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 from .. import threads
@@ -39,8 +38,7 @@ class Plan(NamedTuple):
 
 def forward_plan(w: Weights, steps: Steps, by_token: bool) -> Plan:
     """Give the plan for these steps, `by_token` where the input is tokens."""
-    # threads_for(inf) is the number of threads now. It is smaller in a forked child.
-    key = (steps.count, steps.rows, by_token, threads.threads_for(math.inf))
+    key = (steps.count, steps.rows, by_token, threads.threads_now())
     plan = w.plans.get(key)
     if plan is None:
         plan = _make_plan(w, steps, by_token)
@@ -63,7 +61,7 @@ def _make_plan(w: Weights, steps: Steps, by_token: bool) -> Plan:
 
 def backward_schedule(w: Weights, steps: Steps, weight_bytes: int) -> Schedule:
     """Give the schedule of the time loop backward, which reads so many bytes of weights a step."""
-    key = "backward", steps.count, steps.rows, threads.threads_for(math.inf)
+    key = "backward", steps.count, steps.rows, threads.threads_now()
     schedule = w.plans.get(key)
     if schedule is None:
         flops = w.step_flops(steps.rows, 0)

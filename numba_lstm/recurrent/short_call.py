@@ -6,15 +6,25 @@ what ``Call(module, hx, x=x).infer()`` gives, to the bit.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .call import Call
 from .states import as_state, pair_or_one
 from .steps import whole
+from .token_ids import NO_TOKENS
 
-__all__ = ["infer", "step"]
+if TYPE_CHECKING:
+    from .call import Call
+
+__all__ = ["infer", "new_call", "step"]
+
+
+def new_call(module: Any, hx: Any, **arguments: Any) -> Call:
+    """Make a `Call`; only the first one imports it, and numba with it."""
+    from .call import Call
+
+    return Call(module, hx, **arguments)
 
 
 def infer(
@@ -33,7 +43,7 @@ def infer(
         or module.batch_first
         or not _is_plain(module)
     ):
-        return Call(module, hx, x=x, lengths=lengths, reset=reset).infer()
+        return new_call(module, hx, x=x, lengths=lengths, reset=reset).infer()
     return _infer_rows(module, x, hx, x.shape)
 
 
@@ -98,9 +108,8 @@ def _infer_rows(
         if initial_states is not None:
             initial = initial_states[0][at], initial_states[-1][at]
         final = finals[0][at], finals[-1][at]
-        direction.infer(
-            direction.DirectionCall(w, steps, reverse, x, initial, y, size * reverse, final)
-        )
+        call = w, steps, reverse, x, initial, y, size * reverse, final, None, NO_TOKENS, None
+        direction.infer(direction.as_tuple(direction.DirectionCall, call))
         if reverse or not module.bidirectional:
             x = y
     return y.reshape(count, batch, width), tuple(finals) if len(names) == 2 else finals[0]

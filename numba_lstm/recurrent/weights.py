@@ -90,6 +90,8 @@ class Weights:
         How to run, by shape; see `plan`.
     operands : Operands or None
         The last ones made.
+    no_gates : (1, 1, 1)
+        What stands for the saved gates where a driver saves none and does not look at them.
     """
 
     __slots__ = (
@@ -98,6 +100,7 @@ class Weights:
         "hidden",
         "inputs",
         "lanes",
+        "no_gates",
         "operands",
         "padded",
         "padded_h",
@@ -135,6 +138,7 @@ class Weights:
         self.padded_h = cell.padded_h(self.size, self.lanes)
         self.plans: dict[Any, Any] = {}
         self.operands: Operands | None = None
+        self.no_gates = np.empty((1, 1, 1), w_hh.dtype)
 
     def keep_plan(self, key: Any, plan: Any) -> None:
         """Keep how to run a shape; of many shapes only the last ones."""
