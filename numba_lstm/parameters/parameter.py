@@ -182,7 +182,7 @@ class Parameter:
         """
         self._write(key, real_array("value", value))
 
-    @np.errstate(all="ignore")  # in float32 a value may vanish or overflow
+    @quiet.without_errors  # in float32 a value may vanish or overflow
     def _write(self, key: Any, value: np.ndarray) -> None:
         with self._lock:
             try:
