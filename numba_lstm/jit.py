@@ -7,6 +7,7 @@ asked for, and kept on disk, under a key of all that its code follows from: see 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -79,7 +80,7 @@ _compile_lock = threading.RLock()
 
 
 def _after_fork() -> None:
-    # Another thread may have held it, which the child does not have: nobody would let go of it.
+    # If another thread held it, the child has no such thread that would release it.
     global _compile_lock
     _compile_lock = threading.RLock()
 
@@ -115,9 +116,12 @@ def _missing(name: str) -> None:
 @functools.cache
 def _tell_a_terminal() -> None:
     """Say once why the first call takes so long, where somebody is likely to wait for it."""
-    quiet = os.environ.get("NUMBA_LSTM_QUIET", "0") not in ("", "0")
-    if not quiet and sys.stderr is not None and sys.stderr.isatty():
-        print("numba_lstm: compiling kernels (once on this machine) ...", file=sys.stderr)
+    if os.environ.get("NUMBA_LSTM_QUIET", "0") not in ("", "0"):
+        return
+    # It may be None, closed, or an object of the program's that knows nothing but `write`.
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        if sys.stderr.isatty():
+            print("numba_lstm: compiling kernels (once on this machine) ...", file=sys.stderr)
 
 
 # How kernels are compiled is a part of what drivers' code follows from.
