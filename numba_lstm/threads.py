@@ -181,9 +181,9 @@ def run_at_once() -> bool:
 
 
 def refuse_teams() -> None:
-    """Hear that parts of a loop did not run at once; from the third time on that is expected.
+    """Count that the parts of a loop did not run at once; after three times `run_at_once` is False.
 
-    A busy machine may have been why, but each attempt costs 3 ms.
+    Twice is forgiven, because the machine may have been busy. Each attempt costs 3 ms.
     """
     global _refused
     _refused += 1

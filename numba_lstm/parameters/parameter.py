@@ -21,15 +21,15 @@ __all__ = ["Parameter", "check_parameter", "check_parameters"]
 T = TypeVar("T")
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
-# Another number after any parameter anywhere was made or written, or exchanged in a module. What
-# was prepared from several parameters compares one number before it looks at theirs: of a call's
-# microseconds, four versions of four parameters are one.
+# A number that changes whenever any parameter is made, written, or exchanged in a module. What is
+# cached of several parameters is fresh as long as this one number is the same. To compare the
+# versions of four parameters would take 1 µs of each call.
 epoch = 0
 _epochs = itertools.count(1)
 
 
 def begin_epoch() -> None:
-    """Have everything that was prepared from parameters looked at anew."""
+    """Change `epoch`, so that whoever cached something of parameters compares their versions."""
     global epoch
     epoch = next(_epochs)
 
@@ -39,7 +39,7 @@ _alive: weakref.WeakSet[Parameter] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
-    # A lock that another thread held, which the child does not have, nobody would let go of.
+    # If another thread held a lock, the child has no such thread that would release it.
     for one in _alive:
         one._lock = threading.RLock()
 
@@ -233,8 +233,9 @@ class Parameter:
             value = quiet.cast(array, self._data.dtype)
         with self._lock:
             old, self._grad = self._grad, value
-            # Memory that nobody else holds (`old`, and getrefcount's argument) serves for the next
-            # gradient: from the system it comes page by page, 10 ms in a word model's step of 330.
+            # If nobody else holds the array (two references: `old` and getrefcount's argument), the
+            # next gradient is written into it. New memory comes from the system page by page, which
+            # took 10 ms of a word model's step of 330.
             if value is None and old is not None and sys.getrefcount(old) <= 2 and old.base is None:
                 self._spare = old
 
@@ -382,7 +383,7 @@ class Parameter:
 def check_parameter(name: str, value: Any, shape: tuple[int, ...], dtype: np.dtype) -> Parameter:
     """Refuse what a user put in a parameter's place that the kernels cannot run on.
 
-    They are told sizes and do not look at an array's own: another shape is read past its end.
+    Kernels are told the sizes of a module. An array of another shape would be read past its end.
 
     Raises
     ------
@@ -412,7 +413,7 @@ def check_parameters(
     values : mapping of str to Parameter or None
         By the names that messages begin with.
     shapes : sequence of tuple of int, or None for a parameter that there is not
-        The biases may both be left out whatever stands here, and both be there.
+        Not looked at for the biases: both may be None, or both have an item for each row of W_ih.
     dtype : numpy.dtype
 
     Raises
