@@ -52,13 +52,13 @@ def test_a_single_sequence_has_no_axis_of_the_batch():
     assert layout.as_given(layout.rows(x, Lease())).shape == (T, 2)
     h, c = layout.states_as_given(layout.new_states())
     assert h.shape == c.shape == (2, 5)
-    with pytest.raises(ValueError, match="^lengths: expected none for a single sequence"):
+    with pytest.raises(ValueError, match=r"^lengths: expected none for a single sequence"):
         layout_of(x, lengths=[T])
 
 
 def test_no_steps_are_refused_by_the_arguments_name():
     for shape, options in (((0, B, 2), {}), ((B, 0, 2), {"batch_first": True}), ((0, 2), {})):
-        with pytest.raises(ValueError, match="^x: expected at least one time step, got shape"):
+        with pytest.raises(ValueError, match=r"^x: expected at least one time step, got shape"):
             layout_of(np.empty(shape), **options)
 
 
