@@ -83,10 +83,17 @@ def _after_fork() -> None:
     # If another thread held it, the child has no such thread that would release it.
     global _compile_lock
     _compile_lock = threading.RLock()
+    global_compiler_lock.release()
 
 
+# A fork waits until no thread compiles. In the middle of it numba's lock would stay locked in the
+# child for ever, with numba and its options as `kernel` changes them for a moment.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=_after_fork,
+    )
 
 
 def on_compile(callback: Callable[[str], None] | None) -> None:
