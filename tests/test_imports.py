@@ -52,7 +52,7 @@ def sources() -> dict[str, str]:
 def imports(path: str, text: str) -> Iterator[tuple[str, bool, bool]]:
     """Yield (dotted name, whether it is of this package, whether it is imported in a function).
 
-    Names of this package begin below it: ``nn.checks``. The package itself is ''.
+    Names of this package begin below it: ``nn.module``. The package itself is ''.
     """
     folder = path.split("/")[:-1]
     tree = ast.parse(text)

@@ -11,7 +11,8 @@ import numpy as np
 from ..checks import as_float, flag, generator, probability, size
 from ..checks import dtype as check_dtype
 from ..parameters import parameter
-from ..parameters.parameter import Parameter, check_parameters
+from ..parameters.exchanged import check_parameters
+from ..parameters.parameter import Parameter
 from ..recurrent.call import Call
 from ..recurrent.short_call import infer, step
 from ..recurrent.token_ids import check_ids
@@ -149,7 +150,7 @@ class RNNBase(Module, Generic[Given, Cotangent, Taken]):
         return self.layer_norm or (self.training and self.input_dropout > 0)
 
     def cell(self) -> Any:
-        """Give the `kernels.cell.Cell`, which is imported only here."""
+        """Give the `kernels.loops.cell.Cell`, which is imported only here."""
         raise NotImplementedError(f"{type(self).__name__} does not define cell")
 
     def settings(self) -> tuple[float, ...]:
