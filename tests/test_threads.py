@@ -417,9 +417,9 @@ def test_parts_run_at_once_on_openmp_that_starts_as_many_threads_as_asked_for(
     assert threads.run_at_once() == expected
 
 
-def test_after_three_refusals_no_team_is_expected(monkeypatch):
+def test_after_three_that_failed_no_team_is_expected(monkeypatch):
     monkeypatch.setattr(threads, "threading_layer", lambda: "omp")
-    monkeypatch.setattr(threads, "_refused", 0)
+    monkeypatch.setattr(threads, "_failed_teams", 0)
     for expected in (True, True, True, False):
         assert threads.run_at_once() == expected
-        threads.refuse_teams()
+        threads.count_failed_team()

@@ -142,10 +142,10 @@ class RNNBase(Module, Generic[Given, Cotangent, Taken]):
 
     @property
     def _sees_rows(self) -> bool:
-        """Whether each row of the input has to be there.
+        """Whether the rows of an embedding have to be looked up before the input product.
 
-        Dropped, rows of an embedding's table differ from sequence to sequence; normalised, what is
-        added to the gates is no sum of products.
+        With dropout of the inputs one token's rows differ from sequence to sequence, and
+        layer-normalised cells make the input product in each step.
         """
         return self.layer_norm or (self.training and self.input_dropout > 0)
 

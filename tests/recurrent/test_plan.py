@@ -21,7 +21,7 @@ def weights():
 def two_threads(monkeypatch):
     monkeypatch.setattr(threads, "_chosen", 2)
     monkeypatch.setattr(threads, "_forked", False)
-    monkeypatch.setattr(threads, "_refused", 0)
+    monkeypatch.setattr(threads, "_failed_teams", 0)
 
 
 def test_a_plan_is_made_once_for_a_shape(weights, monkeypatch):
