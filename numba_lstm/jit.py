@@ -131,10 +131,6 @@ def _tell_a_terminal() -> None:
             print("numba_lstm: compiling kernels (once on this machine) ...", file=sys.stderr)
 
 
-# How kernels are compiled is a part of what drivers' code follows from.
-_OPTIONS = (sorted(FLAGS.items()), fingerprint.of_code(kernel.__code__))
-
-
 def load_microkernels() -> None:
     """Make the microkernels known to the JIT, which looks them up when it links a driver."""
     simd.load_microkernels(compile_cache.read, compile_cache.write, compile_cache.entry_name)
@@ -156,6 +152,13 @@ def _variant(function: Callable[..., Any], base: str, parallel: bool) -> Any:
     dispatcher = njit(parallel=parallel, **FLAGS)(copy)
     dispatcher._cache = entries
     return dispatcher
+
+
+# How kernels and drivers are compiled is a part of what their code follows from.
+_OPTIONS = (
+    sorted(FLAGS.items()),
+    *(fingerprint.of_code(made.__code__) for made in (kernel, _variant)),
+)
 
 
 class driver:
