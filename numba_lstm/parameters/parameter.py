@@ -20,6 +20,9 @@ __all__ = ["Parameter"]
 
 T = TypeVar("T")
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+# What `sys.getrefcount` gives for an object that one local variable holds and nobody else. Before
+# Python 3.14 its argument counts, too; since then a call borrows the variable's reference.
+_ONE_HOLDER = 1 if sys.version_info >= (3, 14) else 2
 
 # A number that changes whenever any parameter is made, written, or exchanged in a module. What is
 # cached of several parameters is fresh as long as this one number is the same. To compare the
@@ -233,10 +236,10 @@ class Parameter:
             value = quiet.cast(array, self._data.dtype)
         with self._lock:
             old, self._grad = self._grad, value
-            # If nobody else holds the array (two references: `old` and getrefcount's argument), the
-            # next gradient is written into it. New memory comes from the system page by page, which
-            # took 10 ms of a word model's step of 330.
-            if value is None and old is not None and sys.getrefcount(old) <= 2 and old.base is None:
+            # If nobody else holds the array, the next gradient is written into it. New memory comes
+            # from the system page by page, which took 10 ms of a word model's step of 330.
+            given_up = value is None and old is not None and old.base is None
+            if given_up and sys.getrefcount(old) <= _ONE_HOLDER:
                 self._spare = old
 
     def add_grad(self, g: Any, copy: bool = True) -> None:
