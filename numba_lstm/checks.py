@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from .quiet import without_errors
+
 __all__ = [
     "as_cotangent",
     "as_float",
@@ -442,7 +444,7 @@ def real_array(name: str, value: Any) -> np.ndarray:
     return array
 
 
-@np.errstate(all="ignore")  # a float64 may be too small or too large for float32
+@without_errors  # a float64 may be too small or too large for float32
 def _one_form(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """C-contiguous, aligned, writeable and native; the array itself where it is that."""
     return np.require(array, dtype, ("C", "A", "W"))

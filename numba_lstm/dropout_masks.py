@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .quiet import without_errors
+
 __all__ = ["apply_mask", "draw_mask", "draw_ones"]
 
 
@@ -55,7 +57,7 @@ def draw_ones(
     return _kept(rng, shape, 1 - p).astype(dtype)
 
 
-@np.errstate(all="ignore")
+@without_errors
 def apply_mask(values: np.ndarray, mask: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """Multiply by a mask; tiny and huge values raise nothing, whatever ``numpy.seterr`` says."""
     return np.multiply(values, mask, out=out)

@@ -7,6 +7,7 @@ asked for, and kept on disk, under a key of all that its code follows from: see 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -79,13 +80,20 @@ _compile_lock = threading.RLock()
 
 
 def _after_fork() -> None:
-    # Another thread may have held it, which the child does not have: nobody would let go of it.
+    # If another thread held it, the child has no such thread that would release it.
     global _compile_lock
     _compile_lock = threading.RLock()
+    global_compiler_lock.release()
 
 
+# A fork waits until no thread compiles. In the middle of it numba's lock would stay locked in the
+# child for ever, with numba and its options as `kernel` changes them for a moment.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=_after_fork,
+    )
 
 
 def on_compile(callback: Callable[[str], None] | None) -> None:
@@ -115,13 +123,12 @@ def _missing(name: str) -> None:
 @functools.cache
 def _tell_a_terminal() -> None:
     """Say once why the first call takes so long, where somebody is likely to wait for it."""
-    quiet = os.environ.get("NUMBA_LSTM_QUIET", "0") not in ("", "0")
-    if not quiet and sys.stderr is not None and sys.stderr.isatty():
-        print("numba_lstm: compiling kernels (once on this machine) ...", file=sys.stderr)
-
-
-# How kernels are compiled is a part of what drivers' code follows from.
-_OPTIONS = (sorted(FLAGS.items()), fingerprint.of_code(kernel.__code__))
+    if os.environ.get("NUMBA_LSTM_QUIET", "0") not in ("", "0"):
+        return
+    # It may be None, closed, or an object of the program's that knows nothing but `write`.
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        if sys.stderr.isatty():
+            print("numba_lstm: compiling kernels (once on this machine) ...", file=sys.stderr)
 
 
 def load_microkernels() -> None:
@@ -145,6 +152,13 @@ def _variant(function: Callable[..., Any], base: str, parallel: bool) -> Any:
     dispatcher = njit(parallel=parallel, **FLAGS)(copy)
     dispatcher._cache = entries
     return dispatcher
+
+
+# How kernels and drivers are compiled is a part of what their code follows from.
+_OPTIONS = (
+    sorted(FLAGS.items()),
+    *(fingerprint.of_code(made.__code__) for made in (kernel, _variant)),
+)
 
 
 class driver:

@@ -12,6 +12,7 @@ from typing import Any, Literal, overload
 import numpy as np
 
 from . import checks
+from .quiet import without_errors
 from .threads import threads_for
 from .typing import Array, ArrayLike
 
@@ -282,7 +283,7 @@ def _of_pairs(
     return _sum(block_losses) / x.size, gradient if with_gradient else None
 
 
-@np.errstate(all="ignore")
+@without_errors
 def _sum(losses: np.ndarray) -> float:
     return float(losses.sum())
 

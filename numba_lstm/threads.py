@@ -182,19 +182,19 @@ def run_at_once() -> bool:
     OpenMP's do, each on a thread of its own, unless it was told to start fewer than it is asked
     for. TBB's may be run one after another.
     """
-    return _refused < 3 and not _told_to_start_fewer() and threading_layer() == "omp"
+    return _failed_teams < 3 and not _told_to_start_fewer() and threading_layer() == "omp"
 
 
-def refuse_teams() -> None:
-    """Hear that parts of a loop did not run at once; from the third time on that is expected.
+def count_failed_team() -> None:
+    """Count that the parts of a loop did not run at once; after three times `run_at_once` is False.
 
-    A busy machine may have been why, but each attempt costs 3 ms.
+    Twice is forgiven, because the machine may have been busy. Each attempt costs 3 ms.
     """
-    global _refused
-    _refused += 1
+    global _failed_teams
+    _failed_teams += 1
 
 
-_refused = 0
+_failed_teams = 0
 
 
 def _told_to_start_fewer() -> bool:

@@ -85,6 +85,7 @@ EDITS = [
     ("inlining.py", '"inlined", 0, env', '"inlined", 1, env', {"all", "microkernels"}),
     ("jit.py", '"nogil": True', '"nogil": False', {"all"}),
     ("jit.py", "config.OPT = level", "config.OPT = 1", {"all"}),
+    ("jit.py", "njit(parallel=parallel,", "njit(boundscheck=True, parallel=parallel,", {"all"}),
 ]
 
 

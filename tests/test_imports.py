@@ -15,16 +15,8 @@ PACKAGE = Path(__file__).parents[1] / "numba_lstm"
 # Imports go from a later line to an earlier one, never within a line. What stands in one folder may
 # import its neighbours, but not in a circle.
 LAYERS = [
-    {
-        "_version",
-        "_files",
-        "tuning",
-        "checks",
-        "dropout_masks",
-        "fingerprint",
-        "quiet",
-        "typing",
-    },
+    {"_version", "_files", "tuning", "fingerprint", "quiet", "typing"},
+    {"checks", "dropout_masks"},
     {"simd", "threads"},
     {"inlining"},
     {"compile_cache"},
@@ -60,7 +52,7 @@ def sources() -> dict[str, str]:
 def imports(path: str, text: str) -> Iterator[tuple[str, bool, bool]]:
     """Yield (dotted name, whether it is of this package, whether it is imported in a function).
 
-    Names of this package begin below it: ``nn.checks``. The package itself is ''.
+    Names of this package begin below it: ``nn.module``. The package itself is ''.
     """
     folder = path.split("/")[:-1]
     tree = ast.parse(text)

@@ -88,6 +88,28 @@ def test_symbols_of_drivers_of_one_name_and_other_gates_differ():
     assert symbol(first) == symbol(first) != symbol(second)
 
 
+@pytest.mark.parametrize("stream", ["None", "Logger()", "closed"])
+def test_a_standard_error_that_is_no_file_does_not_stop_the_first_call(stream):
+    program = f"""
+import io, sys
+from numba_lstm import jit
+
+class Logger:
+    def write(self, text):
+        pass
+
+    def flush(self):
+        pass
+
+closed = io.StringIO()
+closed.close()
+sys.stderr = {stream}
+jit._missing("a driver")
+print("went on")
+"""
+    assert run_python(program, NUMBA_LSTM_QUIET="") == "went on\n"
+
+
 FIRST_CALL = """
 import sys
 import numpy as np

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import contextlib
+import warnings
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from numba_lstm.quiet import add_into, cast
+import numba_lstm
+from numba_lstm.quiet import add_into, cast, without_errors
 
 F4 = np.dtype("f4")
 
@@ -39,3 +44,45 @@ def test_sums_are_complete_wherever_one_overflows(shape, strided, place):
     expected[huge] = np.inf
     add_into(total, values)
     assert np.array_equal(total, expected)
+
+
+def test_warnings_that_were_made_errors_stop_nothing():
+    with np.errstate(all="warn"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert cast(np.array([1e300]), F4)[0] == np.inf
+        total = np.array([3e38, 1.0], F4)
+        add_into(total, np.array([3e38, 1.0], F4))
+    assert total.tolist() == [np.inf, 2.0]
+
+
+class ErrstateBeforeNumPy2(contextlib.ContextDecorator):
+    """As NumPy 1 had it: a decorated function's calls share one place for the caller's settings."""
+
+    def __init__(self, **kwargs):
+        self.kwargs = kwargs
+
+    def __enter__(self):
+        self.before = np.seterr(**self.kwargs)
+
+    def __exit__(self, *error):
+        np.seterr(**self.before)
+
+
+@pytest.mark.parametrize("errstate", [np.errstate, ErrstateBeforeNumPy2])
+def test_a_function_without_errors_leaves_the_callers_settings(monkeypatch, errstate):
+    monkeypatch.setattr(np, "errstate", errstate)
+
+    @without_errors
+    def overflow(again):
+        if again:  # one call within another, as two threads' calls overlap
+            overflow(False)
+        return np.float32(3e38) * np.float32(3e38)
+
+    before = np.geterr()
+    assert overflow(True) == np.inf and np.geterr() == before
+
+
+def test_errstate_itself_decorates_nothing():
+    package = Path(numba_lstm.__file__).parent
+    found = [path.name for path in package.rglob("*.py") if "@np.errstate" in path.read_text()]
+    assert not found

@@ -321,6 +321,47 @@ def test_a_child_waits_for_no_lock_that_another_thread_held_at_the_fork(use):
     run_python(HELD_PROGRAM.replace("LOCKS", HELD_USES[use]))
 
 
+COMPILING_PROGRAM = """
+import os, signal, threading, time
+import numpy as np
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler_lock import global_compiler_lock
+from numba_lstm import jit, nn
+from numba_lstm.inlining import intermediate_only
+
+finalize = JITCodeLibrary._finalize_final_module
+compiling = threading.Event()
+
+def compile():
+    with global_compiler_lock, intermediate_only():
+        compiling.set()
+        time.sleep(0.5)
+
+thread = threading.Thread(target=compile)
+thread.start()
+compiling.wait()
+child = os.fork()
+if child == 0:
+    status = 1
+    try:
+        signal.alarm(60)
+        assert JITCodeLibrary._finalize_final_module is finalize
+        nn.Linear(3, 4, seed=0)(np.ones((2, 3), "f4"))
+        status = 0
+    finally:
+        os._exit(status)
+code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+assert code == 0, f"the child ended with {code}"
+thread.join()
+nn.Linear(3, 4, seed=0)(np.ones((2, 3), "f4"))  # the parent goes on
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_waits_until_another_thread_has_compiled():
+    run_python(COMPILING_PROGRAM)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_fork_before_any_kernel_has_run_may_use_all_threads():
     run_python("""
@@ -376,9 +417,9 @@ def test_parts_run_at_once_on_openmp_that_starts_as_many_threads_as_asked_for(
     assert threads.run_at_once() == expected
 
 
-def test_after_three_refusals_no_team_is_expected(monkeypatch):
+def test_after_three_that_failed_no_team_is_expected(monkeypatch):
     monkeypatch.setattr(threads, "threading_layer", lambda: "omp")
-    monkeypatch.setattr(threads, "_refused", 0)
+    monkeypatch.setattr(threads, "_failed_teams", 0)
     for expected in (True, True, True, False):
         assert threads.run_at_once() == expected
-        threads.refuse_teams()
+        threads.count_failed_team()

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from .. import checks
-from ..parameters.parameter import Parameter, check_parameter
+from ..parameters.exchanged import check_parameter
+from ..parameters.parameter import Parameter
 from ..typing import Array, ArrayLike, DTypeLike, Seed, TokenPullback
 from . import init
 from .module import Module, once

@@ -181,7 +181,7 @@ class GRU(RNNBase[StateLike, StateLike, State]):
 
 
 def cell_with_reset(reset_after: bool) -> Any:
-    """Give the `kernels.cell.Cell` of a GRU with the reset gate in either place."""
+    """Give the `kernels.loops.cell.Cell` of a GRU with the reset gate in either place."""
     if reset_after:
         from ..kernels.cells.gru import GRU as AFTER
 

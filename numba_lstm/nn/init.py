@@ -18,6 +18,7 @@ import numpy as np
 
 from ..checks import generator, real_array, size
 from ..parameters.parameter import Parameter
+from ..quiet import without_errors
 from ..typing import Array, Seed
 from .module import Module
 
@@ -405,7 +406,7 @@ def reset_embedding_(module: Any, *, seed: Seed = None) -> Any:
     return module
 
 
-@np.errstate(all="ignore")
+@without_errors
 def _write(tensor: P, draw: Callable[[tuple[int, ...]], np.ndarray]) -> P:
     if isinstance(tensor, Parameter):
         tensor[...] = draw(tensor.shape)

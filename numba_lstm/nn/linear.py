@@ -8,7 +8,8 @@ import numpy as np
 
 from ..checks import as_cotangent, as_float, flag, generator, size
 from ..checks import dtype as check_dtype
-from ..parameters.parameter import Parameter, check_parameter
+from ..parameters.exchanged import check_parameter
+from ..parameters.parameter import Parameter
 from ..parameters.versions import Versions
 from ..typing import Array, ArrayLike, ArrayPullback, DTypeLike, Seed
 from . import init

@@ -128,6 +128,10 @@ class Module:
         object.__setattr__(self, name, value)
         begin_epoch()
 
+    def __delattr__(self, name: str) -> None:
+        object.__delattr__(self, name)
+        begin_epoch()
+
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in self._CACHES}
 

@@ -11,7 +11,8 @@ import numpy as np
 from ..checks import as_float, flag, generator, probability, size
 from ..checks import dtype as check_dtype
 from ..parameters import parameter
-from ..parameters.parameter import Parameter, check_parameters
+from ..parameters.exchanged import check_parameters
+from ..parameters.parameter import Parameter
 from ..recurrent.short_call import infer, new_call, step
 from ..recurrent.token_ids import check_ids
 from ..typing import Array, ArrayLike, DTypeLike, Seed, StatePullback, TokensPullback
@@ -140,15 +141,15 @@ class RNNBase(Module, Generic[Given, Cotangent, Taken]):
 
     @property
     def _sees_rows(self) -> bool:
-        """Whether each row of the input has to be there.
+        """Whether the rows of an embedding have to be looked up before the input product.
 
-        Dropped, rows of an embedding's table differ from sequence to sequence; normalised, what is
-        added to the gates is no sum of products.
+        With dropout of the inputs one token's rows differ from sequence to sequence, and
+        layer-normalised cells make the input product in each step.
         """
         return self.layer_norm or (self.training and self.input_dropout > 0)
 
     def cell(self) -> Any:
-        """Give the `kernels.cell.Cell`, which is imported only here."""
+        """Give the `kernels.loops.cell.Cell`, which is imported only here."""
         raise NotImplementedError(f"{type(self).__name__} does not define cell")
 
     def settings(self) -> tuple[float, ...]:

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..checks import as_float, flag, generator, size
 from ..checks import dtype as check_dtype
-from ..parameters.parameter import Parameter, check_parameters
+from ..parameters.exchanged import check_parameters
+from ..parameters.parameter import Parameter
 from ..parameters.scratch import Lease
 from ..parameters.versions import Versions
 from ..recurrent.states import as_state, pair_or_one
@@ -54,7 +55,7 @@ class RNNCellBase(Module, Generic[Given, Cotangent, Taken]):
         init.reset_recurrent_(self, self.hidden_size, seed=generator(seed))
 
     def cell(self) -> Any:
-        """Give the `kernels.cell.Cell`, which is imported only here."""
+        """Give the `kernels.loops.cell.Cell`, which is imported only here."""
         raise NotImplementedError(f"{type(self).__name__} does not define cell")
 
     def __call__(self, x: ArrayLike, h: Given | None = None) -> Taken:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ..parameters.parameter import Parameter
+from ..quiet import without_errors
 from .tables import address, threads_of, with_gradients
 
 __all__ = ["clip_grad_norm_", "clip_scale", "grad_norm"]
@@ -128,7 +129,7 @@ def _table(arrays: list[np.ndarray]) -> np.ndarray:
     return np.array([(g.size, address(g)) for g in arrays], np.int64)
 
 
-@np.errstate(all="ignore")
+@without_errors
 def _norm(gradients: dict[np.dtype, list[np.ndarray]]) -> float:
     from ..kernels.optim import BLOCK, squared_norms
 

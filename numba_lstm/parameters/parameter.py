@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -16,20 +16,23 @@ import numpy as np
 from .. import quiet
 from ..checks import real_array
 
-__all__ = ["Parameter", "check_parameter", "check_parameters"]
+__all__ = ["Parameter"]
 
 T = TypeVar("T")
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+# What `sys.getrefcount` gives for an object that one local variable holds and nobody else. Before
+# Python 3.14 its argument counts, too; since then a call borrows the variable's reference.
+_ONE_HOLDER = 1 if sys.version_info >= (3, 14) else 2
 
-# Another number after any parameter anywhere was made or written, or exchanged in a module. What
-# was prepared from several parameters compares one number before it looks at theirs: of a call's
-# microseconds, four versions of four parameters are one.
+# A number that changes whenever any parameter is made, written, or exchanged in a module. What is
+# cached of several parameters is fresh as long as this one number is the same. To compare the
+# versions of four parameters would take 1 µs of each call.
 epoch = 0
 _epochs = itertools.count(1)
 
 
 def begin_epoch() -> None:
-    """Have everything that was prepared from parameters looked at anew."""
+    """Change `epoch`, so that whoever cached something of parameters compares their versions."""
     global epoch
     epoch = next(_epochs)
 
@@ -39,7 +42,7 @@ _alive: weakref.WeakSet[Parameter] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
-    # A lock that another thread held, which the child does not have, nobody would let go of.
+    # If another thread held a lock, the child has no such thread that would release it.
     for one in _alive:
         one._lock = threading.RLock()
 
@@ -182,7 +185,7 @@ class Parameter:
         """
         self._write(key, real_array("value", value))
 
-    @np.errstate(all="ignore")  # in float32 a value may vanish or overflow
+    @quiet.without_errors  # in float32 a value may vanish or overflow
     def _write(self, key: Any, value: np.ndarray) -> None:
         with self._lock:
             try:
@@ -233,9 +236,10 @@ class Parameter:
             value = quiet.cast(array, self._data.dtype)
         with self._lock:
             old, self._grad = self._grad, value
-            # Memory that nobody else holds (`old`, and getrefcount's argument) serves for the next
-            # gradient: from the system it comes page by page, 10 ms in a word model's step of 330.
-            if value is None and old is not None and sys.getrefcount(old) <= 2 and old.base is None:
+            # If nobody else holds the array, the next gradient is written into it. New memory comes
+            # from the system page by page, which took 10 ms of a word model's step of 330.
+            given_up = value is None and old is not None and old.base is None
+            if given_up and sys.getrefcount(old) <= _ONE_HOLDER:
                 self._spare = old
 
     def add_grad(self, g: Any, copy: bool = True) -> None:
@@ -377,59 +381,3 @@ class Parameter:
     def __repr__(self) -> str:
         frozen = "" if self.requires_grad else ", requires_grad=False"
         return f"Parameter(shape={self.shape}, dtype={self.dtype}{frozen})"
-
-
-def check_parameter(name: str, value: Any, shape: tuple[int, ...], dtype: np.dtype) -> Parameter:
-    """Refuse what a user put in a parameter's place that the kernels cannot run on.
-
-    They are told sizes and do not look at an array's own: another shape is read past its end.
-
-    Raises
-    ------
-    TypeError
-        If `value` is no Parameter.
-    ValueError
-        If it has another shape or dtype.
-    """
-    if not isinstance(value, Parameter):
-        raise TypeError(
-            f"{name}: expected a Parameter of shape {shape} of {dtype}, got {type(value).__name__}"
-        )
-    if value.shape != shape or value.dtype != dtype:
-        raise ValueError(
-            f"{name}: expected shape {shape} of {dtype}, got {value.shape} of {value.dtype}"
-        )
-    return value
-
-
-def check_parameters(
-    values: Mapping[str, Any], shapes: Sequence[tuple[int, ...] | None], dtype: np.dtype
-) -> None:
-    """Check a recurrent layer's, in the order of `weights.Weights`: weights, two biases, the rest.
-
-    Parameters
-    ----------
-    values : mapping of str to Parameter or None
-        By the names that messages begin with.
-    shapes : sequence of tuple of int, or None for a parameter that there is not
-        The biases may both be left out whatever stands here, and both be there.
-    dtype : numpy.dtype
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the parameter.
-    """
-    biases = list(values)[2:4]
-    given = [name for name in biases if values[name] is not None]
-    if len(given) == 1:
-        (missing,) = set(biases) - set(given)
-        raise ValueError(f"{missing}: expected a Parameter as {given[0]} is one, got None")
-    for (name, value), shape in zip(values.items(), shapes):
-        if name in biases:
-            rows = shapes[0]
-            shape = None if value is None or rows is None else rows[:1]
-        if shape is not None:
-            check_parameter(name, value, shape, dtype)
-        elif value is not None:
-            raise ValueError(f"{name}: expected None in this module, got {value!r}")

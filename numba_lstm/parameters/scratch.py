@@ -28,8 +28,8 @@ _kept = 0
 
 
 def _after_fork() -> None:
-    # Another thread may have held the lock, which the child does not have, in the middle of a
-    # change: the child starts with a lock and a store of its own.
+    # Another thread may have held the lock in the middle of a change, and the child does not have
+    # that thread. So the child starts with a lock and a store of its own.
     global _lock, _free, _kept
     _lock, _free, _kept = threading.RLock(), OrderedDict(), 0
 

@@ -1,7 +1,7 @@
 """One call of a recurrent stack: arguments checked, layers run, backward kept at hand.
 
-A `Call` lives as long as the pullback that belongs to it. This file imports numba, so that only a
-module's first call may import it.
+A `Call` lives as long as the pullback that belongs to it. This file imports numba, which takes half
+a second, so that only a module's first call may import it.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from .weights import Weights
 
 __all__ = ["Call"]
 
-# What a module's caller gives and gets: a pair for an LSTM, one state for cells without c; each as
-# `states` says.
-State = Any
+# States as a module's caller gives and gets them: a pair for an LSTM, one state for cells without
+# c; each as `states` says.
+CallerState = Any
 
 
 class _Direction(NamedTuple):
@@ -113,19 +113,19 @@ class Call:
 
     # -- forward ------------------------------------------------------------------------------
 
-    def infer(self) -> tuple[np.ndarray, State]:
+    def infer(self) -> tuple[np.ndarray, CallerState]:
         """Run all layers and keep nothing."""
         result = self._run(save=False)
         self.lease.release()
         return result
 
-    def forward(self) -> tuple[np.ndarray, State]:
+    def forward(self) -> tuple[np.ndarray, CallerState]:
         """Run all layers and keep what `backward` needs."""
         parameters = [p for w in self.weights for p in w.parameters]
         self.versions = Versions([*parameters, self.embedding])
         return self._run(save=True)
 
-    def _run(self, save: bool) -> tuple[np.ndarray, State]:
+    def _run(self, save: bool) -> tuple[np.ndarray, CallerState]:
         module, layout = self.module, self.layout
         last = module.num_layers - 1
         dtype = module.dtype
@@ -189,13 +189,13 @@ class Call:
 
     # -- cells --------------------------------------------------------------------------------
 
-    def infer_cells(self) -> tuple[np.ndarray, State, np.ndarray]:
+    def infer_cells(self) -> tuple[np.ndarray, CallerState, np.ndarray]:
         """As `infer`, and the last layer's cell states at every step."""
         result = self.forward_cells()
         self.lease.release()
         return result
 
-    def forward_cells(self) -> tuple[np.ndarray, State, np.ndarray]:
+    def forward_cells(self) -> tuple[np.ndarray, CallerState, np.ndarray]:
         """As `forward`, and the last layer's cell states at every step."""
         y, finals = self.forward()
         layout, width = self.layout, self.module.sizes[-1]
@@ -207,13 +207,13 @@ class Call:
 
     # -- backward -----------------------------------------------------------------------------
 
-    def backward(self, dy: Any = None, dstate: Any = None) -> tuple[np.ndarray | None, State]:
+    def backward(self, dy: Any = None, dstate: Any = None) -> tuple[np.ndarray | None, CallerState]:
         """The pullback of `forward`: (dy, dstate=None) -> dx, dinitial."""
         return self.backward_cells(dy, dstate)
 
     def backward_cells(
         self, dy: Any = None, dstate: Any = None, dcells: Any = None
-    ) -> tuple[np.ndarray | None, State]:
+    ) -> tuple[np.ndarray | None, CallerState]:
         """The pullback of `forward_cells`: (dy, dstate=None, dcells=None) -> dx, dinitial."""
         module, layout = self.module, self.layout
         names = [f"d{name[0]}n" for name in module.STATES]

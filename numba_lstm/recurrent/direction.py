@@ -29,8 +29,8 @@ from .workspace import gates_rows, workspace_forward
 
 __all__ = [
     "DirectionCall",
+    "DirectionState",
     "Saved",
-    "State",
     "forward",
     "infer",
     "kernel_masks",
@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 # h and c, (B, size of h) and (B, H). Of a cell without c the second one is not looked at.
-State = tuple[np.ndarray, np.ndarray]
+DirectionState = tuple[np.ndarray, np.ndarray]
 
 
 # A named tuple's own constructor is a Python function, which takes 0.4 µs longer.
@@ -57,11 +57,11 @@ class DirectionCall(NamedTuple):
     reverse : bool
         Whether time runs from the last step to the first.
     x : (N, I), or of no columns for tokens
-    initial : State or None
+    initial : DirectionState or None
         None for zeros.
     y : (N, ≥ y_column + size of h), written from `y_column` on
     y_column : int
-    final : State, written
+    final : DirectionState, written
         h and c after each sequence's last step; not for sequences of length 0.
     masks : kernels' Masks or None
     tokens : (N,) int64, or empty
@@ -73,10 +73,10 @@ class DirectionCall(NamedTuple):
     steps: Steps
     reverse: bool
     x: np.ndarray
-    initial: State | None
+    initial: DirectionState | None
     y: np.ndarray
     y_column: int
-    final: State
+    final: DirectionState
     masks: Masks | None = None
     tokens: np.ndarray = NO_TOKENS
     table: np.ndarray | None = None

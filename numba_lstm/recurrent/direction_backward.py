@@ -20,7 +20,7 @@ from ..parameters.parameter import Parameter
 from ..parameters.products import weight_gradient
 from ..parameters.scratch import Lease
 from ..quiet import add_into
-from .direction import Saved, State
+from .direction import DirectionState, Saved
 from .gradients import (
     WeightGradients,
     input_gradient,
@@ -63,8 +63,8 @@ class _Loop(NamedTuple):
 
     Attributes
     ----------
-    w_hh : packed columns
-        W_hh as the operand of dz·W_hh.
+    w_hh : (panels of h, rows, PANEL·V)
+        W_hh as the operand of dz·W_hh, packed by `pack.pack_columns`.
     dz : (P, ≥ N, PANEL·V)
         What is multiplied by it.
     dh, d_gate_state : (B, padded size of h) and (B, padded H), or of no columns
@@ -92,7 +92,7 @@ def backward(
     saved: Saved,
     cotangents: Cotangents,
     dx: np.ndarray | None,
-    dinitial: State,
+    dinitial: DirectionState,
     embedding: Parameter | None = None,
     padding: int | None = None,
 ) -> None:
@@ -107,7 +107,7 @@ def backward(
     cotangents : Cotangents
     dx : (N, I), written, or None
         None with tokens.
-    dinitial : State, written
+    dinitial : DirectionState, written
         dh0 and dc0.
     embedding : Parameter, optional
         With tokens: the table whose rows were the inputs. Its gradient is added, too.
@@ -203,7 +203,7 @@ def _copy_padded(array: np.ndarray, values: np.ndarray | None) -> None:
     array[:, columns:] = 0
 
 
-def _take_states(w: Weights, loop: _Loop, dinitial: State) -> None:
+def _take_states(w: Weights, loop: _Loop, dinitial: DirectionState) -> None:
     """dh0 and dc0, of the parts that the time loop has left."""
     dh0, dc0 = dinitial
     dh0[...] = loop.dh[:, : w.size]

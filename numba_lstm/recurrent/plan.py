@@ -72,5 +72,5 @@ def backward_schedule(w: Weights, steps: Steps, weight_bytes: int) -> Schedule:
 
 def team_failed(w: Weights) -> None:
     """Count a team whose threads did not run at once, and forget plans, which may change now."""
-    threads.refuse_teams()
+    threads.count_failed_team()
     w.plans.clear()

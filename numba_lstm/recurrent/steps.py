@@ -25,6 +25,8 @@ class Steps:
         N, the rows of all steps.
     mean : int
         N / T, at least 1 where there are rows at all.
+    start : int
+        The number of the first step in the longer sequence that these steps are a piece of, else 0.
     """
 
     __slots__ = ("_lengths", "_shares", "batch", "count", "mean", "offsets", "rows", "start")

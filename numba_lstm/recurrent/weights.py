@@ -59,7 +59,7 @@ class Operands(NamedTuple):
         W_ih above W_hh, packed.
     bias : (P, PANEL·V)
         b_ih + b_hh in the order of the packed rows.
-    constants : (vectors of units, …), or empty
+    constants : (vectors of units, numbers·V), or empty
         What the cell's gates read of each unit beside z.
     """
 
@@ -89,7 +89,7 @@ class Weights:
     plans : dict
         How to run, by shape; see `plan`.
     operands : Operands or None
-        The last ones made.
+        The last ones made; they hold as long as `parameter.epoch` is theirs.
     no_gates : (1, 1, 1)
         What stands for the saved gates where a driver saves none and does not look at them.
     """

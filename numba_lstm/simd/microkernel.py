@@ -210,6 +210,7 @@ def load_microkernels(
     """
     if _engines:
         return
+    engines = []  # all or none: a kernel that finds no microkernel of its dtype ends the process
     for item in VECTORS:
         name = entry(f"microkernels_f{item.bitwidth}", tuning.PREFETCH_ROWS)
         code = read(name)
@@ -228,7 +229,8 @@ def load_microkernels(
         for transposed in (False, True):
             name = _micro_name(item, transposed)
             llvm.add_symbol(name, engine.get_function_address(name))
-        _engines.append(engine)
+        engines.append(engine)
+    _engines.extend(engines)
 
 
 def _microkernel(transposed: bool, doc: str) -> Any:

@@ -358,3 +358,15 @@ def test_dropout_between_layers_is_not_warned_of(kind):
     kind(3, 4)
     kind(3, 4, 2, dropout=0.5)
     kind(3, [4, 5], dropout=0.5)
+
+
+def test_a_parameter_that_is_deleted_is_not_used_again(rng):
+    module, x = nn.GRU(3, 4, seed=0), rng.standard_normal((5, 2, 3), dtype=np.float32)
+    module(x)
+    del module.bias_ih_l0, module.bias_hh_l0
+    without = nn.GRU(3, 4, bias=False)
+    without.load_state_dict(module.state_dict())
+    assert np.array_equal(module(x)[0], without(x)[0])
+    del module.weight_hh_l0
+    with pytest.raises(TypeError, match=r"^weight_hh_l0: expected a Parameter .* got NoneType"):
+        module(x)

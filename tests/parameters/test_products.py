@@ -15,7 +15,7 @@ from numba_lstm.parameters.parameter import Parameter
 def test_two_threads_give_the_bits_of_one(rng, monkeypatch, inputs, outputs):
     monkeypatch.setattr(tuning, "MIN_PARALLEL_WORK", 0)
     if threads.most_threads() < 2:
-        pytest.skip("this machine has one core; tests of nn.layer run in a process of their own")
+        pytest.skip("one core; tests of the time loops run in a process of their own")
     rows = 300
     x, dy = (rng.standard_normal((rows, n)).astype("f4") for n in (inputs, outputs))
     results = []

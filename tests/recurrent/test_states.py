@@ -51,7 +51,7 @@ def test_with_dropout_they_are_the_references_too(rng, monkeypatch, kind):
 def test_parameters_are_drawn_within_their_own_layers_bound(kind):
     module = MODULES[kind](3, [400, 25], bidirectional=True, seed=0)
     for name, p in module.named_parameters():
-        if "_ln_" in name:  # `test_nn_layer_norm.py` tells what they start from
+        if "_ln_" in name:  # `nn/test_layer_norm.py` tells what they start from
             continue
         bound = 0.05 if "_l0" in name else 0.2
         assert 0.9 * bound < np.abs(p.numpy()).max() <= bound, name

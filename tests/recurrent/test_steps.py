@@ -7,7 +7,6 @@ import itertools
 import numpy as np
 import pytest
 
-from numba_lstm.recurrent.ragged import Ragged
 from numba_lstm.recurrent.steps import Steps, whole
 
 
@@ -44,22 +43,3 @@ def test_pieces_of_whole_steps_follow_each_other_and_lengths_are_not_cut():
     assert sum(piece.count for piece in whole(3, 0).pieces(1)) == 3
     ragged = Steps.of_lengths(np.array([9, 8, 7]))
     assert ragged.pieces(1) == [ragged]
-
-
-@pytest.mark.parametrize("batch_first", [False, True])
-def test_rows_are_gathered_sorted_and_scattered_back(rng, batch_first):
-    from numba_lstm.parameters.scratch import Lease
-
-    lengths = np.array([2, 0, 5, 3, 5])
-    ragged = Ragged(lengths, 6, batch_first)
-    assert lengths[ragged.order].tolist() == [5, 5, 3, 2, 0] and ragged.some == 4
-    x = rng.standard_normal((5, 6, 2) if batch_first else (6, 5, 2))
-    rows = ragged.gather(x, Lease())
-    by_time = x.swapaxes(0, 1) if batch_first else x
-    expected = [by_time[t, b] for t in range(5) for b in ragged.order if lengths[b] > t]
-    assert np.array_equal(rows, expected)
-    back = ragged.scatter(rows, x.shape)
-    real = np.arange(6)[:, None] < lengths
-    assert np.array_equal(back, x * (real.T if batch_first else real)[..., None])
-    states = rng.standard_normal((2, 5, 3))
-    assert np.array_equal(ragged.unsort(ragged.sort(states)), states)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from gradcheck import assert_close
+from lstm_tool import run_python
 
 from numba_lstm.jit import driver, prange
 from numba_lstm.simd import PANEL, TARGET, at, gemm_tile, gemm_tile_t
@@ -97,3 +98,29 @@ def test_c_may_be_added_to_in_place(rng):
     flat = c.reshape(-1)
     _tile(1, False, 2, 2, a.reshape(-1), 9, 1, 0, 9, w.reshape(-1), 0, flat, 2 * v, flat, 2 * v)
     assert_close(c, 1 + a @ w[:, : 2 * v], 1e-6)
+
+
+INTERRUPTED = """
+import llvmlite.binding as llvm
+from numba_lstm import compile_cache, jit, simd
+
+names = []
+
+def entry(name, *parts):
+    names.append(name)
+    if len(names) == 2:
+        raise KeyboardInterrupt
+    return compile_cache.entry_name(name, *parts)
+
+try:
+    simd.load_microkernels(compile_cache.read, compile_cache.write, entry)
+except KeyboardInterrupt:
+    jit.load_microkernels()
+for kind in "nt":
+    for bits in (32, 64):
+        assert llvm.address_of_symbol(f"numba_lstm_gemm_{kind}_f{bits}"), (kind, bits)
+"""
+
+
+def test_an_interrupt_between_two_dtypes_leaves_none_out_for_good():
+    run_python(INTERRUPTED)

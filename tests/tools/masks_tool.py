@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from family_tool import Case, tails
 
-from numba_lstm.recurrent import call as stack
+from numba_lstm.recurrent import call
 from numba_lstm.recurrent.masks import DirectionMasks
 from numba_lstm.reference.recurrent import Dropout
 
@@ -83,7 +83,7 @@ def fix(
 ) -> None:
     """Have every call of `module`, which is in training, take these instead of drawing."""
     each = itertools.cycle(for_layers(module, lengths, masks))
-    patch.setattr(stack, "draw_direction", lambda *a: next(each))
+    patch.setattr(call, "draw_direction", lambda *a: next(each))
     if between:
         layers = itertools.cycle([rows(one, lengths).astype(module.dtype) for one in between])
-        patch.setattr(stack, "draw_mask", lambda *a: next(layers))
+        patch.setattr(call, "draw_mask", lambda *a: next(layers))

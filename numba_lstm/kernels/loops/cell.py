@@ -155,6 +155,13 @@ def make_cell(
     )  # fmt: skip
 
 
+def _slots_and_windows(
+    name: str, x_order: list[int], h_order: list[int], **others: Any
+) -> tuple[int, tuple[int, int, int]]:
+    """Vectors of z for each vector of units, and `windows_of`, of what `make_cell` is to take."""
+    return len(x_order), windows_of(name, x_order, h_order)
+
+
 def plain_cell(name: str, gates: int, forward: Any, backward: Any, **about: Any) -> Cell:
     """Make a cell of one phase, whose gates need z and the state before, and nothing else.
 
@@ -170,7 +177,7 @@ def plain_cell(name: str, gates: int, forward: Any, backward: Any, **about: Any)
     **about
         As `make_cell` takes it.
     """
-    slots, windows = len(about["x_order"]), windows_of(name, about["x_order"], about["h_order"])
+    slots, windows = _slots_and_windows(name, **about)
     states, constants = about.get("states", 1), about.get("constants", 0) > 0
     return make_cell(
         name, PLAIN, gates,
@@ -181,7 +188,7 @@ def plain_cell(name: str, gates: int, forward: Any, backward: Any, **about: Any)
 
 def projected_cell(name: str, gates: int, forward: Any, backward: Any, **about: Any) -> Cell:
     """As `plain_cell`, with c, where h is what the gates give times W_hrᵀ; see `second_product`."""
-    slots, windows = len(about["x_order"]), windows_of(name, about["x_order"], about["h_order"])
+    slots, windows = _slots_and_windows(name, **about)
     constants = about.get("constants", 0) > 0
     return make_cell(
         name, PROJECTED, gates,
@@ -202,7 +209,7 @@ def reset_before_cell(
     backward : kernels (place, dh, prev, d_state) -> d_prev and (place, dm, h_prev) -> dh_prev
         The first leaves the last gate's dz in slot 0. The second gets dm, with m = r ∘ h_prev.
     """
-    slots, windows = len(about["x_order"]), windows_of(name, about["x_order"], about["h_order"])
+    slots, windows = _slots_and_windows(name, **about)
     return make_cell(
         name, RESET_BEFORE, gates,
         reset_before_forward(*forward, slots, windows),
@@ -214,7 +221,7 @@ def normalised_cell(
     name: str, gates: int, forward: Any, backward: Any, groups: Groups, **about: Any
 ) -> Cell:
     """Make a cell whose products, and whose c if it has one, are normalised; see `normalised`."""
-    slots, windows = len(about["x_order"]), windows_of(name, about["x_order"], about["h_order"])
+    slots, windows = _slots_and_windows(name, **about)
     states = about.get("states", 1)
     return make_cell(
         name, NORMALISED, gates,

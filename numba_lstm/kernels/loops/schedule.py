@@ -8,6 +8,8 @@ from ... import threads, tuning
 from ..blocks import MR
 from .forward import FUSED, PROJECTED
 
+__all__ = ["Schedule", "choose", "input_source"]
+
 
 class Schedule(NamedTuple):
     """How a time loop runs: on `nt` threads, which share the panels in `columns` parts.

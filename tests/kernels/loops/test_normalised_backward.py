@@ -10,7 +10,7 @@ from kept_tool import back, kept_by, lanes_of, of_direction, slots_of
 
 from numba_lstm import nn, tuning
 from numba_lstm.kernels.loops.normalised_backward import numbers_of_unit
-from numba_lstm.recurrent import direction_backward as layer_backward
+from numba_lstm.recurrent import direction_backward
 
 BOUND = {"f4": 1e-4, "f8": 1e-11}
 
@@ -35,7 +35,9 @@ def computed(rng, monkeypatch, kind, dtype, steps, batch, hidden):
     call, saved = kept_by(module, case)
     sums = []
     with monkeypatch.context() as patch:
-        patch.setattr(layer_backward, "norm_gradients", lambda w, some: sums.append(some.copy()))
+        patch.setattr(
+            direction_backward, "norm_gradients", lambda w, some: sums.append(some.copy())
+        )
         _, dinitial = back(call, case)
     return module, case, saved, sums, dinitial
 
@@ -79,7 +81,9 @@ def test_each_row_of_the_batch_has_sums_of_its_own(rng, monkeypatch, kind):
     hidden = lanes_of("f4") + 1
     module, case, _, sums, _ = computed(rng, monkeypatch, kind, "f4", 5, 3, hidden)
     found = []
-    monkeypatch.setattr(layer_backward, "norm_gradients", lambda w, some: found.append(some.copy()))
+    monkeypatch.setattr(
+        direction_backward, "norm_gradients", lambda w, some: found.append(some.copy())
+    )
     for r in range(3):
         one = slice(r, r + 1)
         alone = case._replace(

@@ -115,9 +115,9 @@ def test_a_loop_whose_parts_run_one_after_another_gives_the_same_bits(rng, monke
 
     expected = everything()
     call = jit.driver.__call__
-    monkeypatch.setattr(threads, "_refused", 0)
+    monkeypatch.setattr(threads, "_failed_teams", 0)
     monkeypatch.setattr(jit.driver, "__call__", on_one_thread)
     for one, two in zip(everything(), expected, strict=True):
         assert np.array_equal(one, two)
     # Once a call: the way back, in pieces, does not try again with each of them.
-    assert len(ran) == 1 + 5 + 1 and threads._refused == 3
+    assert len(ran) == 1 + 5 + 1 and threads._failed_teams == 3
