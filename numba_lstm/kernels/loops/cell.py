@@ -116,20 +116,41 @@ def windows_of(name: str, x_order: list[int], h_order: list[int]) -> tuple[int, 
     return x_count, h_first, h_count
 
 
+class Traits(NamedTuple):
+    """What a cell tells about itself besides its gates.
+
+    Attributes
+    ----------
+    x_order, h_order : list of int
+        For each of a unit's 4, 2 or 1 vectors of z the gate whose part of W_ih or W_hh it gets; -1
+        for none, where `windows_of` allows it.
+    bias_order : list of int or None
+        The same of b_hh, where it differs from `h_order`.
+    states, carries, constants, weights_gradient
+        As in `Cell`.
+    """
+
+    x_order: list[int]
+    h_order: list[int]
+    bias_order: list[int] | None = None
+    states: int = 1
+    carries: bool = False
+    constants: int = 0
+    weights_gradient: Any = None
+
+    @property
+    def slots(self) -> int:
+        """Vectors of z for each vector of units."""
+        return len(self.x_order)
+
+
 def make_cell(
     name: str,
     form: str,
     gates: int,
     forward: Any,
     backward: Any,
-    *,
-    x_order: list[int],
-    h_order: list[int],
-    bias_order: list[int] | None = None,
-    states: int = 1,
-    carries: bool = False,
-    constants: int = 0,
-    weights_gradient: Any = None,
+    traits: Traits,
     groups: Groups | None = None,
     phases: tuple[int, int] = (1, 1),
 ) -> Cell:
@@ -139,13 +160,13 @@ def make_cell(
     ----------
     forward, backward : kernel (phase, a, workspace, s, share, tile)
         A phase of a step; see `forward.forward_driver` and `backward.backward_driver`.
-    x_order, h_order : list of int
-        For each of a unit's 4, 2 or 1 vectors of z the gate whose part of W_ih or W_hh it gets; -1
-        for none, where `windows_of` allows it.
+    groups : Groups or None
+        Of a layer-normalised cell.
     phases : (int, int)
         Of a step forward and backward.
     """
-    slots, windows = len(x_order), windows_of(name, x_order, h_order)
+    x_order, h_order, bias_order, states, carries, constants, weights_gradient = traits
+    slots, windows = traits.slots, windows_of(name, x_order, h_order)
     of_x, of_h, of_bias = (np.array(o, np.int64) for o in (x_order, h_order, bias_order or h_order))
     return Cell(
         name, form, gates, states, carries, of_x, of_h, of_bias, of_x[of_x >= 0], of_h[of_h >= 0],
@@ -153,13 +174,6 @@ def make_cell(
         forward_driver(f"{name}_forward", forward, slots, states, phases[0]),
         backward_driver(f"{name}_backward", backward, slots, windows, phases[1]),
     )  # fmt: skip
-
-
-def _slots_and_windows(
-    name: str, x_order: list[int], h_order: list[int], **others: Any
-) -> tuple[int, tuple[int, int, int]]:
-    """Vectors of z for each vector of units, and `windows_of`, of what `make_cell` is to take."""
-    return len(x_order), windows_of(name, x_order, h_order)
 
 
 def plain_cell(name: str, gates: int, forward: Any, backward: Any, **about: Any) -> Cell:
@@ -175,25 +189,27 @@ def plain_cell(name: str, gates: int, forward: Any, backward: Any, **about: Any)
         past the gates, and d_prev that of the state before. With `constants` both kernels get one
         more argument: a pointer to as many vectors.
     **about
-        As `make_cell` takes it.
+        `Traits`.
     """
-    slots, windows = _slots_and_windows(name, **about)
-    states, constants = about.get("states", 1), about.get("constants", 0) > 0
+    traits = Traits(**about)
+    slots, windows = traits.slots, windows_of(name, traits.x_order, traits.h_order)
+    states, constants = traits.states, traits.constants > 0
     return make_cell(
         name, PLAIN, gates,
         plain_forward(forward, slots, states, windows, constants),
-        plain_backward(backward, slots, windows, constants), **about,
+        plain_backward(backward, slots, windows, constants), traits,
     )  # fmt: skip
 
 
 def projected_cell(name: str, gates: int, forward: Any, backward: Any, **about: Any) -> Cell:
     """As `plain_cell`, with c, where h is what the gates give times W_hrᵀ; see `second_product`."""
-    slots, windows = _slots_and_windows(name, **about)
-    constants = about.get("constants", 0) > 0
+    traits = Traits(**about)
+    slots, windows = traits.slots, windows_of(name, traits.x_order, traits.h_order)
+    constants = traits.constants > 0
     return make_cell(
         name, PROJECTED, gates,
         projected_forward(forward, slots, windows, constants),
-        projected_backward(backward, slots, windows, constants), phases=(2, 2), **about,
+        projected_backward(backward, slots, windows, constants), traits, phases=(2, 2),
     )  # fmt: skip
 
 
@@ -209,11 +225,12 @@ def reset_before_cell(
     backward : kernels (place, dh, prev, d_state) -> d_prev and (place, dm, h_prev) -> dh_prev
         The first leaves the last gate's dz in slot 0. The second gets dm, with m = r ∘ h_prev.
     """
-    slots, windows = _slots_and_windows(name, **about)
+    traits = Traits(**about)
+    slots, windows = traits.slots, windows_of(name, traits.x_order, traits.h_order)
     return make_cell(
         name, RESET_BEFORE, gates,
         reset_before_forward(*forward, slots, windows),
-        reset_before_backward(*backward, slots, windows), phases=(2, 2), **about,
+        reset_before_backward(*backward, slots, windows), traits, phases=(2, 2),
     )  # fmt: skip
 
 
@@ -221,11 +238,12 @@ def normalised_cell(
     name: str, gates: int, forward: Any, backward: Any, groups: Groups, **about: Any
 ) -> Cell:
     """Make a cell whose products, and whose c if it has one, are normalised; see `normalised`."""
-    slots, windows = _slots_and_windows(name, **about)
-    states = about.get("states", 1)
+    traits = Traits(**about)
+    slots, windows = traits.slots, windows_of(name, traits.x_order, traits.h_order)
+    states, phases = traits.states, (3, 5) if traits.states == 2 else (2, 3)
     return make_cell(
         name, NORMALISED, gates,
         normalised_forward(forward, slots, states, windows, groups),
-        normalised_backward(backward, slots, states, windows, groups), groups=groups,
-        constants=2 * slots + 2, phases=(3, 5) if states == 2 else (2, 3), **about,
+        normalised_backward(backward, slots, states, windows, groups),
+        traits._replace(constants=2 * slots + 2), groups, phases,
     )  # fmt: skip

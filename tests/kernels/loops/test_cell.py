@@ -16,7 +16,7 @@ from numba_lstm.kernels.cells.lstm_options import LSTM_OPTIONS
 from numba_lstm.kernels.cells.normalised import NORMALISED_GRU, NORMALISED_LSTM
 from numba_lstm.kernels.cells.rnn import RNN_TANH
 from numba_lstm.kernels.loops import cell as module
-from numba_lstm.kernels.loops.cell import Cell, make_cell, windows_of
+from numba_lstm.kernels.loops.cell import Cell, Traits, make_cell, windows_of
 
 
 def every_cell():
@@ -74,7 +74,7 @@ def test_an_order_with_gaps_fills_a_panel_and_has_them_at_its_ends(x_order, h_or
     with pytest.raises(ValueError, match=message):
         windows_of("odd", x_order, h_order)
     with pytest.raises(ValueError, match=message):
-        make_cell("odd", module.PLAIN, 3, None, None, x_order=x_order, h_order=h_order)
+        make_cell("odd", module.PLAIN, 3, None, None, Traits(x_order, h_order))
 
 
 def test_windows_are_what_is_between_the_gaps():
