@@ -92,8 +92,8 @@ def put_in_place(target: Path, fill: Callable[[Path], None], names: Sequence[str
         Writes the files into the folder that it is given.
     names
         Of these files. Where a complete folder cannot be put in the place of an empty one (where
-        something is mounted, or through a symbolic link) the first of them, which only one process
-        can make, says whose the folder is.
+        something is mounted, through a symbolic link, or the current folder) the first of them,
+        which only one process can make, says whose the folder is.
 
     Raises
     ------
@@ -103,9 +103,18 @@ def put_in_place(target: Path, fill: Callable[[Path], None], names: Sequence[str
         When it cannot be written. Nothing is left then.
     """
     refuse_existing(target)
+    if _is_current(target):
+        # A rename would take the folder from under this process, and from under the shell.
+        _fill_in_place(target, fill, names)
+        return
     target.parent.mkdir(parents=True, exist_ok=True)
-    stage = target.with_name(f".{target.name}.{secrets.token_hex(8)}.new")
-    stage.mkdir()
+    # Without the target's name in it, which may be as long as the system allows.
+    stage = target.with_name(f".{secrets.token_hex(8)}.new")
+    try:
+        stage.mkdir()
+    except OSError as error:
+        error.filename = os.fspath(target)  # nobody knows the stage's name
+        raise
     try:
         fill(stage)
         if not _renamed(stage, target):
@@ -113,6 +122,13 @@ def put_in_place(target: Path, fill: Callable[[Path], None], names: Sequence[str
     finally:
         shutil.rmtree(stage, ignore_errors=True)
     sync_folder(target.parent)
+
+
+def _is_current(folder: Path) -> bool:
+    try:
+        return os.path.samefile(folder, os.curdir)
+    except OSError:  # there is no such folder yet, or the current one is gone
+        return False
 
 
 def _renamed(stage: Path, target: Path) -> bool:
