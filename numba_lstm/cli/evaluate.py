@@ -68,7 +68,7 @@ def evaluate(
         if data:
             tokens, skipped = _read(vocabulary, data, unknown or config.unknown)
         else:
-            own = load_data(config, vocabulary.to_json(), unknown)
+            own = load_data(config, vocabulary, unknown)
             if own.valid is None:
                 raise ValueError("data: expected a text file, for the run validates on nothing")
             tokens, skipped = own.valid, own.skipped

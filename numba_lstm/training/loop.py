@@ -127,29 +127,37 @@ class Trainer:
 
         Raises
         ------
-        ValueError
-            When the checkpoint does not fit the model, or was made with other data.
+        ConfigError
+            When the checkpoint was made with other data.
+        KeyError, TypeError, ValueError
+            When it does not fit the model.
         """
         counters, here = Counters(**checkpoint.counters), self.counters
         if counters.digest != here.digest and not self.data.grown_by:
-            raise ValueError(
-                f"data: {told(self.config.data)}: expected the text that the run was trained on, "
-                "with more behind it or not, got another; --init RUN begins a new run with its "
-                "weights"
-            )
+            self._refuse_other_text(counters)
         self.model.load_state_dict(checkpoint.model)
         self.model.load_random_state(checkpoint.random)
         self.optimizer.load_state_dict(checkpoint.optimizer)
         self.state = checkpoint.state
-        if counters.digest != here.digest:
-            self._other_valid = counters.valid_digest != here.valid_digest
-            counters = counters.on_text_of(here)
+        # A run that an older version began knows no digest: its best was measured in another way.
+        self._other_valid = counters.valid_digest != here.valid_digest
+        counters = counters.on_text_of(here)
         self.streams.position = counters.position
         self.counters = counters
         if self.config.epochs is not None:
             # Windows of earlier, shorter passes count as the steps that they were.
             rest = self.config.epochs * here.windows - counters.position
             self.total_steps = counters.step + rest
+
+    def _refuse_other_text(self, counters: Counters) -> None:
+        where = f"data: {told(self.config.data)}"
+        text = "was trained on, with more behind it or not"
+        if self.config.valid is not None and counters.text_digest == self.data.text.digest:
+            where, text = f"valid: {told(self.config.valid)}", "validates on"
+        raise ConfigError(
+            f"{where}: expected the text that the run {text}, got another; --init RUN begins a new "
+            "run with its weights"
+        )
 
     # -- the run ------------------------------------------------------------------------------
 
