@@ -41,10 +41,14 @@ def refuse_existing(path: str | os.PathLike[str]) -> None:
         if any(target.iterdir()):
             raise FolderTaken(target)
     elif os.path.lexists(target):
-        raise RunError(f"{target}: expected a new or empty folder, got a file")
+        raise RunError(f"{target}: expected a new or empty folder, got {_what(target)}")
     for above in target.parents:
         if os.path.lexists(above) and not above.is_dir():
-            raise RunError(f"{target}: expected a folder's name, but {above} is a file")
+            raise RunError(f"{target}: expected a folder's name, but {above} is {_what(above)}")
+
+
+def _what(path: Path) -> str:
+    return "a file" if path.exists() else "a link that leads nowhere"
 
 
 def claim(stem: str | os.PathLike[str]) -> Path:
@@ -63,7 +67,7 @@ def claim(stem: str | os.PathLike[str]) -> Path:
     Raises
     ------
     RunError
-        When what should be a folder above it is a file.
+        When what should be a folder above it is a file, or a link that leads nowhere.
     OSError
         When it cannot be made.
     """
@@ -74,7 +78,10 @@ def claim(stem: str | os.PathLike[str]) -> Path:
             path.mkdir(parents=True)
             return path
         except FileExistsError:
-            continue
+            if os.path.lexists(path):
+                continue
+            refuse_existing(path)  # of a folder above it: a link that leads nowhere
+            raise
         except NotADirectoryError:
             refuse_existing(path)
             raise

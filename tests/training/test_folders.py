@@ -51,6 +51,15 @@ def test_a_file_on_the_way_is_named(tmp_path):
         claim(tmp_path / "runs" / "lm")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need privileges")
+def test_a_link_that_leads_nowhere_is_told_and_not_tried_for_ever(tmp_path):
+    (tmp_path / "runs").symlink_to("unmounted")
+    with pytest.raises(RunError, match=r"runs is a link that leads nowhere"):
+        claim(tmp_path / "runs" / "lm")
+    with pytest.raises(RunError, match=r"runs: expected .*, got a link that leads nowhere"):
+        put_in_place(tmp_path / "runs", fill, NAMES)
+
+
 def test_a_folder_is_seen_whole_and_nothing_is_left_beside_it(tmp_path):
     put_in_place(tmp_path / "run", fill, NAMES)
     assert sorted(os.listdir(tmp_path / "run")) == ["a", "b"]
