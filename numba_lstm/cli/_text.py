@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import Any
 
 import click
 
-__all__ = ["TEXT", "printable"]
+from ..training.config import POLICIES
+
+__all__ = ["TEXT", "printable", "unknown_option"]
 
 
 class _Text(click.ParamType):
@@ -31,6 +35,22 @@ class _Text(click.ParamType):
 
 
 TEXT = _Text()
+
+
+def unknown_option(where: str) -> Callable[[Any], Any]:
+    """The option ``--unknown`` of a command that encodes a text with a run's vocabulary.
+
+    Parameters
+    ----------
+    where
+        Words that follow "that", for the help.
+    """
+    return click.option(
+        "--unknown",
+        type=click.Choice(POLICIES),
+        help=f"What becomes of that {where}which the vocabulary lacks: an error, left out, or the "
+        "unknown token (default: as the run was told).",
+    )
 
 
 def printable(name: str) -> str:

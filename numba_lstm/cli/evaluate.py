@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..training.config import POLICIES
 from ._errors import bad_input
 from ._kernels import announce_compiling, set_threads, threads_option
 from ._output import json_option, print_json
 from ._paths import FILE, FOLDER
+from ._text import unknown_option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,12 +32,7 @@ The text is read in one pass from its first token to its last. Losses are in nat
     help="A text file, a folder of *.txt, - for standard input, or 'shakespeare'; may be given "
     "several times (default: the text that the run validates on).",
 )
-@click.option(
-    "--unknown",
-    type=click.Choice(POLICIES),
-    help="What becomes of that which the vocabulary lacks: an error, left out, or the unknown "
-    "token (default: as the run was told).",
-)
+@unknown_option("")
 @click.option(
     "--streams",
     type=click.IntRange(1),
@@ -68,7 +63,7 @@ def evaluate(
         if data:
             tokens, skipped = _read(vocabulary, data, unknown or config.unknown)
         else:
-            own = load_data(config, vocabulary.to_json(), unknown)
+            own = load_data(config, vocabulary, unknown)
             if own.valid is None:
                 raise ValueError("data: expected a text file, for the run validates on nothing")
             tokens, skipped = own.valid, own.skipped

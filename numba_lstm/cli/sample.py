@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..training.config import POLICIES
 from ._errors import bad_input
 from ._kernels import announce_compiling, set_threads, threads_option
 from ._output import json_option, print_json
 from ._paths import FOLDER
-from ._text import TEXT
+from ._text import TEXT, unknown_option
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,12 +22,7 @@ if TYPE_CHECKING:
 @click.option(
     "--prompt", type=TEXT, default="", help="The text to go on from; it is printed first."
 )
-@click.option(
-    "--unknown",
-    type=click.Choice(POLICIES),
-    help="What becomes of that in the prompt which the vocabulary lacks: an error, left out, or "
-    "the unknown token (default: as the run was told).",
-)
+@unknown_option("in the prompt ")
 @click.option(
     "--length", type=click.IntRange(0), default=500, show_default=True, help="Tokens at most."
 )

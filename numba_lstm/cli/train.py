@@ -142,7 +142,7 @@ def _train(trainer: Trainer, run: Run, progress: Progress) -> tuple[str, int]:
     """Train; how that ended, and the exit code."""
     from ..training.data import naming_vocabulary
     from ..training.interrupt import Interrupted
-    from ..training.loop import Diverged
+    from ..training.step import Diverged
 
     again = f"numba-lstm train lm --resume {run.path}"
     try:
@@ -166,7 +166,7 @@ def _go_back(trainer: Trainer, run: Run) -> bool:
 
     A second signal may have come in the middle of a step or of saving: what it cut off is lost.
     """
-    from ..training.loop import Counters
+    from ..training.counters import Counters
 
     try:
         trainer.counters = Counters(**run.load().counters)

@@ -44,7 +44,6 @@ def generate_text(
         As `generate` takes them.
     stop : str or iterable of str
         The text ends before the first of these that is made. What the prompt holds does not count.
-
     unknown : str, optional
         What becomes of that in the prompt which the vocabulary lacks, as its ``encode`` takes it:
         ``"error"``, ``"skip"`` or ``"token"``.

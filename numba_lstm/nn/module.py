@@ -275,12 +275,12 @@ class Module:
         """
         return {name: p.numpy().copy() for name, p in self._all_names(prefix)}
 
-    def load_state_dict(self, d: Mapping[str, Any], strict: bool = True) -> LoadResult:
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> LoadResult:
         """Write all parameters from a dictionary, or, on any error, none.
 
         Parameters
         ----------
-        d : mapping of str to array_like
+        state_dict : mapping of str to array_like
             Values by name, as `state_dict` gives them; any real dtype is cast. Of a parameter with
             several names any one name will do; several must hold the same values.
         strict : bool
@@ -289,22 +289,31 @@ class Module:
         Returns
         -------
         LoadResult
-            The names missing from `d` and those in `d` that are not known: empty lists if strict.
+            The names missing from `state_dict` and those in it that are not known: empty lists if
+            strict.
 
         Raises
         ------
         TypeError
-            If `d` is no mapping, or all that is wrong is values that are not real numbers.
+            If `state_dict` is no mapping, or all that is wrong is values that are not real
+            numbers.
         ValueError
             If names or shapes do not fit. The message lists everything that is wrong.
         """
-        if not isinstance(d, Mapping):
-            raise TypeError(f"d: expected a mapping of names to arrays, got {type(d).__name__}")
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(
+                "state_dict: expected a mapping of names to arrays, got "
+                f"{type(state_dict).__name__}"
+            )
         wanted = dict(self._all_names())
-        values, problems, only_types = _read_values(wanted, d)
-        loaded = {id(wanted[name]) for name in d if name in wanted}
-        missing = [name for name, p in wanted.items() if name not in d and id(p) not in loaded]
-        unexpected = [str(name) for name in d if name not in wanted]
+        values, problems, only_types = _read_values(wanted, state_dict)
+        loaded = {id(wanted[name]) for name in state_dict if name in wanted}
+        missing = [
+            name
+            for name, parameter in wanted.items()
+            if name not in state_dict and id(parameter) not in loaded
+        ]
+        unexpected = [str(name) for name in state_dict if name not in wanted]
         if strict and (missing or unexpected):
             only_types = False
             problems += [f"missing: {name}" for name in missing]
@@ -312,7 +321,7 @@ class Module:
         if problems:
             error = TypeError if only_types else ValueError
             what = type(self).__name__
-            raise error(f"d does not fit this {what}:\n  " + "\n  ".join(problems))
+            raise error(f"state_dict does not fit this {what}:\n  " + "\n  ".join(problems))
         for parameter, value in values:
             parameter[...] = value
         return LoadResult(missing, unexpected)
@@ -328,28 +337,34 @@ class Module:
         """
         return {name: _random.get(rng) for name, rng in self._generators()}
 
-    def load_random_state(self, d: Mapping[str, Any]) -> None:
+    def load_random_state(self, random_state: Mapping[str, Any]) -> None:
         """Put every random generator in the tree into a state that `random_state` gave.
 
         Parameters
         ----------
-        d : mapping of str to dict
+        random_state : mapping of str to dict
 
         Raises
         ------
         TypeError
-            If `d` is no mapping.
+            If `random_state` is no mapping.
         ValueError
             If it holds other names, or states of another kind of generator; then nothing changes.
         """
-        if not isinstance(d, Mapping):
-            raise TypeError(f"d: expected a mapping of names to states, got {type(d).__name__}")
-        generators = dict(self._generators())
-        if set(generators) != set(d):
-            raise ValueError(
-                f"d: expected the states of {sorted(generators)}, got {sorted(map(str, d))}"
+        if not isinstance(random_state, Mapping):
+            raise TypeError(
+                "random_state: expected a mapping of names to states, got "
+                f"{type(random_state).__name__}"
             )
-        states = {name: _random.check(name, rng, d[name]) for name, rng in generators.items()}
+        generators = dict(self._generators())
+        if set(generators) != set(random_state):
+            raise ValueError(
+                f"random_state: expected the states of {sorted(generators)}, got "
+                f"{sorted(map(str, random_state))}"
+            )
+        states = {
+            name: _random.check(name, rng, random_state[name]) for name, rng in generators.items()
+        }
         for name, rng in generators.items():
             rng.bit_generator.state = states[name]
 

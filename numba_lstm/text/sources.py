@@ -86,6 +86,8 @@ def _read(name: str) -> list[str]:
     if name == BUNDLED:
         return [shakespeare()]
     if name == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise ValueError("standard input: expected text, got an input that is closed")
         return [decode_text(sys.stdin.buffer.read(), "standard input")]
     path = path_of(name)
     if not path.is_dir():

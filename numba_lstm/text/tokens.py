@@ -7,10 +7,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..checks import choice
-from .words import UNKNOWN
+from ..checks import as_tokens, choice, size
+from .words import UNKNOWN, parts
 
-__all__ = ["POLICIES", "TokenTable", "check_text"]
+__all__ = ["POLICIES", "FrequentTokens", "TokenTable", "check_text"]
 
 #: What may become of a part of a text that the vocabulary lacks: it is refused, it is left out, or
 #: it becomes the token for the unknown.
@@ -162,19 +162,65 @@ class TokenTable:
         raise NotImplementedError
 
 
+class FrequentTokens(TokenTable):
+    """A table of tokens that are always there, and the frequent ones of a text behind them."""
+
+    #: The tokens that every vocabulary has, at the first ids.
+    ALWAYS: tuple[str, ...] = ()
+
+    def __init__(self, tokens: Any) -> None:
+        super().__init__(tokens)
+        first = self._tokens[: len(self.ALWAYS)]
+        if first != self.ALWAYS:
+            raise ValueError(
+                f"tokens: expected the first {len(self.ALWAYS)} to be {self.ALWAYS}, got {first}"
+            )
+
+    @classmethod
+    def build(cls, text: str, *, min_count: int = 1, max_size: int | None = None) -> Self:
+        """Make a vocabulary of the tokens in `text`.
+
+        Parameters
+        ----------
+        text
+            At least one character.
+        min_count
+            Those that occur less often are left out.
+        max_size
+            The most tokens it may have, those that it always has included, and at least one more.
+            The most frequent stay; of equally frequent ones those that sort first by code points.
+        """
+        check_text(text)
+        min_count = size("min_count", min_count)
+        if max_size is not None:
+            max_size = size("max_size", max_size, len(cls.ALWAYS) + 1)
+        if not text:
+            raise ValueError("text: expected at least one character, got an empty text")
+        counts: Counter[str] = Counter()
+        for part in parts(text):
+            counts.update(cls._split(part))
+        for token in cls.ALWAYS:
+            counts.pop(token, None)
+        enough = [token for token, count in counts.items() if count >= min_count]
+        enough.sort(key=lambda token: (-counts[token], token))
+        return cls([*cls.ALWAYS, *enough][:max_size])
+
+    @staticmethod
+    def _split(text: str) -> list[str]:
+        """The tokens of a part of a text; those that are always there may be among them."""
+        raise NotImplementedError
+
+    def _token_before(self, previous: int | None) -> str | None:
+        """The token of `decode`'s argument `previous`."""
+        if previous is None:
+            return None
+        return self._tokens[int(as_tokens("previous", previous, len(self), ndim=0))]
+
+
 def check_text(text: Any) -> None:
     """Raise TypeError unless `text` is a str."""
     if not isinstance(text, str):
         raise TypeError(f"text: expected a str, got {type(text).__name__}")
-
-
-def frequent(counts: Counter[str], always: tuple[str, ...], min_count: int) -> list[str]:
-    """The tokens that occur often enough, `always` first, the others by falling frequency."""
-    for token in always:
-        counts.pop(token, None)
-    enough = [token for token, count in counts.items() if count >= min_count]
-    enough.sort(key=lambda token: (-counts[token], token))
-    return [*always, *enough]
 
 
 def _strings(tokens: Any) -> tuple[str, ...]:

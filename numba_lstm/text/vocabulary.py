@@ -8,7 +8,6 @@ holds a Python object for each token.
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Protocol
 
@@ -16,9 +15,9 @@ import numpy as np
 
 from ..checks import as_tokens, size
 from ..typing import ArrayLike, DTypeLike
-from .tokens import TokenTable, check_text, frequent
+from .tokens import FrequentTokens, TokenTable, check_text
 from .whitespace import WhitespaceVocabulary
-from .words import GLUE, UNKNOWN, is_piece, iter_cut, iter_pieces, join, parts, split_pieces
+from .words import GLUE, UNKNOWN, is_piece, iter_cut, iter_pieces, join, split_pieces
 
 __all__ = [
     "CharVocabulary",
@@ -169,7 +168,7 @@ class CharVocabulary(TokenTable):
         return self._characters[ids].tobytes().decode(_UTF32, "surrogatepass")
 
 
-class WordVocabulary(TokenTable):
+class WordVocabulary(FrequentTokens):
     r"""The frequent words and punctuation marks of a text.
 
     How a text is cut, and how spaces are kept without a token for each, is told in
@@ -199,43 +198,17 @@ class WordVocabulary(TokenTable):
     """
 
     level = "word"
-    #: The tokens that every vocabulary has, at ids 0 to 3.
     ALWAYS = (UNKNOWN, GLUE, " ", "\n")
 
     def __init__(self, tokens: Iterable[str]) -> None:
         super().__init__(tokens)
-        if self._tokens[:4] != self.ALWAYS:
-            raise ValueError(
-                f"tokens: expected the first four to be {self.ALWAYS}, got {self._tokens[:4]}"
-            )
         for token in self._tokens[4:]:
             if not is_piece(token):
                 raise ValueError(f"tokens: expected words or single characters, got {token!r}")
 
-    @classmethod
-    def build(cls, text: str, *, min_count: int = 1, max_size: int | None = None) -> WordVocabulary:
-        """Make a vocabulary of the words and signs in `text`.
-
-        Parameters
-        ----------
-        text
-            At least one character.
-        min_count
-            Those that occur less often are left out.
-        max_size
-            The most tokens it may have, the four that it always has included, 5 or more. The
-            most frequent stay; of equally frequent ones those that sort first by code points.
-        """
-        check_text(text)
-        min_count = size("min_count", min_count)
-        if max_size is not None:
-            max_size = size("max_size", max_size, len(cls.ALWAYS) + 1)
-        if not text:
-            raise ValueError("text: expected at least one character, got an empty text")
-        counts: Counter[str] = Counter()
-        for part in parts(text):
-            counts.update(split_pieces(part))
-        return cls(frequent(counts, cls.ALWAYS, min_count)[:max_size])
+    @staticmethod
+    def _split(text: str) -> list[str]:
+        return split_pieces(text)
 
     def _lookup(self, text: str, absent: int, dtype: np.dtype) -> np.ndarray:
         ids = self._ids
@@ -264,10 +237,7 @@ class WordVocabulary(TokenTable):
             Not such a sequence, or an id that is not below ``len(self)``.
         """
         ids = as_tokens("ids", ids, len(self), ndim=1)
-        before = None
-        if previous is not None:
-            before = self._tokens[int(as_tokens("previous", previous, len(self), ndim=0))]
-        return join([self._tokens[i] for i in ids.tolist()], before)
+        return join([self._tokens[i] for i in ids.tolist()], self._token_before(previous))
 
 
 def vocabulary_from_json(data: Any) -> CharVocabulary | WordVocabulary | WhitespaceVocabulary:

@@ -8,14 +8,13 @@ and each line, an empty one too, ends in one more token, ``<eos>``.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from ..checks import as_tokens, size
-from .tokens import TokenTable, check_text, frequent
+from ..checks import as_tokens
+from .tokens import FrequentTokens
 from .words import UNKNOWN, parts
 
 __all__ = ["END_OF_LINE", "WhitespaceVocabulary"]
@@ -24,7 +23,7 @@ END_OF_LINE = "<eos>"
 _TOKEN = re.compile(r"\n|\S+")
 
 
-class WhitespaceVocabulary(TokenTable):
+class WhitespaceVocabulary(FrequentTokens):
     r"""What stands between blanks, and ``"<eos>"`` for each line end.
 
     ``"<unk>"`` in a text is the token for the unknown. The first two tokens are ``"<unk>"`` and
@@ -55,34 +54,17 @@ class WhitespaceVocabulary(TokenTable):
 
     level = "whitespace"
     LINE_END = END_OF_LINE
-    #: The tokens that every vocabulary has, at ids 0 and 1.
     ALWAYS = (UNKNOWN, END_OF_LINE)
 
     def __init__(self, tokens: Any) -> None:
         super().__init__(tokens)
-        if self._tokens[:2] != self.ALWAYS:
-            raise ValueError(
-                f"tokens: expected the first two to be {self.ALWAYS}, got {self._tokens[:2]}"
-            )
         for token in self._tokens:
             if token == "\n" or not _TOKEN.fullmatch(token):
                 raise ValueError(f"tokens: expected strings without blanks, got {token!r}")
 
-    @classmethod
-    def build(
-        cls, text: str, *, min_count: int = 1, max_size: int | None = None
-    ) -> WhitespaceVocabulary:
-        """Make a vocabulary of the tokens in `text`; arguments as `WordVocabulary.build` has."""
-        check_text(text)
-        min_count = size("min_count", min_count)
-        if max_size is not None:
-            max_size = size("max_size", max_size, len(cls.ALWAYS) + 1)
-        if not text:
-            raise ValueError("text: expected at least one character, got an empty text")
-        counts: Counter[str] = Counter()
-        for part in parts(text):
-            counts.update(part.split())
-        return cls(frequent(counts, cls.ALWAYS, min_count)[:max_size])
+    @staticmethod
+    def _split(text: str) -> list[str]:
+        return text.split()
 
     def decode(self, ids: Any, previous: int | None = None) -> str:
         """Return the text of ids: a space between tokens, a newline for ``"<eos>"``.
@@ -90,10 +72,7 @@ class WhitespaceVocabulary(TokenTable):
         Parameters and what it raises are those of `WordVocabulary.decode`.
         """
         ids = as_tokens("ids", ids, len(self), ndim=1)
-        starts_line = (
-            previous is None
-            or self._tokens[int(as_tokens("previous", previous, len(self), ndim=0))] == END_OF_LINE
-        )
+        starts_line = self._token_before(previous) in (None, END_OF_LINE)
         written = []
         for i in ids.tolist():
             token = self._tokens[i]

@@ -22,6 +22,7 @@ __all__ = [
     "loop",
     "progress",
     "session",
+    "step",
 ]
 
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from . import loop as loop
     from . import progress as progress
     from . import session as session
+    from . import step as step
 else:
     # Hidden from type checkers: to them every name would be there, and Any.
     def __getattr__(name: str) -> Any:

@@ -101,6 +101,8 @@ class Run:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        if os.fspath(path) == "":  # to Path the current folder, which nobody named
+            raise RunError("run: expected a folder's name, got ''")
         self.path = Path(path)
         if not self.path.is_dir():
             what = "no such folder" if not self.path.exists() else "expected a folder, got a file"

@@ -235,6 +235,8 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
     ConfigError
         When the file cannot be read, is no TOML, or holds one option twice.
     """
+    if os.fspath(path) == "":
+        raise ConfigError("config: expected a file's name, got ''")
     try:
         # Some editors put a byte-order mark at the start.
         table = tomllib.loads(Path(path).read_bytes().decode("utf-8-sig"))

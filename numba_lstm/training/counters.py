@@ -57,8 +57,11 @@ class Counters:
     valid_digest: str = ""
 
     def on_text_of(self, other: Counters) -> Counters:
-        """The same run at the beginning of its next pass, over the text that ``other`` is of."""
-        passes = -(-self.position // self.windows)
+        """The same run over the text that ``other`` is of; where that is not the text so far, at
+        the beginning of its next pass."""
+        position = self.position
+        if self.digest != other.digest:
+            position = -(-position // self.windows) * other.windows
         names = ("windows", "text_length", "text_digest", "digest", "valid_digest")
         text = {name: getattr(other, name) for name in names}
-        return replace(self, position=passes * other.windows, **text)
+        return replace(self, position=position, **text)

@@ -89,7 +89,7 @@ class Data:
 
 def load_data(
     config: TrainConfig,
-    run_vocabulary: Any = None,
+    run_vocabulary: Vocabulary | None = None,
     unknown: str | None = None,
     *,
     before: Fingerprint | None = None,
@@ -102,7 +102,7 @@ def load_data(
     config
         The options.
     run_vocabulary
-        JSON of the vocabulary that a run has already. Without it one is made of the text.
+        The vocabulary that a run has already. Without it one is made of the text.
     unknown
         What becomes of what the vocabulary lacks in the validation text, where it is not to be
         what the options say.
@@ -118,8 +118,7 @@ def load_data(
     OSError, ValueError
         When a file cannot be read or is no text.
     """
-    if run_vocabulary is not None:
-        _refuse_to_wait(config)
+    _check_standard_input(config, run_vocabulary is not None)
     text = read_sources(names(config.data))
     fingerprint = Fingerprint.of(text)
     grown_by = len(text) - before.length if before is not None and before.begins(text) else 0
@@ -128,10 +127,8 @@ def load_data(
     whole = config.level == "char" and config.unknown != "token" and config.min_count == 1
     train, valid = (text, "") if whole else _split(config, text)
     del text
-    vocabulary: Any
-    if run_vocabulary is not None:
-        vocabulary = vocabulary_from_json(run_vocabulary)
-    else:
+    vocabulary = run_vocabulary
+    if vocabulary is None:
         vocabulary = CharVocabulary.build(train) if whole else _build(config, train)
         if initial is not None:
             vocabulary = extended(initial, vocabulary)
@@ -245,10 +242,22 @@ def _build(config: TrainConfig, train: str) -> Any:
     return kinds[config.level].build(train, min_count=config.min_count)  # type: ignore[attr-defined]
 
 
-def _refuse_to_wait(config: TrainConfig) -> None:
-    """A run's text that was piped in must be piped in again: nobody would know to type it."""
-    for name in ("data", "valid"):
-        if STANDARD_INPUT in names(getattr(config, name) or ()) and sys.stdin.isatty():
+def _check_standard_input(config: TrainConfig, going_on: bool) -> None:
+    """Standard input can be read once; and for a run that goes on it must be piped in again, for
+    nobody would know to type it."""
+    reading = [
+        name
+        for name in ("data", "valid")
+        for one in names(getattr(config, name) or ())
+        if one == STANDARD_INPUT
+    ]
+    if len(reading) > 1:
+        raise ConfigError(
+            f"{' and '.join(dict.fromkeys(reading))}: expected - once, because standard input can "
+            f"be read once, got it {len(reading)} times"
+        )
+    for name in reading:
+        if going_on and sys.stdin is not None and sys.stdin.isatty():
             raise ConfigError(
                 f"{name}: the run read standard input: pipe the same text in again, or name a file"
             )

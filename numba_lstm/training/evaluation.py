@@ -105,8 +105,8 @@ def evaluate(
     check
         Called between windows; what it raises ends the evaluation.
     """
-    while streams > 1 and len(tokens) < shortest(streams):
-        streams -= 1
+    # The most for which `shortest` is no longer than the text.
+    streams = min(streams, max((len(tokens) - 1 - WARMUP) // (_OWN * WARMUP), 1))
     was_training = model.training
     model.eval()
     total, count, unknown_total, unknown, state = 0.0, 0, 0.0, 0, None

@@ -41,10 +41,14 @@ def refuse_existing(path: str | os.PathLike[str]) -> None:
         if any(target.iterdir()):
             raise FolderTaken(target)
     elif os.path.lexists(target):
-        raise RunError(f"{target}: expected a new or empty folder, got a file")
+        raise RunError(f"{target}: expected a new or empty folder, got {_what(target)}")
     for above in target.parents:
         if os.path.lexists(above) and not above.is_dir():
-            raise RunError(f"{target}: expected a folder's name, but {above} is a file")
+            raise RunError(f"{target}: expected a folder's name, but {above} is {_what(above)}")
+
+
+def _what(path: Path) -> str:
+    return "a file" if path.exists() else "a link that leads nowhere"
 
 
 def claim(stem: str | os.PathLike[str]) -> Path:
@@ -63,7 +67,7 @@ def claim(stem: str | os.PathLike[str]) -> Path:
     Raises
     ------
     RunError
-        When what should be a folder above it is a file.
+        When what should be a folder above it is a file, or a link that leads nowhere.
     OSError
         When it cannot be made.
     """
@@ -74,7 +78,10 @@ def claim(stem: str | os.PathLike[str]) -> Path:
             path.mkdir(parents=True)
             return path
         except FileExistsError:
-            continue
+            if os.path.lexists(path):
+                continue
+            refuse_existing(path)  # of a folder above it: a link that leads nowhere
+            raise
         except NotADirectoryError:
             refuse_existing(path)
             raise
@@ -92,8 +99,8 @@ def put_in_place(target: Path, fill: Callable[[Path], None], names: Sequence[str
         Writes the files into the folder that it is given.
     names
         Of these files. Where a complete folder cannot be put in the place of an empty one (where
-        something is mounted, or through a symbolic link) the first of them, which only one process
-        can make, says whose the folder is.
+        something is mounted, through a symbolic link, or the current folder) the first of them,
+        which only one process can make, says whose the folder is.
 
     Raises
     ------
@@ -103,9 +110,18 @@ def put_in_place(target: Path, fill: Callable[[Path], None], names: Sequence[str
         When it cannot be written. Nothing is left then.
     """
     refuse_existing(target)
+    if _is_current(target):
+        # A rename would take the folder from under this process, and from under the shell.
+        _fill_in_place(target, fill, names)
+        return
     target.parent.mkdir(parents=True, exist_ok=True)
-    stage = target.with_name(f".{target.name}.{secrets.token_hex(8)}.new")
-    stage.mkdir()
+    # Without the target's name in it, which may be as long as the system allows.
+    stage = target.with_name(f".{secrets.token_hex(8)}.new")
+    try:
+        stage.mkdir()
+    except OSError as error:
+        error.filename = os.fspath(target)  # nobody knows the stage's name
+        raise
     try:
         fill(stage)
         if not _renamed(stage, target):
@@ -113,6 +129,13 @@ def put_in_place(target: Path, fill: Callable[[Path], None], names: Sequence[str
     finally:
         shutil.rmtree(stage, ignore_errors=True)
     sync_folder(target.parent)
+
+
+def _is_current(folder: Path) -> bool:
+    try:
+        return os.path.samefile(folder, os.curdir)
+    except OSError:  # there is no such folder yet, or the current one is gone
+        return False
 
 
 def _renamed(stage: Path, target: Path) -> bool:

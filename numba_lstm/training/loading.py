@@ -20,7 +20,7 @@ from .checkpoint import VOCAB, Run
 from .config import ConfigError, TrainConfig
 from .folders import RunError
 
-__all__ = ["LoadedRun", "load", "make_model"]
+__all__ = ["LoadedRun", "load", "make_model", "read_vocabulary"]
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,7 @@ def load(path: str | os.PathLike[str]) -> LoadedRun:
         raise TypeError(f"path: expected a folder's name, got {type(path).__name__}")
     run = Run(path)
     config = run.config()
-    found = run.vocabulary()
-    try:
-        vocabulary = vocabulary_from_json(found)
-    except ValueError as error:
-        raise RunError(f"{run.path / VOCAB}: {error}") from None
+    vocabulary = read_vocabulary(run)
     # Read before parameters are drawn: what is missing is told at once.
     values = run.model()
     model = make_model(config, len(vocabulary))
@@ -102,6 +98,21 @@ def load(path: str | os.PathLike[str]) -> LoadedRun:
     except (TypeError, ValueError) as error:
         raise RunError(f"{run.path}: the model does not fit the run's options: {error}") from None
     return LoadedRun(run.path, model.eval(), vocabulary, config)
+
+
+def read_vocabulary(run: Run) -> Vocabulary:
+    """Read a run's vocabulary.
+
+    Raises
+    ------
+    RunError
+        When the file is damaged.
+    """
+    found = run.vocabulary()
+    try:
+        return vocabulary_from_json(found)
+    except ValueError as error:
+        raise RunError(f"{run.path / VOCAB}: {error}") from None
 
 
 def make_model(config: TrainConfig, vocab_size: int) -> LanguageModel:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import losses, optim
 from .checkpoint import Checkpoint, Run, RunError
 from .config import ConfigError, TrainConfig, told
 from .counters import Counters
@@ -24,17 +23,14 @@ from .data import Data
 from .evaluation import Evaluation, evaluate, shortest
 from .interrupt import Interrupted, Interrupts
 from .progress import Progress
+from .step import Diverged, make_optimizer, make_schedule, train_step
 
 if TYPE_CHECKING:
     from ..models import LanguageModel
 
-__all__ = ["Counters", "Diverged", "Trainer"]
+__all__ = ["Trainer"]
 
 _SAVE_SECONDS = 30.0
-
-
-class Diverged(ArithmeticError):
-    """The loss, the gradient or a parameter stopped being a finite number."""
 
 
 class Trainer:
@@ -127,29 +123,37 @@ class Trainer:
 
         Raises
         ------
-        ValueError
-            When the checkpoint does not fit the model, or was made with other data.
+        ConfigError
+            When the checkpoint was made with other data.
+        KeyError, TypeError, ValueError
+            When it does not fit the model.
         """
         counters, here = Counters(**checkpoint.counters), self.counters
         if counters.digest != here.digest and not self.data.grown_by:
-            raise ValueError(
-                f"data: {told(self.config.data)}: expected the text that the run was trained on, "
-                "with more behind it or not, got another; --init RUN begins a new run with its "
-                "weights"
-            )
+            self._refuse_other_text(counters)
         self.model.load_state_dict(checkpoint.model)
         self.model.load_random_state(checkpoint.random)
         self.optimizer.load_state_dict(checkpoint.optimizer)
         self.state = checkpoint.state
-        if counters.digest != here.digest:
-            self._other_valid = counters.valid_digest != here.valid_digest
-            counters = counters.on_text_of(here)
+        # A run that an older version began knows no digest: its best was measured in another way.
+        self._other_valid = counters.valid_digest != here.valid_digest
+        counters = counters.on_text_of(here)
         self.streams.position = counters.position
         self.counters = counters
         if self.config.epochs is not None:
             # Windows of earlier, shorter passes count as the steps that they were.
             rest = self.config.epochs * here.windows - counters.position
             self.total_steps = counters.step + rest
+
+    def _refuse_other_text(self, counters: Counters) -> None:
+        where = f"data: {told(self.config.data)}"
+        text = "was trained on, with more behind it or not"
+        if self.config.valid is not None and counters.text_digest == self.data.text.digest:
+            where, text = f"valid: {told(self.config.valid)}", "validates on"
+        raise ConfigError(
+            f"{where}: expected the text that the run {text}, got another; --init RUN begins a new "
+            "run with its weights"
+        )
 
     # -- the run ------------------------------------------------------------------------------
 
@@ -158,8 +162,8 @@ class Trainer:
         model = copy.deepcopy(self.model)
         optimizer = make_optimizer(self.config, model)
         window = np.zeros((self.config.seq_len, self.config.batch), np.int64)
-        _, state = _train_step(model, optimizer, window, window, None, self.config.clip)
-        _train_step(model, optimizer, window, window, state, self.config.clip)
+        _, state = train_step(model, optimizer, window, window, None, self.config.clip)
+        train_step(model, optimizer, window, window, state, self.config.clip)
         if self.data.valid is not None:
             few = self.data.valid[: shortest(self.config.batch)]
             self._evaluate(model, few)
@@ -253,7 +257,7 @@ class Trainer:
         if fresh:
             self.state = None
         self.schedule.step(self._schedule_place())
-        loss, self.state = _train_step(
+        loss, self.state = train_step(
             self.model, self.optimizer, inputs, targets, self.state, self.config.clip, c.step + 1
         )
         c.step += 1
@@ -366,41 +370,3 @@ class Trainer:
             self._run.save_model(model, step=self.counters.step)
         self._run.save(self.checkpoint())
         self._saved_at = self._now()
-
-
-def _train_step(
-    model: LanguageModel,
-    optimizer: optim.Optimizer,
-    inputs: np.ndarray,
-    targets: np.ndarray,
-    state: Any,
-    clip: float,
-    step: int = 0,
-) -> tuple[float, Any]:
-    """One update; gives the loss before it and the state to carry on."""
-    optimizer.zero_grad()
-    (logits, state), pullback = model.vjp(inputs, state)
-    loss, dlogits = losses.cross_entropy(logits, targets)
-    loss = float(loss)
-    if not math.isfinite(loss):
-        raise Diverged(f"the loss at step {step} is {loss}")
-    pullback(dlogits)
-    norm = optim.grad_norm(model.parameters())
-    if not math.isfinite(norm):
-        raise Diverged(f"the gradient's norm at step {step} is {norm}")
-    # Clipping in the optimizer's own pass spares one over all gradients.
-    optimizer.step(grad_scale=optim.clip_scale(norm, clip) if clip else 1.0)
-    return loss, state
-
-
-def make_optimizer(config: TrainConfig, model: LanguageModel) -> optim.Optimizer:
-    """The optimizer that the options name, over a model's parameters."""
-    kinds = {"adam": optim.Adam, "adamw": optim.AdamW, "sgd": optim.SGD}
-    options = {} if config.weight_decay is None else {"weight_decay": config.weight_decay}
-    return kinds[config.optimizer](model.parameters(), lr=config.lr, **options)
-
-
-def make_schedule(config: TrainConfig, optimizer: optim.Optimizer) -> optim.ConstantLR:
-    """The learning rate's course that the options name."""
-    kinds = {"cosine": optim.CosineLR, "constant": optim.ConstantLR}
-    return kinds[config.schedule](optimizer, warmup=config.warmup)

@@ -19,7 +19,7 @@ from .data import load_data, naming_vocabulary
 from .fingerprint import Fingerprint
 from .folders import refuse_existing
 from .initial import begin_with, load_initial
-from .loading import make_model
+from .loading import make_model, read_vocabulary
 from .loop import Trainer
 from .progress import Progress
 
@@ -114,13 +114,15 @@ def _resume(run: Run, flags: Mapping[str, Any] | None, progress: Progress | None
     run.model()  # whoever goes on must have the best so far: no later one need be better
     counters = checkpoint.counters
     before = Fingerprint(counters.get("text_length", 0), counters.get("text_digest", ""))
-    data = load_data(config, run.vocabulary(), before=before)
+    data = load_data(config, read_vocabulary(run), before=before)
     vocab_size = len(data.vocabulary)
     with naming_vocabulary(config, vocab_size):
         trainer = Trainer(config, data, make_model(config, vocab_size), progress=progress)
     try:
         trainer.restore(checkpoint)
-    except (KeyError, TypeError) as error:
+    except ConfigError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{run.path}: the state does not fit the options: {error}") from None
     if data.grown_by:
         trainer.progress.note(

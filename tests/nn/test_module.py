@@ -113,7 +113,7 @@ def test_load_state_dict_lists_everything_wrong_and_changes_nothing():
         tree.load_state_dict(bad)
     message = str(caught.value)
     for part in (
-        "d does not fit this Tree:",
+        "state_dict does not fit this Tree:",
         "own: expected shape (2, 2), got (2, 3)",
         "late: expected real numbers, got an array of complex128",
         "missing: second.weight",
@@ -128,7 +128,7 @@ def test_load_state_dict_raises_type_error_for_types_alone():
     tree = Tree()
     with pytest.raises(TypeError, match="late: expected real numbers"):
         tree.load_state_dict(tree.state_dict() | {"late": ["one"]})
-    with pytest.raises(TypeError, match=r"^d: expected a mapping of names to arrays, got list"):
+    with pytest.raises(TypeError, match=r"^state_dict: expected a mapping .* got list"):
         tree.load_state_dict([("own", 1)])
 
 
@@ -225,7 +225,8 @@ def test_a_random_state_that_does_not_fit_changes_nothing():
     tree.rng, tree.first.rng = np.random.default_rng(0), np.random.default_rng(1)
     before = tree.random_state()
     wrong_kind = np.random.Generator(np.random.MT19937(0)).bit_generator.state
-    with pytest.raises(ValueError, match=r"^d: expected the states of \['first.rng', 'rng'\]"):
+    words = r"^random_state: expected the states of \['first.rng', 'rng'\]"
+    with pytest.raises(ValueError, match=words):
         tree.load_random_state({"rng": before["rng"]})
     for bad in (wrong_kind, None, {}, before["rng"] | {"state": {"state": "x", "inc": 1}}):
         with pytest.raises(ValueError, match=r"^first\.rng: expected a state of PCG64: "):

@@ -54,6 +54,9 @@ def test_standard_input_is_a_text_like_any_other(folder, monkeypatch):
             read_sources(["-"])
     with pytest.raises(ValueError, match="-: expected once"):
         read_sources(["-", str(folder), "-"])
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(ValueError, match=r"standard input: expected text, got .* closed"):
+        read_sources(["-"])
 
 
 @pytest.mark.parametrize("data", [b"", b"ab\0c", b"caf\xe9"])

@@ -198,3 +198,10 @@ def test_arrays_are_kept_under_the_names_of_their_places():
     arrays, _ = make_checkpoint().pack()
     expected = ["model.a.w", "model.a", "optimizer.state.0.m", "state.0", "state.1"]
     assert list(arrays) == expected
+
+
+def test_the_current_folder_is_a_run_by_its_name_only(run, monkeypatch):
+    monkeypatch.chdir(run.path)
+    assert Run(".").config() == run.config()
+    with pytest.raises(RunError, match=r"^run: expected a folder's name, got ''$"):
+        Run("")

@@ -104,6 +104,8 @@ def test_a_damaged_file_is_refused_by_its_name(tmp_path, content, words):
     path.write_bytes(content)
     with pytest.raises(ConfigError, match=rf"mine\.toml: {words}"):
         read_toml(path)
+    with pytest.raises(ConfigError, match=r"^config: expected a file's name, got ''$"):
+        read_toml("")
     with pytest.raises(ConfigError, match=r"absent\.toml: No such file"):
         read_toml(tmp_path / "absent.toml")
 

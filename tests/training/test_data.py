@@ -97,11 +97,11 @@ def test_a_text_too_short_for_the_options_is_refused(text_file):
 
 
 def test_a_runs_vocabulary_is_kept_and_a_text_that_has_more_is_refused(text_file, tmp_path):
-    vocabulary = load_data(make(text_file)).vocabulary.to_json()
-    assert load_data(make(text_file), vocabulary).vocabulary.to_json() == vocabulary
+    vocabulary = load_data(make(text_file)).vocabulary
+    assert load_data(make(text_file), vocabulary).vocabulary == vocabulary
     other = tmp_path / "other.txt"
     other.write_text(TEXT.replace("g", "t"))
-    assert load_data(make(other), vocabulary).vocabulary.to_json() == vocabulary
+    assert load_data(make(other), vocabulary).vocabulary == vocabulary
     other.write_text(TEXT + "Q")
     with pytest.raises(ConfigError, match=r"'Q'.* is not in the vocabulary .* --init RUN begins"):
         load_data(make(other), vocabulary)
@@ -110,7 +110,7 @@ def test_a_runs_vocabulary_is_kept_and_a_text_that_has_more_is_refused(text_file
 def test_a_text_that_has_grown_is_told_from_another(text_file, tmp_path):
     first = load_data(make(text_file))
     assert (first.text, first.grown_by) == (Fingerprint.of(TEXT), 0)
-    vocabulary, other = first.vocabulary.to_json(), tmp_path / "other.txt"
+    vocabulary, other = first.vocabulary, tmp_path / "other.txt"
     for text, grown_by in ((TEXT, 0), (TEXT + "the cat", 7), ("the cat" + TEXT, 0), (TEXT[:-9], 0)):
         other.write_text(text)
         data = load_data(make(other), vocabulary, before=first.text)
@@ -266,12 +266,23 @@ def test_a_fingerprint_is_that_of_all_tokens_at_once(text_file, monkeypatch):
 def test_a_run_that_read_standard_input_does_not_wait_for_a_person(text_file, monkeypatch):
     piped = make("-")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode())))
-    vocabulary = load_data(piped).vocabulary.to_json()
+    vocabulary = load_data(piped).vocabulary
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(TEXT.encode())))
     assert load_data(piped, vocabulary).train.size == int(0.9 * len(TEXT))
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
     with pytest.raises(ConfigError, match="data: the run read standard input"):
         load_data(piped, vocabulary)
+    monkeypatch.setattr(sys, "stdin", None)  # as in a program without a terminal
+    with pytest.raises(ValueError, match=r"standard input: expected text, got .* closed"):
+        load_data(piped, vocabulary)
+
+
+@pytest.mark.parametrize(
+    ("data", "valid", "words"), [("-", "-", "data and valid"), (["-", "-"], None, "data")]
+)
+def test_standard_input_is_asked_for_once(data, valid, words):
+    with pytest.raises(ConfigError, match=f"^{words}: expected - once, .* got it 2 times"):
+        load_data(make(data, valid=valid))
 
 
 def test_the_bundled_text_is_read_by_its_name():

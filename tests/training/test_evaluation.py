@@ -95,6 +95,8 @@ def test_a_text_is_cut_into_fewer_streams_where_they_would_be_short():
         model = Uniform()
         evaluate(model, np.arange(count) % 8, 64, streams=8)
         assert model.shapes[0][1] == streams
+    evaluate(model, np.arange(9) % 8, 64, streams=10**15)  # at once
+    assert model.shapes[-1] == (8, 1)
 
 
 def test_unknown_tokens_are_counted_and_the_loss_over_the_others_is_told(rng):

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from cli_tool import environment
@@ -48,6 +49,15 @@ def test_a_file_on_the_way_is_named(tmp_path):
     (tmp_path / "runs").write_text("mine")
     with pytest.raises(RunError, match="runs is a file"):
         claim(tmp_path / "runs" / "lm")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need privileges")
+def test_a_link_that_leads_nowhere_is_told_and_not_tried_for_ever(tmp_path):
+    (tmp_path / "runs").symlink_to("unmounted")
+    with pytest.raises(RunError, match=r"runs is a link that leads nowhere"):
+        claim(tmp_path / "runs" / "lm")
+    with pytest.raises(RunError, match=r"runs: expected .*, got a link that leads nowhere"):
+        put_in_place(tmp_path / "runs", fill, NAMES)
 
 
 def test_a_folder_is_seen_whole_and_nothing_is_left_beside_it(tmp_path):
@@ -130,6 +140,24 @@ def test_a_link_to_an_empty_folder_stays_and_the_folder_is_filled(tmp_path):
     put_in_place(tmp_path / "run", fill, NAMES)
     assert (tmp_path / "run").is_symlink()
     assert sorted(os.listdir(tmp_path / "disk")) == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", [".", "absolute"])
+def test_the_current_folder_is_filled_and_stays_the_current_one(tmp_path, monkeypatch, name):
+    (tmp_path / "run").mkdir()
+    monkeypatch.chdir(tmp_path / "run")
+    put_in_place(Path(".") if name == "." else tmp_path / "run", fill, NAMES)
+    assert sorted(os.listdir(".")) == sorted(os.listdir(tmp_path / "run")) == ["a", "b"]
+    assert os.listdir(tmp_path) == ["run"]
+    with pytest.raises(FolderTaken):
+        put_in_place(Path("."), fill, NAMES)
+
+
+def test_a_name_may_be_as_long_as_the_system_allows_and_a_longer_one_is_told(tmp_path):
+    put_in_place(tmp_path / ("a" * 255), fill, NAMES)
+    assert os.listdir(tmp_path) == ["a" * 255]
+    with pytest.raises(OSError, match=r"a{256}'$"):
+        put_in_place(tmp_path / ("a" * 256), fill, NAMES)
 
 
 # Each process makes a run in each round, at the same moment as the others.

@@ -9,14 +9,16 @@ import signal
 import numpy as np
 import pytest
 
+from numba_lstm import losses, optim
 from numba_lstm.training import loop as module
 from numba_lstm.training.checkpoint import Run, RunError
 from numba_lstm.training.config import ConfigError, merge
 from numba_lstm.training.data import load_data
 from numba_lstm.training.evaluation import Evaluation, evaluate
 from numba_lstm.training.interrupt import Interrupted
-from numba_lstm.training.loop import Diverged, Trainer
+from numba_lstm.training.loop import Trainer
 from numba_lstm.training.session import make_model
+from numba_lstm.training.step import Diverged
 
 OPTIONS = {
     "hidden": 8,
@@ -154,13 +156,13 @@ def test_an_interruption_amid_a_step_leaves_the_checkpoint_and_changes_no_bit(
     # Where half of the work is done: the streams have moved on and the masks are drawn; some
     # parameters are updated and others not; all are, and the counters do not know it.
     if place == "forward":
-        real_loss = module.losses.cross_entropy
+        real_loss = losses.cross_entropy
 
         def loss_of_seven(*args, **more):
             in_step_seven()
             return real_loss(*args, **more)
 
-        monkeypatch.setattr(module.losses, "cross_entropy", loss_of_seven)
+        monkeypatch.setattr(losses, "cross_entropy", loss_of_seven)
     elif place == "update":
         real_step = trainer.optimizer.step
 
@@ -172,14 +174,14 @@ def test_an_interruption_amid_a_step_leaves_the_checkpoint_and_changes_no_bit(
 
         monkeypatch.setattr(trainer.optimizer, "step", half_a_step)
     else:
-        real_train_step = module._train_step
+        real_train_step = module.train_step
 
         def whole_step(*args):
             result = real_train_step(*args)
             in_step_seven()
             return result
 
-        monkeypatch.setattr(module, "_train_step", whole_step)
+        monkeypatch.setattr(module, "train_step", whole_step)
     with pytest.raises(Interrupted) as caught:
         trainer.run(run)
     assert not caught.value.between_steps
@@ -406,7 +408,7 @@ def test_divergence_stops_the_run_and_keeps_the_last_good_checkpoint(
 ):
     trainer, run = make(data, tmp_path / "run")
     step = trainer._step
-    real_norm, real_evaluate = module.optim.grad_norm, module.evaluate
+    real_norm, real_evaluate = optim.grad_norm, module.evaluate
 
     def bad_step():
         parameter = trainer.model.decoder.bias
@@ -428,7 +430,7 @@ def test_divergence_stops_the_run_and_keeps_the_last_good_checkpoint(
         return result
 
     monkeypatch.setattr(trainer, "_step", bad_step)
-    monkeypatch.setattr(module.optim, "grad_norm", bad_norm)
+    monkeypatch.setattr(optim, "grad_norm", bad_norm)
     monkeypatch.setattr(module, "evaluate", bad_evaluate)
     with pytest.raises(Diverged):
         trainer.run(run)
@@ -442,7 +444,7 @@ def test_the_state_is_carried_within_an_epoch_and_dropped_at_its_end(data, tmp_p
     trainer, run = make(data, tmp_path / "run", epochs=2, steps=None)
     assert trainer.total_steps == 2 * len(trainer.streams)
     given = []
-    real = module._train_step
+    real = module.train_step
 
     def record(model, optimizer, inputs, targets, state, *rest):
         result = real(model, optimizer, inputs, targets, state, *rest)
@@ -450,7 +452,7 @@ def test_the_state_is_carried_within_an_epoch_and_dropped_at_its_end(data, tmp_p
         return result
 
     monkeypatch.setattr(trainer, "warm_up", lambda: None)
-    monkeypatch.setattr(module, "_train_step", record)
+    monkeypatch.setattr(module, "train_step", record)
     trainer.run(run)
     for number, (state, _) in enumerate(given):
         if number % len(trainer.streams) == 0:
@@ -562,7 +564,7 @@ def test_a_run_that_another_process_trains_or_has_trained_is_refused(data, tmp_p
 def test_what_a_run_needs_is_compiled_before_its_first_step(data, tmp_path, monkeypatch):
     trainer, run = make(data, tmp_path / "run", steps=1)
     calls = []
-    real_step, real_evaluate = module._train_step, module.evaluate
+    real_step, real_evaluate = module.train_step, module.evaluate
 
     def step(model, optimizer, inputs, targets, state, *rest):
         calls.append((model is trainer.model, inputs.shape, state is not None))
@@ -572,7 +574,7 @@ def test_what_a_run_needs_is_compiled_before_its_first_step(data, tmp_path, monk
         calls.append((model is trainer.model, "evaluate"))
         return real_evaluate(model, *rest, **options)
 
-    monkeypatch.setattr(module, "_train_step", step)
+    monkeypatch.setattr(module, "train_step", step)
     monkeypatch.setattr(module, "evaluate", evaluation)
     trainer.run(run)
     # On a copy of the model, without a state and with one, as training and validation will run.

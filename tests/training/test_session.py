@@ -103,6 +103,34 @@ def test_a_text_that_changed_is_refused(run, tmp_path, text, words):
     assert snapshot(run.path) == before
 
 
+def test_a_validation_text_that_changed_is_named(config, tmp_path):
+    (tmp_path / "valid.txt").write_text(TEXT[:60])
+    options = {**config.values(), "valid": str(tmp_path / "valid.txt")}
+    del options["valid_fraction"]
+    run = session.start(merge(("", options)), tmp_path / "run")[1]
+    (tmp_path / "valid.txt").write_text(TEXT[:70])
+    with pytest.raises(ConfigError, match=r"^valid: .*valid\.txt: .* validates on, got another"):
+        session.resume(run.path)
+    (tmp_path / "text.txt").write_text(TEXT[10:])
+    with pytest.raises(ConfigError, match=r"^data: .*text\.txt: .* got another"):
+        session.resume(run.path)
+
+
+def test_a_run_of_an_older_version_goes_on_and_its_text_may_grow_from_then_on(run, tmp_path):
+    checkpoint = run.load()
+    for name in ("windows", "text_length", "text_digest", "valid_digest", "since_best"):
+        del checkpoint.counters[name]
+    del checkpoint.counters["best_known_loss"]
+    checkpoint.counters["best_loss"] = 9.0  # its way of measuring was another
+    run.save(checkpoint)
+    trainer, again = session.resume(run.path, {"steps": 5})
+    assert trainer.counters.position == 4
+    trainer.run(again)
+    assert trainer.counters.best_loss < 9.0
+    (tmp_path / "text.txt").write_text(TEXT + TEXT)
+    assert session.resume(run.path, {"steps": 6})[0].data.grown_by == len(TEXT)
+
+
 class Told(Progress):
     """Keeps the lines that stay."""
 
@@ -233,6 +261,21 @@ def test_of_a_model_too_large_the_greatest_size_is_named(config, monkeypatch, na
     monkeypatch.setattr(os, "sysconf", told.__getitem__, raising=False)
     with pytest.raises(ConfigError, match=rf"^{name}: expected a model that fits in memory, got 9"):
         session.make_model(merge(("", {**config.values(), name: 9})), 30)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "words"),
+    [
+        ("config.toml", "hidden = 8", "hidden = 9", "run: the state does not fit the options: "),
+        ("vocab.json", '"level": "char"', '"level": "rune"', r"vocab\.json: vocabulary: expected"),
+    ],
+)
+def test_files_that_do_not_fit_each_other_are_named(run, name, old, new, words):
+    text = (run.path / name).read_text()
+    assert old in text
+    (run.path / name).write_text(text.replace(old, new))
+    with pytest.raises(RunError, match=words):
+        session.resume(run.path)
 
 
 def test_a_state_that_counts_something_else_is_refused(run):
