@@ -16,6 +16,7 @@ __all__ = [
     "__version__",
     "get_num_threads",
     "interop",
+    "load",
     "losses",
     "models",
     "nn",
@@ -31,6 +32,7 @@ __all__ = [
 # What is no module: where it stands.
 _HOMES = {
     "get_num_threads": "threads",
+    "load": "training.loading",
     "set_num_threads": "threads",
     "warmup": "ahead",
 }
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from .ahead import warmup as warmup
     from .threads import get_num_threads as get_num_threads
     from .threads import set_num_threads as set_num_threads
+    from .training.loading import load as load
 else:
     # Hidden from type checkers: to them every name would be there, and Any.
     def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import tempfile
@@ -40,7 +41,15 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
         return
     # Renaming over a link would replace the link.
     target = Path(os.path.realpath(path))
-    handle, beside = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".new", dir=target.parent)
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    try:
+        handle, beside = tempfile.mkstemp(
+            prefix=f".{target.name}.", suffix=".new", dir=target.parent
+        )
+    except OSError as error:
+        error.filename = os.fspath(path)  # of the file beside it nobody knows
+        raise
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -51,8 +60,9 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(beside)
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = os.fspath(path)  # a full disk is told without saying where
+        if isinstance(error, OSError):
+            # A full disk is told without saying where, a failed rename by both names.
+            error.filename, error.filename2 = os.fspath(path), None
         raise
     sync_folder(target.parent)
 

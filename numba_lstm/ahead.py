@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .nn import Module
 
 __all__ = ["warmup"]
 
 
-def warmup(module: Any = None, *inputs: Any, training: bool = True) -> None:
+def warmup(module: Module | None = None, *inputs: Any, training: bool = True) -> None:
     """Compile kernels now that would else be compiled at first use, and keep them on disk.
 
     Kernels are compiled once on a machine. They differ by kind of cell, by dtype, by whether
@@ -57,11 +60,11 @@ def warmup(module: Any = None, *inputs: Any, training: bool = True) -> None:
         raise TypeError(f"module: expected a Module, got {type(module).__name__}")
     if not inputs:
         raise TypeError("inputs: expected what the module is going to be called with, got nothing")
-    module = copy.deepcopy(module)
-    module(*inputs)
+    copied: Any = copy.deepcopy(module)
+    copied(*inputs)
     if training:
-        output, pullback = module.vjp(*inputs)
-        pullback(_cotangent(module, output))
+        output, pullback = copied.vjp(*inputs)
+        pullback(_cotangent(copied, output))
 
 
 def _cotangent(module: Any, output: Any) -> Any:

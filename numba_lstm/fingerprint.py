@@ -5,7 +5,9 @@ through the functions it calls. All of that is read here from the live objects: 
 defaults, closures, globals. No source file is looked at, so that a comment, a docstring or the
 place of a file changes nothing, and programs without ``.py`` files work as well.
 
-Libraries count by name only: their versions belong into the key of whoever asks.
+Libraries count by name only: their versions belong into the key of whoever asks. So what a program
+registers with numba for a library's functions and types (an ``overload`` of NumPy's, say) is not
+seen; what it registers for functions of its own is.
 """
 
 from __future__ import annotations

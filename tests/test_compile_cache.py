@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import py_compile
-import shutil
-import subprocess
 import sys
 import time
-import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lstm_tool import ROOT, run_python
+from cache_tool import PACKING, PROGRAM, in_folder, run
+from lstm_tool import run_python
 
 from numba_lstm import compile_cache
-
-PACKAGE = ROOT / "numba_lstm"
 
 
 @pytest.fixture
@@ -136,34 +129,7 @@ def test_reading_an_entry_keeps_it(elsewhere):
     assert time.time() - (elsewhere / name).stat().st_mtime < 60
 
 
-# What is compiled, in processes of their own. Packing compiles in a third of a second.
-PROGRAM = """
-import json, warnings
-import numpy as np
-from numba_lstm import jit
-from numba_lstm.kernels import pack
-from numba_lstm.simd import TARGET
-compiled = []
-jit.on_compile(compiled.append)
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    w = np.arange(40, dtype="f4").reshape(8, 5)
-    out = np.empty(pack.packed_rows_shape(1, 8, 5, TARGET.lanes(4)), "f4")
-    back = np.zeros_like(w)
-    pack.pack_rows(1, w, 1, pack.PLAIN, 0, out)
-    pack.unpack_rows(1, out, 1, pack.PLAIN, 0, False, back)
-print(json.dumps([compiled, [str(c.message) for c in caught if "numba_lstm" in str(c.message)]]))
-assert np.array_equal(back, w)
-"""
-PACKING = ["pack_rows_serial", "unpack_rows_serial"]
-
-
-def run(cache: Path | str, **environment: str) -> tuple[list[str], list[str]]:
-    """Which drivers were compiled, and what was warned of."""
-    compiled, warned = json.loads(
-        run_python(PROGRAM, NUMBA_LSTM_CACHE_DIR=str(cache), **environment)
-    )
-    return compiled, warned
+# What is compiled, in processes of their own
 
 
 def files(cache: Path) -> list[Path]:
@@ -257,251 +223,56 @@ def test_a_home_that_is_no_folder_warns_once_and_works(tmp_path, home):
     assert list(tmp_path.iterdir()) == [] and not Path("relative").exists()
 
 
-# What an edit compiles anew: by the keys of all drivers of a copy of the package.
-KEYS = """
-import gc, importlib, json, os, pkgutil, sys
-import numba, numba.extending, numpy
+# What numba is given
 
-def keys():
-    import numba_lstm.kernels
-    from numba_lstm import compile_cache, jit, simd
-    for module in pkgutil.walk_packages(numba_lstm.kernels.__path__, "numba_lstm.kernels."):
-        importlib.import_module(module.name)
-    found = {}
-    def entry(name, *parts):
-        found["microkernels"] = compile_cache.entry_name(name, *parts)
-        raise StopIteration
-    try:
-        simd.load_microkernels(None, None, entry)
-    except StopIteration:
-        pass
-    for item in gc.get_objects():
-        if type(item) is jit.driver:
-            key = jit._variant(item.function, item.__name__, False)._cache.key
-            found[item.__name__] = compile_cache.entry_name(item.__name__, key)
-    return found
-
-for path, old, new in json.loads(os.environ["EDITS"]):
-    with open(path) as file:
-        text = file.read()
-    assert old in text, (path, old)
-    with open(path, "w") as file:
-        file.write(text.replace(old, new, 1))
-    child = os.fork()
-    if not child:
-        print(json.dumps(keys()), flush=True)
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-    with open(path, "w") as file:
-        file.write(text)
-"""
-
-
-@pytest.fixture(scope="module")
-def copied(tmp_path_factory) -> Path:
-    """A folder with a copy of the package in it, and a cache of its own."""
-    folder = tmp_path_factory.mktemp("copied")
-    shutil.copytree(PACKAGE, folder / "numba_lstm", ignore=shutil.ignore_patterns("__pycache__"))
-    return folder
-
-
-def in_folder(folder: Path, program: str, path: Path | None = None, **environment: str) -> str:
-    """Run a program with what it imports taken from this folder, or `path`, first."""
-    done = subprocess.run(
-        [sys.executable, "-B", "-c", program],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(path or folder), str(ROOT)]),
-            "PYTHONSAFEPATH": "1",
-            "NUMBA_LSTM_CACHE_DIR": str(folder / "cache"),
-            **environment,
-        },
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-@contextlib.contextmanager
-def edited(path: Path, old: str, new: str) -> Iterator[None]:
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
-    try:
-        yield
-    finally:
-        path.write_text(text)
-
-
-EDITS = [
-    ("cli/plot.py", "def plot", "print()\n\n\ndef plot", set()),
-    ("nn/linear.py", "class Linear", "_NOTHING = 1\n\n\nclass Linear", set()),
-    ("compile_cache.py", "KEPT_DAYS = 90", "KEPT_DAYS = 91", set()),
-    ("tuning.py", "SCRATCH_BYTES = 1 <<", "SCRATCH_BYTES = 2 <<", set()),
-    ("tuning.py", "GEMM_TRANSPOSED_K = 256", "GEMM_TRANSPOSED_K = 128", {"gemm_transposed"}),
-    ("tuning.py", "PREFETCH_ROWS = 24", "PREFETCH_ROWS = 12", {"microkernels"}),
-    ("kernels/gemm.py", '"""Copy m rows', '# A comment.\n    """Copy those rows', set()),
-    ("kernels/gemm.py", "r += m\n", "r = m + r\n", {"gemm"}),
-    (
-        "kernels/cells/gru.py",  # a layer-normalised GRU has the same gates
-        "dx_n * r)",
-        "r * dx_n)",
-        {"gru_backward", "gru_normalised_backward"},
-    ),
-    (
-        "kernels/cells/rnn.py",
-        "h = tanh(load(z, 0))",
-        "h = tanh(load(z, 0) + 0)",
-        {"rnn_tanh_forward"},
-    ),
-    ("simd/memory.py", "align=4)", "align=1)", {"all", "microkernels"}),
-    ("inlining.py", '"inlined", 0, env', '"inlined", 1, env', {"all", "microkernels"}),
-    ("jit.py", '"nogil": True', '"nogil": False', {"all"}),
-    ("jit.py", "config.OPT = level", "config.OPT = 1", {"all"}),
-]
-
-
-@pytest.fixture(scope="module")
-def keys(copied) -> list[dict[str, str]]:
-    """The keys of all drivers, without an edit and with each of EDITS."""
-    nothing = ("tuning.py", "", "")
-    edits = [(str(copied / "numba_lstm" / path), *edit) for path, *edit in [nothing, *EDITS]]
-    edits = [edit[:3] for edit in edits]
-    out = in_folder(copied, KEYS, EDITS=json.dumps(edits))
-    found = [json.loads(line) for line in out.splitlines()]
-    assert len(found[0]) > 30 and all(found[0].values())
-    return found
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-@pytest.mark.parametrize("edit", range(len(EDITS)), ids=[f"{e[0]} {e[2]}" for e in EDITS])
-def test_an_edit_compiles_anew_what_it_reaches(keys, edit):
-    before, after = keys[0], keys[1 + edit]
-    expected = EDITS[edit][3]
-    if "all" in expected:
-        expected = (expected | (before.keys() - {"microkernels"})) - {"all"}
-    assert {name for name in before if after[name] != before[name]} == expected
-
-
-# Drivers that others define
-
-MINE = """
-from numba_lstm.jit import driver, named_driver, prange
-import helper
-
-@driver
-def apply(nt, x):
-    for q in prange(nt):
-        x[q] = helper.change(x[q])
-
-def make(gate):
-    @named_driver("made")
-    def made(nt, x):
-        for q in prange(nt):
-            x[q] = gate(x[q])
-    return made
-
-triple, add = make(helper.triple), make(helper.add)
-"""
-HELPER = """
-from numba_lstm.jit import kernel
-
-@kernel
-def change(x):
-    return x + 10
-
-@kernel
-def triple(x):
-    return 3 * x
-
-@kernel
-def add(x):
-    return x + 1
-"""
-USE = """
+TUPLES = """
+import sys
+from collections import namedtuple
 import numpy as np
 from numba_lstm import jit
+from numba_lstm.jit import driver, prange
 jit.on_compile(print)
-import mine
-for name in NAMES:
-    x = np.full(2, 5.0)
-    getattr(mine, name)(1, x)
-    getattr(mine, name)(2, x)
-    print(name, *x)
+Pair = namedtuple("Pair", FIELDS)
+Pair.__module__ = "kinds"
+kinds = type(sys)("kinds")
+kinds.Pair = Pair
+sys.modules["kinds"] = kinds
+
+@driver
+def difference(nt, pair, out):
+    for q in prange(nt):
+        out[q] = pair.x - pair.y
+
+out = np.empty(1)
+difference(1, Pair(5.0, 3.0), out)
+print(*out)
 """
 
 
-def use(folder: Path, *names: str) -> list[str]:
-    """What was compiled, and what the drivers of these names made of 5."""
-    program = USE.replace("NAMES", repr(names))
-    return in_folder(folder, program, NUMBA_NUM_THREADS="2").splitlines()
+def test_an_argument_whose_class_has_other_fields_or_is_gone_costs_a_compile(tmp_path):
+    def difference(fields: str, program: str = TUPLES) -> list[str]:
+        return in_folder(tmp_path, program.replace("FIELDS", fields)).split()
+
+    assert difference("'x y'") == ["difference_serial", "2.0"]
+    assert difference("'x y'") == ["2.0"]
+    assert difference("'y x'") == ["difference_serial", "-2.0"]
+    # Under the same name, but not where the entry looks for it.
+    gone = TUPLES.replace("kinds.Pair = Pair", "kinds.Other = Pair")
+    assert difference("'x y'", gone) == ["difference_serial", "2.0"]
+    # The entry finds another class of that name.
+    other = TUPLES.replace("kinds.Pair = Pair", "kinds.Pair = namedtuple('Pair', 'x y')")
+    assert difference("'x y'", other) == ["difference_serial", "2.0"]
 
 
-@pytest.fixture
-def mine(tmp_path) -> Path:
-    (tmp_path / "mine.py").write_text(MINE)
-    (tmp_path / "helper.py").write_text(HELPER)
-    return tmp_path
+def test_a_driver_of_unknown_things_is_compiled_in_memory_with_a_warning(elsewhere):
+    thing = object()
 
+    def driver(nt, x):
+        return thing
 
-def test_a_driver_outside_is_compiled_anew_when_its_callee_in_another_file_changes(mine):
-    compiled = ["apply_serial", "apply_parallel"]
-    assert use(mine, "apply") == [*compiled, "apply 25.0 15.0"]
-    with edited(mine / "helper.py", "3 * x", "4 * x"):
-        assert use(mine, "apply") == ["apply 25.0 15.0"]
-    with edited(mine / "helper.py", "x + 10", "x + 20"):
-        assert use(mine, "apply") == [*compiled, "apply 45.0 25.0"]
-    assert use(mine, "apply") == ["apply 25.0 15.0"]
-
-
-def test_drivers_of_one_name_and_other_gates_never_find_each_others_code(mine):
-    compiled = ["made_serial", "made_parallel"]
-    assert use(mine, "triple") == [*compiled, "triple 45.0 15.0"]
-    assert use(mine, "add") == [*compiled, "add 7.0 6.0"]
-    # One process loads what two have made.
-    assert use(mine, "triple", "add") == ["triple 45.0 15.0", "add 7.0 6.0"]
-    assert use(mine, "add", "triple") == ["add 7.0 6.0", "triple 45.0 15.0"]
-
-
-def test_a_global_that_changes_while_others_run_leaves_no_wrong_entry(mine):
-    (mine / "mine.py").write_text(MINE.replace("helper.change(x[q])", "x[q] + A") + "A = 1\n")
-    later = USE.replace("NAMES", "['apply']").replace("print(name", "mine.A = 2; print(name")
-    out = in_folder(mine, later + "y = np.zeros(2, 'f4'); mine.apply(1, y); print(*y)\n")
-    assert out.splitlines()[-1] == "2.0 0.0"
-    again = in_folder(
-        mine, USE.replace("NAMES", "[]") + "y = np.zeros(2, 'f4'); mine.apply(1, y)\n"
-    )
-    assert again == "apply_serial\n", "what was compiled with A = 2 was kept as A = 1's"
-
-
-# Programs without files of source
-
-OLD, NEW = "total = packed.shape[0] * PANEL", "total = PANEL * packed.shape[0]"
-
-
-def pack_up(source: Path, target: Path, form: str) -> Path:
-    """The package as bytecode alone, in a folder or a zip file: what is to be imported from."""
-    shutil.copytree(source / "numba_lstm", target / "numba_lstm")
-    for path in target.rglob("*.py"):
-        py_compile.compile(path, path.with_suffix(".pyc"), doraise=True)
-        path.unlink()
-    if form == "folder":
-        return target
-    archive = target.with_suffix(".zip")
-    with zipfile.ZipFile(archive, "w") as file:
-        for path in target.rglob("*.pyc"):
-            file.write(path, path.relative_to(target))
-    return archive
-
-
-@pytest.mark.parametrize("form", ["folder", "zip"])
-def test_a_package_without_sources_has_entries_and_no_stale_ones(copied, tmp_path, form):
-    outside = "import numba_lstm.jit as j; assert j.__file__.endswith('.pyc')\n" + PROGRAM
-    old = pack_up(copied, tmp_path / "old", form)
-    assert json.loads(in_folder(tmp_path, outside, old)) == [PACKING, []]
-    assert json.loads(in_folder(tmp_path, outside, old)) == [[], []]
-    with edited(copied / "numba_lstm" / "kernels" / "pack.py", OLD, NEW):
-        new = pack_up(copied, tmp_path / "new", form)
-    assert json.loads(in_folder(tmp_path, outside, new)) == [PACKING[1:], []]
+    missing = []
+    with pytest.warns(UserWarning, match=r"driver is compiled anew in each process.*object"):
+        entries = compile_cache.Entries(driver, (), missing.append)
+    assert entries.key == ""
+    entries.save_overload((), None)
+    assert not elsewhere.exists()

@@ -35,6 +35,18 @@ def test_a_failure_before_the_rename_leaves_the_old_file_and_no_litter(tmp_path,
     assert os.listdir(tmp_path) == ["model"]
 
 
+@pytest.mark.parametrize("name", [".", "folder", "absent/file"])
+def test_a_failure_names_the_file_that_was_asked_for_and_no_other(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError) as caught:
+        _files.write_atomic(name, b"new")
+    assert (caught.value.filename, caught.value.filename2) == (name, None)
+    assert ".new" not in str(caught.value)
+    assert os.listdir(tmp_path) == ["folder"]
+    assert os.listdir(tmp_path / "folder") == []
+
+
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
 def test_a_new_file_has_the_permissions_open_would_give_and_an_old_one_keeps_its_own(tmp_path):
     plain, ours = tmp_path / "plain", tmp_path / "ours"

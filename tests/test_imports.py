@@ -44,7 +44,7 @@ LAYERS = [
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
-LLVM_USERS = ("simd/", "cli/info.py")  # info only tells its version
+LLVM_USERS = ("simd/",)
 DEPENDENCIES = {"numba", "numpy", "scipy", "click", "safetensors", "llvmlite"}
 OPTIONAL = {"matplotlib"}  # in functions only
 PEERS = {"torch", "onnx", "onnxruntime"}  # in functions of the benchmark only

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import doctest
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from numba_lstm import nn, testing
+from numba_lstm import nn
 from numba_lstm.testing import gradcheck
 
 
@@ -137,8 +136,3 @@ def test_what_cannot_be_checked_is_refused_by_name():
         gradcheck(lambda x: x, X)
     with pytest.raises(ValueError, match=r"^samples: expected at least 1"):
         gradcheck(Affine(), X, samples=0)
-
-
-def test_the_examples_in_the_documentation_are_true():
-    results = doctest.testmod(testing)
-    assert results.attempted > 0 and results.failed == 0

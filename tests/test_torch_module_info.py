@@ -415,7 +415,8 @@ def test_dropout_is_a_probability_and_one_layer_has_nowhere_to_drop(rng, name):
         with pytest.raises((ValueError, TypeError), match=r"^dropout: expected .+, got "):
             kind(4, 6, 2, dropout=wrong)
     x = rng.standard_normal((5, 3, 4))
-    dropped, plain = kind(4, 6, dropout=0.5, seed=0), kind(4, 6, seed=0)
+    with pytest.warns(UserWarning, match="^dropout: expected 0 with num_layers=1"):
+        dropped, plain = kind(4, 6, dropout=0.5, seed=0), kind(4, 6, seed=0)
     assert np.array_equal(dropped(x)[0], plain(x)[0])
 
 

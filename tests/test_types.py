@@ -64,7 +64,7 @@ print(model([[1, 2]]).shape, dh.shape, dc.shape, len(model[1:]))
 # Each line of these is a mistake, and what it is stands in what mypy and pyright say of it.
 SETTING = """
 import numpy as np
-from numba_lstm import interop, losses, models, nn, optim, training
+from numba_lstm import interop, load, losses, models, nn, optim, training
 x = np.zeros((5, 1, 10), np.float32)
 lstm, gru, head, cell = nn.LSTM(10, 20), nn.GRU(10, 20), nn.Linear(20, 3), nn.LSTMCell(10, 20)
 y, (h, c) = lstm(x)
@@ -94,6 +94,11 @@ WRONG = {
     "nn.init.unifrm_": "unifrm_",
     "models.LanguageModel(65, 16, 32, sed=1)": "sed",
     "models.LanguageModel(65, 16, 32)([[1]])[0].maen()": "maen",
+    'models.LanguageModel(65, 16, 32, cel="gru")': "cel",
+    "models.LanguageModel(65, 16, 32).stack.vpj + 1": "Parameter",
+    'load("run").modle': "modle",
+    'load("run").model([[1]])[0].maen()': "maen",
+    "load(3)": "int|Literal",
     "training.lop": "lop",
     "interop.safetensor": "safetensor",
     "losses.mse(y, y)[1].maen()": "maen",

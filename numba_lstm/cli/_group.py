@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -78,10 +79,16 @@ class CommandGroup(click.Group):
 
 
 def _never_fail_to_print() -> None:
-    """A character that the terminal's encoding lacks is no reason to fail."""
+    """A character that the terminal's encoding lacks is no reason to fail; it is escaped.
+
+    Where the encoding is ASCII click writes UTF-8, because that is a mistaken setting more often
+    than not, but it would put a question mark for each byte of a name that is no UTF-8.
+    """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+            ascii_only = codecs.lookup(stream.encoding).name == "ascii"
+            encoding = "utf-8" if ascii_only else stream.encoding
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
 
 
 def _close_stdout() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,36 +12,104 @@ import click
 
 from ._errors import FAILED, BadInput, bad_input
 from ._kernels import threads_option
+from ._paths import FILE, check_output, suffix
+
+_HELP = """Measure this library beside torch and onnxruntime.
+
+CASE is a case's name, a group of cases, or a glob; all cases where none is given. A name tells the
+sizes TxBxIxH: steps, batch, inputs, hidden units.
+
+\b
+Kinds of measurement:
+  infer    forward only
+  train    forward and backward: gradients of the input, the states, all parameters
+  step     a language model's training step: embedding, LSTM, linear, loss, clipping, Adam
+  latency  one step of one row, p50 and p99
+  cold     from the start of a process to its first result
+  memory   peak resident memory of a training step
+
+Each library runs in a process of its own, in turns with the others, on the same weights and inputs;
+it is timed only after its results were found to be equal. Figures are medians of rounds, ratios the
+other's time divided by ours with their 95 % interval. The peak is measured in the same run. Exit
+code 1: somebody disagreed or failed.
+
+torch and onnxruntime come with the extra: pip install 'numba_lstm[bench]'
+"""
 
 
-@click.command()
-@click.argument("cases", nargs=-1, metavar="[CASE]...")
+def _complete(names: Callable[[], Iterable[str]]) -> Callable[..., list[str]]:
+    """Completion of the last of several names with commas between them."""
+
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+        before, comma, last = incomplete.rpartition(",")
+        return [before + comma + name for name in names() if name.startswith(last)]
+
+    return complete
+
+
+def _case_names() -> Iterable[str]:
+    from ..benchmark.cases import GRID
+
+    return dict.fromkeys([case.group for case in GRID] + [case.name for case in GRID])
+
+
+def _kind_names() -> Iterable[str]:
+    from ..benchmark.cases import KINDS
+
+    return KINDS
+
+
+def _peer_names() -> Iterable[str]:
+    from ..benchmark.peers import PEERS
+
+    return [*PEERS, "none"]
+
+
+@click.command(help=_HELP)
+@click.argument("cases", nargs=-1, metavar="[CASE]...", shell_complete=_complete(_case_names))
 @click.option(
     "--peers",
-    default="torch,onnxruntime",
-    show_default=True,
+    multiple=True,
+    default=["torch,onnxruntime"],
+    show_default="torch,onnxruntime",
+    metavar="PEER,...",
     help="Whom to compare with; none for nobody.",
+    shell_complete=_complete(_peer_names),
 )
-@click.option("--kind", "kinds", metavar="KIND,...", help="Only these kinds of measurement.")
+@click.option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    metavar="KIND,...",
+    help="Only these kinds of measurement.",
+    shell_complete=_complete(_kind_names),
+)
 @threads_option
 @click.option("--quick", is_flag=True, help="Short and rough.")
 @click.option("--repeat", type=click.IntRange(1), default=1, help="Measure everything N times.")
 @click.option(
     "--json",
     "json_file",
+    type=FILE,
     is_flag=False,
     flag_value="-",
     metavar="[FILE.json]",
     help="Write one JSON object to a file; to standard output where it is - or not given.",
 )
-@click.option("--plot", "plot_file", metavar="FILE.png", help="Draw the roofline and the ratios.")
+@click.option(
+    "--plot",
+    "plot_file",
+    type=FILE,
+    metavar="FILE.png",
+    help="Draw the roofline and the ratios.",
+)
 @click.option("--list", "only_list", is_flag=True, help="List the cases and do nothing.")
 @click.pass_context
 def bench(
     ctx: click.Context,
     cases: tuple[str, ...],
-    peers: str,
-    kinds: str | None,
+    peers: tuple[str, ...],
+    kinds: tuple[str, ...],
     threads: int | None,
     quick: bool,
     repeat: int,
@@ -48,25 +117,7 @@ def bench(
     plot_file: str | None,
     only_list: bool,
 ) -> None:
-    """Measure this library beside torch and onnxruntime.
-
-    CASE is a case's name, a group of cases, or a glob; all cases where none is given. A name tells
-    the sizes TxBxIxH: steps, batch, inputs, hidden units.
-
-    \b
-    Kinds of measurement:
-      infer    forward only
-      train    forward and backward: gradients of the input, the states, all parameters
-      step     a language model's training step: embedding, LSTM, linear, loss, clipping, Adam
-      latency  one step of one row, p50 and p99
-      cold     from the start of a process to its first result
-      memory   peak resident memory of a training step
-
-    Each library runs in a process of its own, in turns with the others, on the same weights and
-    inputs; it is timed only after its results were found to be equal. Figures are medians of
-    rounds, ratios the other's time divided by ours with their 95 % interval. The peak is measured
-    in the same run. Exit code 1: somebody disagreed or failed.
-    """
+    """Compare with other libraries."""
     with bad_input():
         from ..benchmark.cases import select
 
@@ -95,12 +146,12 @@ def _list(chosen: list[Any], kinds: tuple[str, ...], json_file: str | None) -> N
     _write_json([{"name": name, "kinds": some} for name, some in found.items()], json_file)
 
 
-def _kinds(text: str | None) -> tuple[str, ...]:
+def _kinds(options: tuple[str, ...]) -> tuple[str, ...]:
     from ..benchmark.cases import KINDS
 
-    if text is None:
+    if not options:
         return KINDS
-    names = tuple(name.strip() for name in text.split(","))
+    names = tuple(name.strip() for name in ",".join(options).split(","))
     for name in names:
         if name not in KINDS:
             raise ValueError(f"--kind: expected some of {', '.join(KINDS)}, got {name!r}")
@@ -109,7 +160,7 @@ def _kinds(text: str | None) -> tuple[str, ...]:
 
 def _run(
     chosen: list[Any],
-    peers: str,
+    peers: tuple[str, ...],
     threads: int | None,
     quick: bool,
     repeat: int,
@@ -131,7 +182,7 @@ def _run(
         raise ValueError(
             f"--kind: expected some of the chosen cases' kinds, {there}, got {', '.join(kinds)}"
         )
-    others = parse(peers)
+    others = parse(",".join(peers))
     _check_files(*files)  # before the minutes of measuring, not after them
     return run(
         chosen,
@@ -162,13 +213,13 @@ def _check_files(json_file: str | None, plot_file: str | None) -> None:
             f"--json: expected a FILE that ends in .json, or -, got {json_file!r}; "
             "a CASE goes before --json"
         )
-    for option, file in (("--json", json_file), ("--plot", plot_file)):
-        if file not in (None, "-") and not Path(file).absolute().parent.is_dir():
-            raise ValueError(f"{option}: expected a file in an existing folder, got {file!r}")
-        if file is not None and Path(file).is_dir():
-            raise ValueError(f"{option}: expected a file, got the folder {file!r}")
+    if json_file is not None:
+        check_output(json_file, "--json")
     if plot_file is None:
         return
+    if plot_file == "-":
+        raise ValueError("--plot: expected a file's name, got '-': the table goes to the output")
+    check_output(plot_file, "--plot")
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
     except ImportError:
@@ -176,7 +227,7 @@ def _check_files(json_file: str | None, plot_file: str | None) -> None:
             "--plot needs matplotlib, which is not installed: pip install 'numba_lstm[plot]'"
         ) from None
     kinds = FigureCanvasAgg.filetypes
-    if _suffix(plot_file) not in kinds:
+    if suffix(plot_file) not in kinds:
         raise ValueError(f"--plot: expected a file such as .png or .svg, got {plot_file!r}")
 
 
@@ -185,10 +236,6 @@ def _is_json_file(file: str) -> bool:
     path = Path(file)
     special = path.exists() and not path.is_file() and not path.is_dir()  # as /dev/stdout
     return file == "-" or path.suffix.lower() == ".json" or special
-
-
-def _suffix(file: str) -> str:
-    return Path(file).suffix.lstrip(".").lower() or "png"
 
 
 def _show(result: dict[str, Any], to_error: bool) -> None:
@@ -224,5 +271,5 @@ def _write(result: dict[str, Any], json_file: str | None, plot_file: str | None)
     if plot_file is not None:
         from ..benchmark.plot import picture
 
-        write_atomic(plot_file, picture(result, _suffix(plot_file)))
+        write_atomic(plot_file, picture(result, suffix(plot_file)))
         click.echo(f"wrote {plot_file}", err=True)

@@ -6,60 +6,110 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..training.config import POLICIES
 from ._errors import bad_input
 from ._kernels import announce_compiling, set_threads, threads_option
 from ._output import json_option, print_json
+from ._paths import FILE, FOLDER
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-@click.command()
-@click.argument("run")
+_HELP = """Measure how well the model of a RUN predicts a text, each token from all before it.
+
+The text is read in one pass from its first token to its last. Losses are in nats a token.
+"""
+
+
+@click.command(help=_HELP)
+@click.argument("run", type=FOLDER, metavar="RUN")
 @click.option(
     "--data",
-    metavar="FILE",
-    help="A text file, or 'shakespeare' (default: the text that the run validates on).",
+    type=FILE,
+    metavar="TEXT",
+    multiple=True,
+    help="A text file, a folder of *.txt, - for standard input, or 'shakespeare'; may be given "
+    "several times (default: the text that the run validates on).",
+)
+@click.option(
+    "--unknown",
+    type=click.Choice(POLICIES),
+    help="What becomes of that which the vocabulary lacks: an error, left out, or the unknown "
+    "token (default: as the run was told).",
+)
+@click.option(
+    "--streams",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Cut a long text into so many parts, each begun some tokens early: faster, and the loss "
+    "hardly differs.",
 )
 @threads_option
 @json_option
-def evaluate(run: str, data: str | None, threads: int | None, as_json: bool) -> None:
-    """Measure how well the model of a RUN predicts a text, each token from all before it."""
+def evaluate(
+    run: str,
+    data: tuple[str, ...],
+    unknown: str | None,
+    streams: int,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Measure a model on a text."""
     set_threads(threads)
     with bad_input():
-        from ..training.checkpoint import Run
-        from ..training.data import load_data, read_text
+        from ..training.data import load_data
         from ..training.evaluation import evaluate as measure
-        from ..training.session import load_model
+        from ..training.loading import load
 
-        folder = Run(run)
-        model, vocabulary, config = load_model(folder)
-        if data is None:
-            tokens = load_data(config, folder.vocabulary()).valid
-            if tokens is None:
-                raise ValueError("data: expected a text file, for the run validates on nothing")
+        loaded = load(run)
+        model, vocabulary, config = loaded.model, loaded.vocabulary, loaded.config
+        if data:
+            tokens, skipped = _read(vocabulary, data, unknown or config.unknown)
         else:
-            tokens = _encode(vocabulary, read_text(data), data)
+            own = load_data(config, vocabulary.to_json(), unknown)
+            if own.valid is None:
+                raise ValueError("data: expected a text file, for the run validates on nothing")
+            tokens, skipped = own.valid, own.skipped
     announce_compiling(lambda line: click.echo(line, err=True))
-    result = measure(model, tokens, config.batch, config.seq_len)
+    window = config.batch * config.seq_len
+    result = measure(model, tokens, window, streams=streams, unknown_id=vocabulary.unknown_id)
     figures = {
         "loss": result.loss,
         "perplexity": result.perplexity,
         "bits_per_token": result.bits_per_token,
         "tokens": result.tokens,
+        "unknown_tokens": result.unknown,
+        "unknown_share": result.unknown_share,
+        "known_loss": result.known_loss,
+        "skipped": skipped,
     }
     if as_json:
         print_json(figures)
         return
     for name, value in figures.items():
-        click.echo(f"{name:<15}{value:>12}" if name == "tokens" else f"{name:<15}{value:>12.4f}")
+        if vocabulary.unknown_id is None and "known" in name:
+            continue
+        if name == "skipped" and not skipped:
+            continue
+        click.echo(f"{name:<15}{_number(value):>12}")
 
 
-def _encode(vocabulary: Any, text: str, data: str) -> np.ndarray:
-    try:
-        tokens = vocabulary.encode(text)
-    except ValueError as error:
-        raise ValueError(f"data: {data}: {error}") from None
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.4f}"
+
+
+def _read(vocabulary: Any, data: tuple[str, ...], unknown: str | None) -> tuple[np.ndarray, int]:
+    """The tokens of some texts, and how many characters or words were left out."""
+    from ..text import read_sources
+    from ..training.config import told
+    from ..training.data import encode_text
+
+    source = f"data: {told(data)}"
+    tokens, skipped = encode_text(vocabulary, read_sources(data), unknown, source)
     if tokens.size < 2:
-        raise ValueError(f"data: {data}: too short: expected at least 2 tokens, got {tokens.size}")
-    return tokens
+        raise ValueError(f"{source}: too short: expected at least 2 tokens, got {tokens.size}")
+    return tokens, skipped

@@ -8,21 +8,29 @@ from typing import Any
 import click
 
 from ._errors import BadInput, bad_input
+from ._paths import FILE, FOLDER, check_output, suffix
+from ._text import printable
 
 
-@click.command()
-@click.argument("run")
-@click.option("-o", "--output", required=True, metavar="FILE.png", help="The picture to write.")
+@click.command(help="Draw the losses of a RUN against steps and against time.")
+@click.argument("run", type=FOLDER, metavar="RUN")
+@click.option(
+    "-o",
+    "--output",
+    type=FILE,
+    required=True,
+    metavar="FILE.png",
+    help="The picture to write; - for standard output, as PNG.",
+)
 def plot(run: str, output: str) -> None:
-    """Draw the losses of a RUN against steps and against time."""
+    """Write a run's losses as a picture."""
     with bad_input():
         from ..training.checkpoint import Run
 
         records = list(Run(run).metrics())
         if not records:
             raise ValueError(f"{run}: expected a run with metrics, but nothing was logged yet")
-        if not Path(output).absolute().parent.is_dir():
-            raise ValueError(f"{output}: expected a file in an existing folder")
+        check_output(output, "output")
     try:
         import matplotlib
     except ImportError:
@@ -31,10 +39,9 @@ def plot(run: str, output: str) -> None:
         ) from None
     # No window is opened, and none could be on a server.
     matplotlib.use("Agg")
-    figure = _draw(records, Path(run).absolute().name)
+    figure = _draw(records, printable(Path(run).absolute().name))
     with bad_input():
         _save(figure, output)
-    click.echo(f"wrote {output}")
 
 
 def _draw(records: list[dict[str, Any]], title: str) -> Any:
@@ -73,9 +80,13 @@ def _save(figure: Any, output: str) -> None:
 
     from .._files import write_atomic
 
-    kind = Path(output).suffix.lstrip(".").lower() or "png"
+    kind = suffix(output)
     if kind not in figure.canvas.get_supported_filetypes():
         raise ValueError(f"{output}: expected a file such as .png, .svg or .pdf, got .{kind}")
     picture = io.BytesIO()
     figure.savefig(picture, format=kind, dpi=150)
+    if output == "-":
+        click.echo(picture.getvalue(), nl=False)
+        return
     write_atomic(output, picture.getvalue())
+    click.echo(f"wrote {output}")

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..training.config import POLICIES
 from ._errors import bad_input
 from ._kernels import announce_compiling, set_threads, threads_option
 from ._output import json_option, print_json
+from ._paths import FOLDER
+from ._text import TEXT
 
 if TYPE_CHECKING:
     import numpy as np
 
 
-@click.command()
-@click.argument("run")
-@click.option("--prompt", default="", help="The text to go on from; it is printed first.")
-@click.option("--length", type=click.IntRange(0), default=500, show_default=True, help="Tokens.")
+@click.command(help="Write text with the model of a RUN.")
+@click.argument("run", type=FOLDER, metavar="RUN")
+@click.option(
+    "--prompt", type=TEXT, default="", help="The text to go on from; it is printed first."
+)
+@click.option(
+    "--unknown",
+    type=click.Choice(POLICIES),
+    help="What becomes of that in the prompt which the vocabulary lacks: an error, left out, or "
+    "the unknown token (default: as the run was told).",
+)
+@click.option(
+    "--length", type=click.IntRange(0), default=500, show_default=True, help="Tokens at most."
+)
 @click.option(
     "--temperature",
     type=float,
@@ -26,59 +40,72 @@ if TYPE_CHECKING:
     help="Below 1 safer, above 1 bolder; 0 always takes the most likely token.",
 )
 @click.option("--top-k", type=click.IntRange(1), help="Draw among so many likeliest tokens.")
+@click.option(
+    "--top-p",
+    type=float,
+    help="Draw among the fewest likeliest tokens that together have this probability.",
+)
+@click.option(
+    "--stop",
+    type=TEXT,
+    multiple=True,
+    help="End before this text is printed; may be given several times.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the draws.")
 @threads_option
 @json_option
 def sample(
     run: str,
     prompt: str,
+    unknown: str | None,
     length: int,
-    temperature: float,
-    top_k: int | None,
+    stop: tuple[str, ...],
     seed: int,
     threads: int | None,
     as_json: bool,
+    **drawing: Any,
 ) -> None:
-    """Write text with the model of a RUN."""
+    """Write text as it is made."""
     set_threads(threads)
+    made = _Count()
     with bad_input():
         from ..models import generate
-        from ..training.checkpoint import Run
-        from ..training.session import load_model
+        from ..models.writing import written
+        from ..training.loading import load
 
-        model, vocabulary, _ = load_model(Run(run))
-        start = _encode(vocabulary, prompt) if prompt else first_prompt(vocabulary)
-        tokens = generate(model, start, length, temperature=temperature, top_k=top_k, seed=seed)
+        loaded = load(run)
+        start = _encode(loaded.vocabulary, prompt, unknown or loaded.config.unknown)
+        tokens = generate(loaded.model, start, length, **drawing, seed=seed)
+        pieces = written(made.of(tokens), loaded.vocabulary, int(start[-1]), stop)
     announce_compiling(lambda line: click.echo(line, err=True))
-    previous = int(start[-1])
-    pieces = [prompt]
-    if not as_json:
-        _write(prompt)
-    for token in tokens:
-        piece = vocabulary.decode([token], previous=previous)
-        previous = token
-        pieces.append(piece)
-        if not as_json:
-            _write(piece)
     if as_json:
-        print_json({"prompt": prompt, "text": "".join(pieces), "tokens": length, "seed": seed})
-    else:
-        _write("\n")
+        text = prompt + "".join(pieces)
+        print_json({"prompt": prompt, "text": text, "tokens": made.count, "seed": seed})
+        return
+    _write(prompt)
+    for piece in pieces:
+        _write(piece)
+    _write("\n")
 
 
-def first_prompt(vocabulary: Any) -> np.ndarray:
-    """What a text begins after when no prompt is given: a newline, or else the first token."""
-    import numpy as np
+class _Count:
+    """Counts what passes."""
 
-    token = vocabulary.tokens.index("\n") if "\n" in vocabulary else 0
-    return np.array([token], np.int64)
+    def __init__(self) -> None:
+        self.count = 0
+
+    def of(self, tokens: Iterator[int]) -> Iterator[int]:
+        for token in tokens:
+            self.count += 1
+            yield token
 
 
-def _encode(vocabulary: Any, prompt: str) -> np.ndarray:
-    try:
-        return vocabulary.encode(prompt)
-    except ValueError as error:
-        raise ValueError(f"prompt: {error}") from None
+def _encode(vocabulary: Any, prompt: str, unknown: str | None) -> np.ndarray:
+    from ..models.writing import begin
+    from ..training.data import encode_text
+
+    tokens, _ = encode_text(vocabulary, prompt, unknown, "prompt")
+    return tokens if tokens.size else begin(vocabulary)
 
 
 def _write(text: str) -> None:

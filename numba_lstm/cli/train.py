@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,15 +13,28 @@ from ._errors import DIVERGED, bad_input
 from ._group import CommandGroup
 from ._kernels import announce_compiling, set_threads
 from ._output import json_option, print_json
+from ._paths import FILE, FOLDER
 
 if TYPE_CHECKING:
     from ..training.checkpoint import Run
     from ..training.loop import Trainer
     from ..training.progress import Progress
 
-_SAMPLE_TOKENS = {"char": 400, "word": 100}
+_SAMPLE_TOKENS = {"char": 400, "word": 100, "whitespace": 100}
 
 train = CommandGroup("train", {"lm": "train:lm"}, help="Train a model.")
+
+
+_PATHS = {"data": FILE, "valid": FILE, "init": FOLDER}
+
+_LM_HELP = """Train a language model on a text file, or on the bundled Shakespeare.
+
+A run is a folder. Ctrl-C saves it, --resume goes on with it: with --steps or --epochs the result is
+the same to the bit as without the interruption. With --minutes the learning rate follows the time,
+of which that used before the interruption counts.
+
+In a file given to --config each option is a line, such as `hidden = 256`.
+"""
 
 
 def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -36,40 +47,49 @@ def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
             words = f"{words.rstrip('.')} (default {about.default})."
         if kind is bool:
             flag = f"{flag}/--no-{flag[2:]}"
-        value = click.Choice(choices) if choices else kind
+        value = click.Choice(choices) if choices else _PATHS.get(about.name, kind)
         extra: dict[str, Any] = {} if kind is bool else {"type": value}
+        if about.metadata["several"]:
+            extra["multiple"] = True
         command = click.option(flag, about.name, default=None, help=words, **extra)(command)
     return command
 
 
-@click.command()
+@click.command(help=_LM_HELP)
 @config_options
-@click.option("--config", "config_file", metavar="FILE.toml", help="Read options; flags win.")
-@click.option("--out", metavar="RUN", help="The run's new folder (default: runs/lm-DATE-TIME).")
-@click.option("--resume", "resumed", metavar="RUN", help="Go on with an interrupted run.")
+@click.option(
+    "--config",
+    "config_files",
+    type=FILE,
+    multiple=True,
+    metavar="FILE.toml",
+    help="Read options; flags win, and of several files the later ones.",
+)
+@click.option(
+    "--out",
+    type=FOLDER,
+    metavar="RUN",
+    help="The run's new folder (default: runs/lm-DATE-TIME).",
+)
+@click.option(
+    "--resume", "resumed", type=FOLDER, metavar="RUN", help="Go on with an interrupted run."
+)
 @click.option("--quiet", is_flag=True, help="Print nothing but errors (and JSON).")
 @json_option
 @click.pass_context
 def lm(
     ctx: click.Context,
-    config_file: str | None,
+    config_files: tuple[str, ...],
     out: str | None,
     resumed: str | None,
     quiet: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Train a language model on a text file, or on the bundled Shakespeare.
-
-    A run is a folder. Ctrl-C saves it, --resume goes on with it: with --steps or --epochs the
-    result is the same to the bit as without the interruption. With --minutes the learning rate
-    follows the time, of which that used before the interruption counts.
-
-    In a file given to --config each option is a line, such as `hidden = 256`.
-    """
-    flags = {name: value for name, value in options.items() if value is not None}
+    """Train a language model."""
+    flags = {name: value for name, value in options.items() if value not in (None, ())}
     with bad_input():
-        trainer, run = _prepare(flags, config_file, out, resumed, quiet)
+        trainer, run = _prepare(flags, config_files, out, resumed, quiet)
     progress = trainer.progress
     if not quiet:
         click.echo(f"run: {run.path}", err=True)
@@ -85,19 +105,20 @@ def lm(
 
 def _prepare(
     flags: dict[str, Any],
-    config_file: str | None,
+    config_files: tuple[str, ...],
     out: str | None,
     resumed: str | None,
     quiet: bool,
 ) -> tuple[Trainer, Run]:
     """Read and check everything; only then is a new run's folder made."""
-    if resumed is not None and (out is not None or config_file is not None):
-        other = "out" if out is not None else "config"
-        raise ConfigError(f"resume and {other}: expected one of them, got both")
+    excluded = {"out": out, "config": config_files, "init": flags.get("init")}
+    for other, value in excluded.items():
+        if resumed is not None and value not in (None, ()):
+            raise ConfigError(f"resume and {other}: expected one of them, got both")
     if out == "":
         raise ConfigError("out: expected a folder's name, got ''")
-    file_layer = (config_file or "", read_toml(config_file) if config_file else {})
-    config = merge(file_layer, ("", flags))
+    layers = [*((file, read_toml(file)) for file in config_files), ("", flags)]
+    config = _merged(layers)
     set_threads(config.threads)
     # The imports that cost time come after what can be refused without them.
     from ..training import session
@@ -106,17 +127,27 @@ def _prepare(
     progress = Progress(quiet=quiet)
     if resumed is not None:
         return session.resume(resumed, flags, progress)
-    return session.start(config, out or _new_name(), progress)
+    return session.start(config, out, progress)
+
+
+def _merged(layers: list[tuple[str, dict[str, Any]]]) -> TrainConfig:
+    if not any(options.get("init") for _, options in layers):
+        return merge(*layers)
+    from ..training.initial import merge_with_init  # imports NumPy
+
+    return merge_with_init(*layers)
 
 
 def _train(trainer: Trainer, run: Run, progress: Progress) -> tuple[str, int]:
     """Train; how that ended, and the exit code."""
+    from ..training.data import naming_vocabulary
     from ..training.interrupt import Interrupted
     from ..training.loop import Diverged
 
     again = f"numba-lstm train lm --resume {run.path}"
     try:
-        trainer.run(run)
+        with naming_vocabulary(trainer.config, trainer.model.vocab_size):
+            trainer.run(run)
     except Interrupted as signal:
         if not signal.between_steps and not _go_back(trainer, run):
             click.echo("interrupted: nothing was saved", err=True)
@@ -163,28 +194,27 @@ def _print_people(
             f"validation loss {summary['val_loss']:.4f} nats a {unit} "
             f"({bits:.3f} bits), best at step {summary['best_step']}"
         )
+        if summary["val_unknown_share"]:
+            known = summary["val_known_loss"]
+            lines.append(
+                f"of its tokens {summary['val_unknown_share']:.1%} are unknown; on the others "
+                + ("there is no loss" if known is None else f"the loss is {known:.4f}")
+            )
+        if summary["val_skipped"]:
+            lines.append(f"{summary['val_skipped']} {unit}s of the validation text were left out")
+    if summary["stopped_early"]:
+        lines.append(
+            f"stopped early: no better validation in the last {config.patience}; go on with "
+            "--resume and a greater --patience"
+        )
     for line in [*lines, f"saved in {run.path}", "", "a sample:", _sample(run, config.level)]:
         click.echo(line, err=to_stderr)
 
 
 def _sample(run: Run, level: str) -> str:
-    import numpy as np
+    from ..models import generate_text
+    from ..training.loading import load
 
-    from ..models import generate
-    from ..training.session import load_model
-    from .sample import first_prompt
-
-    model, vocabulary, config = load_model(run)
-    prompt = first_prompt(vocabulary)
-    made = list(generate(model, prompt, _SAMPLE_TOKENS[level], temperature=0.8, seed=config.seed))
-    return vocabulary.decode(np.array(made, np.int64), previous=int(prompt[-1]))
-
-
-def _new_name() -> Path:
-    """A name under runs/ that nothing has yet."""
-    name = Path("runs") / time.strftime("lm-%Y%m%d-%H%M%S")
-    number, free = 1, name
-    while free.exists():
-        number += 1
-        free = name.with_name(f"{name.name}-{number}")
-    return free
+    loaded = load(run.path)
+    about = loaded.model, loaded.vocabulary, "", _SAMPLE_TOKENS[level]
+    return "".join(generate_text(*about, temperature=0.8, seed=loaded.config.seed))

@@ -5,14 +5,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-_HOMES = {"LanguageModel": "language_model", "generate": "sampling"}
+_HOMES = {"LanguageModel": "language_model", "generate": "sampling", "generate_text": "writing"}
 
-__all__ = ["LanguageModel", "generate"]
+__all__ = ["LanguageModel", "generate", "generate_text"]
 
 
 if TYPE_CHECKING:
     from .language_model import LanguageModel as LanguageModel
     from .sampling import generate as generate
+    from .writing import generate_text as generate_text
 else:
     # Hidden from type checkers: to them every name would be there, and Any.
     def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The recurrent language model: embedding, LSTM stack, dropout, linear.
+"""The recurrent language model: embedding, a stack of LSTM, GRU or RNN, dropout, linear.
 
 The architecture of Zaremba, Sutskever and Vinyals, "Recurrent neural network regularization"
 (2014): dropout stands on the non-recurrent connections only.
@@ -10,13 +10,15 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..checks import as_cotangent, as_tokens, flag, generator, probability, size
+from ..checks import as_cotangent, as_tokens, choice, flag, generator, probability, size
 from ..checks import dtype as check_dtype
-from ..nn import LSTM, Dropout, Embedding, Linear, Module
+from ..nn import GRU, LSTM, RNN, Dropout, Embedding, Linear, Module
 from ..nn.module import once
 from ..typing import Array, ArrayLike, DTypeLike, Seed
 
 __all__ = ["LanguageModel"]
+
+_STACKS: dict[str, Any] = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
 
 
 class LogitsPullback(Protocol):
@@ -29,7 +31,8 @@ class LogitsPullback(Protocol):
 class LanguageModel(Module):
     """Predict each next token from all before it.
 
-    ``logits = decoder(dropout(lstm(dropout(embedding(tokens)))))``
+    ``logits = decoder(dropout(lstm(dropout(embedding(tokens)))))``, where a GRU or an RNN may stand
+    in the LSTM's place. The stack is the attribute ``lstm``, ``gru`` or ``rnn``, after `cell`.
 
     Parameters
     ----------
@@ -38,9 +41,9 @@ class LanguageModel(Module):
     embedding_size : int
         E, the width of the embedding.
     hidden_size : int
-        H, the units of each LSTM layer.
+        H, the units of each recurrent layer.
     num_layers : int
-        L, the LSTM layers.
+        L, the recurrent layers.
     dropout : float
         The probability to drop a unit while training: of the embedding's output, between layers
         and before the decoder.
@@ -48,6 +51,8 @@ class LanguageModel(Module):
         Use the embedding's own parameter as the decoder's weight (Press and Wolf, 2017).
     embedding_dropout : float, optional
         Another probability for the embedding's output; ``dropout`` where it is not given.
+    cell : str
+        ``"lstm"``, ``"gru"`` or ``"rnn"`` (tanh), what the layers are made of.
     dtype : dtype_like
         float32 or float64.
     seed : None, int or numpy.random.Generator
@@ -56,8 +61,9 @@ class LanguageModel(Module):
     Raises
     ------
     TypeError, ValueError
-        Naming the argument: a size below 1, a probability outside 0..1, another dtype, a flag that
-        is no boolean; or ``tie_weights`` where ``embedding_size`` is not ``hidden_size``.
+        Naming the argument: a size below 1, a probability outside 0..1, another dtype or cell, a
+        flag that is no boolean; or ``tie_weights`` where ``embedding_size`` is not
+        ``hidden_size``.
 
     Examples
     --------
@@ -77,6 +83,7 @@ class LanguageModel(Module):
         tie_weights: bool = False,
         *,
         embedding_dropout: float | None = None,
+        cell: str = "lstm",
         dtype: DTypeLike = np.float32,
         seed: Seed = None,
     ) -> None:
@@ -84,6 +91,7 @@ class LanguageModel(Module):
         self.embedding_size = size("embedding_size", embedding_size)
         self.hidden_size = size("hidden_size", hidden_size)
         self.num_layers = size("num_layers", num_layers)
+        self.cell = choice("cell", cell, tuple(_STACKS))
         self.dtype = check_dtype(dtype)
         self.tie_weights = flag("tie_weights", tie_weights)
         dropout = probability("dropout", dropout)
@@ -102,9 +110,8 @@ class LanguageModel(Module):
         )
         # With one layer there is nothing between layers, and torch warns of dropout there.
         between = dropout if self.num_layers > 1 else 0.0
-        self.lstm = LSTM(
-            self.embedding_size, self.hidden_size, self.num_layers, dropout=between, **about
-        )
+        sizes = self.embedding_size, self.hidden_size, self.num_layers
+        setattr(self, self.cell, _STACKS[self.cell](*sizes, dropout=between, **about))
         self.dropout = Dropout(dropout, seed=rng)
         self.decoder = Linear(self.hidden_size, self.vocab_size, **about)
         if self.tie_weights:
@@ -113,23 +120,26 @@ class LanguageModel(Module):
             self.embedding.weight[...] = rng.uniform(-bound, bound, self.embedding.weight.shape)
             self.decoder.weight = self.embedding.weight
 
-    def __call__(
-        self, tokens: ArrayLike, state: tuple[ArrayLike, ArrayLike] | None = None
-    ) -> tuple[Array, tuple[Array, Array]]:
+    @property
+    def stack(self) -> LSTM | GRU | RNN:
+        """The recurrent layers, whichever they are."""
+        return getattr(self, self.cell)
+
+    def __call__(self, tokens: ArrayLike, state: Any = None) -> tuple[Array, Any]:
         """Compute the logits of each next token and keep nothing.
 
         Parameters
         ----------
         tokens : array_like of int
             (T, B), each at least 0 and below V; T at least 1.
-        state : (h, c), optional
+        state : (h, c), or h for a GRU and an RNN, optional
             (L, B, H) each; zeros where it is not given.
 
         Returns
         -------
         logits : numpy.ndarray
             (T, B, V).
-        (h, c)
+        (h, c), or h for a GRU and an RNN
             The state after the last step, (L, B, H) each.
 
         Raises
@@ -139,15 +149,13 @@ class LanguageModel(Module):
         """
         tokens = self._tokens(tokens)
         if self._by_token(tokens):
-            y, final = self.lstm.infer_tokens(self.embedding, tokens, state)
+            y, final = self.stack.infer_tokens(self.embedding, tokens, state)
         else:
-            x = self.embedding_dropout(self.embedding(tokens), own=True)
-            y, final = self.lstm(x, state)
-        return self.decoder(self.dropout(y, own=True)), final
+            x = self.embedding_dropout(self.embedding(tokens), inplace=True)
+            y, final = self.stack(x, state)
+        return self.decoder(self.dropout(y, inplace=True)), final
 
-    def vjp(
-        self, tokens: ArrayLike, state: tuple[ArrayLike, ArrayLike] | None = None
-    ) -> tuple[tuple[Array, tuple[Array, Array]], LogitsPullback]:
+    def vjp(self, tokens: ArrayLike, state: Any = None) -> tuple[tuple[Array, Any], LogitsPullback]:
         """Compute what `__call__` does, and a pullback.
 
         Parameters
@@ -171,8 +179,8 @@ class LanguageModel(Module):
             Naming tokens, h0 or c0; the pullback's name dlogits.
         """
         tokens = self._tokens(tokens)
-        (y, final), input_back = self._lstm_vjp(tokens, state)
-        y, drop_y_back = self.dropout.vjp(y, own=True)
+        (y, final), input_back = self._stack_vjp(tokens, state)
+        y, drop_y_back = self.dropout.vjp(y, inplace=True)
         logits, decode_back = self.decoder.vjp(y)
         shape = logits.shape
 
@@ -188,14 +196,14 @@ class LanguageModel(Module):
             raise ValueError(f"tokens: expected at least one time step, got shape {tokens.shape}")
         return tokens
 
-    def _lstm_vjp(self, tokens: np.ndarray, state: Any) -> Any:
-        """The LSTM's outputs of tokens, and a pullback (dy) -> None."""
+    def _stack_vjp(self, tokens: np.ndarray, state: Any) -> Any:
+        """The stack's outputs of tokens, and a pullback (dy) -> None."""
         if self._by_token(tokens):
-            return self.lstm.vjp_tokens(self.embedding, tokens, state)
+            return self.stack.vjp_tokens(self.embedding, tokens, state)
         x, embed_back = self.embedding.vjp(tokens)
-        x, drop_back = self.embedding_dropout.vjp(x, own=True)
-        outputs, lstm_back = self.lstm.vjp(x, state)
-        return outputs, lambda dy: embed_back(drop_back(lstm_back(dy)[0]))
+        x, drop_back = self.embedding_dropout.vjp(x, inplace=True)
+        outputs, stack_back = self.stack.vjp(x, state)
+        return outputs, lambda dy: embed_back(drop_back(stack_back(dy)[0]))
 
     def _by_token(self, tokens: np.ndarray) -> bool:
         """Whether the first layer's input product is cheaper by kind of token; the same bits.

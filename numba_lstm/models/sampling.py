@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from numbers import Real
 from typing import Any
 
@@ -26,6 +26,7 @@ def generate(
     *,
     temperature: float = 1.0,
     top_k: int | None = None,
+    top_p: float | None = None,
     seed: Seed = None,
 ) -> Iterator[int]:
     """Yield tokens that continue a prompt, each as soon as it is drawn.
@@ -42,6 +43,10 @@ def generate(
         Divides the logits; 0 takes the most likely token each time.
     top_k : int, optional
         Draw among the so many most likely tokens only.
+    top_p : float, optional
+        Draw among the fewest most likely tokens only whose probabilities add up to at least this,
+        above 0 and at most 1 (nucleus sampling, Holtzman et al., 2020). The probabilities are those
+        at the temperature, and of the `top_k` tokens where both are given.
     seed : None, int or numpy.random.Generator
         The same seed gives the same tokens.
 
@@ -56,11 +61,17 @@ def generate(
     length = size("length", length, 0)
     temperature = _check_temperature(temperature)
     top_k = None if top_k is None else size("top_k", top_k)
-    return _generate(model, prompt, length, temperature, top_k, generator(seed))
+    top_p = None if top_p is None else _check_top_p(top_p)
+    rng = generator(seed)
+    return _generate(model, prompt, length, lambda row: draw(row, temperature, top_k, top_p, rng))
 
 
 def draw(
-    logits: np.ndarray, temperature: float, top_k: int | None, rng: np.random.Generator
+    logits: np.ndarray,
+    temperature: float,
+    top_k: int | None,
+    top_p: float | None,
+    rng: np.random.Generator,
 ) -> int:
     """Draw one token from its logits.
 
@@ -68,7 +79,7 @@ def draw(
     ----------
     logits
         (V,) finite numbers.
-    temperature, top_k
+    temperature, top_k, top_p
         As in `generate`.
     rng
         Gives one number between 0 and 1 for each token, also where temperature is 0.
@@ -79,20 +90,20 @@ def draw(
     # Stable, so that of equally likely tokens the same ones are kept on every machine.
     order = np.argsort(-logits, kind="stable")[:top_k]
     wide = logits[order].astype(np.float64)
-    # The highest becomes 0 first: divided by a tiny temperature, the others may become -inf only.
-    with np.errstate(all="ignore"):
+    # The highest becomes 0 first. Divided by a tiny temperature the others may overflow to -inf,
+    # and their weights underflow to 0: that is what they are to be, whatever numpy.seterr says.
+    with np.errstate(over="ignore", under="ignore"):
         weights = np.cumsum(np.exp((wide - wide[0]) / temperature))
-    found = np.searchsorted(weights, place * weights[-1], side="right")
-    return int(order[min(int(found), order.size - 1)])
+    kept = order.size
+    if top_p is not None:
+        # The first whose sum is at least top_p is kept, too.
+        kept = min(int(np.searchsorted(weights, top_p * weights[-1])) + 1, kept)
+    found = int(np.searchsorted(weights, place * weights[kept - 1], side="right"))
+    return int(order[min(found, kept - 1)])
 
 
 def _generate(
-    model: LanguageModel,
-    prompt: np.ndarray,
-    length: int,
-    temperature: float,
-    top_k: int | None,
-    rng: np.random.Generator,
+    model: LanguageModel, prompt: np.ndarray, length: int, choose: Callable[[np.ndarray], int]
 ) -> Iterator[int]:
     if length == 0:
         return
@@ -107,7 +118,7 @@ def _generate(
             last = logits[-1, 0]
             if not np.isfinite(last).all():
                 raise FloatingPointError("the model's logits are not finite")
-            token = draw(last, temperature, top_k, rng)
+            token = choose(last)
             yield token
             if made + 1 < length:
                 logits, state = model(np.array([[token]]), state)
@@ -121,4 +132,13 @@ def _check_temperature(value: Any) -> float:
     number = float(value)
     if not (math.isfinite(number) and number >= 0.0):
         raise ValueError(f"temperature: expected a number of at least 0, got {number}")
+    return number
+
+
+def _check_top_p(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"top_p: expected a number above 0 and at most 1, got {value!r}")
+    number = float(value)
+    if not 0.0 < number <= 1.0:
+        raise ValueError(f"top_p: expected a number above 0 and at most 1, got {number}")
     return number

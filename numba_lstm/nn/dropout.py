@@ -46,14 +46,14 @@ class Dropout(Module):
         self.p = probability("p", p)
         self.rng = generator(seed)
 
-    def __call__(self, x: ArrayLike, *, own: bool = False) -> Array:
+    def __call__(self, x: ArrayLike, *, inplace: bool = False) -> Array:
         """Drop elements of `x`, or in evaluation copy it.
 
         Parameters
         ----------
         x : array_like, any shape
             float64 stays float64, every other real dtype becomes float32; so do nested lists.
-        own : bool
+        inplace : bool
             The caller gives `x` away: it may be overwritten, and be the result.
 
         Returns
@@ -67,16 +67,16 @@ class Dropout(Module):
         """
         x = as_input("x", x)
         mask = self._mask(x) if self._active else None
-        return _masked(x, mask, own)
+        return _masked(x, mask, inplace)
 
-    def vjp(self, x: ArrayLike, *, own: bool = False) -> tuple[Array, ArrayPullback]:
+    def vjp(self, x: ArrayLike, *, inplace: bool = False) -> tuple[Array, ArrayPullback]:
         """Do the same, and return a pullback too.
 
-        With `own` the pullback may overwrite, and return, the array that it is given, too.
+        With `inplace` the pullback may overwrite, and return, the array that it is given, too.
 
         Parameters
         ----------
-        x, own
+        x, inplace
             As for a call.
 
         Returns
@@ -96,9 +96,9 @@ class Dropout(Module):
 
         def pullback(dy: Any) -> np.ndarray:
             dy = as_cotangent("dy", dy, dtype, shape)
-            return _masked(dy, mask, own)
+            return _masked(dy, mask, inplace)
 
-        return _masked(x, mask, own), once(pullback)
+        return _masked(x, mask, inplace), once(pullback)
 
     @property
     def _active(self) -> bool:
@@ -112,7 +112,7 @@ class Dropout(Module):
         return f"p={self.p}"
 
 
-def _masked(x: np.ndarray, mask: np.ndarray | None, own: bool) -> np.ndarray:
+def _masked(x: np.ndarray, mask: np.ndarray | None, inplace: bool) -> np.ndarray:
     if mask is None:
-        return x if own else x.copy()
-    return apply_mask(x, mask, out=x if own else None)
+        return x if inplace else x.copy()
+    return apply_mask(x, mask, out=x if inplace else None)

@@ -75,7 +75,7 @@ class Embedding(Module):
 
         Returns
         -------
-        y : numpy.ndarray, shape (*tokens.shape, E)
+        y : numpy.ndarray, the tokens' shape and E
 
         Raises
         ------
@@ -97,7 +97,7 @@ class Embedding(Module):
 
         Returns
         -------
-        y : numpy.ndarray, shape (*tokens.shape, E)
+        y : numpy.ndarray, the tokens' shape and E
         pullback : callable (dy) -> None
             Adds into ``weight.grad``, an array of the whole shape (V, E). dy has y's shape; None
             means zero.

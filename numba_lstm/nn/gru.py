@@ -17,19 +17,19 @@ __all__ = ["GRU"]
 class GRU(RNNBase[StateLike, StateLike, State]):
     """A stack of GRU layers over a sequence; torch.nn.GRU's signature, order and defaults.
 
-    For each step of each layer, with the gates r, z, n in this order in the weights' rows:
+    For each step of each layer, with the gates r, z, n in this order in the weights' rows::
 
         r, z = sigmoid(W x_t + b + U h_{t-1} + d)
         n = tanh(W_n x_t + b_n + r ∘ (U_n h_{t-1} + d_n))
         h_t = (1 - z) ∘ n + z ∘ h_{t-1}
 
-    or, with ``reset_after=False``,
+    or, with ``reset_after=False``, ::
 
         n = tanh(W_n x_t + b_n + U_n (r ∘ h_{t-1}) + d_n)
 
     With `layer_norm` each product v stands in these equations as LN(v; g), with gains g of its own
     for W x_t and U h_{t-1}, and b and d the shifts; r and z are normalised together and n apart
-    (Ba et al., 2016, equations 26 to 28):
+    (Ba et al., 2016, equations 26 to 28)::
 
         LN(v; g) = g ∘ (v - mean v) / √(var v + 1e-5)
 

@@ -90,7 +90,7 @@ class LayerNorm(Module):
 
         Parameters
         ----------
-        x : array_like, (…, *normalized_shape)
+        x : array_like, its last dimensions those of `normalized_shape`
 
         Returns
         -------
@@ -139,9 +139,9 @@ class LayerNorm(Module):
             versions.check()
             with np.errstate(all="ignore"):
                 if shift is not None:
-                    shift.add_grad(rows.sum(axis=0).reshape(shift.shape), own=True)
+                    shift.add_grad(rows.sum(axis=0).reshape(shift.shape), copy=False)
                 if gain is not None:
-                    gain.add_grad((rows * normal).sum(axis=0).reshape(gain.shape), own=True)
+                    gain.add_grad((rows * normal).sum(axis=0).reshape(gain.shape), copy=False)
                     rows = rows * gain.numpy().reshape(-1)
                 # n has mean 0 and length √N whatever x is: what would change either is lost.
                 along = (rows * normal).mean(axis=1, keepdims=True)

@@ -29,13 +29,13 @@ __all__ = ["LSTM"]
 class LSTM(RNNBase[StatePairLike, StatePairCotangent, StatePair]):
     """A stack of LSTM layers over a sequence; torch.nn.LSTM's signature, order and defaults.
 
-    For each step of each layer, with the gates i, f, g, o in this order in the weights' rows:
+    For each step of each layer, with the gates i, f, g, o in this order in the weights' rows::
 
         i, f, o = sigmoid(W x_t + b + U h_{t-1} + d)    g = tanh(the same)
         c_t = f ∘ c_{t-1} + i ∘ g
         h_t = o ∘ tanh(c_t)
 
-    and with ONNX's options, in any combination, where a = W x_t + b + U h_{t-1} + d:
+    and with ONNX's options, in any combination, where a = W x_t + b + U h_{t-1} + d::
 
         i = sigmoid(clip(a_i + p_i ∘ c_{t-1}))
         f = sigmoid(clip(a_f + p_f ∘ c_{t-1})), coupled: 1 - i
@@ -43,7 +43,7 @@ class LSTM(RNNBase[StatePairLike, StatePairCotangent, StatePair]):
         o = sigmoid(clip(a_o + p_o ∘ c_t))
 
     With `layer_norm` (Ba et al., 2016, equations 20 to 22) W x_t and U h_{t-1} stand in a as
-    LN(W x_t; g_x) and LN(U h_{t-1}; g_h), each normalised over all four gates, and
+    LN(W x_t; g_x) and LN(U h_{t-1}; g_h), each normalised over all four gates, and ::
 
         h_t = o ∘ tanh(LN(c_t; g_c) + b_c)    LN(v; g) = g ∘ (v - mean v) / √(var v + 1e-5)
 

@@ -17,7 +17,7 @@ __all__ = ["RNN"]
 class RNN(RNNBase[StateLike, StateLike, State]):
     """A stack of plain recurrent layers; torch.nn.RNN's signature, order and defaults.
 
-    For each step of each layer, with σ tanh or relu:
+    For each step of each layer, with σ tanh or relu::
 
         h_t = σ(W x_t + b + U h_{t-1} + d)
 

@@ -11,7 +11,9 @@ __all__ = ["Adam", "AdamW"]
 
 
 class Adam(Optimizer):
-    """Adam (Kingma & Ba, 2015), its weight decay an addend of the gradient::
+    """Adam (Kingma & Ba, 2015), its weight decay an addend of the gradient.
+
+    At step t, with the gradient g of a parameter p::
 
         g = g + weight_decay · p
         m = β1 · m + (1 - β1) · g        v = β2 · v + (1 - β2) · g²

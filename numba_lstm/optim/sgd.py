@@ -12,7 +12,9 @@ __all__ = ["SGD"]
 
 
 class SGD(Optimizer):
-    """Stochastic gradient descent with torch's momentum, which the learning rate multiplies::
+    """Stochastic gradient descent with torch's momentum, which the learning rate multiplies.
+
+    With the gradient g of a parameter p and the momentum's buffer b::
 
         g = g + weight_decay · p
         b = momentum · b + (1 - dampening) · g      (where there was no b yet: b = g)

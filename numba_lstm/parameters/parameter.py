@@ -238,15 +238,16 @@ class Parameter:
             if value is None and old is not None and sys.getrefcount(old) <= 2 and old.base is None:
                 self._spare = old
 
-    def add_grad(self, g: Any, own: bool = False) -> None:
+    def add_grad(self, g: Any, copy: bool = True) -> None:
         """Add to the gradient; of several threads that do, none loses an addend.
 
         Parameters
         ----------
         g : array_like
             Of the parameter's shape.
-        own : bool
-            The caller gives `g` away: where there is no gradient yet, it becomes the gradient.
+        copy : bool
+            If False, and there is no gradient yet, the array `g` itself becomes the gradient; the
+            caller must not use it any more.
 
         Raises
         ------
@@ -265,7 +266,7 @@ class Parameter:
         dtype = self._data.dtype
         with self._lock:
             if self._grad is None:
-                if own and array.dtype == dtype and array.flags.carray:
+                if not copy and array.dtype == dtype and array.flags.carray:
                     self._grad, self._spare = array, None
                 else:
                     self._grad = quiet.cast(array, dtype)

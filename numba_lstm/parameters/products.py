@@ -92,7 +92,7 @@ def _bias_gradient(bias: Parameter, dy: np.ndarray) -> None:
     nt = threads.threads_for(0.5 * dy.size)
     column_sums(nt, dy, lease.array(sums.shape, dy.dtype), sums)
     lease.release()
-    bias.add_grad(quiet.cast(sums, dy.dtype), own=True)
+    bias.add_grad(quiet.cast(sums, dy.dtype), copy=False)
 
 
 def weight_gradient(weight: Parameter, x: np.ndarray, dy: np.ndarray) -> None:
@@ -100,7 +100,7 @@ def weight_gradient(weight: Parameter, x: np.ndarray, dy: np.ndarray) -> None:
     outputs, inputs = weight.shape
     rows = x.shape[0]
     if rows == 0:
-        weight.add_grad(np.zeros_like(weight.numpy()), own=True)
+        weight.add_grad(np.zeros_like(weight.numpy()), copy=False)
         return
     nt = threads.threads_for(2.0 * rows * inputs * outputs)
     width = PANEL * TARGET.lanes(x.itemsize)

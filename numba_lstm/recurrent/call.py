@@ -201,7 +201,7 @@ class Call:
         cells = np.empty((layout.steps.rows, layout.directions * width), layout.dtype)
         for direction, done in enumerate(self.layers[-1].directions):
             columns = slice(direction * width, (direction + 1) * width)
-            cells[:, columns] = done.saved.c[layout.steps.after(direction == 1), :width]
+            cells[:, columns] = done.saved.gate_state[layout.steps.after(direction == 1), :width]
         return y, finals, layout.as_given(cells)
 
     # -- backward -----------------------------------------------------------------------------

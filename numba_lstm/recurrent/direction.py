@@ -88,7 +88,7 @@ class Buffers(NamedTuple):
     u : (N + B, padded size of h, or I more before it)
         What each row's step multiplies: x_t, where both stand in one row, and h_{t-1}. The last
         h of row b of the batch stands in row N + b.
-    c : (N + B, padded H), or of no columns
+    gate_state : (N + B, padded H), or of no columns
         The state that the gates read beside z, in the same order: c_{t-1}, or h_{t-1} where u has
         it times a mask of dropout.
     workspace
@@ -97,7 +97,7 @@ class Buffers(NamedTuple):
 
     z: np.ndarray
     u: np.ndarray
-    c: np.ndarray
+    gate_state: np.ndarray
     workspace: Any
 
 
@@ -111,7 +111,7 @@ class Saved(NamedTuple):
     masks: Masks | None
     z: np.ndarray
     u: np.ndarray
-    c: np.ndarray
+    gate_state: np.ndarray
     workspace: Any
 
 
@@ -119,7 +119,7 @@ def infer(call: DirectionCall) -> None:
     """Fill y and the final states, and keep nothing."""
     w, steps, y = call.weights, call.steps, call.y
     plan = forward_plan(w, steps, call.table is not None)
-    # z, u and c of the right type; the driver does not touch them.
+    # z, u and gate_state of the right type; the driver does not touch them.
     unused = y.reshape(1, -1, 1)
     if plan.source == PROJECTED:
         _infer_in_pieces(call, plan)
@@ -182,7 +182,7 @@ def _run_loop(call: DirectionCall, plan: Plan, buffers: Buffers, save: bool) -> 
     False if the plan's team, where it has one, did not come together.
     """
     w, steps, reverse, x, initial, y, y_column, final, masks, tokens, table = call
-    z, u, c, workspace = buffers
+    z, u, gate_state, workspace = buffers
     _, packed, bias, constants = operands(w)
     if plan.source == PROJECTED:
         project(x, packed, bias, z)
@@ -192,7 +192,7 @@ def _run_loop(call: DirectionCall, plan: Plan, buffers: Buffers, save: bool) -> 
     met = w.cell.forward(
         nt, columns, team, plan.source, save, reverse, w.inputs, steps.offsets,
         steps.shares(nt // columns), x, packed, bias, given, z, tokens, initial is not None, h0,
-        c0, u, c, y, y_column, final[0], final[1], w.hidden, w.padded_h, masks, workspace,
+        c0, u, gate_state, y, y_column, *final, w.hidden, w.padded_h, masks, workspace,
         constants,
     )  # fmt: skip
     if team and not met:

@@ -67,8 +67,8 @@ class _Loop(NamedTuple):
         W_hh as the operand of dz·W_hh.
     dz : (P, ≥ N, PANEL·V)
         What is multiplied by it.
-    dh, dc : (B, padded size of h) and (B, padded H), or of no columns
-        The gradients of h_t and of the state beside it, as the loop goes back.
+    dh, d_gate_state : (B, padded size of h) and (B, padded H), or of no columns
+        The gradients of h_t and of `gate_state`, as the loop goes back.
     carry : (B, padded size of h), or of no columns
         With zoneout: the part of dh_t that goes to h_{t-1} past the cell.
     dcells : (N, padded H), or no items
@@ -80,7 +80,7 @@ class _Loop(NamedTuple):
     w_hh: np.ndarray
     dz: np.ndarray
     dh: np.ndarray
-    dc: np.ndarray
+    d_gate_state: np.ndarray
     carry: np.ndarray
     dcells: np.ndarray
     masks: Masks
@@ -155,8 +155,8 @@ def _loop(w: Weights, saved: Saved, cotangents: Cotangents, lease: Lease) -> _Lo
     steps, z, cell = saved.steps, saved.z, w.cell
     dh = lease.array((steps.batch, w.padded_h), z.dtype)
     _copy_padded(dh, cotangents.dhn)
-    dc = lease.array((steps.batch, w.padded if cell.carries else 0), z.dtype)
-    _copy_padded(dc, cotangents.dcn if cell.carries and cell.states == 2 else None)
+    d_gate_state = lease.array((steps.batch, w.padded if cell.carries else 0), z.dtype)
+    _copy_padded(d_gate_state, cotangents.dcn if cell.carries and cell.states == 2 else None)
     masks = no_masks(w) if saved.masks is None else saved.masks
     if cell.states == 1:  # h is the state that goes past the gates
         masks = masks._replace(zone_c=masks.zone_h)
@@ -168,7 +168,7 @@ def _loop(w: Weights, saved: Saved, cotangents: Cotangents, lease: Lease) -> _Lo
         _copy_padded(dcells, cotangents.dcells)
     workspace = workspace_backward(w, steps, saved.workspace, lease)
     dz = saved.workspace.zh if cell.form == NORMALISED else z
-    return _Loop(w_hh_columns(w), dz, dh, dc, carry, dcells, masks, workspace)
+    return _Loop(w_hh_columns(w), dz, dh, d_gate_state, carry, dcells, masks, workspace)
 
 
 def _run_loop(
@@ -184,14 +184,14 @@ def _run_loop(
 
     False if the schedule's team, where it has one, did not come together.
     """
-    steps, reverse, _, _, _, z, u, c, _ = saved
+    steps, reverse, _, _, _, z, u, gate_state, _ = saved
     dy, y_column = cotangents[:2]
     shares = steps.shares(schedule.nt // schedule.columns)
     return w.cell.backward(
         *schedule, reverse, begin, end, steps.offsets, shares, dy is not None,
-        u if dy is None else dy, y_column, loop.w_hh, z, loop.dz, u, u.shape[1] - w.padded_h, c,
-        loop.dh, loop.dc, w.size, w.hidden, loop.masks, loop.carry, loop.dcells, loop.workspace,
-        operands(w).constants,
+        u if dy is None else dy, y_column, loop.w_hh, z, loop.dz, u, u.shape[1] - w.padded_h,
+        gate_state, loop.dh, loop.d_gate_state, w.size, w.hidden, loop.masks, loop.carry,
+        loop.dcells, loop.workspace, operands(w).constants,
     )  # fmt: skip
 
 
@@ -208,9 +208,9 @@ def _take_states(w: Weights, loop: _Loop, dinitial: State) -> None:
     dh0, dc0 = dinitial
     dh0[...] = loop.dh[:, : w.size]
     if w.cell.states == 2:
-        dc0[...] = loop.dc[:, : w.hidden]
+        dc0[...] = loop.d_gate_state[:, : w.hidden]
     elif w.cell.carries:
-        add_into(dh0, loop.dc[:, : w.hidden])
+        add_into(dh0, loop.d_gate_state[:, : w.hidden])
     if loop.carry.size:
         add_into(dh0, loop.carry[:, : w.size])
 

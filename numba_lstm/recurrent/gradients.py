@@ -59,10 +59,10 @@ def unit_gradient(w: Weights, p: Parameter, saved: Saved, masks: Masks) -> None:
     z = saved.z
     sums = np.empty((p.size // w.hidden, w.padded), np.float64)
     w.cell.weights_gradient(
-        threads.threads_for(4.0 * z.size), z, saved.c, masks.fresh, saved.steps.offsets,
+        threads.threads_for(4.0 * z.size), z, saved.gate_state, masks.fresh, saved.steps.offsets,
         saved.reverse, masks.keep, sums,
     )  # fmt: skip
-    p.add_grad(quiet.cast(sums[:, : w.hidden], p.dtype).reshape(-1), own=True)
+    p.add_grad(quiet.cast(sums[:, : w.hidden], p.dtype).reshape(-1), copy=False)
 
 
 def norm_gradients(w: Weights, total: np.ndarray) -> None:
@@ -80,10 +80,10 @@ def norm_gradients(w: Weights, total: np.ndarray) -> None:
         if p is not None and p.requires_grad:
             grad = np.empty((cell.gates, hidden), p.dtype)
             grad[order[order >= 0]] = total[start : start + slots][order >= 0]
-            p.add_grad(grad.reshape(-1), own=True)
+            p.add_grad(grad.reshape(-1), copy=False)
     for p, at in ((w.ln_c, 2 * slots), (w.b_ln_c, 2 * slots + 1)):
         if p is not None and p.requires_grad:
-            p.add_grad(total[at].copy(), own=True)
+            p.add_grad(total[at].copy(), copy=False)
 
 
 class WeightGradients:
@@ -167,7 +167,7 @@ class WeightGradients:
         if self.saved.steps.rows == 0:
             for p in (*w.parameters[:4], embedding):
                 if p is not None:
-                    p.add_grad(np.zeros_like(p.numpy()), own=True)
+                    p.add_grad(np.zeros_like(p.numpy()), copy=False)
             return
         if embedding is not None:
             self._add_by_token(embedding, padding)
@@ -181,7 +181,7 @@ class WeightGradients:
         if w.b_ih is not None and w.b_hh is not None and not self.normalised:
             for bias, order in ((w.b_ih, cell.x_order), (w.b_hh, cell.bias_order)):
                 db = pack.unpack_bias(self.sums, cell.gates, w.hidden, order, w.lanes)
-                bias.add_grad(quiet.cast(db, bias.dtype), own=True)
+                bias.add_grad(quiet.cast(db, bias.dtype), copy=False)
 
     def _add_by_token(self, embedding: Parameter, padding: int | None) -> None:
         """dz summed by token stands for dz in the products with the inputs."""
@@ -198,7 +198,7 @@ class WeightGradients:
             input_gradient(w, table, every, d)
             if padding is not None:
                 d[padding] = 0
-            embedding.add_grad(d, own=True)
+            embedding.add_grad(d, copy=False)
 
 
 def _add_rows(p: Parameter, gates: int, *parts: tuple[np.ndarray, np.ndarray, int]) -> None:

@@ -56,7 +56,7 @@ class DirectionMasks(NamedTuple):
     def add_gradient(self, ran: Any, w: Any) -> None:
         """Hand the gradient of the weights that ran on to those that they were made from."""
         if self.recurrent is not None and w.w_hh.requires_grad:
-            w.w_hh.add_grad(apply_mask(ran.w_hh.grad, self.recurrent), own=True)
+            w.w_hh.add_grad(apply_mask(ran.w_hh.grad, self.recurrent), copy=False)
 
 
 _NONE = DirectionMasks()

@@ -84,10 +84,10 @@ def _infer_rows(
     initial_states = None
     if hx is not None:
         initial_states = [
-            as_state(name, state, dtype, (len(weights), batch, own), ("x", about))
-            for name, own, state in zip(names, sizes, pair_or_one("hx", names, hx))
+            as_state(name, state, dtype, (len(weights), batch, wide), ("x", about))
+            for name, wide, state in zip(names, sizes, pair_or_one("hx", names, hx))
         ]
-    finals = [np.empty((len(weights), batch, own), dtype) for own in sizes]
+    finals = [np.empty((len(weights), batch, wide), dtype) for wide in sizes]
     steps = whole(count, batch)
     x = x.reshape(-1, inputs)
     for at, w in enumerate(weights):

@@ -14,17 +14,21 @@ Only NumPy is needed here.
 from __future__ import annotations
 
 from .corpus import load_text, shakespeare, split
+from .sources import read_sources
 from .streams import IGNORE, Streams, Window, windows
 from .vocabulary import CharVocabulary, Vocabulary, WordVocabulary, vocabulary_from_json
+from .whitespace import WhitespaceVocabulary
 
 __all__ = [
     "IGNORE",
     "CharVocabulary",
     "Streams",
     "Vocabulary",
+    "WhitespaceVocabulary",
     "Window",
     "WordVocabulary",
     "load_text",
+    "read_sources",
     "shakespeare",
     "split",
     "vocabulary_from_json",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..checks import size
 
-__all__ = ["load_text", "shakespeare", "split"]
+__all__ = ["decode_text", "load_text", "shakespeare", "split", "split_place"]
 
 
 def load_text(path: str | os.PathLike[str]) -> str:
@@ -43,26 +43,31 @@ def load_text(path: str | os.PathLike[str]) -> str:
         raise FileNotFoundError(f"{file}: no such file") from None
     except PermissionError:
         raise PermissionError(f"{file}: permission denied") from None
-    text = _decode(data, file).removeprefix("\ufeff")
+    return decode_text(data, str(file))
+
+
+def decode_text(data: bytes, name: str) -> str:
+    """Return the text of a file's bytes, as `load_text` has it; `name` is for messages."""
+    text = _decode(data, name).removeprefix("\ufeff")
     if not text:
-        raise ValueError(f"{file}: expected text, got an empty file")
+        raise ValueError(f"{name}: expected text, got an empty file")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _decode(data: bytes, file: Path) -> str:
+def _decode(data: bytes, name: str) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ValueError(f"{file}: expected UTF-8, got a UTF-16 byte-order mark at byte offset 0")
+        raise ValueError(f"{name}: expected UTF-8, got a UTF-16 byte-order mark at byte offset 0")
     nul = data.find(b"\0")
     try:
         # A NUL is valid UTF-8 and never occurs in text; whichever fault comes first is named.
         text = (data if nul < 0 else data[:nul]).decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(
-            f"{file}: expected UTF-8, got byte 0x{data[error.start]:02x} at byte offset "
+            f"{name}: expected UTF-8, got byte 0x{data[error.start]:02x} at byte offset "
             f"{error.start} ({error.reason})"
         ) from None
     if nul >= 0:
-        raise ValueError(f"{file}: expected text, got binary: a NUL byte at byte offset {nul}")
+        raise ValueError(f"{name}: expected text, got binary: a NUL byte at byte offset {nul}")
     return text
 
 
@@ -108,6 +113,12 @@ def split(text: str, valid_fraction: float = 0.1, seq_len: int = 1) -> tuple[str
     """
     if not isinstance(text, str):
         raise TypeError(f"text: expected a str, got {type(text).__name__}")
+    cut = split_place(len(text), valid_fraction, seq_len)
+    return text[:cut], text[cut:]
+
+
+def split_place(length: int, valid_fraction: float, seq_len: int = 1) -> int:
+    """Where `split` cuts a text of so many characters."""
     if isinstance(valid_fraction, bool) or not isinstance(valid_fraction, int | float):
         raise TypeError(f"valid_fraction: expected a number, got {type(valid_fraction).__name__}")
     if not 0 < valid_fraction < 1:
@@ -116,12 +127,11 @@ def split(text: str, valid_fraction: float = 0.1, seq_len: int = 1) -> tuple[str
         )
     seq_len = size("seq_len", seq_len)
     # 100 * (1 - 0.9) is a little less than 10, which should not cost a character.
-    cut = int(round(len(text) * (1 - valid_fraction), 6))
-    parts = text[:cut], text[cut:]
-    for name, part in zip(("training", "validation"), parts, strict=True):
-        if len(part) <= seq_len:
+    cut = int(round(length * (1 - valid_fraction), 6))
+    for name, part in (("training", cut), ("validation", length - cut)):
+        if part <= seq_len:
             raise ValueError(
-                f"text: too short: of {len(text)} characters {len(part)} are left for {name} at "
+                f"text: too short: of {length} characters {part} are left for {name} at "
                 f"valid_fraction={valid_fraction}, expected at least {seq_len + 1} (seq_len + 1)"
             )
-    return parts
+    return cut

@@ -4,6 +4,9 @@ Truncated back-propagation through time carries the state from one window to the
 of every window must go on where column b of the last one stopped. ``Streams`` is for training: it
 goes round for ever, in windows of one shape. ``windows`` is for validation: one pass in which each
 target counts exactly once.
+
+Both take tokens of any integer dtype. Unsigned ones of 1, 2 or 4 bytes are kept as they are and
+each window is cast, so that a long text needs no more memory than its vocabulary asks for.
 """
 
 from __future__ import annotations
@@ -20,6 +23,10 @@ __all__ = ["IGNORE", "Streams", "Window", "windows"]
 
 #: The target that ``losses.cross_entropy`` leaves out of its mean (torch's ``ignore_index``).
 IGNORE = -100
+
+
+# None of their values is negative, so there is nothing in them to check.
+_COMPACT = tuple(np.dtype(kind) for kind in (np.uint8, np.uint16, np.uint32))
 
 
 class Window(NamedTuple):
@@ -48,7 +55,7 @@ class Streams:
     Parameters
     ----------
     tokens
-        (N,) integers; kept as int64, copied only if they are not that already.
+        (N,) integers; copied only if they are neither int64 nor unsigned.
     batch
         B, the number of streams.
     seq_len
@@ -103,7 +110,7 @@ class Streams:
         step = self._position % self._count
         places = np.arange(step * self.seq_len, (step + 1) * self.seq_len)[:, None] + self._starts
         self._position += 1
-        return Window(self.tokens[places], self.tokens[places + 1], step == 0)
+        return Window(_int64(self.tokens[places]), _int64(self.tokens[places + 1]), step == 0)
 
     @property
     def position(self) -> int:
@@ -126,7 +133,7 @@ class Streams:
         )
 
 
-def windows(tokens: ArrayLike, batch: int, seq_len: int) -> Iterator[Window]:
+def windows(tokens: ArrayLike, batch: int, seq_len: int, warmup: int = 0) -> Iterator[Window]:
     """Yield one pass over `tokens` in which each of them but the first is a target exactly once.
 
     Parameters
@@ -137,49 +144,75 @@ def windows(tokens: ArrayLike, batch: int, seq_len: int) -> Iterator[Window]:
         At most this many streams; fewer where there are fewer targets.
     seq_len
         T, the length of a window; the last one may be shorter.
+    warmup
+        Each stream but the first reads so many tokens before its own ones, whose targets are
+        `IGNORE`: its state is then nearly that of a single stream. All streams are equally long, so
+        the first one has so many more targets.
 
     Yields
     ------
     Window
         The state is carried from each to the next. Where one stream is a token shorter than
         another, its last target is `IGNORE` (and its last input a token whose output is of no
-        use), so weight a window's mean loss by ``(targets != IGNORE).sum()``.
+        use), so weight a window's mean loss by ``(targets != IGNORE).sum()``, which is never 0.
 
     Raises
     ------
     TypeError, ValueError
         At the call, not at the first window: an argument of the wrong kind, or fewer than two
         tokens.
+
+    Examples
+    --------
+    >>> [w.targets.T.tolist() for w in windows(np.arange(10), batch=2, seq_len=4, warmup=3)]
+    [[[1, 2, 3, 4], [-100, -100, -100, 7]], [[5, 6], [8, 9]]]
     """
-    batch, seq_len = size("batch", batch), size("seq_len", seq_len)
+    batch, seq_len, warmup = (
+        size("batch", batch),
+        size("seq_len", seq_len),
+        size("warmup", warmup, 0),
+    )
     ids = _as_ids("tokens", tokens)
     pairs = ids.size - 1
     if pairs < 1:
         raise ValueError(f"tokens: too short: expected at least 2, got {ids.size}")
-    batch = min(batch, pairs)
-    bounds = np.arange(batch + 1, dtype=np.int64) * pairs // batch
-    return _windows(ids, bounds, seq_len)
+    if batch == 1 or pairs <= warmup:
+        batch, warmup = 1, 0
+    own = pairs - warmup  # of the first stream those after its first `warmup`
+    batch = min(batch, own)
+    starts = np.arange(batch + 1, dtype=np.int64) * own // batch
+    return _windows(ids, starts, seq_len, warmup)
 
 
-def _windows(ids: np.ndarray, bounds: np.ndarray, seq_len: int) -> Iterator[Window]:
-    """Yield the windows of streams b over the pairs bounds[b] to bounds[b + 1]."""
-    starts, ends = bounds[:-1], bounds[1:]
+def _windows(ids: np.ndarray, starts: np.ndarray, seq_len: int, warmup: int) -> Iterator[Window]:
+    """Yield the windows of streams b over the pairs starts[b] to starts[b + 1] + warmup."""
+    starts, ends = starts[:-1], starts[1:] + warmup
     length = int((ends - starts).max())
     for first in range(0, length, seq_len):
-        places = np.arange(first, min(first + seq_len, length))[:, None] + starts
+        steps = np.arange(first, min(first + seq_len, length))[:, None]
+        places = steps + starts
         beyond = places >= ends
         places[beyond] = 0
-        targets = ids[places + 1]
+        targets = _int64(ids[places + 1])
         targets[beyond] = IGNORE
-        yield Window(ids[places], targets, first == 0)
+        targets[:, 1:][(steps < warmup)[:, 0]] = IGNORE
+        yield Window(_int64(ids[places]), targets, first == 0)
 
 
 def _as_ids(name: str, value: Any) -> np.ndarray:
-    """Return a contiguous int64 vector, or raise naming the argument."""
-    ids = as_tokens(name, value, np.iinfo(np.int64).max, ndim=1)
+    """Return a contiguous vector, unsigned as it came or else int64, or raise by name."""
+    plain = type(value) is np.ndarray and value.ndim == 1 and value.flags.carray
+    if plain and value.dtype in _COMPACT:
+        ids = value
+    else:
+        ids = as_tokens(name, value, np.iinfo(np.int64).max, ndim=1)
     if ids.size == 0:
         raise ValueError(f"{name}: too short: got no tokens at all")
     return ids
+
+
+def _int64(ids: np.ndarray) -> np.ndarray:
+    return ids.astype(np.int64, copy=False)
 
 
 def _ceil(a: int, b: int) -> int:

@@ -1,7 +1,8 @@
 """Vocabularies: text to token ids and back, by characters or by words.
 
-Both kinds have the same interface (`Vocabulary` says what it is), cannot be changed once made, and
-go into JSON and out again.
+All kinds have the same interface (`Vocabulary` says what it is), cannot be changed once made, and
+go into JSON and out again. Memory is what a long text needs: neither building nor encoding ever
+holds a Python object for each token.
 """
 
 from __future__ import annotations
@@ -9,15 +10,23 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 
 import numpy as np
 
 from ..checks import as_tokens, size
-from ..typing import ArrayLike
-from .words import GLUE, UNKNOWN, cut, is_piece, join, split_pieces
+from ..typing import ArrayLike, DTypeLike
+from .tokens import TokenTable, check_text, frequent
+from .whitespace import WhitespaceVocabulary
+from .words import GLUE, UNKNOWN, is_piece, iter_cut, iter_pieces, join, parts, split_pieces
 
-__all__ = ["CharVocabulary", "Vocabulary", "WordVocabulary", "vocabulary_from_json"]
+__all__ = [
+    "CharVocabulary",
+    "Vocabulary",
+    "WhitespaceVocabulary",
+    "WordVocabulary",
+    "vocabulary_from_json",
+]
 
 
 class Vocabulary(Protocol):
@@ -26,11 +35,15 @@ class Vocabulary(Protocol):
     Attributes
     ----------
     level : str
-        ``"char"`` or ``"word"``.
+        ``"char"``, ``"word"`` or ``"whitespace"``.
     tokens : tuple of str
         The token of each id.
     unknown_id : int or None
         The id that stands for what the vocabulary does not have, None if nothing does.
+    line_end_id : int or None
+        The id of the token that ends a line, None if there is none.
+    dtype : numpy.dtype
+        The smallest unsigned dtype that `encode` can write the ids in.
     """
 
     @property
@@ -39,67 +52,22 @@ class Vocabulary(Protocol):
     def tokens(self) -> tuple[str, ...]: ...
     @property
     def unknown_id(self) -> int | None: ...
+    @property
+    def line_end_id(self) -> int | None: ...
+    @property
+    def dtype(self) -> np.dtype: ...
     def __len__(self) -> int: ...
-    def encode(self, text: str) -> np.ndarray: ...
+    def encode(
+        self, text: str, unknown: str | None = None, dtype: DTypeLike = np.int64
+    ) -> np.ndarray: ...
+    def encode_counted(
+        self, text: str, unknown: str | None = None, dtype: DTypeLike = np.int64
+    ) -> tuple[np.ndarray, int]: ...
     def decode(self, ids: ArrayLike, previous: int | None = None) -> str: ...
     def to_json(self) -> dict[str, Any]: ...
 
 
-class _Tokens:
-    """What the two kinds share: a tuple of distinct tokens."""
-
-    level = ""
-
-    def __init__(self, tokens: Iterable[str]) -> None:
-        self._tokens = _strings(tokens)
-        self._ids = {token: i for i, token in enumerate(self._tokens)}
-        if len(self._ids) != len(self._tokens):
-            twice = next(t for t, count in Counter(self._tokens).items() if count > 1)
-            raise ValueError(f"tokens: expected distinct ones, got {twice!r} twice")
-
-    @property
-    def tokens(self) -> tuple[str, ...]:
-        """The token of each id."""
-        return self._tokens
-
-    @property
-    def unknown_id(self) -> int | None:
-        """The id that stands for what is not in the vocabulary, None if nothing does."""
-        return self._ids.get(UNKNOWN)
-
-    def __len__(self) -> int:
-        return len(self._tokens)
-
-    def __contains__(self, token: object) -> bool:
-        return token in self._ids
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Tokens):
-            return NotImplemented
-        return self.level == other.level and self._tokens == other._tokens
-
-    def __hash__(self) -> int:
-        return hash((self.level, self._tokens))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({len(self)} tokens)"
-
-    def to_json(self) -> dict[str, Any]:
-        """Return a dict of strings and a list of strings, for `vocabulary_from_json`."""
-        return {"level": self.level, "tokens": list(self._tokens)}
-
-    @classmethod
-    def from_json(cls, data: Any) -> Self:
-        """Make the vocabulary whose `to_json` gave `data`; ValueError if none of this kind did."""
-        if not isinstance(data, dict) or data.get("level") != cls.level or "tokens" not in data:
-            raise ValueError(f"vocabulary: expected a dict with level {cls.level!r} and 'tokens'")
-        try:
-            return cls(data["tokens"])
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"vocabulary: {error}") from None
-
-
-class CharVocabulary(_Tokens):
+class CharVocabulary(TokenTable):
     """The characters (Unicode code points) of a text, in code point order.
 
     Parameters
@@ -122,6 +90,7 @@ class CharVocabulary(_Tokens):
     """
 
     level = "char"
+    _unit = "character"
 
     def __init__(self, tokens: Iterable[str]) -> None:
         super().__init__(tokens)
@@ -134,16 +103,14 @@ class CharVocabulary(_Tokens):
         # U+FFFD is Unicode's own sign for a character that could not be represented.
         shown = "".join("\ufffd" if token == UNKNOWN else token for token in self._tokens)
         self._characters = _code_points(shown)
-        # One entry for each code point up to the greatest, and one for all beyond: -1 is unknown.
+        # One entry for each code point up to the greatest, and one for all beyond.
         codes = _code_points("".join(known))
-        self._table = np.full(int(codes.max()) + 2, -1, np.int64)
+        self._table = np.full(int(codes.max()) + 2, len(self), self.dtype)
         self._table[codes] = np.arange(len(self) - len(known), len(self))
-        if self.unknown_id is not None:
-            self._table[self._table < 0] = self.unknown_id
 
     @classmethod
-    def build(cls, text: str, *, unknown: bool = False) -> CharVocabulary:
-        """Make the vocabulary of all characters in `text`.
+    def build(cls, text: str, *, unknown: bool = False, min_count: int = 1) -> CharVocabulary:
+        """Make the vocabulary of the characters in `text`.
 
         Parameters
         ----------
@@ -152,26 +119,36 @@ class CharVocabulary(_Tokens):
         unknown
             Whether id 0 is ``"<unk>"``, which then stands for every other character. Without it
             they are refused.
+        min_count
+            Characters that occur less often are left out; more than 1 asks for ``"<unk>"``, too.
         """
-        _check_text(text)
+        check_text(text)
+        min_count = size("min_count", min_count)
         if not text:
             raise ValueError("text: expected at least one character, got an empty text")
-        return cls([UNKNOWN] * bool(unknown) + sorted(set(text)))
+        counts = np.zeros(sys.maxunicode + 1, np.int64)
+        for first in range(0, len(text), _PART):
+            counts += np.bincount(_code_points(text[first : first + _PART]), None, counts.size)
+        if counts.max() < min_count:
+            raise ValueError(
+                f"min_count: expected at most {counts.max()}, as often as the most frequent "
+                f"character occurs, got {min_count}"
+            )
+        characters = [chr(code) for code in np.flatnonzero(counts >= min_count).tolist()]
+        return cls([UNKNOWN] * (bool(unknown) or min_count > 1) + characters)
 
-    def encode(self, text: str) -> np.ndarray:
-        """Return the ids of a text's characters, (len(text),) int64.
-
-        Raises
-        ------
-        ValueError
-            A character that is not in the vocabulary, named with its place, if there is no
-            ``"<unk>"``.
-        """
-        _check_text(text)
-        ids = self._table[np.minimum(_code_points(text), self._table.size - 1)]
-        if ids.size and ids.min() < 0:
-            self._refuse(text, int(np.argmin(ids)))
+    def _lookup(self, text: str, absent: int, dtype: np.dtype) -> np.ndarray:
+        table = self._table.astype(dtype)
+        table[self._table == len(self)] = absent
+        ids = np.empty(len(text), dtype)
+        for first in range(0, len(text), _PART):
+            codes = _code_points(text[first : first + _PART])
+            ids[first : first + _PART] = table[np.minimum(codes, table.size - 1)]
         return ids
+
+    def _find_absent(self, text: str) -> tuple[str, int]:
+        place = next(i for i, character in enumerate(text) if character not in self)
+        return f"the character {text[place]!a} (U+{ord(text[place]):04X})", place
 
     def decode(self, ids: ArrayLike, previous: int | None = None) -> str:
         """Return the text of ids, an unknown character as U+FFFD.
@@ -191,16 +168,8 @@ class CharVocabulary(_Tokens):
         ids = as_tokens("ids", ids, len(self), ndim=1)
         return self._characters[ids].tobytes().decode(_UTF32, "surrogatepass")
 
-    def _refuse(self, text: str, place: int) -> None:
-        line = text.count("\n", 0, place) + 1
-        column = place - text.rfind("\n", 0, place)
-        raise ValueError(
-            f"text: the character {text[place]!a} (U+{ord(text[place]):04X}) at position {place} "
-            f"(line {line}, column {column}) is not in the vocabulary of {len(self)} characters"
-        )
 
-
-class WordVocabulary(_Tokens):
+class WordVocabulary(TokenTable):
     r"""The frequent words and punctuation marks of a text.
 
     How a text is cut, and how spaces are kept without a token for each, is told in
@@ -257,24 +226,26 @@ class WordVocabulary(_Tokens):
             The most tokens it may have, the four that it always has included, 5 or more. The
             most frequent stay; of equally frequent ones those that sort first by code points.
         """
-        _check_text(text)
+        check_text(text)
         min_count = size("min_count", min_count)
         if max_size is not None:
             max_size = size("max_size", max_size, len(cls.ALWAYS) + 1)
         if not text:
             raise ValueError("text: expected at least one character, got an empty text")
-        counts = Counter(split_pieces(text))
-        for token in cls.ALWAYS:
-            counts.pop(token, None)
-        enough = [token for token, count in counts.items() if count >= min_count]
-        enough.sort(key=lambda token: (-counts[token], token))
-        return cls([*cls.ALWAYS, *enough][:max_size])
+        counts: Counter[str] = Counter()
+        for part in parts(text):
+            counts.update(split_pieces(part))
+        return cls(frequent(counts, cls.ALWAYS, min_count)[:max_size])
 
-    def encode(self, text: str) -> np.ndarray:
-        """Return the ids of a text, (N,) int64; N is what comes of it, at most ``2 len(text)``."""
-        _check_text(text)
+    def _lookup(self, text: str, absent: int, dtype: np.dtype) -> np.ndarray:
         ids = self._ids
-        return np.array([ids[piece] for piece in cut(text, ids)], dtype=np.int64)
+        pieces = iter_cut(text, ids)
+        # No text can be cut into UNKNOWN itself: where that comes it stands for another piece.
+        return np.fromiter((absent if p == UNKNOWN else ids[p] for p in pieces), dtype)
+
+    def _find_absent(self, text: str) -> tuple[str, int]:
+        piece, place = next(found for found in iter_pieces(text) if found[0] not in self)
+        return f"the word {piece!a}", place
 
     def decode(self, ids: ArrayLike, previous: int | None = None) -> str:
         """Return the text of ids.
@@ -299,40 +270,27 @@ class WordVocabulary(_Tokens):
         return join([self._tokens[i] for i in ids.tolist()], before)
 
 
-def vocabulary_from_json(data: Any) -> CharVocabulary | WordVocabulary:
-    """Make the vocabulary, of either kind, whose `to_json` gave `data`.
+def vocabulary_from_json(data: Any) -> CharVocabulary | WordVocabulary | WhitespaceVocabulary:
+    """Make the vocabulary, of whatever kind, whose `to_json` gave `data`.
 
     Raises
     ------
     ValueError
         `data` is not what a vocabulary's `to_json` gives.
     """
-    kinds = {kind.level: kind for kind in (CharVocabulary, WordVocabulary)}
+    kinds = {kind.level: kind for kind in (CharVocabulary, WordVocabulary, WhitespaceVocabulary)}
     level = data.get("level") if isinstance(data, dict) else None
-    kind = kinds.get(level) if isinstance(level, str) else None
-    if kind is None:
-        raise ValueError(f"vocabulary: expected a dict with level 'char' or 'word', got {level!r}")
-    return kind.from_json(data)
+    if not isinstance(level, str) or level not in kinds:
+        expected = " or ".join(map(repr, kinds))
+        raise ValueError(f"vocabulary: expected a dict with level {expected}, got {level!r}")
+    return kinds[level].from_json(data)  # type: ignore[attr-defined]
 
 
+# Characters are counted and encoded so many at once: their code points take 4 bytes each.
+_PART = 1 << 18
 _UTF32 = "utf-32-le" if sys.byteorder == "little" else "utf-32-be"
 
 
 def _code_points(text: str) -> np.ndarray:
     # Lone surrogates are no text, but Python strings may hold them (file names, for one).
     return np.frombuffer(text.encode(_UTF32, "surrogatepass"), np.uint32)
-
-
-def _check_text(text: Any) -> None:
-    if not isinstance(text, str):
-        raise TypeError(f"text: expected a str, got {type(text).__name__}")
-
-
-def _strings(tokens: Any) -> tuple[str, ...]:
-    if isinstance(tokens, str) or not hasattr(tokens, "__iter__"):
-        raise TypeError(f"tokens: expected a list of str, got {type(tokens).__name__}")
-    strings = tuple(tokens)
-    for token in strings:
-        if not isinstance(token, str):
-            raise TypeError(f"tokens: expected a list of str, got one of {type(token).__name__}")
-    return strings

@@ -11,9 +11,14 @@ from typing import TYPE_CHECKING, Any
 __all__ = [
     "checkpoint",
     "config",
+    "counters",
     "data",
     "evaluation",
+    "fingerprint",
+    "folders",
+    "initial",
     "interrupt",
+    "loading",
     "loop",
     "progress",
     "session",
@@ -23,9 +28,14 @@ __all__ = [
 if TYPE_CHECKING:
     from . import checkpoint as checkpoint
     from . import config as config
+    from . import counters as counters
     from . import data as data
     from . import evaluation as evaluation
+    from . import fingerprint as fingerprint
+    from . import folders as folders
+    from . import initial as initial
     from . import interrupt as interrupt
+    from . import loading as loading
     from . import loop as loop
     from . import progress as progress
     from . import session as session

@@ -1,5 +1,7 @@
 """A run's folder: what it holds, and how it stays whole whenever the process may be killed.
 
+It holds::
+
     config.toml         the resolved options
     vocab.json          the vocabulary
     model.safetensors   the best model by validation so far (the last one where nothing validates)
@@ -17,8 +19,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +26,10 @@ from typing import Any
 
 import numpy as np
 
-from .._files import locked, sync_folder, write_atomic
+from .._files import locked, write_atomic
 from ..interop import safetensors
 from .config import TrainConfig, merge, read_toml, write_toml
+from .folders import FolderTaken, RunError, claim, put_in_place
 
 __all__ = ["Checkpoint", "Run", "RunError"]
 
@@ -37,10 +38,6 @@ METRICS, RESUME = "metrics.jsonl", "resume.safetensors"
 # One key only: the format does not keep the order of several, and equal runs make equal files.
 _KEY = "numba_lstm"
 _FORMAT = 1
-
-
-class RunError(ValueError):
-    """A run's folder that cannot be used for what was asked."""
 
 
 @dataclass
@@ -56,7 +53,7 @@ class Checkpoint:
     random
         The states of the model's random generators, for JSON.
     state
-        The carried (h, c), or None before the first step.
+        The carried (h, c), or h where the cell has no c; None before the first step.
     counters
         Whatever else the loop counts, for JSON.
     """
@@ -64,7 +61,7 @@ class Checkpoint:
     model: dict[str, np.ndarray]
     optimizer: dict[str, Any]
     random: dict[str, Any]
-    state: tuple[np.ndarray, np.ndarray] | None
+    state: tuple[np.ndarray, np.ndarray] | np.ndarray | None
     counters: dict[str, Any]
 
     def is_finite(self) -> bool:
@@ -84,7 +81,7 @@ class Checkpoint:
     def unpack(cls, arrays: Mapping[str, np.ndarray], tree: Mapping[str, Any]) -> Checkpoint:
         """Join what `pack` split."""
         parts = {name: _put_arrays(value, arrays) for name, value in tree.items()}
-        if parts["state"] is not None:
+        if isinstance(parts["state"], list):
             parts["state"] = tuple(parts["state"])
         return cls(**parts)
 
@@ -131,22 +128,6 @@ class Run:
 
     # -- making one ---------------------------------------------------------------------------
 
-    @staticmethod
-    def refuse_existing(path: str | os.PathLike[str]) -> None:
-        """Raise RunError unless ``path`` can become a new run: absent, or an empty folder."""
-        target = Path(path)
-        if target.is_dir():
-            if any(target.iterdir()):
-                raise RunError(
-                    f"{target}: expected a new or empty folder, got one that holds files; "
-                    "continue it with --resume, or choose another"
-                )
-        elif os.path.lexists(target):
-            raise RunError(f"{target}: expected a new or empty folder, got a file")
-        for above in target.parents:
-            if os.path.lexists(above) and not above.is_dir():
-                raise RunError(f"{target}: expected a folder's name, but {above} is a file")
-
     @classmethod
     def create(
         cls,
@@ -171,29 +152,48 @@ class Run:
         Raises
         ------
         RunError
-            When there is something already.
+            When there is something already, or another process made the same folder first.
         OSError
             When it cannot be written.
         """
-        target = Path(path)
-        cls.refuse_existing(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        stage = target.with_name(f".{target.name}.{os.getpid()}-{time.time_ns()}.new")
-        stage.mkdir()
-        try:
-            # How many threads a machine has is no property of the run.
-            options = {k: v for k, v in config.values().items() if k != "threads"}
-            write_atomic(stage / CONFIG, write_toml(options))
-            write_atomic(stage / VOCAB, json.dumps(vocabulary, ensure_ascii=True) + "\n")
-            write_atomic(stage / METRICS, "")
-            run = cls(stage)
+
+        def fill(folder: Path) -> None:
+            write_atomic(folder / CONFIG, _options_text(config))
+            write_atomic(folder / VOCAB, json.dumps(vocabulary, ensure_ascii=True) + "\n")
+            write_atomic(folder / METRICS, "")
+            run = cls(folder)
             run.save_model(checkpoint.model)
             run.save(checkpoint)
-            _move_folder(stage, target)
-        finally:
-            shutil.rmtree(stage, ignore_errors=True)
-        sync_folder(target.parent)
-        return cls(target)
+
+        put_in_place(Path(path), fill, (CONFIG, VOCAB, METRICS, MODEL, RESUME))
+        return cls(path)
+
+    @classmethod
+    def create_new(cls, stem: str | os.PathLike[str], *about: Any) -> Run:
+        """Make a run's folder under a name that nothing has: ``stem``, ``stem-2``, and so on.
+
+        Parameters
+        ----------
+        stem
+            The wanted name; folders above it are made.
+        about
+            As `create` takes them after the path.
+
+        Raises
+        ------
+        RunError, OSError
+            When no folder can be made there.
+        """
+        while True:
+            folder = claim(stem)
+            try:
+                return cls.create(folder, *about)
+            except FolderTaken:
+                continue  # another process was told this very name, and was faster
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+                raise
 
     # -- options and vocabulary ---------------------------------------------------------------
 
@@ -204,8 +204,7 @@ class Run:
 
     def write_config(self, config: TrainConfig) -> None:
         """Replace the run's options, for a continuation that changed some."""
-        options = {k: v for k, v in config.values().items() if k != "threads"}
-        write_atomic(self.path / CONFIG, write_toml(options))
+        write_atomic(self.path / CONFIG, _options_text(config))
 
     def vocabulary(self) -> Any:
         """Read the vocabulary's JSON."""
@@ -281,7 +280,7 @@ class Run:
         """
         path = self.path / METRICS
         try:
-            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
         except FileNotFoundError:
             raise RunError(f"{self.path}: expected a run, but it has no {METRICS}") from None
         except UnicodeDecodeError as error:
@@ -309,19 +308,9 @@ class Run:
         )
 
 
-def _move_folder(stage: Path, target: Path) -> None:
-    """Rename a complete folder to where nothing, or an empty folder, stands."""
-    with contextlib.suppress(OSError):
-        target.rmdir()
-    try:
-        os.rename(stage, target)
-    except OSError:
-        # An empty folder that something is mounted on stays; the state goes in last, because a
-        # folder with it counts as a run to resume.
-        if not target.is_dir():
-            raise
-        for name in (CONFIG, VOCAB, METRICS, MODEL, RESUME):
-            os.rename(stage / name, target / name)
+def _options_text(config: TrainConfig) -> str:
+    # How many threads a machine has is no property of the run.
+    return write_toml({k: v for k, v in config.values().items() if k != "threads"})
 
 
 def _read_json(path: Path) -> Any:

@@ -17,13 +17,24 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ConfigError", "TrainConfig", "merge", "read_toml", "write_toml"]
+__all__ = [
+    "POLICIES",
+    "ConfigError",
+    "TrainConfig",
+    "merge",
+    "names",
+    "read_toml",
+    "told",
+    "write_toml",
+]
 
 # Of each group at most one is set: one length of the run, one source of validation text.
 BUDGETS = ("steps", "epochs", "minutes")
 VALIDATION = ("valid", "valid_fraction")
 GROUPS = (BUDGETS, VALIDATION)
 DEFAULT_MINUTES = 3.25
+#: Those of `numba_lstm.text.tokens`, which imports NumPy: a help must not wait for that.
+POLICIES = ("error", "skip", "token")
 
 
 class ConfigError(ValueError):
@@ -39,6 +50,7 @@ def _option(
     above: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
+    several: bool = False,
 ) -> Any:
     """A dataclass field that knows its type, its bounds and its help text."""
     about = {
@@ -48,6 +60,7 @@ def _option(
         "above": above,
         "high": high,
         "choices": choices,
+        "several": several,
     }
     return field(default=default, metadata=about)
 
@@ -63,14 +76,41 @@ class TrainConfig:
         other. The message names the option, what was expected and what came.
     """
 
-    data: str = _option("shakespeare", str, "A UTF-8 text file, or the bundled 'shakespeare'.")
-    level: str = _option("char", str, "What a token is.", choices=("char", "word"))
-    min_count: int = _option(
-        1, int, "Words seen less often than this become the unknown word (level word).", low=1
+    data: str | tuple[str, ...] = _option(
+        "shakespeare",
+        str,
+        "A UTF-8 text file, a folder of *.txt, - for standard input, or the bundled 'shakespeare'; "
+        "may be given several times.",
+        several=True,
     )
+    level: str = _option(
+        "char",
+        str,
+        "What a token is: a character; a word or sign; or, for a text that was cut into tokens "
+        "before, as the Penn Treebank or WikiText, what stands between blanks.",
+        choices=("char", "word", "whitespace"),
+    )
+    min_count: int = _option(
+        1, int, "What is seen less often than this becomes the unknown token.", low=1
+    )
+    unknown: str | None = _option(
+        None,
+        str,
+        "What becomes of that which the vocabulary lacks, in a validation text: an error, left "
+        "out, or the unknown token, which this gives to characters, too (default: token where the "
+        "vocabulary has one).",
+        choices=POLICIES,
+    )
+    init: str | None = _option(
+        None,
+        str,
+        "Begin with the weights of this run: sizes are its, and so is the vocabulary, to which "
+        "tokens that only the new text has are added.",
+    )
+    cell: str = _option("lstm", str, "The layers' kind.", choices=("lstm", "gru", "rnn"))
     embedding: int = _option(128, int, "Width of the embedding.", low=1)
-    hidden: int = _option(384, int, "Hidden units of each LSTM layer.", low=1)
-    layers: int = _option(1, int, "LSTM layers.", low=1)
+    hidden: int = _option(384, int, "Hidden units of each recurrent layer.", low=1)
+    layers: int = _option(1, int, "Recurrent layers.", low=1)
     dropout: float = _option(
         0.2, float, "Probability to drop a unit while training.", low=0.0, high=1.0
     )
@@ -100,11 +140,16 @@ class TrainConfig:
     minutes: float | None = _option(
         None, float, f"Train for this long (default {DEFAULT_MINUTES:g}).", above=0.0
     )
-    valid: str | None = _option(None, str, "A text file to validate on.")
+    valid: str | tuple[str, ...] | None = _option(
+        None, str, "A text to validate on, named as --data is.", several=True
+    )
     valid_fraction: float | None = _option(
         None, float, "Part of the text's end to validate on (default 0.1).", low=0.0, high=0.9
     )
     valid_every: int = _option(1000, int, "Validate each so many steps, and at the end.", low=1)
+    patience: int | None = _option(
+        None, int, "Stop after so many validations in a row without a better one.", low=1
+    )
     log_every: int = _option(100, int, "Log each so many steps.", low=1)
     seed: int = _option(0, int, "Seed of the parameters and of dropout.", low=0)
     dtype: str = _option("float32", str, "The type of all numbers.", choices=("float32", "float64"))
@@ -172,6 +217,16 @@ def merge(*layers: tuple[str, Mapping[str, Any]]) -> TrainConfig:
     return TrainConfig(**merged)
 
 
+def names(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    """The sources that ``data`` or ``valid`` names."""
+    return (value,) if isinstance(value, str) else value
+
+
+def told(value: str | tuple[str, ...]) -> str:
+    """The sources that ``data`` or ``valid`` names, for messages."""
+    return ", ".join(names(value))
+
+
 def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read the options of a flat TOML file; ``seq-len`` and ``seq_len`` are the same.
 
@@ -181,7 +236,8 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
         When the file cannot be read, is no TOML, or holds one option twice.
     """
     try:
-        table = tomllib.loads(Path(path).read_bytes().decode("utf-8"))
+        # Some editors put a byte-order mark at the start.
+        table = tomllib.loads(Path(path).read_bytes().decode("utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{os.fspath(path)}: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -196,7 +252,7 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def write_toml(options: Mapping[str, Any]) -> str:
-    """Write a flat table of text, whole numbers, floats and truth values as TOML."""
+    """Write a flat table of text, numbers, truth values and lists of text as TOML."""
     return "".join(f"{name} = {_toml_value(value)}\n" for name, value in options.items())
 
 
@@ -210,7 +266,9 @@ def _toml_value(value: Any) -> str:
         return repr(value)
     if isinstance(value, int):
         return str(value)
-    raise TypeError(f"expected text, a number or a truth value, got {value!r}")
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_toml_value, value))}]"
+    raise TypeError(f"expected text, a number, a truth value or a list, got {value!r}")
 
 
 def _checked(about: Any, value: Any) -> Any:
@@ -220,8 +278,10 @@ def _checked(about: Any, value: Any) -> Any:
             return None
         raise ConfigError(f"{about.name}: expected {_expected(about)}, got nothing")
     kind = about.metadata["kind"]
+    if about.metadata["several"]:
+        return _sources(about, value)
     good = {
-        str: isinstance(value, str) and value != "" and _is_unicode(value),
+        str: isinstance(value, str) and value != "",
         bool: isinstance(value, bool),
         int: isinstance(value, Integral) and not isinstance(value, bool),
         float: isinstance(value, Real) and not isinstance(value, bool),
@@ -245,6 +305,8 @@ def _expected(about: Any) -> str:
     low, above, high, choices = (about.metadata[k] for k in ("low", "above", "high", "choices"))
     if choices:
         return " or ".join(choices)
+    if about.metadata["several"]:
+        return "names of texts"
     words = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
     bounds = []
     if low is not None:
@@ -256,13 +318,23 @@ def _expected(about: Any) -> str:
     return " ".join([words[about.metadata["kind"]], " and ".join(bounds)]).strip()
 
 
-def _is_unicode(text: str) -> bool:
-    """Whether ``text`` can be stored as UTF-8; file names of other encodings cannot."""
+def _sources(about: Any, value: Any) -> str | tuple[str, ...]:
+    """One name of a text, or several, each such that a file of TOML can hold it."""
+    several = tuple(value) if isinstance(value, list | tuple) else (value,)
+    if not several or not all(isinstance(name, str) and name != "" for name in several):
+        raise ConfigError(f"{about.name}: expected {_expected(about)}, got {value!r}")
+    portable = tuple(map(_portable, several))
+    return portable[0] if len(portable) == 1 else portable
+
+
+def _portable(name: str) -> str:
     try:
-        text.encode("utf-8")
+        name.encode("utf-8")
     except UnicodeEncodeError:
-        return False
-    return True
+        from ..text.sources import portable_name  # seldom needed, and it imports NumPy
+
+        return portable_name(name)
+    return name
 
 
 def _refuse_two(group: tuple[str, ...], options: Mapping[str, Any], place: str) -> None:

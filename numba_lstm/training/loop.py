@@ -7,19 +7,21 @@ that a run may be stopped anywhere and go on as if it had not been.
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import losses, optim
 from .checkpoint import Checkpoint, Run, RunError
-from .config import TrainConfig
+from .config import ConfigError, TrainConfig, told
+from .counters import Counters
 from .data import Data
-from .evaluation import evaluate
+from .evaluation import Evaluation, evaluate, shortest
 from .interrupt import Interrupted, Interrupts
 from .progress import Progress
 
@@ -33,44 +35,6 @@ _SAVE_SECONDS = 30.0
 
 class Diverged(ArithmeticError):
     """The loss, the gradient or a parameter stopped being a finite number."""
-
-
-@dataclass
-class Counters:
-    """What the loop counts, all of which a continuation needs.
-
-    Attributes
-    ----------
-    step, tokens
-        Steps done, and tokens trained on.
-    seconds
-        The time training has taken, validation and saving included, over all continuations.
-    position
-        The streams' position.
-    loss_sum, loss_count
-        The losses of the steps since the last line of metrics.
-    measured_step
-        The step of the last line of metrics.
-    train_loss, val_loss
-        Of the last line that had them.
-    best_loss, best_step
-        Of the best validation so far.
-    digest
-        The fingerprint of the data.
-    """
-
-    step: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    position: int = 0
-    loss_sum: float = 0.0
-    loss_count: int = 0
-    measured_step: int = 0
-    train_loss: float | None = None
-    val_loss: float | None = None
-    best_loss: float | None = None
-    best_step: int | None = None
-    digest: str = ""
 
 
 class Trainer:
@@ -88,6 +52,11 @@ class Trainer:
         What shows the run to a person.
     now
         The clock, in seconds.
+
+    Raises
+    ------
+    ConfigError
+        When the run is to stop early, but nothing validates.
 
     Notes
     -----
@@ -108,6 +77,10 @@ class Trainer:
     ) -> None:
         from ..text import Streams
 
+        if config.patience is not None and data.valid is None:
+            raise ConfigError(
+                "patience: expected a run that validates, got one without valid or valid_fraction"
+            )
         self.config, self.data, self.model = config, data, model
         self.progress = Progress(quiet=True) if progress is None else progress
         self.streams = Streams(data.train, config.batch, config.seq_len)
@@ -115,8 +88,14 @@ class Trainer:
         # It goes by the share of the run that is done and remembers nothing, so that it needs no
         # saving: the learning rate it multiplies is the options'.
         self.schedule = make_schedule(config, self.optimizer)
-        self.counters = Counters(digest=data.digest())
-        self.state: tuple[np.ndarray, np.ndarray] | None = None
+        self.counters = Counters(
+            windows=len(self.streams),
+            text_length=data.text.length,
+            text_digest=data.text.digest,
+            digest=data.digest(),
+            valid_digest=data.valid_digest(),
+        )
+        self.state: tuple[np.ndarray, np.ndarray] | np.ndarray | None = None
         self.interrupts = Interrupts()
         self.total_steps = config.steps
         if config.epochs is not None:
@@ -125,6 +104,7 @@ class Trainer:
         self._since = 0.0
         self._saved_at = 0.0
         self._run: Run | None = None
+        self._other_valid = False
 
     # -- going on from a checkpoint -----------------------------------------------------------
 
@@ -142,38 +122,47 @@ class Trainer:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Put everything where a checkpoint of the same configuration had it.
 
+        Where the text has grown since, the next pass over it begins, and the best model so far is
+        measured anew if what validates is another text now.
+
         Raises
         ------
         ValueError
             When the checkpoint does not fit the model, or was made with other data.
         """
-        counters = Counters(**checkpoint.counters)
-        if counters.digest != self.counters.digest:
+        counters, here = Counters(**checkpoint.counters), self.counters
+        if counters.digest != here.digest and not self.data.grown_by:
             raise ValueError(
-                f"data: {self.config.data}: expected the text that the run was trained on, "
-                "got another"
+                f"data: {told(self.config.data)}: expected the text that the run was trained on, "
+                "with more behind it or not, got another; --init RUN begins a new run with its "
+                "weights"
             )
         self.model.load_state_dict(checkpoint.model)
         self.model.load_random_state(checkpoint.random)
         self.optimizer.load_state_dict(checkpoint.optimizer)
-        self.streams.position = counters.position
         self.state = checkpoint.state
+        if counters.digest != here.digest:
+            self._other_valid = counters.valid_digest != here.valid_digest
+            counters = counters.on_text_of(here)
+        self.streams.position = counters.position
         self.counters = counters
+        if self.config.epochs is not None:
+            # Windows of earlier, shorter passes count as the steps that they were.
+            rest = self.config.epochs * here.windows - counters.position
+            self.total_steps = counters.step + rest
 
     # -- the run ------------------------------------------------------------------------------
 
     def warm_up(self) -> None:
         """Compile all kernels that `run` will need, on copies: nothing here changes."""
-        import copy
-
         model = copy.deepcopy(self.model)
         optimizer = make_optimizer(self.config, model)
         window = np.zeros((self.config.seq_len, self.config.batch), np.int64)
         _, state = _train_step(model, optimizer, window, window, None, self.config.clip)
         _train_step(model, optimizer, window, window, state, self.config.clip)
         if self.data.valid is not None:
-            few = self.data.valid[: self.config.batch * self.config.seq_len + 1]
-            evaluate(model, few, self.config.batch, self.config.seq_len)
+            few = self.data.valid[: shortest(self.config.batch)]
+            self._evaluate(model, few)
 
     def run(self, run: Run) -> None:
         """Train to the end, saving into a run's folder.
@@ -196,6 +185,7 @@ class Trainer:
                 )
             with self.interrupts.at_once():
                 self.warm_up()
+                self._measure_best_again()
             self.model.train()
             self._since = self._now() - self.counters.seconds
             self._saved_at = self._now()
@@ -217,6 +207,11 @@ class Trainer:
         assert self.config.minutes is not None
         return min(self.counters.seconds / (60.0 * self.config.minutes), 1.0)
 
+    def stopped_early(self) -> bool:
+        """Whether the run's patience is at its end."""
+        patience = self.config.patience
+        return patience is not None and self.counters.since_best >= patience
+
     def summary(self) -> dict[str, Any]:
         """The figures of the run so far."""
         c = self.counters
@@ -227,10 +222,14 @@ class Trainer:
             "seconds": c.seconds,
             "tokens_per_second": c.tokens / c.seconds if c.seconds > 0.0 else None,
             "train_loss": self._train_loss(),
-            # The loss of the model that was kept, so that `evaluate` finds the same.
+            # The loss of the model that was kept.
             "val_loss": c.best_loss,
+            "val_known_loss": c.best_known_loss,
+            "val_unknown_share": self.data.unknown_share(),
+            "val_skipped": self.data.skipped,
             "best_step": c.best_step,
             "last_val_loss": c.val_loss,
+            "stopped_early": self.stopped_early(),
             "parameters": sum(p.size for p in self.model.parameters()),
         }
 
@@ -241,7 +240,7 @@ class Trainer:
             finished = self.fraction() >= 1.0
             if self._is_due(finished):
                 self._measure(finished)
-            if finished:
+            if finished or self.stopped_early():
                 return
             self.interrupts.check()
             self._step()
@@ -298,7 +297,8 @@ class Trainer:
         validating = self.data.valid is not None and (
             finished or c.step % self.config.valid_every == 0
         )
-        val_loss = self._validate() if validating else None
+        result = self._validate() if validating else None
+        val_loss = None if result is None else result.loss
         c.seconds = self._now() - self._since
         c.train_loss = self._train_loss()
         c.loss_sum, c.loss_count, c.measured_step = 0.0, 0, c.step
@@ -313,26 +313,40 @@ class Trainer:
         better = val_loss is not None and (c.best_loss is None or val_loss < c.best_loss)
         if val_loss is not None:
             c.val_loss = val_loss
-        if better:
-            c.best_loss, c.best_step = val_loss, c.step
+        if validating:
+            c.since_best = 0 if better else c.since_best + 1
+        if result is not None and better:
+            c.best_loss, c.best_known_loss, c.best_step = val_loss, result.known_loss, c.step
             self._run.save_model(self._finite_model(), step=c.step, val_loss=val_loss)
         self._run.append_metrics(record)
         if validating:
             self.progress.validated(record, better)
             self._save()
 
-    def _validate(self) -> float:
+    def _validate(self) -> Evaluation:
         assert self.data.valid is not None
-        result = evaluate(
-            self.model,
-            self.data.valid,
-            self.config.batch,
-            self.config.seq_len,
-            check=self.interrupts.check,
-        )
+        result = self._evaluate(self.model, self.data.valid, check=self.interrupts.check)
         if not math.isfinite(result.loss):
             raise Diverged(f"the validation loss at step {self.counters.step} is {result.loss}")
-        return result.loss
+        return result
+
+    def _measure_best_again(self) -> None:
+        """Have the best loss tell of the text that validates now."""
+        c = self.counters
+        if not self._other_valid or self.data.valid is None or c.best_step is None:
+            return
+        assert self._run is not None
+        best = copy.deepcopy(self.model)
+        best.load_state_dict(self._run.model())
+        result = self._evaluate(best, self.data.valid)
+        c.best_loss, c.best_known_loss, c.since_best = result.loss, result.known_loss, 0
+        self._other_valid = False
+
+    def _evaluate(self, model: Any, tokens: np.ndarray, **more: Any) -> Evaluation:
+        batch = self.config.batch
+        unknown_id = self.data.vocabulary.unknown_id
+        window = batch * self.config.seq_len
+        return evaluate(model, tokens, window, streams=batch, unknown_id=unknown_id, **more)
 
     def _train_loss(self) -> float | None:
         c = self.counters

@@ -1,4 +1,4 @@
-"""Beginning a run, going on with one, and reading its model: what the commands do first.
+"""Beginning a run and going on with one: what ``train lm`` does first.
 
 Everything is read and checked before anything is written.
 """
@@ -7,67 +7,67 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..models import LanguageModel
-from ..text import Vocabulary, vocabulary_from_json
+from ..text.sources import absolute_name
 from .checkpoint import Run, RunError
-from .config import BUDGETS, ConfigError, TrainConfig
-from .data import BUNDLED, load_data
+from .config import BUDGETS, ConfigError, TrainConfig, names, told
+from .data import load_data, naming_vocabulary
+from .fingerprint import Fingerprint
+from .folders import refuse_existing
+from .initial import begin_with, load_initial
+from .loading import make_model
 from .loop import Trainer
 from .progress import Progress
 
-__all__ = ["load_model", "make_model", "resume", "start"]
+__all__ = ["make_model", "resume", "start"]
 
 # A continuation may say where the data lie now, how long to go on and how often to report; all
 # else would make it another run.
-_MAY_CHANGE = {"data", "valid", *BUDGETS, "valid_every", "log_every", "threads"}
-
-
-def make_model(config: TrainConfig, vocab_size: int) -> LanguageModel:
-    """The model that the options describe, with new parameters.
-
-    Raises
-    ------
-    ConfigError
-        When its parameters alone are more than the machine's memory holds.
-    """
-    _refuse_too_large(config, vocab_size)
-    return LanguageModel(
-        vocab_size,
-        config.embedding,
-        config.hidden,
-        config.layers,
-        config.dropout,
-        config.tie_weights,
-        embedding_dropout=config.embedding_dropout,
-        dtype=config.dtype,
-        seed=config.seed,
-    )
+_MAY_CHANGE = {"data", "valid", *BUDGETS, "valid_every", "patience", "log_every", "threads"}
 
 
 def start(
-    config: TrainConfig, path: str | os.PathLike[str], progress: Progress | None = None
+    config: TrainConfig,
+    path: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Trainer, Run]:
     """Begin a run in a new folder.
+
+    Parameters
+    ----------
+    config
+        The options.
+    path
+        The run's folder; where it is not given one under ``runs/`` that nothing had before.
+    progress
+        What shows the run to a person.
 
     Raises
     ------
     RunError
-        When the folder exists and is not empty.
+        When the folder exists and is not empty, or the initial run is none.
     ConfigError, ValueError, OSError
-        When the data cannot be used; nothing is written then.
+        When the data or the initial run cannot be used; nothing is written then.
     """
-    Run.refuse_existing(path)
+    if path is not None:
+        refuse_existing(path)  # now, and not only after the text was read
     config = _absolute(config)
-    data = load_data(config)
-    model = make_model(config, len(data.vocabulary))
-    trainer = Trainer(config, data, model, progress=progress)
-    return trainer, Run.create(path, config, data.vocabulary.to_json(), trainer.checkpoint())
+    initial = load_initial(config)
+    data = load_data(config, initial=None if initial is None else initial.vocabulary)
+    vocab_size = len(data.vocabulary)
+    with naming_vocabulary(config, vocab_size):
+        model = make_model(config, vocab_size)
+        if initial is not None:
+            begin_with(model, data.vocabulary, initial)
+        trainer = Trainer(config, data, model, progress=progress)
+    about = config, data.vocabulary.to_json(), trainer.checkpoint()
+    if path is not None:
+        return trainer, Run.create(path, *about)
+    return trainer, Run.create_new(Path("runs") / time.strftime("lm-%Y%m%d-%H%M%S"), *about)
 
 
 def resume(
@@ -76,6 +76,9 @@ def resume(
     progress: Progress | None = None,
 ) -> tuple[Trainer, Run]:
     """Go on with a run where its last checkpoint is.
+
+    Its text may have grown meanwhile: what was behind the end of it before is then trained on, too,
+    and a line says so. Only a run whose text is the same goes on to the same bits.
 
     Parameters
     ----------
@@ -99,72 +102,43 @@ def resume(
 
 
 def _resume(run: Run, flags: Mapping[str, Any] | None, progress: Progress | None) -> Trainer:
-    before = run.config()
+    options = run.config()
     for name, value in (flags or {}).items():
-        if name not in _MAY_CHANGE and value != getattr(before, name):
+        if name not in _MAY_CHANGE and value != getattr(options, name):
             raise ConfigError(
-                f"{name}: expected the run's {getattr(before, name)}, got {value}: "
+                f"{name}: expected the run's {getattr(options, name)}, got {value}: "
                 "a resumed run cannot change it"
             )
     config = _absolute(run.config(flags))
     checkpoint = run.load()
-    data = load_data(config, run.vocabulary())
-    trainer = Trainer(config, data, make_model(config, len(data.vocabulary)), progress=progress)
+    run.model()  # whoever goes on must have the best so far: no later one need be better
+    counters = checkpoint.counters
+    before = Fingerprint(counters.get("text_length", 0), counters.get("text_digest", ""))
+    data = load_data(config, run.vocabulary(), before=before)
+    vocab_size = len(data.vocabulary)
+    with naming_vocabulary(config, vocab_size):
+        trainer = Trainer(config, data, make_model(config, vocab_size), progress=progress)
     try:
         trainer.restore(checkpoint)
     except (KeyError, TypeError) as error:
         raise RunError(f"{run.path}: the state does not fit the options: {error}") from None
+    if data.grown_by:
+        trainer.progress.note(
+            f"data: {told(config.data)}: {data.grown_by} characters longer than before; the next "
+            "pass over it begins"
+        )
     run.rewind(trainer.counters.measured_step)
     run.write_config(config)
     return trainer
 
 
-def load_model(run: Run) -> tuple[LanguageModel, Vocabulary, TrainConfig]:
-    """Read a run's model, in evaluation mode, its vocabulary and its options.
-
-    Raises
-    ------
-    RunError, ValueError
-        When the folder's files are damaged or do not fit each other.
-    """
-    config = run.config()
-    vocabulary = vocabulary_from_json(run.vocabulary())
-    model = make_model(config, len(vocabulary))
-    values = run.model()
-    try:
-        model.load_state_dict(values)
-    except (TypeError, ValueError) as error:
-        raise RunError(f"{run.path}: the model does not fit the run's options: {error}") from None
-    return model.eval(), vocabulary, config
-
-
-def _refuse_too_large(config: TrainConfig, vocab_size: int) -> None:
-    """Refuse what no allocation could be had for, before many smaller ones fill the memory."""
-    try:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
-        memory = 0
-    if memory <= 0:  # not told
-        memory = 2**47  # of which a process can address no more
-    gates = 4 * config.hidden
-    first = gates * (config.embedding + config.hidden + 2)
-    others = (config.layers - 1) * gates * (2 * config.hidden + 2)
-    tables = vocab_size * (config.embedding + (0 if config.tie_weights else config.hidden) + 1)
-    needed = (first + others + tables) * np.dtype(config.dtype).itemsize
-    if needed > memory:
-        name = max("hidden", "embedding", "layers", key=lambda name: getattr(config, name))
-        raise ConfigError(
-            f"{name}: expected a model that fits in memory, got {getattr(config, name)}: its "
-            f"parameters alone take {needed / 2**30:,.0f} GiB, of which there are "
-            f"{memory / 2**30:,.0f}"
-        )
-
-
 def _absolute(config: TrainConfig) -> TrainConfig:
     """The same options with files named from the root, so that a run resumes from anywhere."""
     changes: dict[str, Any] = {}
-    if config.data != BUNDLED:
-        changes["data"] = str(Path(config.data).absolute())
-    if config.valid not in (None, BUNDLED):
-        changes["valid"] = str(Path(str(config.valid)).absolute())
+    for name in ("data", "valid"):
+        value = getattr(config, name)
+        if value is not None:
+            changes[name] = [absolute_name(one) for one in names(value)]
+    if config.init is not None:
+        changes["init"] = absolute_name(config.init)
     return dataclasses.replace(config, **changes)

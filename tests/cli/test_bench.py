@@ -72,6 +72,14 @@ def test_options_reach_the_run(measured, monkeypatch):
     assert settings.rounds < 10
 
 
+def test_kinds_and_peers_given_several_times_are_all_taken(measured):
+    done = bench("--kind", "step", "--kind", "infer,cold", "--peers", "torch", "--peers", "torch")
+    assert done.exit_code == 0, done.stderr
+    _, peers, _, _, options = measured[0]
+    assert options["kinds"] == ("step", "infer", "cold")
+    assert [peer.name for peer in peers] == ["torch"]
+
+
 def test_a_disagreement_ends_in_exit_code_1_after_all_is_told(monkeypatch):
     monkeypatch.setattr(run_module, "run", lambda *_, **__: result(wrong="torch"))
     done = bench("--json")
@@ -98,6 +106,8 @@ def test_a_disagreement_ends_in_exit_code_1_after_all_is_told(monkeypatch):
         (["--json", "small"], "--json: expected a FILE that ends in .json, or -, got 'small'"),
         (["--json", "small", "usual"], "a CASE goes before --json"),
         (["--plot", "absent/a.png"], "--plot: expected a file in an existing folder"),
+        (["--plot", "-"], "--plot: expected a file's name, got '-'"),
+        (["--kind", ""], "--kind: expected some of infer"),
         (["--plot", "a.doc"], "expected a file such as .png"),
         (["--repeat", "0"], "--repeat"),
     ],

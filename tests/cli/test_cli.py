@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fnmatch
+import re
 import subprocess
 import sys
 
+import click
 import pytest
-from cli_tool import cli, environment
+from cli_tool import ROOT, cli, environment
 from click.testing import CliRunner
 
 from numba_lstm import __version__
@@ -89,7 +92,86 @@ def test_a_group_without_a_command_shows_its_help_and_fails():
     assert "lm" in result.stderr
 
 
-def test_completion_offers_the_commands():
+def complete(*words, shell="bash"):
+    """What the shell is told when Tab is pressed behind these words: (type, value) pairs."""
     code = "from numba_lstm.cli import main\nmain(prog_name='numba-lstm')"
-    complete = {"_NUMBA_LSTM_COMPLETE": "bash_complete", "COMP_CWORD": "1"}
-    assert "evaluate" in run_python(code, **complete, COMP_WORDS="numba-lstm ev")[1]
+    told = {
+        "_NUMBA_LSTM_COMPLETE": f"{shell}_complete",
+        "COMP_WORDS": " ".join(["numba-lstm", *words]),
+        "COMP_CWORD": str(len(words)),
+    }
+    lines = run_python(code, **told)[1].splitlines()
+    return [tuple(line.split(",", 1)) for line in lines]
+
+
+def test_completion_offers_the_commands():
+    assert complete("ev") == [("plain", "evaluate")]
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (("train", "lm", "--data"), "file"),
+        (("train", "lm", "--valid"), "file"),
+        (("train", "lm", "--config"), "file"),
+        (("train", "lm", "--out"), "dir"),
+        (("train", "lm", "--resume"), "dir"),
+        (("train", "lm", "--init"), "dir"),
+        (("sample",), "dir"),
+        (("plot",), "dir"),
+        (("plot", "run", "-o"), "file"),
+        (("evaluate",), "dir"),
+        (("evaluate", "run", "--data"), "file"),
+        (("bench", "--json"), "file"),
+        (("bench", "--plot"), "file"),
+    ],
+)
+def test_completion_leaves_files_and_folders_to_the_shell(words, kind):
+    assert complete(*words, "ab") == [(kind, "ab")]
+
+
+@pytest.mark.parametrize(
+    ("words", "values"),
+    [
+        (("bench", "small-5x3"), ["small-5x3x10x20-L2"]),
+        (("bench", "usua"), ["usual", "usual-*"]),
+        (("bench", "--kind", "tr"), ["train"]),
+        (("bench", "--kind", "infer,la"), ["infer,latency"]),
+        (("bench", "--peers", "o"), ["onnxruntime"]),
+        (("train", "lm", "--cell", "g"), ["gru"]),
+    ],
+)
+def test_completion_offers_names_that_are_known(words, values):
+    found = [value for _, value in complete(*words)]
+    for value in values:
+        assert any(fnmatch.fnmatchcase(one, value) for one in found), found
+    assert all(one.startswith(words[-1]) for one in found)
+
+
+def test_every_option_that_names_a_file_is_known_to_the_completion():
+    """By its metavar or its words: whatever is a file's or a run's name."""
+    missed = []
+    for command in ("train lm", "sample", "evaluate", "plot", "bench", "info", "warmup"):
+        found = main
+        for word in command.split():
+            found = found.get_command(click.Context(found), word)
+        for one in found.params:
+            names = {"RUN", "FILE"} & set(re.findall("[A-Z]+", one.metavar or ""))
+            if names and not isinstance(one.type, click.Path):
+                missed.append(f"{command} {one.name}")
+    assert missed == []
+
+
+@pytest.mark.parametrize("command", [*COMMANDS[1:], "train lm", "bench"])
+def test_help_is_whole_where_python_drops_docstrings(command):
+    lines = []
+    for options in ([], ["-OO"]):
+        done = subprocess.run(
+            [sys.executable, *options, str(ROOT / "cli.py"), *command.split(), "--help"],
+            env=environment(),
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        lines.append(done.stdout)
+    assert lines[0] == lines[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 
 import pytest
 from cli_tool import TEXT, cli, trained
@@ -24,6 +25,23 @@ def test_the_runs_own_validation_text_gives_the_reported_loss():
     assert figures["perplexity"] == pytest.approx(math.exp(figures["loss"]))
     assert figures["bits_per_token"] == pytest.approx(figures["loss"] / math.log(2))
     assert figures["tokens"] == len(TEXT) - int(0.9 * len(TEXT)) - 1
+    assert (figures["unknown_tokens"], figures["unknown_share"]) == (0, 0.0)
+    assert figures["known_loss"] == figures["loss"]
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+def test_a_loss_does_not_depend_on_the_runs_batch(tmp_path, batch):
+    run = tmp_path / "run"
+    shutil.copytree(trained()[0], run)
+    text = (run / "config.toml").read_text()
+    assert "batch = 4\n" in text
+    (run / "config.toml").write_text(text.replace("batch = 4\n", f"batch = {batch}\n"))
+    (tmp_path / "other.txt").write_text("we pant for peace, so wan we are")
+    args = ["--data", tmp_path / "other.txt", "--json"]
+    here = CliRunner().invoke(main, ["evaluate", str(run), *map(str, args)])
+    figures, expected = json.loads(here.stdout), json.loads(evaluate(*args).stdout)
+    assert figures["tokens"] == expected["tokens"]
+    assert figures["loss"] == pytest.approx(expected["loss"], rel=1e-6)
 
 
 def test_any_text_in_the_vocabulary_can_be_measured(tmp_path):
@@ -38,6 +56,34 @@ def test_any_text_in_the_vocabulary_can_be_measured(tmp_path):
         "tokens",
     }
     assert result.stdout.split()[-1] == "16"
+
+
+def test_a_strange_character_ends_nothing_where_it_may_be_left_out(tmp_path):
+    path = tmp_path / "other.txt"
+    path.write_text("we pant \u2014 for peace\n", encoding="utf-8")
+    refused = evaluate("--data", path)
+    assert refused.exit_code == 2
+    assert "U+2014" in refused.stderr
+    assert "--unknown skip" in refused.stderr
+    figures = json.loads(evaluate("--data", path, "--unknown", "skip", "--json").stdout)
+    assert (figures["tokens"], figures["skipped"]) == (18, 1)
+    assert evaluate("--data", path, "--unknown", "skip").stdout.split()[-2:] == ["skipped", "1"]
+    no_such = evaluate("--data", path, "--unknown", "token")
+    assert no_such.exit_code == 2
+    assert "trained with --unknown token" in no_such.stderr
+
+
+def test_several_texts_are_measured_as_one(tmp_path):
+    (tmp_path / "1.txt").write_text("we pant for peace\n")
+    (tmp_path / "2.txt").write_text("so wan are we")
+    for data in (
+        ["--data", tmp_path],
+        ["--data", tmp_path / "1.txt", "--data", tmp_path / "2.txt"],
+    ):
+        assert json.loads(evaluate(*data, "--json").stdout)["tokens"] == 18 + 13 - 1
+    args = ["evaluate", str(trained()[0]), "--data", "-", "--json"]
+    piped = CliRunner().invoke(main, args, input="we pant for peace\nso wan are we")
+    assert piped.stdout == evaluate("--data", tmp_path, "--json").stdout
 
 
 @pytest.mark.parametrize(

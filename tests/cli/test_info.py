@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 import pytest
-from cli_tool import cli
+from cli_tool import ROOT, cli
 
 from numba_lstm import __version__
 
@@ -46,3 +47,10 @@ def test_without_threads_without_a_home_and_without_a_compiler_it_goes_on():
     assert "threading_layer  unknown (" in result.out
     result = cli("info", NUMBA_DISABLE_JIT="1")
     assert result.code == 0 and "NUMBA_DISABLE_JIT: expected" in result.out
+
+
+def test_only_the_bench_needs_scipy():
+    """Its intervals: nothing else is to fail or to wait for it."""
+    texts = {p.name: p.read_text() for p in (ROOT / "numba_lstm").rglob("*.py")}
+    users = [name for name, text in texts.items() if re.search(r"(import|from) scipy", text)]
+    assert users == ["ratios.py"]

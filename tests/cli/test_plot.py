@@ -38,11 +38,23 @@ def test_the_curves_are_the_metrics_against_steps_and_time():
     assert by_time.get_xlabel() == "minutes"
 
 
+def test_a_picture_can_go_to_standard_output(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    result = draw("-o", "-")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout_bytes.startswith(b"\x89PNG")
+    assert result.stdout_bytes.endswith(b"IEND\xaeB`\x82")
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
         (["-o", "a.doc"], "expected a file such as .png"),
         (["-o", "absent/a.png"], "expected a file in an existing folder"),
+        (["-o", "."], "output: expected a file, got the folder '.'"),
+        (["-o", ".."], "output: expected a file, got the folder '..'"),
     ],
 )
 def test_a_picture_that_cannot_be_written_is_refused(tmp_path, monkeypatch, args, words):

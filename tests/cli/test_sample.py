@@ -41,6 +41,23 @@ def test_greedy_ignores_the_seed_and_top_k_of_one_is_greedy():
     assert texts[0] == texts[1] == texts[2]
 
 
+def test_a_stop_string_ends_the_text_before_it_and_the_prompt_does_not_count():
+    options = ("--prompt", "so ", "--length", 40, "--seed", 3)
+    made = sample(*options).stdout[3:-1]
+    stop = made[20:22]
+    before = made[: made.index(stop)]
+    result = sample(*options, "--stop", "absent", "--stop", stop)
+    assert result.stdout == f"so {before}\n"
+    told = json.loads(sample(*options, "--stop", stop, "--stop", "so ", "--json").stdout)
+    assert told["text"] == "so " + before
+    assert told["tokens"] == len(before) + len(stop)
+
+
+def test_top_p_of_almost_nothing_is_greedy():
+    options = ("--length", 30, "--temperature")
+    assert sample(*options, 2, "--top-p", 1e-9).stdout == sample(*options, 0).stdout
+
+
 def test_json_holds_the_text_and_nothing_else_is_printed():
     plain = sample("--prompt", "we", "--length", 20, "--seed", 5).stdout
     result = sample("--prompt", "we", "--length", 20, "--seed", 5, "--json")
@@ -66,6 +83,8 @@ def test_text_comes_while_it_is_made_and_a_closed_pipe_is_no_fault():
         (("--temperature", "-1"), "temperature: "),
         (("--temperature", "nan"), "temperature: "),
         (("--top-k", "0"), "--top-k"),
+        (("--top-p", "0"), "top_p: "),
+        (("--stop", ""), "stop: "),
         (("--length", "-5"), "--length"),
         (("--seed", "x"), "--seed"),
     ],
@@ -97,3 +116,16 @@ def test_a_missing_or_damaged_model_is_refused(tmp_path, damage):
     assert result.exit_code == 2
     assert len(result.stderr.splitlines()) == 1
     assert str(run) in result.stderr
+
+
+def test_a_strange_character_in_a_prompt_ends_nothing_where_it_may_be_left_out():
+    refused = sample("--prompt", "so \u2014 ", "--length", 5)
+    assert refused.exit_code == 2
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith("error: prompt: ")
+    assert "U+2014" in line
+    assert "--unknown skip" in line
+    made = sample("--prompt", "so \u2014", "--length", 5, "--unknown", "skip")
+    assert made.stdout.startswith("so \u2014")
+    assert made.stdout[4:] == sample("--prompt", "so ", "--length", 5).stdout[3:]
+    assert sample("--prompt", "\u2014", "--length", 5, "--unknown", "skip").exit_code == 0

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
+import tomllib
 
 import pytest
 from cli_tool import TEXT, TINY, cli, folder, start, trained
@@ -159,6 +161,67 @@ def test_an_interrupted_run_without_a_checkpoint_says_that_nothing_was_saved(
     assert result.stderr == "interrupted: nothing was saved\n"
 
 
+def test_a_run_out_of_patience_says_so_and_is_done(tmp_path, text_file):
+    # Without a learning rate to speak of no validation is better than the first.
+    run, options = tmp_path / "run", ["--steps", 50, "--valid-every", 2, "--lr", 1e-30]
+    result = train(text_file, run, *options, "--patience", 3)
+    assert result.code == 0, result.err
+    assert "trained 8 steps" in result.out
+    assert "stopped early: no better validation in the last 3" in result.out
+    again = cli("train", "lm", "--resume", run, "--patience", 5, "--json", "--quiet")
+    told = json.loads(again.out)
+    assert (told["steps"], told["best_step"], told["stopped_early"]) == (12, 2, True)
+
+
+@pytest.mark.parametrize("cell", ["gru", "rnn"])
+def test_a_run_of_another_cell_is_trained_resumed_evaluated_and_sampled(tmp_path, text_file, cell):
+    run = tmp_path / "run"
+    result = train(text_file, run, "--cell", cell, "--steps", 6, "--json", "--quiet")
+    assert result.code == 0, result.err
+    assert f'cell = "{cell}"' in (run / "config.toml").read_text()
+    first = json.loads(result.out)["val_loss"]
+    loss = json.loads(cli("evaluate", run, "--json").out)["loss"]
+    assert loss == pytest.approx(first, rel=1e-6)
+    longer = json.loads(cli("train", "lm", "--resume", run, "--steps", 20, "--json").out)
+    assert longer["steps"] == 20
+    assert longer["val_loss"] < first
+    assert len(cli("sample", run, "--prompt", "so ", "--length", 9).out) == 13
+    other = "gru" if cell == "rnn" else "lstm"
+    assert f"cell: expected the run's {cell}, got {other}" in refused(
+        ["--resume", run, "--cell", other], tmp_path
+    )
+
+
+def test_a_run_begins_with_anothers_weights_on_a_text_with_new_letters(tmp_path):
+    run, new = trained()[0], tmp_path / "new.txt"
+    new.write_text("Zwölf Boxkämpfer jagen Viktor quer über den Sylter Deich.\n" * 6)
+    options = ["--data", new, "--init", run, "--out", tmp_path / "run", "--quiet"]
+    sizes = ["--batch", 4, "--seq-len", 8, "--steps", 12]
+    result = cli("train", "lm", *options, *sizes, "--json")
+    assert result.code == 0, result.err
+    text = (tmp_path / "run" / "config.toml").read_text()
+    assert f'init = "{run}"' in text and "hidden = 8" in text
+    sampled = cli("sample", tmp_path / "run", "--prompt", "find Zwölf", "--length", 5)
+    assert sampled.out.startswith("find Zwölf")
+    # On its old text, before it has learnt anything else, it is as good as it was.
+    options = ["--init", run, "--data", folder() / "text.txt", "--out", tmp_path / "same"]
+    same = cli("train", "lm", *options, *sizes[:4], "--steps", 1, "--lr", 1e-9, "--json", "--quiet")
+    before = json.loads(cli("evaluate", run, "--json").out)["loss"]
+    assert json.loads(same.out)["val_loss"] == pytest.approx(before, rel=1e-4)
+
+
+def test_a_run_whose_text_has_grown_says_so_and_goes_on(tmp_path):
+    text = tmp_path / "text.txt"
+    text.write_text(TEXT)
+    run = tmp_path / "run"
+    assert train(text, run, "--steps", 4, "--quiet").code == 0
+    text.write_text(TEXT + "find we a time with care.\n")
+    result = cli("train", "lm", "--resume", run, "--steps", 8, "--json")
+    assert result.code == 0, result.err
+    assert f"data: {text}: 26 characters longer than before" in result.err
+    assert json.loads(result.out)["steps"] == 8
+
+
 def test_a_diverged_loss_exits_3_and_keeps_the_last_good_checkpoint(tmp_path, text_file):
     run = tmp_path / "run"
     result = train(
@@ -182,6 +245,91 @@ def test_minutes_bound_the_time_and_a_word_model_trains(tmp_path, text_file):
     assert "a sample:" in result.out
     assert "minutes = 0.02" in (tmp_path / "run" / "config.toml").read_text()
     assert 1.2 <= losses_seconds(tmp_path / "run") < 4.0
+
+
+def test_unknown_words_are_told_with_the_loss_on_known_ones(tmp_path, text_file):
+    (tmp_path / "valid.txt").write_text("so wan a zebra as we are, so wan a zebra")
+    args = ["--level", "word", "--valid", tmp_path / "valid.txt", "--steps", 2, "--json"]
+    result = train(text_file, tmp_path / "run", *args)
+    summary = json.loads(result.out)
+    assert summary["val_unknown_share"] == pytest.approx(2 / 11)
+    line = f"unknown; on the others the loss is {summary['val_known_loss']:.4f}"
+    assert "of its tokens 18.2% are " + line in result.err
+    measured = json.loads(cli("evaluate", tmp_path / "run", "--json").out)
+    assert (measured["unknown_tokens"], measured["tokens"]) == (2, 11)
+    assert measured["unknown_share"] == summary["val_unknown_share"]
+    assert measured["known_loss"] == summary["val_known_loss"] != measured["loss"]
+    (told,) = [
+        line for line in cli("evaluate", tmp_path / "run").out.splitlines() if "known_l" in line
+    ]
+    assert told.split() == ["known_loss", f"{measured['known_loss']:.4f}"]
+
+
+def test_several_texts_and_a_folder_and_a_pipe_train_alike(tmp_path, text_file):
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    half = len(TEXT) // 2 // 82 * 82
+    (texts / "1.txt").write_text(TEXT[:half])
+    (texts / "2.txt").write_text(TEXT[half:])
+    options = [*TINY, "--steps", 3, "--quiet"]
+    for name, data, piped in (
+        ("one", ["--data", text_file], None),
+        ("two", ["--data", texts / "1.txt", "--data", texts / "2.txt"], None),
+        ("folder", ["--data", texts], None),
+        ("pipe", ["--data", "-"], TEXT.encode()),
+    ):
+        args = ["train", "lm", *data, *options, "--out", tmp_path / name]
+        result = CliRunner().invoke(main, list(map(str, args)), input=piped)
+        assert (result.exit_code, result.output) == (0, ""), name
+        model = (tmp_path / name / "model.safetensors").read_bytes()
+        assert model == (tmp_path / "one" / "model.safetensors").read_bytes(), name
+    config = tomllib.loads((tmp_path / "two" / "config.toml").read_text())
+    assert config["data"] == [str(texts / "1.txt"), str(texts / "2.txt")]
+    for run, piped, code in (("two", None, 0), ("pipe", TEXT, 0), ("pipe", TEXT + "x", 2)):
+        args = ["train", "lm", "--resume", str(tmp_path / run), "--quiet"]
+        assert CliRunner().invoke(main, args, input=piped).exit_code == code
+
+
+def test_a_prepared_corpus_trains_and_samples_lines(tmp_path):
+    (tmp_path / "corpus.txt").write_text(" we do n't <unk> 1 @,@ 000 \n" * 40)
+    args = ["--level", "whitespace", "--steps", 60, "--lr", 0.05, "--json"]
+    result = train(tmp_path / "corpus.txt", tmp_path / "run", *args)
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["val_unknown_share"] == pytest.approx(1 / 8, abs=0.01)
+    assert "\nwe do n't <unk> 1 @,@ 000\n" in result.err
+    told = json.loads((tmp_path / "run" / "vocab.json").read_text())
+    assert told["level"] == "whitespace"
+    figures = json.loads(cli("evaluate", tmp_path / "run", "--json").out)
+    assert figures["loss"] == json.loads(result.out)["val_loss"]
+
+
+def test_what_a_validation_text_has_too_much_is_left_out_and_told(tmp_path, text_file):
+    (tmp_path / "valid.txt").write_text("so wan \u2014 so \u00e9 wan", encoding="utf-8")
+    args = ["--valid", tmp_path / "valid.txt", "--unknown", "skip", "--steps", 2, "--json"]
+    result = train(text_file, tmp_path / "run", *args)
+    assert json.loads(result.out)["val_skipped"] == 2
+    assert "2 characters of the validation text were left out" in result.err
+
+
+@pytest.mark.parametrize(("place", "code"), [("make_model", 2), ("_step", 1)])
+def test_a_lack_of_memory_names_the_vocabulary_and_what_makes_it_smaller(
+    tmp_path, text_file, monkeypatch, place, code
+):
+    from numba_lstm.training import loop, session
+
+    def ask_too_much(*_):
+        raise MemoryError("Unable to allocate 398 MiB")
+
+    owner = session if place == "make_model" else loop.Trainer
+    monkeypatch.setattr(owner, place, ask_too_much)
+    options = [*TINY, "--level", "word", "--steps", 1, "--quiet", "--out", tmp_path / "run"]
+    args = ["train", "lm", "--data", text_file, *options]
+    result = CliRunner().invoke(main, list(map(str, args)))
+    assert result.exit_code == code
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: not enough memory: Unable to allocate 398 MiB, with a vocab")
+    assert "vocabulary of 23 tokens" in line
+    assert "--min-count above 1" in line
 
 
 def losses_seconds(run):
@@ -209,6 +357,8 @@ def workplace(tmp_path, monkeypatch):
     (tmp_path / "binary.txt").write_bytes(bytes(range(256)))
     (tmp_path / "short.txt").write_text("to be")
     (tmp_path / "good.txt").write_text(TEXT)
+    (tmp_path / "strange.txt").write_text("so wan \u2014 so", encoding="utf-8")
+    (tmp_path / "folder").mkdir()
     (tmp_path / "options.toml").write_text("hidden = 8\nhiden = 9\n")
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "thesis.txt").write_text("mine")
@@ -223,7 +373,14 @@ def workplace(tmp_path, monkeypatch):
         (["--data", "empty.txt"], "empty.txt: expected text, got an empty file"),
         (["--data", "binary.txt"], "binary.txt: expected"),
         (["--data", "short.txt"], "too short"),
-        (["--data", "taken"], "expected a text file, got a folder"),
+        (["--data", "taken"], "too short"),
+        (["--data", "folder"], "folder: expected a text file or a folder of *.txt files, got none"),
+        (["--data", "-", "--data", "-"], "-: expected once"),
+        (
+            ["--data", "good.txt", "--valid", "strange.txt"],
+            "strange.txt: text: the character",
+        ),
+        (["--data", "good.txt", "--min-count", "999999"], "min_count: expected at most"),
         (["--data", "good.txt", "--valid", "absent.txt"], "absent.txt"),
         (["--data", "good.txt", "--hidden", "0"], "hidden: expected a whole number of at least 1"),
         (["--data", "good.txt", "--dropout", "1.5"], "dropout: expected"),
@@ -244,6 +401,12 @@ def workplace(tmp_path, monkeypatch):
         (["--resume", "taken"], "expected a run, but it has no config.toml"),
         (["--resume", "taken", "--out", "new"], "resume and out"),
         (["--seed", "-1"], "seed: expected"),
+        (["--init", "absent"], "absent: no such folder"),
+        (["--init", "taken"], "expected a run, but it has no config.toml"),
+        (["--init", "taken", "--resume", "taken"], "resume and init: expected one of them"),
+        (["--patience", "0"], "patience: expected a whole number of at least 1"),
+        (["--patience", "3", "--valid-fraction", "0"], "patience: expected a run that validates"),
+        (["--cell", "lstn"], "'lstn' is not one of 'lstm', 'gru', 'rnn'"),
     ],
 )
 def test_bad_input_is_refused_in_one_line_and_nothing_is_written(workplace, args, words):
@@ -262,13 +425,12 @@ def test_an_existing_run_is_refused_and_untouched_without_resume(text_file):
 def test_a_resumed_run_refuses_another_vocabulary_and_other_options(workplace):
     run, _ = trained()
     (workplace / "other.txt").write_text(TEXT + "Zürich")
-    assert "expected the run's vocabulary" in refused(["--resume", run, "--data", "other.txt"], run)
+    line = refused(["--resume", run, "--data", "other.txt"], run)
+    assert "'Z' (U+005A)" in line and "--init RUN begins a new run" in line
     assert "hidden: expected the run's 8, got 16" in refused(["--resume", run, "--hidden", 16], run)
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path, workplace):
-    import shutil
-
     run = tmp_path / "run"
     shutil.copytree(trained()[0], run)
     state = run / "resume.safetensors"
@@ -276,6 +438,23 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, workplace):
     assert "resume.safetensors: expected a whole safetensors file" in refused(
         ["--resume", run], run
     )
+
+
+def test_a_run_without_its_model_is_refused_when_it_is_resumed(tmp_path, workplace):
+    run = shutil.copytree(trained()[0], tmp_path / "run")
+    (run / "model.safetensors").unlink()
+    line = refused(["--resume", run, "--steps", 14], run)
+    assert line == f"error: {run}: expected a run, but it has no model.safetensors"
+
+
+def test_of_several_option_files_the_later_wins_and_none_is_passed_by(workplace):
+    (workplace / "one.toml").write_text("hidden = 8\nsteps = 3\nbatch = 7\n")
+    (workplace / "two.toml").write_text("hidden = 0\nminutes = 2\n")
+    files = ["--config", "one.toml", "--config", "two.toml"]
+    assert "two.toml: hidden: expected" in refused([*files, "--data", "good.txt"], workplace)
+    (workplace / "two.toml").write_text("hidden = 9\nminutes = 2\n")
+    words = refused([*files, "--data", "good.txt", "--out", "taken"], workplace)
+    assert "taken: expected a new or empty folder" in words
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")

@@ -9,6 +9,7 @@ import gradcheck
 import numpy as np
 import pytest
 
+from numba_lstm import nn
 from numba_lstm.models import LanguageModel
 
 
@@ -28,6 +29,8 @@ def run_twice(model, tokens):
         ((9, 6, 6), {"dropout": 0.3, "tie_weights": True}),
         ((7, 5, 6), {"dropout": 0.4, "embedding_dropout": 0.0}),
         ((70, 5, 6), {}),
+        ((7, 5, 6, 2), {"cell": "gru", "dropout": 0.4}),
+        ((9, 6, 6), {"cell": "rnn", "tie_weights": True}),
     ],
 )
 def test_every_gradient_equals_differences(sizes, options, rng):
@@ -35,6 +38,8 @@ def test_every_gradient_equals_differences(sizes, options, rng):
     tokens = rng.integers(0, sizes[0], (5, 3))
     layers = sizes[3] if len(sizes) > 3 else 1
     state = tuple(rng.normal(size=(layers, 3, sizes[2])) for _ in "hc")
+    if "cell" in options:
+        state = state[0]
     before = model.random_state()
 
     def logits():
@@ -68,6 +73,28 @@ def test_tied_weights_are_one_parameter_with_one_gradient():
     assert copied.decoder.weight is copied.embedding.weight
     with pytest.raises(ValueError, match=r"tie_weights: .*got 5 and 6"):
         LanguageModel(11, 5, 6, tie_weights=True)
+
+
+@pytest.mark.parametrize(("cell", "kind"), [("gru", nn.GRU), ("rnn", nn.RNN), ("lstm", nn.LSTM)])
+def test_the_stack_is_of_the_cell_and_its_parameters_have_its_name(cell, kind, rng):
+    model = LanguageModel(9, 4, 5, 2, cell=cell, seed=0).eval()
+    assert type(model.stack) is kind
+    assert getattr(model, cell) is model.stack
+    names = [name for name, _ in model.named_parameters() if name.split(".")[0] == cell]
+    assert len(names) == 8
+    tokens = rng.integers(0, 9, (6, 3))
+    logits, state = model(tokens)
+    y, expected = model.stack(model.embedding(tokens))
+    assert np.array_equal(logits, model.decoder(y))
+    states = state if cell == "lstm" else (state,)
+    assert [one.shape for one in states] == [(2, 3, 5)] * len(states)
+    assert np.array_equal(states[0], expected[0] if cell == "lstm" else expected)
+    np.testing.assert_allclose(run_twice(model, tokens), logits, rtol=1e-5, atol=1e-6)
+
+
+def test_another_cell_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"cell: expected .*lstm.*gru.*rnn.*got 'lstn'"):
+        LanguageModel(9, 4, 5, cell="lstn")
 
 
 def test_a_carried_state_continues_the_sequence(rng):

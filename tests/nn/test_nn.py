@@ -1,32 +1,11 @@
 from __future__ import annotations
 
-import doctest
-import importlib
 import inspect
 
 import numpy as np
 import pytest
 
 from numba_lstm import nn
-
-WITH_EXAMPLES = [
-    "activations",
-    "dropout",
-    "embedding",
-    "gru",
-    "gru_cell",
-    "layer_norm",
-    "linear",
-    "lstm",
-    "lstm_cell",
-    "module",
-    "module_dict",
-    "module_list",
-    "rnn",
-    "rnn_cell",
-    "sequential",
-    "utils",
-]
 
 
 @pytest.mark.parametrize("name", ["Module", "Parameter", "Embedding", "Dropout", "Sequential"])
@@ -42,14 +21,6 @@ def test_init_is_there():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match=r"'numba_lstm\.nn' has no attribute 'Banana'"):
         getattr(nn, "Banana")  # noqa: B009
-
-
-@pytest.mark.parametrize(
-    "name", ["checks", "parameters.parameter", *(f"nn.{name}" for name in WITH_EXAMPLES)]
-)
-def test_the_examples_in_the_documentation_are_true(name):
-    results = doctest.testmod(importlib.import_module(f"numba_lstm.{name}"))
-    assert results.attempted > 0 and results.failed == 0
 
 
 MADE_BY = {

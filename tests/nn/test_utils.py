@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-
 import numpy as np
 import pytest
 from lstm_tool import run_python
@@ -122,11 +120,6 @@ def test_utils_is_there_by_its_name_and_loaded_on_first_use():
     assert "utils" in dir(nn) and nn.utils is utils
     code = "import sys; from numba_lstm import nn; print('numba_lstm.nn.utils' in sys.modules)"
     assert run_python(code).strip() == "False"
-
-
-def test_the_examples_in_the_documentation_are_true():
-    results = doctest.testmod(utils)
-    assert results.attempted > 0 and results.failed == 0
 
 
 def test_batch_first_is_a_bool():

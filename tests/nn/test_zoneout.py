@@ -261,7 +261,7 @@ def test_a_state_without_zoneout_has_no_mask():
             found = drawn(module.train(training), whole(2, 3))
             assert [mask is not None for mask in found] == there
     assert drawn(nn.GRU(3, 4, zoneout=0.1, seed=0), whole(2, 3))[1] is None
-    assert drawn(nn.GRU(3, 4, dropout=0.1, seed=0), whole(2, 3)) == (None, None)
+    assert drawn(nn.GRU(3, 4, 2, dropout=0.1, seed=0), whole(2, 3)) == (None, None)
 
 
 def test_each_element_keeps_its_value_with_its_probability_anew_at_each_step():

@@ -163,10 +163,10 @@ def test_add_grad_takes_what_it_owns_and_copies_what_it_does_not():
     p.add_grad(given)
     assert p.grad.tolist() == [3, 3, 3] and mine.tolist() == [1, 1, 1]
     p.grad = None
-    p.add_grad(given, own=True)
+    p.add_grad(given, copy=False)
     assert p.grad is given
     p.grad = None
-    p.add_grad(np.ones(3), own=True)  # of another dtype: cannot be taken as it is
+    p.add_grad(np.ones(3), copy=False)  # of another dtype: cannot be taken as it is
     assert p.grad.dtype == np.float32
     p.add_grad(np.ones(3))
     assert p.grad.tolist() == [2, 2, 2] and p.grad.dtype == np.float32

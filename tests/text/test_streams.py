@@ -108,6 +108,33 @@ def test_validation_counts_every_target_exactly_once_in_contiguous_streams(n, ba
         assert step.inputs.dtype == step.targets.dtype == np.int64
 
 
+@pytest.mark.parametrize("n", [5, 8, 33, 64, 100])
+@pytest.mark.parametrize("batch", [1, 2, 3, 8])
+@pytest.mark.parametrize("seq_len", [1, 5, 200])
+@pytest.mark.parametrize("warmup", [1, 4, 7])
+def test_each_stream_but_the_first_reads_some_tokens_before_its_own(n, batch, seq_len, warmup):
+    steps = list(windows(np.arange(n), batch, seq_len, warmup))
+    inputs = np.concatenate([step.inputs for step in steps])
+    targets = np.concatenate([step.targets for step in steps])
+    counted = targets != IGNORE
+    assert sorted(targets[counted].tolist()) == list(range(1, n))
+    assert all((step.targets != IGNORE).any() for step in steps)
+    assert inputs[0, 0] == 0
+    assert counted[:-1, 0].all()
+    for column, real in zip(inputs.T[1:], counted.T[1:], strict=True):
+        # Contiguous from the first warming token to the last of its own.
+        first, last = np.flatnonzero(real)[[0, -1]]
+        assert first == warmup
+        assert (np.diff(column[: last + 1]) == 1).all()
+        assert real[first : last + 1].all()
+        assert last >= len(column) - 2
+
+
+def test_a_text_no_longer_than_the_warm_up_is_one_stream():
+    (step,) = windows(np.arange(6), 4, 9, warmup=5)
+    assert step.targets.T.tolist() == [[1, 2, 3, 4, 5]]
+
+
 def test_validation_refuses_a_text_without_a_target_at_the_call():
     for tokens in ([1], []):
         with pytest.raises(ValueError, match="tokens: too short"):
@@ -146,4 +173,17 @@ def test_tokens_of_any_integer_kind_and_layout_give_the_same_windows():
         np.repeat(tokens, 2)[::2],
         tokens.tolist(),
     ):
-        assert np.array_equal(next(Streams(other, 2, 5)).inputs, expected)
+        window = next(Streams(other, 2, 5))
+        assert np.array_equal(window.inputs, expected)
+        assert window.inputs.dtype == window.targets.dtype == np.int64
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.uint32])
+def test_compact_tokens_are_kept_as_they_are_and_windows_are_int64(kind):
+    tokens = np.arange(60, dtype=kind)
+    assert Streams(tokens, 2, 5).tokens is tokens
+    for step in (next(Streams(tokens, 2, 5)), next(windows(tokens, 2, 5))):
+        assert step.inputs.dtype == step.targets.dtype == np.int64
+    assert [step.targets.tolist() for step in windows(tokens, 7, 5)] == [
+        step.targets.tolist() for step in windows(np.arange(60), 7, 5)
+    ]

@@ -9,7 +9,13 @@ import time
 import numpy as np
 import pytest
 
-from numba_lstm.text import CharVocabulary, WordVocabulary, vocabulary_from_json
+from numba_lstm.text import (
+    CharVocabulary,
+    WhitespaceVocabulary,
+    WordVocabulary,
+    vocabulary,
+    vocabulary_from_json,
+)
 
 UNICODE = "naïve Ünïcödé 中文 🙂\n\tend"
 VERSE = "to be, or not to be:\nthat is the question"
@@ -120,8 +126,9 @@ def test_text_can_be_decoded_token_by_token(kind):
         CharVocabulary.build(UNICODE),
         CharVocabulary.build(UNICODE, unknown=True),
         WordVocabulary.build(UNICODE),
+        WhitespaceVocabulary.build(UNICODE),
     ],
-    ids=["char", "char-unknown", "word"],
+    ids=["char", "char-unknown", "word", "whitespace"],
 )
 def test_json_and_pickle_give_an_equal_vocabulary(vocabulary):
     data = json.loads(json.dumps(vocabulary.to_json()))
@@ -164,6 +171,7 @@ def test_vocabularies_differ_by_tokens_order_and_kind():
         {"level": "word", "tokens": ["a"]},
         {"level": "word", "tokens": ["<unk>", "<glue>", " ", "\n", "a b"]},
         {"level": "word", "tokens": ["<unk>", "<glue>", " ", "\n", " "]},
+        {"level": "whitespace", "tokens": ["<unk>", "a"]},
     ],
 )
 def test_json_that_is_no_vocabulary_is_refused(data):
@@ -176,7 +184,7 @@ def test_json_of_the_other_kind_is_refused():
         WordVocabulary.from_json(CharVocabulary.build("a").to_json())
 
 
-@pytest.mark.parametrize("kind", [CharVocabulary, WordVocabulary])
+@pytest.mark.parametrize("kind", [CharVocabulary, WordVocabulary, WhitespaceVocabulary])
 def test_bad_arguments_are_named(kind):
     with pytest.raises(ValueError, match=r"text: .*empty"):
         kind.build("")
@@ -193,12 +201,81 @@ def test_bad_arguments_are_named(kind):
         vocabulary.decode([[0]])
 
 
+@pytest.mark.parametrize("kind", [CharVocabulary, WordVocabulary, WhitespaceVocabulary])
+def test_what_is_strange_is_refused_or_left_out_or_becomes_the_unknown_token(kind):
+    known = "to be\nor "
+    made = kind.build(known)
+    # Among words the space before one goes without saying.
+    expected = made.encode(known if kind is CharVocabulary else known.rstrip())
+    strange = "to be\nor \u03a9"
+    assert np.array_equal(made.encode(strange, "skip"), expected)
+    assert made.encode_counted(strange, "skip")[1] == 1
+    assert made.encode_counted(known, "skip")[1] == 0
+    with pytest.raises(
+        ValueError, match=r"position 9 \(line 2, column 4\) is not in the vocabulary"
+    ):
+        made.encode(strange, "error")
+    assert np.array_equal(made.encode(known, "error"), made.encode(known))
+    if made.unknown_id is None:
+        with pytest.raises(ValueError, match="unknown: expected error or skip"):
+            made.encode(known, "token")
+        with pytest.raises(ValueError, match="is not in the vocabulary"):
+            made.encode(strange)
+    else:
+        assert made.encode(strange, "token").tolist() == [*expected, made.unknown_id]
+        assert made.encode(strange).tolist() == [*expected, made.unknown_id]
+    with pytest.raises(ValueError, match="unknown: expected 'error' or 'skip' or 'token'"):
+        made.encode(known, "drop")
+
+
+def test_rare_characters_are_left_out_for_the_unknown_token():
+    made = CharVocabulary.build("aabbc\u20ac", min_count=2)
+    assert made.tokens == ("<unk>", "a", "b")
+    assert made.encode("abc\u20ac").tolist() == [1, 2, 0, 0]
+    with pytest.raises(ValueError, match=r"min_count: expected at most 2, .* got 3"):
+        CharVocabulary.build("aabbc", min_count=3)
+
+
+def test_the_token_that_ends_a_line_is_known():
+    assert CharVocabulary.build("a\nb").line_end_id == 0
+    assert CharVocabulary.build("ab").line_end_id is None
+    assert WordVocabulary.build("a").line_end_id == 3
+    assert WhitespaceVocabulary.build("a").line_end_id == 1
+
+
+@pytest.mark.parametrize(("count", "kind"), [(255, np.uint8), (256, np.uint16), (65536, np.uint32)])
+@pytest.mark.parametrize("unknown", ["skip", None])
+def test_ids_can_be_written_in_the_smallest_dtype(count, kind, unknown):
+    characters = "".join(map(chr, range(0x100, 0x100 + count)))
+    made = CharVocabulary.build(characters)
+    assert made.dtype == kind
+    ids = made.encode(characters, unknown, made.dtype)
+    assert ids.dtype == kind
+    assert np.array_equal(ids, np.arange(count))
+    assert made.encode("a" + characters, "skip", kind)[0] == 0
+    for wrong in (np.uint8 if count > 255 else np.int8, np.float64, bool):
+        with pytest.raises(ValueError, match="dtype: expected integers"):
+            made.encode(characters, dtype=wrong)
+
+
+@pytest.mark.parametrize("text", [UNICODE, "a" * 13 + "b", "\U0001f642\udc80" * 5])
+def test_characters_are_counted_and_encoded_in_parts(monkeypatch, text):
+    whole = CharVocabulary.build(text)
+    ids = whole.encode(text)
+    for part in (1, 3, 7):
+        monkeypatch.setattr(vocabulary, "_PART", part)
+        assert CharVocabulary.build(text) == whole
+        assert np.array_equal(whole.encode(text), ids)
+
+
 def test_bad_counts_are_named():
     for value, kind in ((0, ValueError), (1.5, TypeError), (True, TypeError)):
         with pytest.raises(kind, match="min_count"):
             WordVocabulary.build("a", min_count=value)
         with pytest.raises(kind, match="max_size"):
             WordVocabulary.build("a", max_size=value)
+        with pytest.raises(kind, match="min_count"):
+            CharVocabulary.build("a", min_count=value)
     with pytest.raises(ValueError, match=r"^previous: "):
         WordVocabulary.build("a").decode([0], previous=99)
 
@@ -223,6 +300,6 @@ def test_tokens_that_do_not_fit_are_named():
 
 
 def test_an_empty_text_has_integer_ids_too():
-    for vocabulary in (CharVocabulary.build("a"), WordVocabulary.build("a")):
-        assert vocabulary.encode("").dtype == np.int64
-        assert vocabulary.encode("").shape == (0,)
+    for made in (CharVocabulary.build("a"), WordVocabulary.build("a")):
+        assert made.encode("").dtype.kind in "iu"
+        assert made.encode("").shape == (0,)

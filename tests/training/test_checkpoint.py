@@ -49,11 +49,12 @@ def test_everything_comes_back_with_its_types(run):
     assert list(run.metrics()) == []
 
 
-def test_a_state_of_none_comes_back_as_none(run):
+@pytest.mark.parametrize("state", [None, np.ones((1, 2, 3), np.float32)])
+def test_no_state_and_that_of_one_array_come_back(run, state):
     fresh = make_checkpoint()
-    fresh.state = None
+    fresh.state = state
     run.save(fresh)
-    assert run.load().state is None
+    assert same(run.load().state, state)
 
 
 def test_the_config_is_the_resolved_one_without_the_machines_threads(run):
@@ -99,21 +100,35 @@ def test_what_exists_is_refused_and_untouched_but_an_empty_folder_serves(tmp_pat
     assert Run.create(empty, CONFIG, VOCABULARY, make_checkpoint()).load().counters["step"] == 3
 
 
-def test_an_empty_folder_that_cannot_be_replaced_is_filled(tmp_path, monkeypatch):
-    target = tmp_path / "mounted"
-    target.mkdir()
-    rename = os.rename
+def test_a_new_name_is_another_where_a_run_has_it_and_a_failure_leaves_no_folder(
+    tmp_path, monkeypatch
+):
+    about = CONFIG, VOCABULARY, make_checkpoint()
+    made = [Run.create_new(tmp_path / "runs" / "lm", *about).path.name for _ in range(2)]
+    assert made == ["lm", "lm-2"]
 
-    def refuse_folder(old, new):
-        if os.path.isdir(old):
-            raise OSError(16, "Device or resource busy")
-        rename(old, new)
+    def full(self, checkpoint):
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module.Path, "rmdir", lambda self: refuse_folder(self, self))
-    monkeypatch.setattr(module.os, "rename", refuse_folder)
-    run = Run.create(target, CONFIG, VOCABULARY, make_checkpoint())
-    assert same(vars(run.load()), vars(make_checkpoint()))
-    assert os.listdir(tmp_path) == ["mounted"]
+    monkeypatch.setattr(Run, "save", full)
+    with pytest.raises(OSError, match="No space"):
+        Run.create_new(tmp_path / "runs" / "lm", *about)
+    assert sorted(os.listdir(tmp_path / "runs")) == ["lm", "lm-2"]
+
+
+def test_a_claimed_name_that_is_taken_after_all_is_given_up_for_the_next(tmp_path, monkeypatch):
+    claim = module.claim
+
+    def claim_too_late(stem):
+        folder = claim(stem)
+        if folder.name == "lm":
+            (folder / "theirs").write_text("theirs")
+        return folder
+
+    monkeypatch.setattr(module, "claim", claim_too_late)
+    run = Run.create_new(tmp_path / "lm", CONFIG, VOCABULARY, make_checkpoint())
+    assert run.path.name == "lm-2"
+    assert os.listdir(tmp_path / "lm") == ["theirs"]
 
 
 def test_a_parameter_that_is_not_finite_is_never_saved(run):

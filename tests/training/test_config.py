@@ -7,8 +7,17 @@ from dataclasses import fields
 
 import pytest
 
+from numba_lstm.text.tokens import POLICIES
 from numba_lstm.training import config
-from numba_lstm.training.config import ConfigError, TrainConfig, merge, read_toml, write_toml
+from numba_lstm.training.config import (
+    ConfigError,
+    TrainConfig,
+    merge,
+    names,
+    read_toml,
+    told,
+    write_toml,
+)
 
 
 def test_later_layers_win_and_a_file_takes_hyphens(tmp_path):
@@ -52,9 +61,11 @@ def test_a_validation_file_replaces_the_fraction():
         ({"lr": float("nan")}, "lr: expected a number above 0, got nan"),
         ({"lr": "fast"}, "lr: .*'fast'"),
         ({"dropout": 1.5}, "dropout: .*at least 0.0 and at most 1.0, got 1.5"),
-        ({"level": "byte"}, "level: expected char or word, got 'byte'"),
-        ({"data": ""}, "data: expected text, got ''"),
-        ({"data": "\udcff.txt"}, "data: expected text"),
+        ({"level": "byte"}, "level: expected char or word or whitespace, got 'byte'"),
+        ({"data": ""}, "data: expected names of texts, got ''"),
+        ({"data": []}, r"data: expected names of texts, got \[\]"),
+        ({"valid": ["a.txt", 3]}, "valid: expected names of texts"),
+        ({"unknown": "drop"}, "unknown: expected error or skip or token, got 'drop'"),
         ({"tie_weights": 1}, "tie_weights: expected true or false, got 1"),
         ({"hiden": 3}, "hiden: no such option; did you mean hidden"),
         ({"steps": 1, "minutes": 2}, "steps and minutes: expected one of"),
@@ -95,6 +106,34 @@ def test_a_damaged_file_is_refused_by_its_name(tmp_path, content, words):
         read_toml(path)
     with pytest.raises(ConfigError, match=r"absent\.toml: No such file"):
         read_toml(tmp_path / "absent.toml")
+
+
+def test_several_texts_are_a_list_in_the_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("data = ['a.txt', 'b.txt']\nvalid = ['c.txt']\n")
+    made = merge((str(path), read_toml(path)))
+    assert (made.data, made.valid) == (("a.txt", "b.txt"), "c.txt")
+    assert merge(("", tomllib.loads(write_toml(made.values())))) == made
+    assert names(made.data) == ("a.txt", "b.txt")
+    assert (names("a.txt"), told(made.data)) == (("a.txt",), "a.txt, b.txt")
+
+
+def test_a_name_that_is_not_utf_8_becomes_one_that_a_file_can_hold(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = merge(("", {"data": ["\udcff.txt", "gr\u00fcn.txt"]}))
+    assert made.data == (f"{tmp_path.as_uri()}/%FF.txt", "gr\u00fcn.txt")
+    assert tomllib.loads(write_toml(made.values()))["data"] == list(made.data)
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path, mark):
+    path = tmp_path / "mine.toml"
+    path.write_bytes(mark + b"hidden = 8\n")
+    assert read_toml(path) == {"hidden": 8}
+
+
+def test_the_ways_with_unknown_tokens_are_the_vocabularies():
+    assert config.POLICIES == POLICIES
 
 
 def test_every_option_has_words_for_its_help():

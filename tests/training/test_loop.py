@@ -11,9 +11,9 @@ import pytest
 
 from numba_lstm.training import loop as module
 from numba_lstm.training.checkpoint import Run, RunError
-from numba_lstm.training.config import merge
+from numba_lstm.training.config import ConfigError, merge
 from numba_lstm.training.data import load_data
-from numba_lstm.training.evaluation import evaluate
+from numba_lstm.training.evaluation import Evaluation, evaluate
 from numba_lstm.training.interrupt import Interrupted
 from numba_lstm.training.loop import Diverged, Trainer
 from numba_lstm.training.session import make_model
@@ -101,6 +101,21 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(data, tmp_path, whole, monk
     trainer = again(data, run)
     trainer.run(run)
     assert contents(run) == contents(whole[1])
+
+
+@pytest.mark.parametrize("cell", ["gru", "rnn"])
+def test_each_cell_goes_on_to_the_same_bits(data, tmp_path, monkeypatch, cell):
+    trainer, run = make(data, tmp_path / "whole", cell=cell)
+    trainer.run(run)
+    whole = contents(run)
+    trainer, run = make(data, tmp_path / "parts", cell=cell)
+    stop_after(monkeypatch, trainer, 5)
+    with pytest.raises(Interrupted):
+        trainer.run(run)
+    assert isinstance(run.load().state, np.ndarray)
+    trainer = again(data, run, cell=cell)
+    trainer.run(run)
+    assert contents(run) == whole
 
 
 def test_an_interruption_while_validating_changes_no_bit(data, tmp_path, whole, monkeypatch):
@@ -275,8 +290,8 @@ def test_the_train_loss_is_the_mean_since_the_last_line(data, tmp_path):
 
 def test_the_best_model_is_kept_and_reported(data, tmp_path, monkeypatch):
     trainer, run = make(data, tmp_path / "run", steps=12)
-    real = iter([3.0, 2.0, 2.5])
-    monkeypatch.setattr(trainer, "_validate", lambda: next(real))
+    known = [Evaluation(3.0, 9), Evaluation(2.0, 9, 1, 1.5), Evaluation(2.5, 9)]
+    valid_losses(monkeypatch, trainer, known)
     models = {}
     save_model = run.save_model
 
@@ -288,14 +303,73 @@ def test_the_best_model_is_kept_and_reported(data, tmp_path, monkeypatch):
     trainer.run(run)
     summary = trainer.summary()
     assert (summary["val_loss"], summary["best_step"], summary["last_val_loss"]) == (2.0, 8, 2.5)
+    assert summary["val_known_loss"] == 1.5
     kept = run.model()
     assert all(np.array_equal(kept[name], array) for name, array in models[8].items())
 
 
+def valid_losses(monkeypatch, trainer, losses):
+    """Have the validations find these losses, one after the other."""
+    values = (one if isinstance(one, Evaluation) else Evaluation(one, 9) for one in losses)
+    monkeypatch.setattr(trainer, "_validate", lambda: next(values))
+
+
+@pytest.mark.parametrize(
+    ("patience", "steps", "last"),
+    [(1, 12, 12), (2, 40, 28), (3, 40, 32), (9, 40, 40)],
+)
+def test_a_run_stops_early_when_its_patience_is_at_its_end(
+    data, tmp_path, monkeypatch, patience, steps, last
+):
+    trainer, run = make(data, tmp_path / "run", steps=steps, patience=patience)
+    #           step 4    8    12   16   20   24   28   32   36   40
+    losses = [3.0, 2.0, 1.9, 1.9, 1.8, 1.8, 2.5, 1.8, 2.0, 2.0]
+    valid_losses(monkeypatch, trainer, losses)
+    trainer.run(run)
+    assert trainer.counters.step == last
+    assert trainer.stopped_early() == (last < steps)
+    assert trainer.summary()["stopped_early"] == (last < steps)
+    assert trainer.summary()["best_step"] == (12 if patience == 1 else 20)
+    assert [record["step"] for record in run.metrics()][-1] == last
+
+
+def test_a_run_stopped_early_stays_so_until_it_gets_more_patience(data, tmp_path, monkeypatch):
+    options = {"steps": 40, "patience": 2}
+    trainer, run = make(data, tmp_path / "run", **options)
+    valid_losses(monkeypatch, trainer, [3.0, 4.0, 4.0])
+    trainer.run(run)
+    before = contents(run)
+    trainer = again(data, run, **options)
+    trainer.run(run)
+    assert (trainer.counters.step, trainer.stopped_early()) == (12, True)
+    assert contents(run) == before
+    trainer = again(data, run, steps=40, patience=3)
+    valid_losses(monkeypatch, trainer, [3.5])
+    trainer.run(run)
+    assert (trainer.counters.step, trainer.stopped_early()) == (16, True)
+
+
+def test_an_interrupted_run_counts_its_patience_on(data, tmp_path, monkeypatch):
+    options = {"steps": 40, "patience": 3}
+    trainer, run = make(data, tmp_path / "run", **options)
+    valid_losses(monkeypatch, trainer, [3.0, 4.0, 4.0])
+    stop_after(monkeypatch, trainer, 14)
+    with pytest.raises(Interrupted):
+        trainer.run(run)
+    trainer = again(data, run, **options)
+    valid_losses(monkeypatch, trainer, [4.0])
+    trainer.run(run)
+    assert (trainer.counters.step, trainer.stopped_early()) == (16, True)
+
+
+def test_patience_without_validation_is_refused(data):
+    with pytest.raises(ConfigError, match="patience: expected a run that validates"):
+        make(dataclasses.replace(data, valid=None), patience=2)
+
+
 def test_of_two_equally_good_models_the_first_is_kept(data, tmp_path, monkeypatch):
     trainer, run = make(data, tmp_path / "run", steps=12)
-    losses = iter([3.0, 2.0, 2.0])
-    monkeypatch.setattr(trainer, "_validate", lambda: next(losses))
+    valid_losses(monkeypatch, trainer, [3.0, 2.0, 2.0])
     trainer.run(run)
     assert trainer.summary()["best_step"] == 8
 
@@ -304,7 +378,7 @@ def test_the_reported_loss_is_what_an_evaluation_of_the_saved_model_finds(data, 
     trainer, run = whole
     model = make_model(trainer.config, len(data.vocabulary))
     model.load_state_dict(run.model())
-    assert evaluate(model, data.valid, 3, 5).loss == trainer.summary()["val_loss"]
+    assert evaluate(model, data.valid, 15).loss == trainer.summary()["val_loss"]
 
 
 def test_without_validation_the_last_model_is_kept(data, tmp_path):

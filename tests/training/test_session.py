@@ -7,8 +7,9 @@ import os
 import numpy as np
 import pytest
 
+import numba_lstm
 from numba_lstm.training import session
-from numba_lstm.training.checkpoint import Run, RunError
+from numba_lstm.training.checkpoint import RunError
 from numba_lstm.training.config import ConfigError, merge
 from numba_lstm.training.progress import Progress
 
@@ -87,7 +88,12 @@ def test_the_same_value_again_is_no_change_and_the_text_may_move(run, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [(TEXT + "Q", "expected the run's vocabulary"), (TEXT[:-20] + TEXT[:20], "expected the text")],
+    [
+        (TEXT + "Q", "the character 'Q' .* --init RUN begins a new run"),
+        (TEXT[:-20] + TEXT[:20], "expected the text .* got another; --init RUN begins a new run"),
+        (TEXT[:-20], "got another"),
+        ("so we " + TEXT, "got another"),
+    ],
 )
 def test_a_text_that_changed_is_refused(run, tmp_path, text, words):
     (tmp_path / "text.txt").write_text(text)
@@ -97,36 +103,97 @@ def test_a_text_that_changed_is_refused(run, tmp_path, text, words):
     assert snapshot(run.path) == before
 
 
+class Told(Progress):
+    """Keeps the lines that stay."""
+
+    def __init__(self):
+        super().__init__(quiet=True)
+        self.lines = []
+
+    def note(self, text):
+        self.lines.append(text)
+
+
+@pytest.mark.parametrize("how", ["appended", "another file"])
+def test_a_text_that_has_grown_is_gone_on_with_and_a_line_says_so(run, tmp_path, how):
+    more = "we are so wan, a time with care.\n" * 9
+    flags = {"steps": 9}
+    if how == "appended":
+        (tmp_path / "text.txt").write_text(TEXT + more)
+    else:
+        (tmp_path / "more.txt").write_text(more)
+        flags["data"] = [str(tmp_path / "text.txt"), str(tmp_path / "more.txt")]
+    told, kept = Told(), run.model()
+    trainer, again = session.resume(run.path, flags, told)
+    (line,) = told.lines
+    assert f"{len(more)} characters longer than before" in line
+    assert trainer.streams.position % len(trainer.streams) == 0
+    assert trainer.data.train.size > len(TEXT)
+    # The best so far is judged by what validates now.
+    model = numba_lstm.load(run.path).model
+    expected = trainer._evaluate(model, trainer.data.valid)
+    losses = []
+    loop = trainer._loop
+    trainer._loop = lambda: (losses.append(trainer.counters.best_loss), loop())
+    trainer.run(again)
+    assert losses == [expected.loss]
+    assert trainer.counters.step == 9
+    if trainer.counters.best_step == 4:
+        assert all(np.array_equal(again.model()[name], array) for name, array in kept.items())
+    # From here on it is a run of that text, which resumes to the same bits.
+    before, told = snapshot(run.path), Told()
+    trainer, again = session.resume(run.path, progress=told)
+    trainer.run(again)
+    assert (told.lines, snapshot(run.path)) == ([], before)
+
+
+def test_passes_over_a_text_that_has_grown_are_counted_on(config, tmp_path):
+    config = merge(("", {**config.values(), "steps": None, "epochs": 2}))
+    trainer, run = session.start(config, tmp_path / "run")
+    trainer.run(run)
+    before = len(trainer.streams)
+    assert trainer.counters.step == 2 * before
+    (tmp_path / "text.txt").write_text(TEXT * 2)
+    trainer, run = session.resume(run.path, {"epochs": 3})
+    assert trainer.total_steps == 2 * before + len(trainer.streams)
+    assert trainer.summary()["epochs"] == 2
+    trainer.run(run)
+    assert trainer.counters.step == 2 * before + len(trainer.streams)
+    trainer, _ = session.resume(run.path)
+    assert (trainer.fraction(), trainer.summary()["epochs"]) == (1.0, 3)
+
+
+def test_a_grown_text_with_a_validation_file_keeps_its_best(config, tmp_path):
+    (tmp_path / "valid.txt").write_text(TEXT[:60])
+    values = {k: v for k, v in config.values().items() if k != "valid_fraction"}
+    config = merge(("", {**values, "valid": str(tmp_path / "valid.txt")}))
+    trainer, run = session.start(config, tmp_path / "run")
+    trainer.run(run)
+    best = trainer.counters.best_loss
+    (tmp_path / "text.txt").write_text(TEXT * 2)
+    trainer, run = session.resume(run.path)
+    trainer.run(run)
+    assert trainer.counters.best_loss == best
+
+
+@pytest.mark.parametrize("damage", ["absent", "cut"])
+def test_a_run_whose_best_model_is_lost_is_not_resumed(run, damage):
+    path = run.path / "model.safetensors"
+    if damage == "absent":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:-1])
+    before = snapshot(run.path)
+    with pytest.raises(ValueError, match=r"model\.safetensors"):
+        session.resume(run.path)
+    assert snapshot(run.path) == before
+
+
 def test_nothing_is_written_when_the_data_cannot_be_used(config, tmp_path):
     (tmp_path / "text.txt").write_text("short")
     with pytest.raises(ConfigError, match="too short"):
         session.start(config, tmp_path / "new")
     assert os.listdir(tmp_path) == ["text.txt"]
-
-
-def test_the_model_comes_back_in_evaluation_mode(run):
-    model, vocabulary, config = session.load_model(Run(run.path))
-    assert not model.training
-    assert (len(vocabulary), config.hidden) == (model.vocab_size, 8)
-    for name, array in run.model().items():
-        assert np.array_equal(model.state_dict()[name], array)
-
-
-def test_a_model_that_does_not_fit_its_options_is_refused(run):
-    text = (run.path / "config.toml").read_text()
-    (run.path / "config.toml").write_text(text.replace("hidden = 8", "hidden = 9"))
-    with pytest.raises(RunError, match="the model does not fit the run's options"):
-        session.load_model(Run(run.path))
-
-
-@pytest.mark.parametrize("pages", [2**20, -1])
-def test_a_model_beyond_the_memory_is_refused_and_one_that_fits_is_not(config, monkeypatch, pages):
-    told = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": pages}
-    monkeypatch.setattr(os, "sysconf", told.__getitem__, raising=False)
-    session.make_model(config, 30)
-    absurd = merge(("", {**config.values(), "hidden": 10**8}))
-    with pytest.raises(ConfigError, match="hidden: expected a model that fits in memory"):
-        session.make_model(absurd, 30)
 
 
 def test_a_run_that_another_trains_is_left_as_it_is(run):

@@ -39,8 +39,8 @@ def test_saved_gates_and_states_are_the_references(rng, sizes, dtype):
         states = [s[direction].astype("f8") for s in case.hx]
         *_, expected = lstm_forward(case.x[::turn].astype("f8"), *states, *weights)
         kept = saved[direction]
-        h_columns = kept.u.shape[1] - kept.c.shape[1]
-        for states, value in ((kept.u[:, h_columns:], expected.h), (kept.c, expected.c)):
+        h_columns = kept.u.shape[1] - kept.gate_state.shape[1]
+        for states, value in ((kept.u[:, h_columns:], expected.h), (kept.gate_state, expected.c)):
             # What each step read, in order of time, and the last states behind.
             states = states[:, :hidden].reshape(steps + 1, batch, hidden)
             assert_close(states[:-1][::turn], value[:-1], TOLERANCE[np.dtype(dtype)])
@@ -66,8 +66,8 @@ def test_units_of_padding_are_exactly_zero_forward_and_backward(rng, sizes):
     case = draw(rng, module, steps, batch)
     call, saved = run(module, case)
     for kept in saved:
-        assert not kept.c[..., hidden:].any()
-        assert not kept.u[..., kept.u.shape[1] - kept.c.shape[1] + hidden :].any()
+        assert not kept.gate_state[..., hidden:].any()
+        assert not kept.u[..., kept.u.shape[1] - kept.gate_state.shape[1] + hidden :].any()
     call.backward(case.dy, case.dstate)
     v = TARGET.lanes(4)
     unit = np.arange(saved[0].z.shape[0])[:, None] * v + np.tile(np.arange(v), PANEL)

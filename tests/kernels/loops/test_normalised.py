@@ -108,7 +108,7 @@ def test_what_a_step_leaves_is_the_references(rng, kind, dtype):
             assert not h[:, hidden:].any()
             if kind == "LSTM":
                 value = np.concatenate([step.c for step in expected])
-                for found in (workspace.c, kept.c[after]):
+                for found in (workspace.c, kept.gate_state[after]):
                     assert_close(found[:, :hidden], value, BOUND[dtype], "c")
                     assert not found[:, hidden:].any()
                 o = slots_of(kept.z, rows)[3]

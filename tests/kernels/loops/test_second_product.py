@@ -36,7 +36,7 @@ def test_a_projected_h_is_the_product_of_all_units(rng, dtype):
                 rows, w = kept.steps.rows, call.weights[number]
                 after = kept.steps.after(number == 1)
                 o = slots_of(kept.z, rows)[3]
-                m, c = kept.workspace.m.astype("f8"), kept.c.astype("f8")[after]
+                m, c = kept.workspace.m.astype("f8"), kept.gate_state.astype("f8")[after]
                 assert_close(m[:, :hidden], (o * np.tanh(c))[:, :hidden], bound, "m")
                 h = states_of(kept, w.padded_h)[after]
                 expected = m[:, :hidden] @ of_direction(module, number)["weight_hr"].T
@@ -84,7 +84,7 @@ def test_a_projected_cells_dz_is_the_equations(rng, dtype):
         case = draw(rng, module, steps, batch)
         call, saved = kept_by(module, case)
         gates = [slots_of(kept.z, kept.steps.rows)[..., :hidden] for kept in saved]
-        states = [kept.c[:, :hidden].astype("f8") for kept in saved]
+        states = [kept.gate_state[:, :hidden].astype("f8") for kept in saved]
         back(call, case)
         for number, (kept, c) in enumerate(zip(saved, states)):
             p, dz = of_direction(module, number), slots_of(kept.z, kept.steps.rows)

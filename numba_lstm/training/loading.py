@@ -1,0 +1,156 @@
+"""A run's model, opened from Python or by a command.
+
+>>> import numba_lstm
+>>> run = numba_lstm.load("runs/mine")  # doctest: +SKIP
+>>> start = run.vocabulary.encode("ROMEO:")  # doctest: +SKIP
+>>> "".join(generate_text(run.model, run.vocabulary, start, 200))  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..models import LanguageModel
+from ..text import Vocabulary, vocabulary_from_json
+from .checkpoint import VOCAB, Run
+from .config import ConfigError, TrainConfig
+from .folders import RunError
+
+__all__ = ["LoadedRun", "load", "make_model"]
+
+
+@dataclass(frozen=True)
+class LoadedRun:
+    """What a run's folder holds, as `numba_lstm.load` gives it.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The folder.
+    model : LanguageModel
+        The best one by validation, or the last one where nothing validates. In evaluation mode.
+    vocabulary : Vocabulary
+        ``encode`` and ``decode`` are what the model's tokens mean.
+    config : TrainConfig
+        The options that it was trained with.
+    """
+
+    path: Path
+    model: LanguageModel
+    vocabulary: Vocabulary
+    config: TrainConfig
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """A dict for each logging step: step, tokens, train_loss, val_loss (None where it was not
+        measured), lr and seconds. Losses are in nats a token.
+
+        Raises
+        ------
+        RunError
+            When the file is missing or damaged.
+        """
+        return list(Run(self.path).metrics())
+
+
+def load(path: str | os.PathLike[str]) -> LoadedRun:
+    """Open a run: its model in evaluation mode, its vocabulary and its options.
+
+    Parameters
+    ----------
+    path
+        The folder that ``numba-lstm train lm`` made. A run that is being trained may be opened.
+
+    Returns
+    -------
+    LoadedRun
+        With ``model``, ``vocabulary``, ``config`` and ``metrics``.
+
+    Raises
+    ------
+    TypeError
+        When ``path`` is no path.
+    ValueError
+        When there is no such folder, it is no run, or its files are damaged or do not fit each
+        other; the message names the folder or the file.
+    OSError
+        When a file cannot be read.
+
+    Examples
+    --------
+    >>> run = load("runs/mine")  # doctest: +SKIP
+    >>> logits, state = run.model(run.vocabulary.encode("ROMEO:")[:, None])  # doctest: +SKIP
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path: expected a folder's name, got {type(path).__name__}")
+    run = Run(path)
+    config = run.config()
+    found = run.vocabulary()
+    try:
+        vocabulary = vocabulary_from_json(found)
+    except ValueError as error:
+        raise RunError(f"{run.path / VOCAB}: {error}") from None
+    # Read before parameters are drawn: what is missing is told at once.
+    values = run.model()
+    model = make_model(config, len(vocabulary))
+    try:
+        model.load_state_dict(values)
+    except (TypeError, ValueError) as error:
+        raise RunError(f"{run.path}: the model does not fit the run's options: {error}") from None
+    return LoadedRun(run.path, model.eval(), vocabulary, config)
+
+
+def make_model(config: TrainConfig, vocab_size: int) -> LanguageModel:
+    """The model that the options describe, with new parameters.
+
+    Raises
+    ------
+    ConfigError
+        When its parameters alone are more than the machine's memory holds.
+    """
+    _refuse_too_large(config, vocab_size)
+    return LanguageModel(
+        vocab_size,
+        config.embedding,
+        config.hidden,
+        config.layers,
+        config.dropout,
+        config.tie_weights,
+        embedding_dropout=config.embedding_dropout,
+        cell=config.cell,
+        dtype=config.dtype,
+        seed=config.seed,
+    )
+
+
+def _refuse_too_large(config: TrainConfig, vocab_size: int) -> None:
+    """Refuse what no allocation could be had for, before many smaller ones fill the memory."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        memory = 0
+    if memory <= 0:  # not told
+        memory = 2**47  # of which a process can address no more
+    gates = {"lstm": 4, "gru": 3, "rnn": 1}[config.cell] * config.hidden
+    first = gates * (config.embedding + config.hidden + 2)
+    others = (config.layers - 1) * gates * (2 * config.hidden + 2)
+    tables = vocab_size * (config.embedding + (0 if config.tie_weights else config.hidden) + 1)
+    needed = (first + others + tables) * np.dtype(config.dtype).itemsize
+    if needed > memory:
+        if tables > first + others:
+            raise ConfigError(
+                f"min_count: expected a model that fits in memory, got a vocabulary of "
+                f"{vocab_size:,} tokens at min_count {config.min_count}: its parameters alone take "
+                f"{needed / 2**30:,.0f} GiB, of which there are {memory / 2**30:,.0f}"
+            )
+        name = max("hidden", "embedding", "layers", key=lambda name: getattr(config, name))
+        raise ConfigError(
+            f"{name}: expected a model that fits in memory, got {getattr(config, name)}: its "
+            f"parameters alone take {needed / 2**30:,.0f} GiB, of which there are "
+            f"{memory / 2**30:,.0f}"
+        )

@@ -1,0 +1,177 @@
+"""The code blocks of a Markdown page, run in order, as a reader would type them.
+
+As a program, ``python pages_tool.py PAGE``: all blocks of a page run in one process and the current
+folder. ``python`` blocks share one namespace; ``sh`` blocks are run by bash, which stops at the
+first command that fails. Comments of HTML, which a reader does not see, say what is different here:
+
+``<!-- not run: WHY -->``
+    The block that follows is not run.
+``<!-- run with: OLD => NEW -->``
+    OLD, which must stand in the block that follows, is replaced: so long commands become short.
+``<!-- first: STATEMENT -->``
+    Python that is run at this place: what a reader has already, such as a text of their own.
+``<!-- check: EXPRESSION -->``
+    Must be true at this place of the page; its names are those of the ``python`` blocks.
+
+Blocks of the languages in `SHOWN` are output or files, and there is nothing to run in them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LANGUAGES = ("python", "sh")
+SHOWN = ("text", "toml", "json")
+
+_FENCE = re.compile(r"(?P<ticks>`{3,})(?P<language>[^`\s]*)\s*$")
+_MARK = re.compile(r"<!-- (?P<kind>not run|run with|first|check): (?P<words>.*) -->\s*$")
+
+
+@dataclass
+class Block:
+    """What one place of a page asks for.
+
+    Attributes
+    ----------
+    kind
+        ``python``, ``sh``, ``first`` or ``check``.
+    code
+        What is run; as on the page, but for ``run with``.
+    line
+        The number, from 1, of the line before the first one of the code.
+    reason
+        Why it is not run; empty if it is.
+    """
+
+    kind: str
+    code: str
+    line: int
+    reason: str = ""
+
+
+def pages() -> list[Path]:
+    """The README and every page of the documentation."""
+    found = sorted((ROOT / "docs").rglob("*.md"))
+    return [ROOT / "README.md", *(path for path in found if "_build" not in path.parts)]
+
+
+def blocks(page: Path) -> list[Block]:
+    """Read a page's blocks and checks in their order.
+
+    Raises
+    ------
+    ValueError
+        For what would be passed over in silence: a block of no known language or indented code,
+        a mark that stands before no block, or a replacement of what is not there.
+    """
+    found: list[Block] = []
+    marks: list[tuple[str, str]] = []
+    lines = page.read_text(encoding="utf-8").splitlines()
+    at = 0
+    while at < len(lines):
+        line, at = lines[at], at + 1
+        place = f"{page.name}:{at}"
+        if mark := _MARK.match(line):
+            kind, words = mark["kind"], mark["words"].strip()
+            if kind in ("first", "check"):
+                found.append(Block(kind, words, at))
+            else:
+                marks.append((kind, words))
+        elif fence := _FENCE.match(line):
+            end = at
+            while lines[end] != fence["ticks"]:
+                end += 1
+            if not fence["language"].startswith("{"):
+                code = "\n".join(lines[at:end]) + "\n"
+                found += _block(place, fence["language"], code, at, marks)
+                marks = []
+            elif marks:
+                raise ValueError(f"{place}: a mark before a directive")
+            at = end + 1
+        elif line.startswith("    ") and not lines[at - 2].strip():
+            raise ValueError(f"{place}: indented code; use a fence that says the language")
+        elif line.lstrip().startswith("```"):
+            raise ValueError(f"{place}: an indented fence")
+        elif line.strip() and marks:
+            raise ValueError(f"{place}: a mark before no block")
+    return found
+
+
+def _block(
+    place: str, language: str, code: str, line: int, marks: list[tuple[str, str]]
+) -> list[Block]:
+    if language in SHOWN and not marks:
+        return []
+    if language not in LANGUAGES:
+        expected = ", ".join([*LANGUAGES, *SHOWN])
+        raise ValueError(f"{place}: expected one of {expected}, got {language!r}")
+    reason = ""
+    for kind, words in marks:
+        if kind == "not run":
+            reason = words
+            continue
+        old, _, new = words.partition(" => ")
+        if old not in code:
+            raise ValueError(f"{place}: {old!r} to be replaced stands not in the block")
+        code = code.replace(old, new)
+    return [Block(language, code, line, reason)]
+
+
+def run(page: Path, kinds: tuple[str, ...] = ("python", "sh", "first", "check")) -> int:
+    """Run a page's blocks of some kinds in the current folder; how many were run."""
+    names: dict = {"__name__": "__main__"}
+    count = 0
+    for block in blocks(page):
+        place = f"{page.name}:{block.line}"
+        if block.reason or block.kind not in kinds:
+            continue
+        if block.kind in ("python", "first"):
+            # Empty lines before it, so that a traceback tells the page's line.
+            exec(compile("\n" * block.line + block.code, page, "exec"), names)
+        elif block.kind == "check":
+            assert eval(block.code, names), f"{place}: not true: {block.code}"
+        else:
+            done = subprocess.run(["bash", "-euo", "pipefail", "-c", block.code], check=False)
+            assert done.returncode == 0, f"{place}: exit code {done.returncode} of\n{block.code}"
+        count += block.kind in LANGUAGES
+    return count
+
+
+def run_apart(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a page in a process of its own, where `numba-lstm` is this checkout's command.
+
+    On one thread, as there are other tests beside it, and threads that wait for each other on busy
+    cores are slower than one.
+    """
+    programs = folder / ".programs"
+    programs.mkdir()
+    command = programs / "numba-lstm"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT / "cli.py"}" "$@"\n')
+    command.chmod(0o755)
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    programs_first = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
+    return subprocess.run(
+        [sys.executable, "-P", __file__, str(page)],
+        cwd=folder,
+        env={
+            **os.environ,
+            "PYTHONPATH": path,
+            "PATH": programs_first,
+            "NUMBA_NUM_THREADS": "1",
+        },
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        timeout=300,
+    )
+
+
+if __name__ == "__main__":
+    print(run(Path(sys.argv[1]).resolve()), "blocks were run")
