@@ -358,3 +358,11 @@ def test_dropout_between_layers_is_not_warned_of(kind):
     kind(3, 4)
     kind(3, 4, 2, dropout=0.5)
     kind(3, [4, 5], dropout=0.5)
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize("name", ["dropout", "input_dropout", "recurrent_dropout", "zoneout"])
+def test_a_probability_out_of_range_is_refused_by_its_name(kind, name):
+    for wrong in (-0.1, 1.1):
+        with pytest.raises(ValueError, match=rf"^{name}: expected"):
+            kind(3, 4, 2, **{name: wrong})
