@@ -173,14 +173,14 @@ class GRU(RNNBase[StateLike, StateLike, State]):
             from ..kernels.cells.normalised import NORMALISED_GRU
 
             return NORMALISED_GRU
-        return plain_cell(self.reset_after)
+        return cell_with_reset(self.reset_after)
 
     def extra_repr(self) -> str:
         """Return the arguments that `repr` shows, those that differ from the defaults."""
         return super().extra_repr() + ("" if self.reset_after else ", reset_after=False")
 
 
-def plain_cell(reset_after: bool) -> Any:
+def cell_with_reset(reset_after: bool) -> Any:
     """Give the `kernels.cell.Cell` of a GRU with the reset gate in either place."""
     if reset_after:
         from ..kernels.cells.gru import GRU as AFTER

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..checks import flag
 from ..typing import Array, ArrayLike, DTypeLike, Seed
-from .gru import plain_cell
+from .gru import cell_with_reset
 from .rnn_cell_base import RNNCellBase
 
 __all__ = ["GRUCell"]
@@ -64,7 +64,7 @@ class GRUCell(RNNCellBase[ArrayLike, ArrayLike | None, Array]):
 
     def cell(self) -> Any:
         """Give the cell of `kernels.cells.gru` or `gru_before`."""
-        return plain_cell(self.reset_after)
+        return cell_with_reset(self.reset_after)
 
     def extra_repr(self) -> str:
         """Return the arguments that `repr` shows."""

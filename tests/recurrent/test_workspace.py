@@ -34,14 +34,14 @@ def test_each_form_has_its_arrays(kind):
         states = w.cell.states
         if w.cell.form == NORMALISED:
             shape = w.panels, gates_rows(ROWS), PANEL * w.lanes
-            assert there.x.shape == there.h.shape == shape
-            assert there.m.shape == (ROWS if states == 2 else 0, w.padded)
+            assert there.zx.shape == there.zh.shape == shape
+            assert there.c.shape == (ROWS if states == 2 else 0, w.padded)
             groups = len(w.cell.groups.x) + len(w.cell.groups.h)
             assert there.moments.shape == (ROWS, 2 * (groups + 1))
             assert back.means.shape == (BATCH, 2 * (groups + 1))
             # What forward left is what backward reads, not a copy.
-            assert all(getattr(back, n) is getattr(there, n) for n in ("x", "h", "moments", "m"))
-            assert back.dp.shape == (BATCH, w.padded_h)
+            assert all(getattr(back, n) is getattr(there, n) for n in ("zx", "zh", "moments", "c"))
+            assert back.dh.shape == (BATCH, w.padded_h)
         else:
             assert there.m.shape == (ROWS, w.padded)
             # W₂ is W_hr, or the last gate's part of W_hh.
@@ -51,7 +51,7 @@ def test_each_form_has_its_arrays(kind):
             assert np.array_equal(
                 back.w[0, : len(w2), : w.lanes][:, : w2.shape[1]], w2[:, : w.lanes]
             )
-            assert back.dp.shape == (ROWS if w.w_hr is not None else 0, w.padded_h)
+            assert back.dh.shape == (ROWS if w.w_hr is not None else 0, w.padded_h)
             assert not back.zeros.any()
 
 
