@@ -613,3 +613,8 @@ def test_a_run_is_saved_each_half_minute(data, tmp_path, monkeypatch):
     regular = [(3, 30.0), (6, 60.0), (9, 90.0), (12, 120.0)]
     assert saved[:4] == regular
     assert {step for step, _ in saved[4:]} == {12}  # after the last validation, and at the end
+
+
+def test_a_run_begins_without_a_state(data):
+    checkpoint = make(data).checkpoint()
+    assert checkpoint.state is None and checkpoint.counters["step"] == 0
