@@ -16,6 +16,7 @@ from numba_lstm.training.data import load_data
 from numba_lstm.training.evaluation import Evaluation, evaluate
 from numba_lstm.training.interrupt import Interrupted
 from numba_lstm.training.loop import Diverged, Trainer
+from numba_lstm.training.progress import Progress
 from numba_lstm.training.session import make_model
 
 OPTIONS = {
@@ -400,9 +401,17 @@ def test_an_interruption_before_any_validation_leaves_the_last_model(data, tmp_p
     assert all(np.array_equal(kept[name], last[name]) for name in last)
 
 
-@pytest.mark.parametrize("what", ["loss", "norm", "parameter", "validation"])
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("loss", "the loss at step 6 is nan"),
+        ("norm", "the gradient's norm at step 6 is nan"),
+        ("parameter", "embedding.weight is not finite after step 6"),
+        ("validation", "the validation loss at step 8 is inf"),
+    ],
+)
 def test_divergence_stops_the_run_and_keeps_the_last_good_checkpoint(
-    data, tmp_path, monkeypatch, what
+    data, tmp_path, monkeypatch, what, words
 ):
     trainer, run = make(data, tmp_path / "run")
     step = trainer._step
@@ -430,7 +439,7 @@ def test_divergence_stops_the_run_and_keeps_the_last_good_checkpoint(
     monkeypatch.setattr(trainer, "_step", bad_step)
     monkeypatch.setattr(module.optim, "grad_norm", bad_norm)
     monkeypatch.setattr(module, "evaluate", bad_evaluate)
-    with pytest.raises(Diverged):
+    with pytest.raises(Diverged, match=words):
         trainer.run(run)
     kept = run.load()
     assert kept.counters["step"] == 4
@@ -618,3 +627,24 @@ def test_a_run_is_saved_each_half_minute(data, tmp_path, monkeypatch):
 def test_a_run_begins_without_a_state(data):
     checkpoint = make(data).checkpoint()
     assert checkpoint.state is None and checkpoint.counters["step"] == 0
+
+
+def test_the_figures_that_are_shown_are_those_of_the_run(data, tmp_path):
+    shown = []
+
+    class Shown(Progress):
+        def step(self, info):
+            shown.append(info)
+
+    config = merge(("", {**OPTIONS, "valid_every": 100}))
+    model = make_model(config, len(data.vocabulary))
+    trainer = Trainer(config, data, model, progress=Shown(quiet=True), now=Clock(tick=0.5))
+    trainer.run(Run.create(tmp_path / "run", config, {}, trainer.checkpoint()))
+    summary = trainer.summary()
+    assert summary["tokens"] == 12 * 15
+    assert summary["tokens_per_second"] == summary["tokens"] / summary["seconds"]
+    for number, info in enumerate(shown, 1):
+        assert (info["step"], info["fraction"]) == (number, number / 12)
+        assert info["tokens_per_second"] == 15 * number / info["seconds"]
+        assert 1.0 < info["train_loss"] < 5.0 and info["val_loss"] is None
+    assert len(shown) == 12
