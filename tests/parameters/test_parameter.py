@@ -337,3 +337,25 @@ def test_the_parameters_of_a_layer_are_checked_each_by_its_name():
         check_parameters(values(b_hh=None), shapes, f4)
     with pytest.raises(ValueError, match=r"^gain: expected None in this module"):
         check_parameters(values(), [*shapes[:4], None], f4)
+
+
+def test_a_gradient_is_kept_in_the_values_layout_and_dtype():
+    for given in (np.arange(6.0).reshape(3, 2).T, np.asfortranarray(np.arange(6.0).reshape(2, 3))):
+        for give in (Parameter.add_grad, lambda p, g: setattr(p, "grad", g)):
+            p = Parameter(np.zeros((2, 3), "f4"))
+            give(p, given)
+            assert p.grad.dtype == np.float32 and p.grad.flags.carray
+            assert np.array_equal(p.grad, given) and not np.shares_memory(p.grad, given)
+
+
+def test_numpy_sees_the_values_in_the_dtype_that_it_asks_for():
+    p = Parameter(np.array([1.5, 2.5], "f4"))
+    for dtype in (None, np.float32):
+        assert np.shares_memory(p.__array__(dtype), p.numpy())
+        assert not np.shares_memory(p.__array__(dtype, copy=True), p.numpy())
+    for copy_ in (None, True):
+        wide = p.__array__(np.float64, copy=copy_)
+        assert wide.dtype == np.float64 and wide.tolist() == [1.5, 2.5]
+    with pytest.raises(ValueError, match="float32 parameter cannot be seen as .*float64"):
+        p.__array__(np.float64, copy=False)
+    assert repr(p) == "Parameter(shape=(2,), dtype=float32)"
