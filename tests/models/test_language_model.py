@@ -62,7 +62,7 @@ def test_every_gradient_equals_differences(sizes, options, rng):
             expected = gradcheck.central_difference(along)
             parameter[...] = values
             scale = np.abs(parameter.grad).max()
-            assert abs(parameter.grad[place] - expected) <= 1e-8 * scale, (name, place)
+            assert abs(parameter.grad[place] - expected) <= 1e-9 * scale, (name, place)
 
 
 def test_tied_weights_are_one_parameter_with_one_gradient():

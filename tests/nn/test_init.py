@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from numba_lstm.nn import Module, Parameter, init
+from numba_lstm.nn import Embedding, Linear, Module, Parameter, init
 
 DRAWS = [
     lambda p, seed: init.uniform_(p, -2, 3, seed=seed),
@@ -142,3 +142,11 @@ def test_linear_defaults_are_torchs():
     for line in (init.reset_linear_(Line(True), seed=0), init.reset_linear_(Line(False), seed=0)):
         for p in line.parameters():
             assert 0.245 < np.abs(p.numpy()).max() <= 0.25
+
+
+def test_defaults_give_back_the_module_that_they_fill():
+    module, line, table = RNNBase(3, 5), Linear(3, 5), Embedding(3, 5, padding_idx=1)
+    assert init.reset_recurrent_(module, 5, seed=0) is module
+    assert init.reset_linear_(line, seed=0) is line
+    assert init.reset_embedding_(table, seed=0) is table
+    assert not table.weight.numpy()[1].any() and table.weight.numpy()[[0, 2]].all()

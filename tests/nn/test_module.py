@@ -182,6 +182,13 @@ def test_repr_looks_like_torchs():
     assert repr(ours) == expected
     assert repr(Leaf(4)) == "Leaf(4)"
 
+    class Both(Leaf):
+        def __init__(self):
+            super().__init__(3)
+            self.part = Leaf(4)
+
+    assert repr(Both()) == "Both(\n  3\n  (part): Leaf(4)\n)"
+
 
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
 def test_copies_of_a_tree_are_independent_and_keep_what_is_shared(clone):
@@ -255,6 +262,10 @@ def test_once_answers_once_and_lets_what_it_held_go():
     assert gone() is None
     with pytest.raises(RuntimeError, match=r"^this pullback has been called already; "):
         pull(3)
+
+
+def test_once_hands_on_what_is_given_by_name():
+    assert once(lambda dy, dhn=None: (dy, dhn))(1, dhn=2) == (1, 2)
 
 
 def test_once_can_be_called_again_after_a_refusal_only():

@@ -370,3 +370,11 @@ def test_a_parameter_that_is_deleted_is_not_used_again(rng):
     del module.weight_hh_l0
     with pytest.raises(TypeError, match=r"^weight_hh_l0: expected a Parameter .* got NoneType"):
         module(x)
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize("name", ["dropout", "input_dropout", "recurrent_dropout", "zoneout"])
+def test_a_probability_out_of_range_is_refused_by_its_name(kind, name):
+    for wrong in (-0.1, 1.1):
+        with pytest.raises(ValueError, match=rf"^{name}: expected"):
+            kind(3, 4, 2, **{name: wrong})

@@ -45,6 +45,14 @@ def test_a_step_and_its_gradients_are_torchs(rng, name, bias):
             assert_all_close(found, {n: v.numpy() for n, v in expected.items()}, dtype)
 
 
+@pytest.mark.parametrize("kind", [nn.LSTMCell, nn.GRUCell, nn.RNNCell])
+def test_a_seed_gives_the_same_parameters_again_and_another_others(kind):
+    one, again, other = (kind(3, 5, seed=seed).state_dict() for seed in (7, 7, 8))
+    for name, values in one.items():
+        assert np.array_equal(values, again[name])
+        assert not np.array_equal(values, other[name])
+
+
 @pytest.mark.parametrize("name", CELLS)
 def test_a_cell_stepped_over_a_sequence_is_the_layer(rng, name):
     kind, layer_kind, options = CELLS[name]

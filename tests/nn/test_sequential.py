@@ -78,6 +78,13 @@ def test_a_tuple_in_the_middle_is_refused_by_name_and_leaves_gradients_alone():
     assert model[0].factor.grad is None
 
 
+def test_a_tuple_of_the_first_module_is_refused_too():
+    model = Sequential(RNNBase(), Scale(1.0))
+    for call in (model, model.vjp):
+        with pytest.raises(TypeError, match=r"module 0 \(RNNBase\) returned a tuple, and module 1"):
+            call(np.ones(2))
+
+
 def test_a_tuple_at_the_end_is_the_output():
     model, x = Sequential(Scale(3.0), RNNBase()), np.array([1.0, 2.0])
     y, state = model(x)

@@ -69,7 +69,7 @@ def test_vanishing_gradients_move_parameters_as_with_torch(dtype):
         p.grad, q.grad = gradient, torch.tensor(gradient)
         one.step()
         two.step()
-    np.testing.assert_allclose(p.numpy(), q.detach().numpy(), rtol=1e-5, atol=1e-20)
+    np.testing.assert_allclose(p.numpy(), q.detach().numpy(), rtol=1e-6, atol=1e-20)
 
 
 def test_an_infinite_second_moment_stops_a_weight_as_with_torch():

@@ -46,9 +46,9 @@ def test_warm_up_rises_in_a_line_and_never_begins_at_zero(kind):
 def test_cosine_falls_to_its_final_share():
     o = optimizer(0.1)
     schedule = optim.CosineLR(o, warmup=0.2, final=0.1)
-    for progress, factor in ((0.2, 1.0), (0.6, 0.55), (1.0, 0.1), (0.4, 0.1 + 0.9 * 0.8535533906)):
+    for progress, factor in ((0.2, 1.0), (0.6, 0.55), (1.0, 0.1), (0.4, 0.1 + 0.9 * 0.85355339059)):
         schedule.step(progress)
-        assert o.lr == pytest.approx(0.1 * factor)
+        assert o.lr == pytest.approx(0.1 * factor, rel=1e-10)
 
 
 def test_cosine_without_warm_up_is_torchs_cosine_annealing():
@@ -67,9 +67,9 @@ def test_a_schedule_may_be_all_warm_up():
     o = optimizer(0.1)
     schedule = optim.CosineLR(o, warmup=1.0, final=0.25)
     schedule.step(0.5)
-    assert o.lr == pytest.approx(0.05)
+    assert o.lr == pytest.approx(0.05, rel=1e-12)
     schedule.step(1.0)
-    assert o.lr == pytest.approx(0.025)
+    assert o.lr == pytest.approx(0.025, rel=1e-12)
 
 
 @pytest.mark.parametrize("step_size, gamma", [(1, 0.5), (3, 0.1), (4, 1.5)])
@@ -107,7 +107,7 @@ def test_plateau_equals_torch(rng, options):
     seen = set()
     worst = -math.inf if options.get("mode") == "max" else math.inf
     varied = [*np.linspace(2, 1, 8), *rng.uniform(0.9, 1.1, 40), *np.linspace(1, 0.2, 9)]
-    for metric in [worst, worst, *varied, 0.2, 0.2, 0.2, *np.linspace(3, 4, 4), 4.0, 4.0, 4.0]:
+    for metric in [worst, worst, 2.0, 2.0, 2.0, *varied]:
         schedule.step(metric)
         other.step(metric)
         assert lrs(ours) == pytest.approx(lrs(theirs), rel=1e-12)
@@ -151,7 +151,7 @@ def test_a_resumed_schedule_multiplies_the_first_learning_rates_not_the_current_
     resumed = optim.CosineLR(two)
     resumed.load_state_dict(schedule.state_dict())
     resumed.step(0.0)
-    assert two.lr == pytest.approx(0.1)
+    assert two.lr == pytest.approx(0.1, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +169,10 @@ def test_a_resumed_schedule_multiplies_the_first_learning_rates_not_the_current_
         (lambda: optim.ReduceLROnPlateau(optimizer(), patience=-1), ValueError, "patience: "),
         (lambda: optim.ReduceLROnPlateau(optimizer()).step(math.nan), ValueError, "metric: .*nan"),
         (lambda: optim.ReduceLROnPlateau(optimizer()).step("x"), TypeError, "metric: expected"),
+        (lambda: optim.ReduceLROnPlateau(optimizer(), threshold=-1), ValueError, "^threshold: "),
+        (lambda: optim.ReduceLROnPlateau(optimizer(), cooldown=-1), ValueError, "^cooldown: "),
+        (lambda: optim.ReduceLROnPlateau(optimizer(), min_lr=-1), ValueError, "^min_lr: "),
+        (lambda: optim.ReduceLROnPlateau(optimizer(), eps=-1), ValueError, "^eps: "),
         (
             lambda: optim.ReduceLROnPlateau(optimizer(), threshold_mode="x"),
             ValueError,

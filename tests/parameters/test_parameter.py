@@ -300,3 +300,25 @@ def test_the_memory_of_a_dropped_gradient_serves_again_unless_somebody_holds_it(
     p.grad = None
     fill(5)
     assert np.all(part == 2) and np.all(part_of_this == 4)
+
+
+def test_a_gradient_is_kept_in_the_values_layout_and_dtype():
+    for given in (np.arange(6.0).reshape(3, 2).T, np.asfortranarray(np.arange(6.0).reshape(2, 3))):
+        for give in (Parameter.add_grad, lambda p, g: setattr(p, "grad", g)):
+            p = Parameter(np.zeros((2, 3), "f4"))
+            give(p, given)
+            assert p.grad.dtype == np.float32 and p.grad.flags.carray
+            assert np.array_equal(p.grad, given) and not np.shares_memory(p.grad, given)
+
+
+def test_numpy_sees_the_values_in_the_dtype_that_it_asks_for():
+    p = Parameter(np.array([1.5, 2.5], "f4"))
+    for dtype in (None, np.float32):
+        assert np.shares_memory(p.__array__(dtype), p.numpy())
+        assert not np.shares_memory(p.__array__(dtype, copy=True), p.numpy())
+    for copy_ in (None, True):
+        wide = p.__array__(np.float64, copy=copy_)
+        assert wide.dtype == np.float64 and wide.tolist() == [1.5, 2.5]
+    with pytest.raises(ValueError, match=r"float32 parameter cannot be seen as .*float64"):
+        p.__array__(np.float64, copy=False)
+    assert repr(p) == "Parameter(shape=(2,), dtype=float32)"

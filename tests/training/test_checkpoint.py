@@ -8,6 +8,7 @@ import os
 import numpy as np
 import pytest
 
+from numba_lstm.interop import safetensors
 from numba_lstm.training import checkpoint as module
 from numba_lstm.training.checkpoint import Checkpoint, Run, RunError
 from numba_lstm.training.config import merge
@@ -205,3 +206,23 @@ def test_the_current_folder_is_a_run_by_its_name_only(run, monkeypatch):
     assert Run(".").config() == run.config()
     with pytest.raises(RunError, match=r"^run: expected a folder's name, got ''$"):
         Run("")
+
+
+def test_the_model_says_which_step_it_is_of(run):
+    run.save_model(make_checkpoint().model, step=7, val_loss=1.25)
+    _, metadata = safetensors.load_with_metadata(run.path / "model.safetensors")
+    assert json.loads(metadata["numba_lstm"]) == {"format": 1, "step": 7, "val_loss": 1.25}
+
+
+def test_a_number_that_json_does_not_have_is_refused(run):
+    before = {path.name: path.read_bytes() for path in run.path.iterdir()}
+    bad = make_checkpoint()
+    bad.counters["seconds"] = float("nan")
+    for act in (
+        lambda: run.save(bad),
+        lambda: run.save_model(bad.model, val_loss=float("inf")),
+        lambda: run.append_metrics({"step": 1, "train_loss": float("nan")}),
+    ):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            act()
+    assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before

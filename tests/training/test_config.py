@@ -177,3 +177,13 @@ def test_a_bound_is_the_last_good_value(name, good, bad):
     assert getattr(TrainConfig(**{name: good}), name) == good
     with pytest.raises(ConfigError, match=rf"^{name}: expected"):
         TrainConfig(**{name: bad})
+
+
+def test_an_option_like_no_other_is_told_which_there_are():
+    with pytest.raises(ConfigError, match=r"^zzz: no such option; there are data, level, "):
+        merge(("", {"zzz": 1}))
+
+
+def test_what_toml_has_no_form_for_is_refused():
+    with pytest.raises(TypeError, match=r"^expected .*text.*, got None"):
+        write_toml({"steps": None})

@@ -1,259 +1,24 @@
-"""The loop: what an interruption, a bad number or a clock does to a run."""
+"""The loop: what it measures, keeps and shows, and what a bad number or a clock does to a run."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-import signal
 
 import numpy as np
 import pytest
+from loop_tool import OPTIONS, Clock, again, contents, make, stop_after
 
-from numba_lstm import losses, optim
+from numba_lstm import optim
 from numba_lstm.training import loop as module
-from numba_lstm.training.checkpoint import Run, RunError
+from numba_lstm.training.checkpoint import Run
 from numba_lstm.training.config import ConfigError, merge
-from numba_lstm.training.data import load_data
 from numba_lstm.training.evaluation import Evaluation, evaluate
 from numba_lstm.training.interrupt import Interrupted
 from numba_lstm.training.loop import Trainer
+from numba_lstm.training.progress import Progress
 from numba_lstm.training.session import make_model
 from numba_lstm.training.step import Diverged
-
-OPTIONS = {
-    "hidden": 8,
-    "embedding": 6,
-    "layers": 2,
-    "dropout": 0.3,
-    "batch": 3,
-    "seq_len": 5,
-    "steps": 12,
-    "valid_every": 4,
-    "log_every": 3,
-}
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    path = tmp_path_factory.mktemp("text") / "text.txt"
-    path.write_text("so shaken as we are, so wan with care,\nfind we a time.\n" * 3)
-    return load_data(merge(("", {"data": str(path), "batch": 3, "seq_len": 5})))
-
-
-class Clock:
-    """Gives the time, and a second more each time it is asked."""
-
-    def __init__(self, tick=0.0):
-        self.time, self.tick = 0.0, tick
-
-    def __call__(self):
-        self.time += self.tick
-        return self.time
-
-
-def make(data, path=None, clock=None, **options):
-    config = merge(("", {**OPTIONS, **options}))
-    trainer = Trainer(config, data, make_model(config, len(data.vocabulary)), now=clock or Clock())
-    if path is None:
-        return trainer
-    run = Run.create(path, config, data.vocabulary.to_json(), trainer.checkpoint())
-    return trainer, run
-
-
-def again(data, run, **options):
-    """A new trainer where the run's folder says that it stands."""
-    trainer = make(data, **options)
-    trainer.restore(run.load())
-    run.rewind(trainer.counters.measured_step)
-    return trainer
-
-
-def contents(run):
-    """The files that an uninterrupted run and a resumed one must share to the bit."""
-    names = ("model.safetensors", "resume.safetensors", "metrics.jsonl")
-    return {name: (run.path / name).read_bytes() for name in names}
-
-
-def stop_after(monkeypatch, trainer, step, signum=signal.SIGINT):
-    """Have a signal heard once so many steps are done."""
-    done = trainer._step
-
-    def one_step():
-        done()
-        if trainer.counters.step == step:
-            trainer.interrupts._heard = signum
-
-    monkeypatch.setattr(trainer, "_step", one_step)
-
-
-@pytest.fixture
-def whole(data, tmp_path):
-    trainer, run = make(data, tmp_path / "whole")
-    trainer.run(run)
-    return trainer, run
-
-
-@pytest.mark.parametrize("stop", [1, 4, 5, 11])
-def test_an_interrupted_run_goes_on_to_the_same_bits(data, tmp_path, whole, monkeypatch, stop):
-    trainer, run = make(data, tmp_path / "parts")
-    stop_after(monkeypatch, trainer, stop)
-    with pytest.raises(Interrupted):
-        trainer.run(run)
-    assert run.load().counters["step"] == stop
-    trainer = again(data, run)
-    trainer.run(run)
-    assert contents(run) == contents(whole[1])
-
-
-@pytest.mark.parametrize("cell", ["gru", "rnn"])
-def test_each_cell_goes_on_to_the_same_bits(data, tmp_path, monkeypatch, cell):
-    trainer, run = make(data, tmp_path / "whole", cell=cell)
-    trainer.run(run)
-    whole = contents(run)
-    trainer, run = make(data, tmp_path / "parts", cell=cell)
-    stop_after(monkeypatch, trainer, 5)
-    with pytest.raises(Interrupted):
-        trainer.run(run)
-    assert isinstance(run.load().state, np.ndarray)
-    trainer = again(data, run, cell=cell)
-    trainer.run(run)
-    assert contents(run) == whole
-
-
-def test_an_interruption_while_validating_changes_no_bit(data, tmp_path, whole, monkeypatch):
-    trainer, run = make(data, tmp_path / "parts")
-
-    def validate_never():
-        trainer.interrupts._heard = signal.SIGINT
-        trainer.interrupts.check()
-
-    monkeypatch.setattr(trainer, "_validate", validate_never)
-    with pytest.raises(Interrupted):
-        trainer.run(run)
-    assert run.load().counters["step"] == 4
-    again(data, run).run(run)
-    assert contents(run) == contents(whole[1])
-
-
-def interrupt_twice():
-    """Two signals at one place: the second is not waited with."""
-    for _ in range(2):
-        signal.raise_signal(signal.SIGINT)
-
-
-@pytest.mark.parametrize("place", ["forward", "update", "after"])
-def test_an_interruption_amid_a_step_leaves_the_checkpoint_and_changes_no_bit(
-    data, tmp_path, whole, monkeypatch, place
-):
-    trainer, run = make(data, tmp_path / "parts")
-    kept = {}
-
-    def in_step_seven():
-        if trainer.counters.step == 6:
-            kept.update(contents(run))
-            interrupt_twice()
-
-    # Where half of the work is done: the streams have moved on and the masks are drawn; some
-    # parameters are updated and others not; all are, and the counters do not know it.
-    if place == "forward":
-        real_loss = losses.cross_entropy
-
-        def loss_of_seven(*args, **more):
-            in_step_seven()
-            return real_loss(*args, **more)
-
-        monkeypatch.setattr(losses, "cross_entropy", loss_of_seven)
-    elif place == "update":
-        real_step = trainer.optimizer.step
-
-        def half_a_step(**more):
-            if trainer.counters.step == 6:
-                next(iter(trainer.model.parameters()))[...] = 1.0
-            in_step_seven()
-            real_step(**more)
-
-        monkeypatch.setattr(trainer.optimizer, "step", half_a_step)
-    else:
-        real_train_step = module.train_step
-
-        def whole_step(*args):
-            result = real_train_step(*args)
-            in_step_seven()
-            return result
-
-        monkeypatch.setattr(module, "train_step", whole_step)
-    with pytest.raises(Interrupted) as caught:
-        trainer.run(run)
-    assert not caught.value.between_steps
-    assert caught.value.exit_code == 130
-    assert contents(run) == kept
-    assert run.load().counters["step"] == 4
-    monkeypatch.undo()
-    again(data, run).run(run)
-    assert contents(run) == contents(whole[1])
-
-
-def test_a_second_interruption_amid_saving_keeps_the_checkpoint_before(
-    data, tmp_path, whole, monkeypatch
-):
-    trainer, run = make(data, tmp_path / "parts")
-    stop_after(monkeypatch, trainer, 6)
-    save = run.save
-
-    def interrupted_save(checkpoint):
-        if trainer.counters.step == 6:
-            signal.raise_signal(signal.SIGINT)
-        save(checkpoint)
-
-    monkeypatch.setattr(run, "save", interrupted_save)
-    with pytest.raises(Interrupted) as caught:
-        trainer.run(run)
-    assert not caught.value.between_steps
-    assert run.load().counters["step"] == 4
-    monkeypatch.undo()
-    again(data, run).run(run)
-    assert contents(run) == contents(whole[1])
-
-
-def test_a_killed_run_goes_on_from_its_last_checkpoint(data, tmp_path, whole, monkeypatch):
-    class Killed(BaseException):
-        pass
-
-    trainer, run = make(data, tmp_path / "parts")
-    step = trainer._step
-
-    def die_at_seven():
-        step()
-        if trainer.counters.step == 7:
-            raise Killed
-
-    monkeypatch.setattr(trainer, "_step", die_at_seven)
-    with pytest.raises(Killed):
-        trainer.run(run)
-    assert [record["step"] for record in run.metrics()] == [3, 4, 6]
-    assert run.load().counters["step"] == 4
-    again(data, run).run(run)
-    assert contents(run) == contents(whole[1])
-
-
-def test_killed_between_the_better_model_and_the_state_it_makes_the_same_again(
-    data, tmp_path, whole, monkeypatch
-):
-    class Killed(BaseException):
-        pass
-
-    trainer, run = make(data, tmp_path / "parts")
-
-    def die(checkpoint):
-        raise Killed
-
-    monkeypatch.setattr(run, "save", die)
-    with pytest.raises(Killed):
-        trainer.run(run)
-    run = Run(run.path)
-    assert run.load().counters["step"] == 0
-    again(data, run).run(run)
-    assert contents(run) == contents(whole[1])
 
 
 def test_reporting_and_saving_more_often_change_no_parameter(data, tmp_path, whole, monkeypatch):
@@ -392,19 +157,17 @@ def test_without_validation_the_last_model_is_kept(data, tmp_path):
     assert all(np.array_equal(kept[name], last[name]) for name in last)
 
 
-def test_an_interruption_before_any_validation_leaves_the_last_model(data, tmp_path, monkeypatch):
-    trainer, run = make(data, tmp_path / "run")
-    stop_after(monkeypatch, trainer, 2, signal.SIGTERM)
-    with pytest.raises(Interrupted) as caught:
-        trainer.run(run)
-    assert caught.value.exit_code == 143
-    kept, last = run.model(), trainer.model.state_dict()
-    assert all(np.array_equal(kept[name], last[name]) for name in last)
-
-
-@pytest.mark.parametrize("what", ["loss", "norm", "parameter", "validation"])
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("loss", "the loss at step 6 is nan"),
+        ("norm", "the gradient's norm at step 6 is nan"),
+        ("parameter", "embedding.weight is not finite after step 6"),
+        ("validation", "the validation loss at step 8 is inf"),
+    ],
+)
 def test_divergence_stops_the_run_and_keeps_the_last_good_checkpoint(
-    data, tmp_path, monkeypatch, what
+    data, tmp_path, monkeypatch, what, words
 ):
     trainer, run = make(data, tmp_path / "run")
     step = trainer._step
@@ -432,7 +195,7 @@ def test_divergence_stops_the_run_and_keeps_the_last_good_checkpoint(
     monkeypatch.setattr(trainer, "_step", bad_step)
     monkeypatch.setattr(optim, "grad_norm", bad_norm)
     monkeypatch.setattr(module, "evaluate", bad_evaluate)
-    with pytest.raises(Diverged):
+    with pytest.raises(Diverged, match=words):
         trainer.run(run)
     kept = run.load()
     assert kept.counters["step"] == 4
@@ -474,29 +237,6 @@ def test_minutes_bound_the_time_and_plan_the_schedule_over_it(data, tmp_path):
     assert rates[-1] < 0.02 * trainer.config.lr
     middle = min(records, key=lambda record: abs(record["seconds"] - 30.6))
     assert middle["lr"] == pytest.approx(trainer.config.lr / 2, rel=0.1)
-
-
-def test_the_time_used_before_an_interruption_counts(data, tmp_path, monkeypatch):
-    options = {"minutes": 1.0, "steps": None, "valid_every": 10**6}
-    trainer, run = make(data, tmp_path / "run", Clock(tick=0.5), **options)
-    stop_after(monkeypatch, trainer, 10)
-    with pytest.raises(Interrupted):
-        trainer.run(run)
-    used = run.load().counters["seconds"]
-    assert used > 5.0
-    clock = Clock(tick=0.5)
-    trainer = again(data, run, clock=clock, **options)
-    trainer.run(run)
-    assert trainer.counters.seconds >= 60.0
-    assert clock.time < 60.0 - used + 5.0
-
-
-def test_a_checkpoint_of_other_data_or_another_model_is_refused(data, whole):
-    other = dataclasses.replace(data, train=data.train[:-1])
-    with pytest.raises(ValueError, match="expected the text that the run was trained on"):
-        make(other).restore(whole[1].load())
-    with pytest.raises(ValueError, match="expected shape"):
-        make(data, hidden=9).restore(whole[1].load())
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
@@ -543,22 +283,9 @@ def test_clipping_bounds_the_step_and_zero_does_not(data, clip):
     after = trainer.model.state_dict()
     moved = math.sqrt(sum(((after[name] - before[name]) ** 2).sum() for name in before))
     if clip:
-        assert moved == pytest.approx(0.01, rel=1e-2)
+        assert moved == pytest.approx(0.01, rel=1e-4)
     else:
         assert moved > 0.02
-
-
-def test_a_run_that_another_process_trains_or_has_trained_is_refused(data, tmp_path):
-    pytest.importorskip("fcntl")
-    trainer, run = make(data, tmp_path / "run")
-    with run.exclusive(), pytest.raises(RunError, match="another process is training this run"):
-        trainer.run(run)
-    other, _ = make(data, tmp_path / "other")
-    other.run(run)
-    before = {path.name: path.read_bytes() for path in run.path.iterdir()}
-    with pytest.raises(RunError, match="another process has trained this run meanwhile"):
-        trainer.run(run)
-    assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
 
 
 def test_what_a_run_needs_is_compiled_before_its_first_step(data, tmp_path, monkeypatch):
@@ -615,3 +342,29 @@ def test_a_run_is_saved_each_half_minute(data, tmp_path, monkeypatch):
     regular = [(3, 30.0), (6, 60.0), (9, 90.0), (12, 120.0)]
     assert saved[:4] == regular
     assert {step for step, _ in saved[4:]} == {12}  # after the last validation, and at the end
+
+
+def test_a_run_begins_without_a_state(data):
+    checkpoint = make(data).checkpoint()
+    assert checkpoint.state is None and checkpoint.counters["step"] == 0
+
+
+def test_the_figures_that_are_shown_are_those_of_the_run(data, tmp_path):
+    shown = []
+
+    class Shown(Progress):
+        def step(self, info):
+            shown.append(info)
+
+    config = merge(("", {**OPTIONS, "valid_every": 100}))
+    model = make_model(config, len(data.vocabulary))
+    trainer = Trainer(config, data, model, progress=Shown(quiet=True), now=Clock(tick=0.5))
+    trainer.run(Run.create(tmp_path / "run", config, {}, trainer.checkpoint()))
+    summary = trainer.summary()
+    assert summary["tokens"] == 12 * 15
+    assert summary["tokens_per_second"] == summary["tokens"] / summary["seconds"]
+    for number, info in enumerate(shown, 1):
+        assert (info["step"], info["fraction"]) == (number, number / 12)
+        assert info["tokens_per_second"] == 15 * number / info["seconds"]
+        assert 1.0 < info["train_loss"] < 5.0 and info["val_loss"] is None
+    assert len(shown) == 12

@@ -242,6 +242,8 @@ def test_a_run_that_another_trains_is_left_as_it_is(run):
         {},
         {"layers": 3, "dtype": "float64"},
         {"hidden": 6, "tie_weights": True},
+        {"layers": 2, "cell": "gru"},
+        {"layers": 2, "cell": "rnn"},
     ],
 )
 def test_the_memory_a_model_needs_is_that_of_its_parameters(config, monkeypatch, options):
