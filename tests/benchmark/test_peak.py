@@ -8,9 +8,10 @@ from numba_lstm.benchmark.peak import bandwidth_gbs, peak_gflops
 
 
 def test_float64_has_half_the_peak_of_float32():
-    # Both are the best of many: a busy neighbour can only halve them for a while.
-    ratios = [peak_gflops(1, 0.05) / peak_gflops(1, 0.05, np.float64) for _ in range(3)]
-    assert 1.6 < sorted(ratios)[1] < 2.4
+    # A busy neighbour can only make them slower for a while: of each the best in turns.
+    pairs = [(peak_gflops(1, 0.05), peak_gflops(1, 0.05, np.float64)) for _ in range(8)]
+    single, double = map(max, zip(*pairs))
+    assert 1.6 < single / double < 2.4
 
 
 def test_memory_is_read_at_gigabytes_a_second():
