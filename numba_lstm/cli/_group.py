@@ -81,9 +81,15 @@ class CommandGroup(click.Group):
 def _never_fail_to_print() -> None:
     """A character that the terminal's encoding lacks is no reason to fail; it is escaped.
 
+    Nor is an output that is closed, as that of a service may be; what is printed goes nowhere.
+
     Where the encoding is ASCII click writes UTF-8, because that is a mistaken setting more often
     than not, but it would put a question mark for each byte of a name that is no UTF-8.
     """
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (open to the end)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             ascii_only = codecs.lookup(stream.encoding).name == "ascii"

@@ -175,3 +175,12 @@ def test_help_is_whole_where_python_drops_docstrings(command):
         assert done.returncode == 0, done.stderr
         lines.append(done.stdout)
     assert lines[0] == lines[1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="descriptors are closed by a shell")
+@pytest.mark.parametrize("closed", ["1>&-", "2>&-"])
+def test_an_output_that_is_closed_is_no_fault(tmp_path, closed):
+    for args, code in (("--version", 0), (f"sample {tmp_path}/absent", 2)):
+        command = f'exec "{sys.executable}" "{ROOT / "cli.py"}" {args} {closed}'
+        done = subprocess.run(["sh", "-c", command], env=environment(), capture_output=True)
+        assert done.returncode == code, done.stderr

@@ -375,7 +375,7 @@ def workplace(tmp_path, monkeypatch):
         (["--data", "short.txt"], "too short"),
         (["--data", "taken"], "too short"),
         (["--data", "folder"], "folder: expected a text file or a folder of *.txt files, got none"),
-        (["--data", "-", "--data", "-"], "-: expected once"),
+        (["--data", "-", "--data", "-"], "data: expected - once"),
         (
             ["--data", "good.txt", "--valid", "strange.txt"],
             "strange.txt: text: the character",
