@@ -321,4 +321,5 @@ def test_numpy_sees_the_values_in_the_dtype_that_it_asks_for():
         assert wide.dtype == np.float64 and wide.tolist() == [1.5, 2.5]
     with pytest.raises(ValueError, match=r"float32 parameter cannot be seen as .*float64"):
         p.__array__(np.float64, copy=False)
+    assert Parameter(np.ones(2)).__array__(np.float32).dtype == np.float32
     assert repr(p) == "Parameter(shape=(2,), dtype=float32)"
