@@ -20,7 +20,6 @@ import pickle
 import re
 import sys
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from numba.core import caching, compiler, config, serialize, sigutils
 from . import fingerprint, inlining, simd
 from ._files import write_atomic
 from .fingerprint import Unknown
+from .user_warning import warn
 
 __all__ = ["Entries", "cache_folder", "entry_name", "read", "write"]
 
@@ -136,10 +136,9 @@ def _warn(why: Exception) -> None:
     global _warned
     if not _warned:
         _warned = True
-        warnings.warn(
+        warn(
             f"numba_lstm: compiled kernels cannot be kept ({why}), so that each process compiles "
-            "them anew. Set NUMBA_LSTM_CACHE_DIR to a folder that can be written to.",
-            stacklevel=3,
+            "them anew. Set NUMBA_LSTM_CACHE_DIR to a folder that can be written to."
         )
 
 
@@ -215,10 +214,9 @@ class Entries(caching._Cache):
             self._read = _first_read.of(function)
             self.key = _hash(self._read, options)
         except Unknown as error:
-            warnings.warn(
+            warn(
                 f"numba_lstm: {function.__name__} is compiled anew in each process, because it "
-                f"depends on {error}",
-                stacklevel=2,
+                f"depends on {error}"
             )
 
     @property

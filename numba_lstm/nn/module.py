@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -12,6 +11,7 @@ import numpy as np
 from ..checks import real_array
 from ..parameters import random_state as _random
 from ..parameters.parameter import Parameter, begin_epoch
+from ..user_warning import warn
 
 __all__ = ["LoadResult", "Module", "once"]
 
@@ -120,11 +120,16 @@ class Module:
             object.__setattr__(self, name, value)
             return
         there = self.__dict__.get(name)
-        if isinstance(there, Parameter) and not (value is None or isinstance(value, Parameter)):
-            raise TypeError(
-                f"{name}: expected a Parameter of shape {there.shape} or None, got "
-                f"{type(value).__name__}; to change its values write module.{name}[...] = value"
-            )
+        if isinstance(there, Parameter):
+            if value is None:
+                self.__dict__["_taken_away"] = {*self.__dict__.get("_taken_away", ()), name}
+            elif not isinstance(value, Parameter):
+                raise TypeError(
+                    f"{name}: expected a Parameter of shape {there.shape} or None, got "
+                    f"{type(value).__name__}; to change its values write module.{name}[...] = value"
+                )
+        elif isinstance(value, np.ndarray) and name in self.__dict__.get("_taken_away", ()):
+            raise TypeError(f"{name}: expected a Parameter or None, got {type(value).__name__}")
         object.__setattr__(self, name, value)
         begin_epoch()
 
@@ -443,10 +448,9 @@ def _warn_of_hidden(
         return
     kind = "ModuleDict" if isinstance(value, dict) else "ModuleList"
     way = f"use nn.{kind}" if isinstance(first, Module) else "make each an attribute of its own"
-    warnings.warn(
+    warn(
         f"{type(module).__name__}.{name}: parameters(), state_dict() and train() do not find the "
-        f"{type(first).__name__} in a {type(value).__name__}; {way}",
-        stacklevel=3,
+        f"{type(first).__name__} in a {type(value).__name__}; {way}"
     )
 
 

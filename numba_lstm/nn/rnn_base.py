@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -16,6 +15,7 @@ from ..parameters.parameter import Parameter
 from ..recurrent.short_call import infer, new_call, step
 from ..recurrent.token_ids import check_ids
 from ..typing import Array, ArrayLike, DTypeLike, Seed, StatePullback, TokensPullback
+from ..user_warning import warn
 from . import init
 from .embedding import Embedding
 from .module import Module, once
@@ -73,10 +73,9 @@ class RNNBase(Module, Generic[Given, Cotangent, Taken]):
         self.batch_first = flag("batch_first", batch_first)
         self.dropout = probability("dropout", dropout)
         if self.dropout and self.num_layers == 1:
-            warnings.warn(
+            warn(
                 f"dropout: expected 0 with num_layers=1, got {self.dropout}; it stands between "
-                "layers, and there is one layer only. nn.Dropout drops elements of y",
-                stacklevel=3,
+                "layers, and there is one layer only. nn.Dropout drops elements of y"
             )
         self.bidirectional = flag("bidirectional", bidirectional)
         self.input_dropout = probability("input_dropout", input_dropout)

@@ -76,6 +76,16 @@ def test_a_replaced_attribute_is_no_longer_registered():
     assert [name for name, _ in tree.named_parameters()] == ["late", "second.weight"]
 
 
+def test_an_array_in_the_place_of_a_parameter_that_was_taken_away_is_refused():
+    linear = nn.Linear(2, 3)
+    linear.bias = None
+    with pytest.raises(TypeError, match=r"^bias: expected a Parameter or None, got ndarray$"):
+        linear.bias = np.ones(3)
+    assert linear.bias is None
+    linear.bias = Parameter(np.ones(3, np.float32))
+    assert linear(np.zeros(2)).tolist() == [1, 1, 1]
+
+
 def test_a_shared_parameter_counts_once_but_is_saved_under_both_names():
     tied = Tied()
     assert [name for name, _ in tied.named_parameters()] == ["a.weight"]
