@@ -24,7 +24,7 @@ def no_call(monkeypatch):
     def refuse(*args, **options):
         raise AssertionError("a Call was made")
 
-    monkeypatch.setattr(short_call, "Call", refuse)
+    monkeypatch.setattr(short_call, "new_call", refuse)
 
 
 @pytest.mark.parametrize("batch", [0, 1, 3])
