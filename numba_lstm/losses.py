@@ -11,8 +11,7 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from . import checks
-from .quiet import without_errors
+from . import checks, quiet
 from .threads import threads_for
 from .typing import Array, ArrayLike
 
@@ -118,7 +117,7 @@ def cross_entropy(
         row_losses,
         ones[x.dtype],
     )
-    return _sum(row_losses) / count, gradient if with_gradient else None
+    return quiet.total(row_losses) / count, gradient if with_gradient else None
 
 
 @overload
@@ -280,12 +279,7 @@ def _of_pairs(
     run(
         nt, x.reshape(-1), t.reshape(-1), factor, gradient.reshape(-1), block_losses, ones[x.dtype]
     )  # fmt: skip
-    return _sum(block_losses) / x.size, gradient if with_gradient else None
-
-
-@without_errors
-def _sum(losses: np.ndarray) -> float:
-    return float(losses.sum())
+    return quiet.total(block_losses) / x.size, gradient if with_gradient else None
 
 
 def _floats(name: str, value: Any) -> np.ndarray:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-__all__ = ["add_into", "cast", "without_errors"]
+__all__ = ["add_into", "cast", "total", "without_errors"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -61,3 +61,12 @@ def add_into(total: np.ndarray, values: np.ndarray) -> None:
         np.add(total, values, out=total)
     except _ERRORS:
         pass
+
+
+def total(array: np.ndarray) -> float:
+    """The sum of all elements."""
+    try:
+        return float(array.sum())
+    except _ERRORS:
+        with np.errstate(all="ignore"):
+            return float(array.sum())

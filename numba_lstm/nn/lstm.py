@@ -8,7 +8,7 @@ from typing import Any, Literal, overload
 import numpy as np
 
 from ..checks import flag, positive, probability, size
-from ..recurrent.short_call import new_call
+from ..recurrent.short_call import infer, new_call
 from ..typing import (
     Array,
     ArrayLike,
@@ -348,7 +348,7 @@ class LSTM(RNNBase[StatePairLike, StatePairCotangent, StatePair]):
         """
         if return_cells is not False and flag("return_cells", return_cells):
             return new_call(self, hx, x=x, lengths=lengths, reset=reset).infer_cells()
-        return super().__call__(x, hx, lengths, reset)
+        return infer(self, x, hx, lengths, reset)
 
     @overload
     def vjp(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -66,15 +67,13 @@ def packed_columns(
     return w.packed(key, make)
 
 
-def zeros(p: Parameter, vectors: int = PANEL) -> np.ndarray:
-    """Give so many vectors of zeros of a parameter's dtype, kept with it."""
-
-    def make(a: np.ndarray) -> np.ndarray:
-        return np.zeros(vectors * TARGET.lanes(a.itemsize), a.dtype)
-
-    return p.packed(("zeros", vectors), make)
+@functools.lru_cache(maxsize=256)
+def zeros(dtype: np.dtype, vectors: int = PANEL) -> np.ndarray:
+    """Give so many vectors of zeros, always the same array: kernels read it, and nobody writes."""
+    return np.zeros(vectors * TARGET.lanes(dtype.itemsize), dtype)
 
 
-def zero_bias(p: Parameter, panels: int) -> np.ndarray:
-    """Give the bias of a product that has none: zeros (panels, PANEL·V), kept with `p`."""
-    return zeros(p, panels * PANEL).reshape(panels, -1)
+@functools.lru_cache(maxsize=256)
+def zero_bias(dtype: np.dtype, panels: int) -> np.ndarray:
+    """Give the bias of a product that has none: zeros (panels, PANEL·V), always the same array."""
+    return zeros(dtype, panels * PANEL).reshape(panels, -1)

@@ -17,11 +17,12 @@ __all__ = ["backward", "forward", "multiply", "multiply_panels", "project", "wei
 
 
 def multiply(a: np.ndarray, w: np.ndarray, bias: np.ndarray, c: np.ndarray) -> None:
-    """``C = A·W + b`` for row-major a (rows, K) and c (rows, N): ``c[...] = a @ w + bias``.
+    """``C = A·W + b`` for row-major a (…, K) and c (…, N): ``c[...] = a @ w + bias``.
 
     w (panels, ≥ K, PANEL·V) and bias (panels, PANEL·V) are packed.
     """
-    (rows, k), n = a.shape, c.shape[1]
+    k, n = a.shape[-1], c.shape[-1]
+    rows = c.size // n
     nt = threads.threads_for(2.0 * rows * k * n)
     gemm(nt, a.reshape(-1), k, 1, 0, k, rows, w, bias, c.reshape(-1), w.shape[2], n, n)
 
@@ -51,16 +52,14 @@ def multiply_panels(
 
 def forward(weight: Parameter, bias: Parameter | None, x: np.ndarray) -> np.ndarray:
     """y (…, O) of x (…, I)."""
-    outputs, inputs = weight.shape
-    y = np.empty((*x.shape[:-1], outputs), x.dtype)
+    y = np.empty((*x.shape[:-1], weight.shape[0]), x.dtype)
     packed = packed_rows(weight)
     if bias is None:
-        b = zero_bias(weight, packed.shape[0])
+        b = zero_bias(packed.dtype, packed.shape[0])
     else:
         v = packed.shape[2] // PANEL
         b = bias.packed("rows", lambda a: pack.pack_bias(a, 1, pack.PLAIN, v))
-    rows = y.size // outputs
-    multiply(x.reshape(rows, inputs), packed, b, y.reshape(rows, outputs))
+    multiply(x, packed, b, y)
     return y
 
 
@@ -77,7 +76,7 @@ def backward(
     dx = np.empty(x.shape, x.dtype)
     dy = dy.reshape(rows, outputs)
     packed = packed_columns(weight, 1, pack.PLAIN, outputs)
-    multiply(dy, packed, zero_bias(weight, packed.shape[0]), dx.reshape(rows, inputs))
+    multiply(dy, packed, zero_bias(packed.dtype, packed.shape[0]), dx)
     if bias is not None and bias.requires_grad:
         _bias_gradient(bias, dy)
     if weight.requires_grad:
@@ -115,7 +114,7 @@ def weight_gradient(weight: Parameter, x: np.ndarray, dy: np.ndarray) -> None:
     packed = lease.array((panels, columns, width), x.dtype)
     gemm_transposed(
         nt, False, a.reshape(-1), a.shape[1], rows, columns, z.reshape(-1), rows * width, panels,
-        0, PANEL, zeros(weight), packed, no_sums,
+        0, PANEL, zeros(x.dtype), packed, no_sums,
     )  # fmt: skip
     with weight.accumulate() as (grad, accumulate):
         few = threads.threads_for(tuning.PACK_WORK * weight.size)

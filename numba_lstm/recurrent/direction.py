@@ -168,7 +168,7 @@ def forward(call: DirectionCall, lease: Lease) -> Saved:
     plan = forward_plan(w, steps, call.table is not None)
     rows = steps.rows + steps.batch
     dropped = masks is not None and len(masks.drop) > 0
-    buffers = Buffers(
+    arrays = (
         lease.array((w.panels, gates_rows(steps.rows), PANEL * w.lanes), dtype),
         lease.array((rows, plan.h_column + w.padded_h), dtype),
         lease.array((rows, w.padded if w.cell.states == 2 or dropped else 0), dtype),
@@ -177,8 +177,8 @@ def forward(call: DirectionCall, lease: Lease) -> Saved:
     if masks is not None and len(masks.zone_c) and w.w_unit is not None:
         masks = masks._replace(fresh=lease.array((steps.rows, w.padded), dtype))
         call = call._replace(masks=masks)
-    _run_loop(call, plan, buffers, True)
-    return Saved(steps, call.reverse, call.x, call.tokens, masks, *buffers)
+    _run_loop(call, plan, as_tuple(Buffers, arrays), True)
+    return as_tuple(Saved, (steps, call.reverse, call.x, call.tokens, masks, *arrays))
 
 
 def _run_loop(call: DirectionCall, plan: Plan, buffers: Buffers, save: bool) -> bool:
@@ -197,8 +197,8 @@ def _run_loop(call: DirectionCall, plan: Plan, buffers: Buffers, save: bool) -> 
     met = w.cell.forward(
         nt, columns, team, plan.source, save, reverse, w.inputs, steps.offsets,
         steps.shares(nt // columns), x, packed, bias, given, z, tokens, initial is not None, h0,
-        c0, u, gate_state, y, y_column, *final, w.hidden, w.padded_h, masks, workspace,
-        constants,
+        c0, u, gate_state, y, y_column, final[0], final[1], w.hidden, w.padded_h, masks,
+        workspace, constants,
     )  # fmt: skip
     if team and not met:
         team_failed(w)

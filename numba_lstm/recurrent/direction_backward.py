@@ -197,10 +197,13 @@ def _run_loop(
 
 def _copy_padded(array: np.ndarray, values: np.ndarray | None) -> None:
     """array (rows, padded) = values (rows, columns), and zeros in the padding and for None."""
-    columns = 0 if values is None else values.shape[1]
-    if values is not None:
-        array[:, :columns] = values
-    array[:, columns:] = 0
+    if values is None:
+        array.fill(0)
+        return
+    columns = values.shape[1]
+    array[:, :columns] = values
+    if columns < array.shape[1]:
+        array[:, columns:] = 0
 
 
 def _take_states(w: Weights, loop: _Loop, dinitial: DirectionState) -> None:

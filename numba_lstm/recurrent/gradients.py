@@ -51,7 +51,7 @@ def input_gradient(w: Weights, dz: np.ndarray, rows: slice, dx: np.ndarray) -> N
     """``dx = dz·W_ih`` for those rows of dz: dx (rows, I), overwritten."""
     packed = w_ih_columns(w)
     k = w.cell.windows[0] * w.lanes
-    multiply_panels(dz, rows, k, packed, zero_bias(w.w_ih, packed.shape[0]), dx)
+    multiply_panels(dz, rows, k, packed, zero_bias(packed.dtype, packed.shape[0]), dx)
 
 
 def unit_gradient(w: Weights, p: Parameter, saved: Saved, masks: Masks) -> None:
@@ -158,7 +158,7 @@ class WeightGradients:
         gemm_transposed(
             nt, self.started, a.reshape(-1)[column:], a.shape[1], terms, columns,
             dz.reshape(-1)[rows.start * width :], panel_rows * width, panels, first, count,
-            zeros(self.w.w_hh), out, sums,
+            zeros(dz.dtype), out, sums,
         )  # fmt: skip
 
     def finish(self, padding: int | None) -> None:

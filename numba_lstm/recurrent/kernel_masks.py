@@ -29,10 +29,10 @@ def kernel_masks(w: Weights, keep: np.ndarray | None, masks: DirectionMasks) -> 
         Of which those of the state, (B, size of h), and of zoneout count here.
     """
     zone_h, zone_c = masks.zoneout
+    if keep is None and masks.state is None and zone_h is None and zone_c is None:
+        return None
     given = {"keep": keep, "drop": masks.state, "zone_h": zone_h, "zone_c": zone_c}
     there = {name: mask for name, mask in given.items() if mask is not None}
-    if not there:
-        return None
     if masks.state is not None:
         there["drop"] = np.pad(masks.state, ((0, 0), (0, w.padded_h - w.size)))
     return no_masks(w)._replace(**there)

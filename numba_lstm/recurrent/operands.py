@@ -47,7 +47,7 @@ def packed_bias(w: Weights) -> np.ndarray:
     """b_ih + b_hh in the order of the packed rows, cached in b_ih; zeros without biases."""
     b_ih, b_hh, cell = w.b_ih, w.b_hh, w.cell
     if b_ih is None or b_hh is None:
-        return zero_bias(w.w_hh, w.panels)
+        return zero_bias(w.w_hh.dtype, w.panels)
     return of_two(
         b_ih,
         b_hh,

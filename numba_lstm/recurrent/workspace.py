@@ -41,10 +41,10 @@ def workspace_forward(w: Weights, rows: int, lease: Lease) -> Any:
         return Norm(
             lease.array(shape, dtype), lease.array(shape, dtype),
             lease.array((rows, numbers), dtype),
-            lease.array((rows if cell.states == 2 else 0, w.padded), dtype), zeros(w.w_hh),
+            lease.array((rows if cell.states == 2 else 0, w.padded), dtype), zeros(dtype),
         )  # fmt: skip
     second = packed_rows(w.w_hh, w.last_gate) if w.w_hr is None else packed_rows(w.w_hr)
-    return Second(second, zeros(w.w_hh), lease.array((rows, w.padded), dtype))
+    return Second(second, zeros(dtype), lease.array((rows, w.padded), dtype))
 
 
 def workspace_backward(w: Weights, steps: Steps, saved: Any, lease: Lease) -> Any:
@@ -67,4 +67,4 @@ def workspace_backward(w: Weights, steps: Steps, saved: Any, lease: Lease) -> An
     else:
         rows = 0
         packed = packed_columns(w.w_hh, 1, pack.PLAIN, w.panels * w.lanes, w.last_gate)
-    return SecondBack(packed, zeros(w.w_hh, 32), lease.array((rows, w.padded_h), dtype))
+    return SecondBack(packed, zeros(dtype, 32), lease.array((rows, w.padded_h), dtype))
