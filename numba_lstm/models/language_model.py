@@ -13,7 +13,7 @@ import numpy as np
 from ..checks import as_cotangent, as_tokens, choice, flag, generator, probability, size
 from ..checks import dtype as check_dtype
 from ..nn import GRU, LSTM, RNN, Dropout, Embedding, Linear, Module
-from ..nn.module import once
+from ..nn.pullback import once
 from ..typing import Array, ArrayLike, DTypeLike, Seed
 
 __all__ = ["LanguageModel"]

@@ -1,6 +1,6 @@
 """Layers with torch's names: `LSTM`, `GRU`, `RNN`, their cells, `Linear`, `Embedding`, `Dropout`,
 `LayerNorm`, `ReLU`, `Tanh`, `Sigmoid`, `Identity`; `Sequential`, `ModuleList`, `ModuleDict`; and
-`Module`, of which one's own are made.
+`Module`, of which one's own are made, and `once` for their pullbacks.
 
 Each is loaded on first use, so that whoever needs only parameters imports and compiles no more.
 """
@@ -31,6 +31,7 @@ _HOMES = {
     "ReLU": "activations",
     "Sigmoid": "activations",
     "Tanh": "activations",
+    "once": "pullback",
 }
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "Sigmoid",
     "Tanh",
     "init",
+    "once",
     "utils",
 ]
 
@@ -75,6 +77,7 @@ if TYPE_CHECKING:
     from .lstm_cell import LSTMCell as LSTMCell
     from .module_dict import ModuleDict as ModuleDict
     from .module_list import ModuleList as ModuleList
+    from .pullback import once as once
     from .rnn import RNN as RNN
     from .rnn_cell import RNNCell as RNNCell
     from .sequential import Sequential as Sequential

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..checks import as_cotangent, as_input
 from ..typing import Array, ArrayLike, ArrayPullback
-from .module import Module, once
+from .module import Module
+from .pullback import once
 
 __all__ = ["Identity", "ReLU", "Sigmoid", "Tanh"]
 

@@ -9,7 +9,8 @@ import numpy as np
 from ..checks import as_cotangent, as_input, generator, probability
 from ..dropout_masks import apply_mask, draw_mask
 from ..typing import Array, ArrayLike, ArrayPullback, Seed
-from .module import Module, once
+from .module import Module
+from .pullback import once
 
 __all__ = ["Dropout"]
 

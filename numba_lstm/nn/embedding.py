@@ -11,7 +11,8 @@ from ..parameters.exchanged import check_parameter
 from ..parameters.parameter import Parameter
 from ..typing import Array, ArrayLike, DTypeLike, Seed, TokenPullback
 from . import init
-from .module import Module, once
+from .module import Module
+from .pullback import once
 
 __all__ = ["Embedding"]
 

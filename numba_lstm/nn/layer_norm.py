@@ -14,7 +14,8 @@ from ..parameters.exchanged import check_parameter
 from ..parameters.parameter import Parameter
 from ..parameters.versions import Versions
 from ..typing import Array, ArrayLike, ArrayPullback, DTypeLike
-from .module import Module, once
+from .module import Module
+from .pullback import once
 
 __all__ = ["LayerNorm"]
 

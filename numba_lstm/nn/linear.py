@@ -13,7 +13,8 @@ from ..parameters.parameter import Parameter
 from ..parameters.versions import Versions
 from ..typing import Array, ArrayLike, ArrayPullback, DTypeLike, Seed
 from . import init
-from .module import Module, once
+from .module import Module
+from .pullback import once
 
 __all__ = ["Linear"]
 

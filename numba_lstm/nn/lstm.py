@@ -20,7 +20,7 @@ from ..typing import (
     StatePairLike,
     StatePullback,
 )
-from .module import once
+from .pullback import once
 from .rnn_base import RNNBase
 
 __all__ = ["LSTM"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -13,7 +12,7 @@ from ..parameters import random_state as _random
 from ..parameters.parameter import Parameter, begin_epoch
 from ..user_warning import warn
 
-__all__ = ["LoadResult", "Module", "once"]
+__all__ = ["LoadResult", "Module"]
 
 M = TypeVar("M", bound="Module")
 
@@ -396,44 +395,6 @@ class Module:
             lines.insert(0, extra)
         body = "\n".join(lines).replace("\n", "\n  ")
         return f"{head}(\n  {body}\n)"
-
-
-class once:
-    """Wrap a pullback so that it answers one call only.
-
-    A pullback may overwrite what the forward pass saved, so a second answer would be wrong. After a
-    call that was refused (ValueError or TypeError, which come before anything is computed) it may
-    be called again. After an answer the wrapped function is let go, and what it saved with it.
-
-    Parameters
-    ----------
-    fn : callable
-        The pullback.
-
-    Raises
-    ------
-    RuntimeError
-        By the call after the one that was answered, or while another thread's is being answered.
-    """
-
-    __slots__ = ("__weakref__", "_fn", "_lock")
-
-    def __init__(self, fn: Callable[..., Any]) -> None:
-        self._fn: Callable[..., Any] | None = fn
-        self._lock = threading.Lock()
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        with self._lock:
-            fn, self._fn = self._fn, None
-        if fn is None:
-            raise RuntimeError(
-                "this pullback has been called already; call vjp again for another backward pass"
-            )
-        try:
-            return fn(*args, **kwargs)
-        except (TypeError, ValueError):
-            self._fn = fn
-            raise
 
 
 def _warn_of_hidden(

@@ -18,7 +18,8 @@ from ..typing import Array, ArrayLike, DTypeLike, Seed, StatePullback, TokensPul
 from ..user_warning import warn
 from . import init
 from .embedding import Embedding
-from .module import Module, once
+from .module import Module
+from .pullback import once
 
 __all__ = ["RNNBase"]
 

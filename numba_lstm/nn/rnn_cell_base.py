@@ -16,7 +16,8 @@ from ..recurrent.states import as_state, pair_or_one
 from ..recurrent.steps import whole
 from ..typing import ArrayLike, CellPullback, DTypeLike, Seed
 from . import init
-from .module import Module, once
+from .module import Module
+from .pullback import once
 
 __all__ = ["RNNCellBase"]
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any, overload
 
 from ..typing import Array, ArrayLike
-from .module import Module, once
+from .module import Module
 from .numbered import Numbered, as_modules
+from .pullback import once
 
 __all__ = ["Sequential"]
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from gradcheck import check_vjp
 
-from numba_lstm.nn import Dropout, Embedding, Module, Parameter, Sequential
-from numba_lstm.nn.module import once
+from numba_lstm.nn import Dropout, Embedding, Module, Parameter, Sequential, once
 
 
 class Scale(Module):
