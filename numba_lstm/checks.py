@@ -436,6 +436,11 @@ def real_array(name: str, value: Any) -> np.ndarray:
     try:
         array = np.asarray(value)
     except ValueError as error:
+        if isinstance(value, tuple) and any(isinstance(item, np.ndarray) for item in value):
+            raise ValueError(
+                f"{name}: expected an array, got a tuple of {len(value)}; a recurrent module gives "
+                "(y, state), of which y is the array"
+            ) from None
         raise ValueError(f"{name}: expected an array of real numbers: {error}") from None
     except Exception as error:  # whatever a foreign object's __array__ raises
         raise TypeError(f"{name}: expected real numbers, got {_describe(value)}: {error}") from None

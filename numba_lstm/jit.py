@@ -128,7 +128,7 @@ def _tell_a_terminal() -> None:
     # It may be None, closed, or an object of the program's that knows nothing but `write`.
     with contextlib.suppress(AttributeError, OSError, ValueError):
         if sys.stderr.isatty():
-            print("numba_lstm: compiling kernels (once on this machine) ...", file=sys.stderr)
+            print("numba_lstm: compiling kernels (kept for next time) ...", file=sys.stderr)
 
 
 def load_microkernels() -> None:

@@ -288,3 +288,14 @@ def test_choice():
         with pytest.raises(ValueError) as caught:
             checks.choice("nonlinearity", value, ("tanh", "relu"))
         assert str(caught.value) == f"nonlinearity: expected 'tanh' or 'relu', got {value!r}"
+
+
+def test_the_pair_that_a_recurrent_module_gives_is_told_from_an_array():
+    from numba_lstm import nn
+
+    lstm, head = nn.LSTM(3, 4, seed=0), nn.Linear(4, 2, seed=0)
+    x = np.ones((5, 2, 3), np.float32)
+    with pytest.raises(
+        ValueError, match=r"^x: expected an array, got a tuple of 2; .* y is the array"
+    ):
+        head(lstm(x))

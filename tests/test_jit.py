@@ -130,7 +130,7 @@ if "listen" in sys.argv:
 first(1, np.zeros(2))
 second(1, np.zeros(2))
 """
-LINE = "numba_lstm: compiling kernels (once on this machine) ..."
+LINE = "numba_lstm: compiling kernels (kept for next time) ..."
 
 
 def said(folder, *arguments, terminal=True, **environment) -> list[str]:

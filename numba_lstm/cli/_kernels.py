@@ -38,6 +38,6 @@ def announce_compiling(write: Callable[[str], Any]) -> None:
         nonlocal told
         if not told:
             told = True
-            write("compiling kernels (once on this machine) ...")
+            write("compiling kernels (kept for next time) ...")
 
     jit.on_compile(tell)

@@ -149,7 +149,7 @@ class RNNBase(Module, Generic[Given, Cotangent, Taken]):
         return self.layer_norm or (self.training and self.input_dropout > 0)
 
     def cell(self) -> Any:
-        """Give the `kernels.loops.cell.Cell`, which is imported only here."""
+        """Give the `kernels.loops.cell.Cell`, which is imported late, as it needs numba."""
         raise NotImplementedError(f"{type(self).__name__} does not define cell")
 
     def settings(self) -> tuple[float, ...]:

@@ -56,7 +56,7 @@ class RNNCellBase(Module, Generic[Given, Cotangent, Taken]):
         init.reset_recurrent_(self, self.hidden_size, seed=generator(seed))
 
     def cell(self) -> Any:
-        """Give the `kernels.loops.cell.Cell`, which is imported only here."""
+        """Give the `kernels.loops.cell.Cell`, which is imported late, as it needs numba."""
         raise NotImplementedError(f"{type(self).__name__} does not define cell")
 
     def __call__(self, x: ArrayLike, h: Given | None = None) -> Taken:

@@ -194,6 +194,7 @@ def _run_loop(call: DirectionCall, plan: Plan, buffers: Buffers, save: bool) -> 
     given = z if table is None else table
     nt, columns, team = plan.schedule
     h0, c0 = final if initial is None else initial
+    # The driver that `kernels.loops.forward` made for this cell.
     met = w.cell.forward(
         nt, columns, team, plan.source, save, reverse, w.inputs, steps.offsets,
         steps.shares(nt // columns), x, packed, bias, given, z, tokens, initial is not None, h0,

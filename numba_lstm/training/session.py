@@ -127,11 +127,18 @@ def _resume(run: Run, flags: Mapping[str, Any] | None, progress: Progress | None
     if data.grown_by:
         trainer.progress.note(
             f"data: {told(config.data)}: {data.grown_by} characters longer than before; the next "
-            "pass over it begins"
+            "pass over it begins" + ("" if config.valid or data.valid is None else _CUT_ANEW)
         )
     run.rewind(trainer.counters.measured_step)
     run.write_config(config)
     return trainer
+
+
+# Without --valid the text's end is held back, and with a longer text that is another part.
+_CUT_ANEW = (
+    "; its validation part is cut anew, so that losses before and after do not compare (with "
+    "--valid they would)"
+)
 
 
 def _absolute(config: TrainConfig) -> TrainConfig:

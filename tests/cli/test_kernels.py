@@ -29,4 +29,4 @@ def test_compiling_is_announced_once_however_many_kernels(monkeypatch):
     (told,) = callbacks
     told("gemm")
     told("adam")
-    assert lines == ["compiling kernels (once on this machine) ..."]
+    assert lines == ["compiling kernels (kept for next time) ..."]

@@ -15,7 +15,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, str(ROOT / "cli.py")]
 TINY = ["--hidden", "8", "--embedding", "6", "--batch", "4", "--seq-len", "8", "--dropout", "0.2"]
-COMPILING = "compiling kernels (once on this machine) ...\n"
+COMPILING = "compiling kernels (kept for next time) ...\n"
 TEXT = "so shaken as we are, so wan with care,\nfind we a time for frighted peace to pant.\n" * 12
 
 

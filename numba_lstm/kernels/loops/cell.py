@@ -20,7 +20,9 @@ from .second_product import (
     reset_before_forward,
 )
 
-PLAIN, PROJECTED, RESET_BEFORE, NORMALISED = "plain", "projected", "reset before", "normalised"
+PLAIN, RESET_BEFORE, NORMALISED = "plain", "reset before", "normalised"
+# Not an input's source, as `forward_step.PROJECTED` is.
+H_PROJECTED = "h projected"
 
 
 class Cell(NamedTuple):
@@ -30,7 +32,7 @@ class Cell(NamedTuple):
     ----------
     name : str
     form : str
-        How a step runs. PLAIN: in one phase. PROJECTED: h is what the gates give times W_hrᵀ.
+        How a step runs. PLAIN: in one phase. H_PROJECTED: h is what the gates give times W_hrᵀ.
         RESET_BEFORE: the last gate reads r ∘ h_prev. NORMALISED: products are layer-normalised.
     gates : int
         Gates whose rows are stacked in the weights: W_ih is (gates·H, I).
@@ -91,7 +93,7 @@ class Cell(NamedTuple):
 
     def padded_h(self, size: int, v: int) -> int:
         """Columns of a row of h: `size` rounded up, projected to PANEL·v, else as `padded`."""
-        if self.form == PROJECTED:
+        if self.form == H_PROJECTED:
             return -(-size // (PANEL * v)) * PANEL * v
         return self.padded(size, v)
 
@@ -207,7 +209,7 @@ def projected_cell(name: str, gates: int, forward: Any, backward: Any, **about: 
     slots, windows = traits.slots, windows_of(name, traits.x_order, traits.h_order)
     constants = traits.constants > 0
     return make_cell(
-        name, PROJECTED, gates,
+        name, H_PROJECTED, gates,
         projected_forward(forward, slots, windows, constants),
         projected_backward(backward, slots, windows, constants), traits, phases=(2, 2),
     )  # fmt: skip

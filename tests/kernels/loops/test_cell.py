@@ -43,7 +43,7 @@ def test_layouts_follow_from_the_orders():
 def test_the_form_says_what_a_step_runs():
     forms = {
         module.PLAIN: (LSTM, LSTM_OPTIONS, GRU, RNN_TANH),
-        module.PROJECTED: (PROJECTED_LSTM,),
+        module.H_PROJECTED: (PROJECTED_LSTM,),
         module.RESET_BEFORE: (GRU_BEFORE,),
         module.NORMALISED: (NORMALISED_LSTM, NORMALISED_GRU),
     }
