@@ -145,6 +145,7 @@ def _train(trainer: Trainer, run: Run, progress: Progress) -> tuple[str, int]:
     from ..training.step import Diverged
 
     again = f"numba-lstm train lm --resume {run.path}"
+    before = trainer.counters.step
     try:
         with naming_vocabulary(trainer.config, trainer.model.vocab_size):
             trainer.run(run)
@@ -158,6 +159,12 @@ def _train(trainer: Trainer, run: Run, progress: Progress) -> tuple[str, int]:
     except Diverged as error:
         click.echo(f"error: diverged: {error}; the last good checkpoint is kept", err=True)
         return "diverged", DIVERGED
+    if before and trainer.counters.step == before:
+        click.echo(
+            "nothing was trained: the run had come to its end before; a greater --steps, --epochs, "
+            "--minutes or --patience goes on",
+            err=True,
+        )
     return "done", 0
 
 

@@ -143,6 +143,18 @@ def test_an_interrupted_run_tells_the_step_that_is_on_disk(
     assert summary["tokens"] == saved * 4 * 8
 
 
+def test_a_resumed_run_at_its_end_says_that_nothing_was_trained(tmp_path, text_file):
+    about = ["train", "lm", "--resume", tmp_path / "run"]
+    assert (
+        cli("train", "lm", "--data", text_file, *TINY, "--steps", 3, "--out", tmp_path / "run").code
+        == 0
+    )
+    assert "nothing was trained" not in cli(*about, "--steps", 4).err
+    result = cli(*about)
+    assert result.code == 0
+    assert result.err.count("nothing was trained: the run had come to its end before") == 1
+
+
 def test_an_interrupted_run_without_a_checkpoint_says_that_nothing_was_saved(
     tmp_path, text_file, monkeypatch
 ):
