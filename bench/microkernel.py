@@ -24,31 +24,22 @@ def loop(transposed: bool) -> Any:
     load_microkernels()
 
     @njit(**FLAGS)
-    def plain(n, m, nv, a, k, w, bias, c):
+    def plain(n, strip, m, nv, a, k, w, bias, c):
         for _ in range(n):
             gemm_tile(
-                m, nv, at(a, (0, 0)), k, 1, 0, k, at(w, (0, 0, 0)), w.shape[1] * w.shape[2],
+                strip, m, nv, at(a, (0, 0)), k, 1, 0, k, at(w, (0, 0, 0)), w.shape[1] * w.shape[2],
                 at(bias, (0,)), 0, at(c, (0, 0)), c.shape[1],
             )  # fmt: skip
 
     @njit(**FLAGS)
-    def turned(n, m, nv, a, k, w, bias, c):
+    def turned(n, strip, m, nv, a, k, w, bias, c):
         for _ in range(n):
             gemm_tile_t(
-                m, nv, at(a, (0, 0)), m, 1, 0, k, at(w, (0, 0, 0)), w.shape[1] * w.shape[2],
+                strip, m, nv, at(a, (0, 0)), m, 1, 0, k, at(w, (0, 0, 0)), w.shape[1] * w.shape[2],
                 at(bias, (0,)), 0, at(c, (0, 0)), c.shape[1],
             )  # fmt: skip
 
     return turned if transposed else plain
-
-
-def blocks() -> list[tuple[int, int]]:
-    """(rows, vectors) of every block of this target's table."""
-    from numba_lstm.simd import PANEL, TARGET
-
-    blocking = TARGET.blocking
-    narrow = [(m, nv) for m in range(1, blocking.mr + 1) for nv in range(1, PANEL + 1)]
-    return narrow + [(m, nv) for m, nv in enumerate(blocking.wide, 1) if nv > PANEL]
 
 
 def measure(dtype: Any, k: int, seconds: float) -> dict[str, Any]:
@@ -57,23 +48,25 @@ def measure(dtype: Any, k: int, seconds: float) -> dict[str, Any]:
 
     from numba_lstm.benchmark.peak import peak_gflops
     from numba_lstm.simd import PANEL, TARGET
+    from numba_lstm.simd.microkernel import blocks
 
     v = TARGET.lanes(np.dtype(dtype).itemsize)
     rng = np.random.default_rng(0)
     peaks, found = [peak_gflops(1, seconds, dtype)], []
     for transposed in (False, True):
         run = loop(transposed)
-        for m, nv in blocks():
-            if transposed and nv > PANEL:
-                continue
-            panels = -(-nv // PANEL)
+        for strip, m, nv in blocks(transposed):
+            width = PANEL if transposed else strip
+            strips = -(-nv // width)
             a = rng.standard_normal((m, k)).astype(dtype)
-            w = rng.standard_normal((panels, k, PANEL * v)).astype(dtype)
-            bias, c = np.zeros(panels * PANEL * v, dtype), np.zeros((m, nv * v), dtype)
-            arguments = (REPEATS, m, nv, a, k, w, bias, c)
+            w = rng.standard_normal((strips, k, width * v)).astype(dtype)
+            bias, c = (np.zeros((rows, strips * PANEL * v), dtype) for rows in (1, m))
+            arguments = (REPEATS, strip, m, nv, a, k, w, bias[0], c)
             took = time_of(lambda run=run, given=arguments: run(*given), seconds)
             gflops = 2.0 * REPEATS * m * nv * v * k / took / 1e9
-            found.append({"transposed": transposed, "m": m, "nv": nv, "gflops": gflops})
+            found.append(
+                {"transposed": transposed, "strip": strip, "m": m, "nv": nv, "gflops": gflops}
+            )
         peaks.append(peak_gflops(1, seconds, dtype))
     peak = max(peaks)
     for block in found:
@@ -81,25 +74,26 @@ def measure(dtype: Any, k: int, seconds: float) -> dict[str, Any]:
     return {"dtype": np.dtype(dtype).name, "k": k, "peak_gflops": peak, "blocks": found}
 
 
-def show(result: dict[str, Any], full: tuple[int, int]) -> None:
-    """Tables of fractions of the peak: rows down, vectors across."""
+def show(result: dict[str, Any], full: tuple[int, int, int]) -> None:
+    """Tables of fractions of the peak for each width of strips: rows down, vectors across."""
     print(f"{result['dtype']}: peak {result['peak_gflops']:.1f} GFLOP/s, K = {result['k']}")
-    for transposed in (False, True):
+    for transposed, strip in sorted({(b["transposed"], b["strip"]) for b in result["blocks"]}):
         of = {
             (b["m"], b["nv"]): b["fraction"]
             for b in result["blocks"]
-            if b["transposed"] == transposed
+            if b["transposed"] == transposed and b["strip"] == strip
         }
         columns = sorted({nv for _, nv in of})
-        print(
-            f"  {'A transposed' if transposed else 'A':<14}" + "".join(f"{n:>7}" for n in columns)
-        )
+        head = f"{'A transposed' if transposed else 'A'}, {strip}"
+        print(f"  {head:<16}" + "".join(f"{n:>7}" for n in columns))
         for m in sorted({m for m, _ in of}):
             cells = [f"{of[m, n]:7.1%}" if (m, n) in of else " " * 7 for n in columns]
-            print(f"  {m:<14}" + "".join(cells))
-    (best,) = (b for b in result["blocks"] if not b["transposed"] and (b["m"], b["nv"]) == full)
+            print(f"  {m:<16}" + "".join(cells))
+    (best,) = (
+        b for b in result["blocks"] if not b["transposed"] and (b["strip"], b["m"], b["nv"]) == full
+    )
     print(
-        f"  full block {full[0]}x{full[1]}: {best['gflops']:.1f} GFLOP/s, {best['fraction']:.1%}\n"
+        f"  full block {full[1]}x{full[2]}: {best['gflops']:.1f} GFLOP/s, {best['fraction']:.1%}\n"
     )
 
 
@@ -110,8 +104,9 @@ def main() -> None:
 
     import numpy as np
 
-    from numba_lstm.simd import TARGET
+    from numba_lstm.simd import STRIP, TARGET
 
+    full = STRIP, TARGET.blocking.blocks[STRIP].mr, STRIP
     if given.json != "-":
         print(f"{TARGET.cpu}: {TARGET.registers} registers of {TARGET.vector_bytes} bytes")
     results = []
@@ -119,7 +114,7 @@ def main() -> None:
         for k in given.k:
             results.append(measure(dtype, k, given.seconds))
             if given.json != "-":
-                show(results[-1], (TARGET.blocking.mr, TARGET.blocking.nv))
+                show(results[-1], full)
     finish({"microkernels": results}, given.json)
 
 

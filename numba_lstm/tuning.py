@@ -22,35 +22,62 @@ PACK_WORK = 2
 
 
 @dataclass(frozen=True)
-class Blocking:
-    """The register block of the microkernel: MR rows of NV vectors, and the blocks of few rows.
+class Blocks:
+    """Register blocks of the microkernel for weights packed in strips of a certain width.
 
     Attributes
     ----------
-    mr : int
-        Rows in a full block.
-    nv : int
-        Vectors beside each other in a full block, at most 4.
-    wide : tuple of int
-        For blocks of 1, 2, … rows: how many vectors they have when panels can be joined. A block
-        of few rows needs them to have enough accumulators to hide the latency of an FMA.
+    at_once : tuple of int
+        For blocks of 1, 2, … MR rows: the vectors whose accumulators are in registers at a time.
+        Blocks of few rows take those of several strips, for enough accumulators to hide the latency
+        of an FMA.
+    split : tuple of int
+        When MR + 1, MR + 2, … 2·MR - 1 rows are left: the rows of the next block. Empty for halves.
     """
 
-    mr: int
-    nv: int
-    wide: tuple[int, ...]
+    at_once: tuple[int, ...]
+    split: tuple[int, ...] = ()
 
-    def columns_at_once(self, m: int) -> int:
-        """Vectors whose accumulators a block of `m` rows holds in registers at a time."""
-        return max(self.nv, self.wide[m - 1]) if m <= len(self.wide) else self.nv
+    @property
+    def mr(self) -> int:
+        """Rows in a full block."""
+        return len(self.at_once)
+
+    @property
+    def splits(self) -> tuple[int, ...]:
+        """`split`, or halves where that is empty."""
+        return self.split or tuple((left + 1) // 2 for left in range(self.mr + 1, 2 * self.mr))
 
 
-# By the number of vector registers. GFLOP/s on one core of Zen 4 (peak 117): 32 registers of 64
-# bytes 6x4 117, 8x3 116, 7x3 117, 5x4 117, 12x2 40 (spills); 16 registers of 32 bytes 6x2 116,
-# 4x3 111, 4x2 107. On Zen 5 (peak 242) 6x4 232-240, and 3x4 on 16 registers spills.
+@dataclass(frozen=True)
+class Blocking:
+    """How packed weights are cut into strips, and the register blocks for each width of strips.
+
+    Attributes
+    ----------
+    strip : int
+        Vectors beside each other in a strip, 2 or 4; 3 for cells whose weights have three gates in
+        a panel. A sweep over K reads one strip from end to end, without a gap.
+    blocks : dict
+        `Blocks` by the width of strips.
+    """
+
+    strip: int
+    blocks: dict[int, Blocks]
+
+
+# By the number of vector registers. GFLOP/s of blocks in the first-level cache of one core of Zen 4
+# (peak 117), rows x vectors:
+# 32 registers of 64 bytes: 6x4 117, 8x3 116, 7x3 117, 5x4 117, 2x8 108, 3x4 108; 12x2 40, 7x4 46
+# (they spill).
+# 16 registers of 32 bytes: 6x2 116, 4x3 110, 3x4 108, 5x2 106, 2x6 105, 3x3 103, 2x4 99, 4x2 97,
+# 1x8 94, 3x2 83, 6x1 83; 5x3 47, 4x4 40 (they spill). On Zen 3 the blocks 4x2 reach 60 % of 6x2.
+# So 8 rows are 5 + 3 there, and 9 are 6 + 3.
 BLOCKING = {
-    32: Blocking(mr=6, nv=4, wide=(16, 8, 4)),
-    16: Blocking(mr=6, nv=2, wide=(8, 4)),
+    32: Blocking(4, {4: Blocks((16, 8, 4, 4, 4, 4)), 3: Blocks((12, 6, 6, 3, 3, 3, 3, 3))}),
+    16: Blocking(
+        2, {2: Blocks((8, 4, 4, 2, 2, 2), split=(5, 5, 6, 5, 6)), 3: Blocks((9, 6, 3, 3))}
+    ),
 }
 
 # Rows of A for which `gemm` reads a panel of packed weights once: 16 register blocks. 96 rows of
@@ -65,6 +92,16 @@ GEMM_TRANSPOSED_K = 256
 # GFLOP/s on two cores of Zen 4 (peak 236) with 0, 6, 12, 24, 48 rows ahead: 8192x384 by 4 panels
 # 190, 199, 204, 215, 204; by 16 panels 208, 216, 218, 220, 218.
 PREFETCH_ROWS = 24
+
+# How many bytes ahead a sweep over a strip prefetches weights, in blocks of so many rows or more.
+# Weights that outgrow the second cache come from the third, and the hardware's prefetchers do not
+# look as far. GFLOP/s on one core of Zen 4 with 0, 3, 6, 12 KB ahead, steps x rows x inputs x
+# units: 16 registers, 8x17x16x1003 71, 90, 97, 93; 8x20x200x1000 71, 92, 96, 97; 10x20x650x650 97,
+# 98, 101, 101. 32 registers with 0, 6, 9 KB: 10x20x650x650 100, 107, 108.
+# Blocks of fewer rows read weights faster than that. With prefetching 30x1x128x256 fell from 50
+# to 48 and from 55 to 45, 20x3x200x400 from 102 to 92.
+PREFETCH_BYTES = 6 << 10
+PREFETCH_LEAST_ROWS = 4
 
 # Bytes of scratch memory kept between calls.
 SCRATCH_BYTES = 1 << 29

@@ -1,44 +1,65 @@
-"""How rows and panels are cut into blocks and shared out among threads."""
+"""How rows, panels and strips are cut into blocks and shared out among threads.
+
+A panel of z has PANEL vectors. The packed weights of a panel are one or two strips; see `pack`.
+"""
 
 from __future__ import annotations
 
 from ..jit import kernel
-from ..simd import TARGET
+from ..simd import BLOCKS, PANEL, STRIP
 
-MR = TARGET.blocking.mr
+__all__ = ["MR", "first", "panels_at_once", "row_block", "strip_of", "strips_of_panel"]
+
+MR, _MR_3 = BLOCKS[STRIP].mr, BLOCKS[3].mr
+_SPLITS, _SPLITS_3 = BLOCKS[STRIP].splits, BLOCKS[3].splits
 # How many panels are run at once for a block of 1, 2 and 3 rows; larger blocks run one.
-_WIDE = tuple(max(1, nv // 4) for nv in TARGET.blocking.wide)
-_WIDE_1, _WIDE_2, _WIDE_3 = (*_WIDE, 1, 1, 1)[:3]
+_WIDE_1, _WIDE_2, _WIDE_3 = (max(1, nv // PANEL) for nv in BLOCKS[STRIP].at_once[:3])
+_WIDE_3_1, _WIDE_3_2, _WIDE_3_3 = (max(1, nv // 3) for nv in BLOCKS[3].at_once[:3])
+
+
+def strip_of(windows: tuple[int, int, int]) -> int:
+    """The width of the strips of a cell's weights; `windows` as in `loops.cell.Cell`.
+
+    Where x and h reach only three of a panel's four vectors, so do their weights.
+    """
+    return STRIP if windows[0] == PANEL else 3
+
+
+def strips_of_panel(strip: int) -> int:
+    """How many strips the weights of one panel are."""
+    return max(1, PANEL // strip)
 
 
 @kernel
-def row_block(left):
-    """Rows in the next block when `left` rows are left: MR, or an even part of the last two blocks.
+def row_block(left, strip):
+    """Rows in the next block when `left` rows are left: MR, or a good part of the last two blocks.
 
     7 rows are 4 + 3 and not 6 + 1, because a block of one row waits for the loads of its weights.
     """
-    if left <= MR:
+    mr = _MR_3 if strip == 3 else MR
+    if left <= mr:
         return left
-    if left < 2 * MR:
-        return (left + 1) // 2
-    return MR
+    if left < 2 * mr:
+        return _SPLITS_3[left - mr - 1] if strip == 3 else _SPLITS[left - mr - 1]
+    return mr
 
 
 @kernel
-def panels_at_once(m, left):
+def panels_at_once(m, left, strip):
     """How many panels a block of `m` rows runs side by side when `left` panels are left.
 
     The result is that of one panel after the other, ``z[:, p] = a @ w[p] + b[p]``, to the bit.
 
     A block of one panel and few rows has too few accumulators to hide the latency of an FMA.
     """
-    if m == 1 and left >= _WIDE_1:
-        return _WIDE_1
-    if m == 2 and left >= _WIDE_2:
-        return _WIDE_2
-    if m == 3 and left >= _WIDE_3:
-        return _WIDE_3
-    return 1
+    count = 1
+    if m == 1:
+        count = _WIDE_3_1 if strip == 3 else _WIDE_1
+    elif m == 2:
+        count = _WIDE_3_2 if strip == 3 else _WIDE_2
+    elif m == 3:
+        count = _WIDE_3_3 if strip == 3 else _WIDE_3
+    return count if left >= count else 1
 
 
 @kernel

@@ -16,7 +16,9 @@ import numpy as np
 from .. import tuning
 from ..jit import driver, kernel, prange
 from ..simd import (
+    BLOCKS,
     PANEL,
+    STRIP,
     at,
     flush_denormals,
     gemm_tile,
@@ -34,6 +36,7 @@ __all__ = ["gemm", "gemm_transposed"]
 
 ROWS_AT_ONCE = tuning.GEMM_ROWS
 K_AT_ONCE = tuning.GEMM_TRANSPOSED_K
+_MR_3 = BLOCKS[3].mr
 
 
 @kernel
@@ -50,21 +53,39 @@ def _store_tile(tile, m, nv, c, stride, n):
 
 
 @kernel
-def _gemm_panel(a, lda, segments, a_stride, k, w, bias, c, c_row, n, rows, tile):
+def _gemm_panel(strip, a, lda, segments, a_stride, k, w, w_strip, bias, c, c_row, n, rows, tile):
     """One panel of C for `rows` rows. Arrays are pointers, strides count items; see `gemm`."""
     v = lanes(a)
     nv = min(PANEL, (n + v - 1) // v)
+    computed = min(nv, strip) if strip == 3 else nv
     r = 0
     while r < rows:
-        m = row_block(rows - r)
+        m = row_block(rows - r, strip)
         here = shift(a, r * lda)
-        if nv * v <= n:
-            out = shift(c, r * c_row)
-            gemm_tile(m, nv, here, lda, segments, a_stride, k, w, 0, bias, 0, out, c_row)
-        else:
-            gemm_tile(m, nv, here, lda, segments, a_stride, k, w, 0, bias, 0, tile, nv * v)
+        whole = nv * v <= n
+        out = shift(c, r * c_row) if whole else tile
+        ldc = c_row if whole else nv * v
+        gemm_tile(
+            strip, m, computed, here, lda, segments, a_stride, k, w, w_strip, bias, 0, out, ldc
+        )
+        for i in range(m):  # what no weight reaches
+            for j in range(computed, nv):
+                store(out, i * ldc + j * v, load(bias, j * v))
+        if not whole:
             _store_tile(tile, m, nv, shift(c, r * c_row), c_row, n)
         r += m
+
+
+@kernel
+def _gemm_block(a, lda, segments, a_stride, k, w, p, bias, c, c_row, n, rows, tile):
+    """`_gemm_panel` for panel p of W, whose strips have the width that it was packed in."""
+    strip = w.shape[2] // lanes(a)
+    w_strip = w.shape[1] * w.shape[2]
+    here = at(w, (p if strip == 3 else p * (PANEL // STRIP), 0, 0))
+    _gemm_panel(
+        strip, a, lda, segments, a_stride, k, here, w_strip, at(bias, (p, 0)), c, c_row, n, rows,
+        tile,
+    )  # fmt: skip
 
 
 @driver
@@ -82,10 +103,11 @@ def gemm(nt, a, lda, segments, a_stride, k, m, w, bias, c, c_panel, c_row, n):
         k is at least 1.
     m : int
         Rows of A and C.
-    w : (panels, ≥ segments·k, PANEL·V), of a's dtype
-        Packed by `pack.pack_rows` or `pack.pack_columns`. Rows past segments·k are not read.
+    w : (strips, ≥ segments·k, strip·V), of a's dtype
+        Packed by `pack.pack_rows` or `pack.pack_columns`. Rows past segments·k are not read. Where
+        strips have 3 vectors, the last vector of each panel of C is the bias alone.
     bias : (panels, PANEL·V), of a's dtype
-        b in the order of w's columns; zeros for none.
+        b in the order of C's columns; zeros for none.
     c : (…,), of a's dtype, written
         C, flat: ``C[r, j]`` at ``c[(j div PANEL·V)·c_panel + r·c_row + j mod PANEL·V]``. A
         row-major matrix has ``c_panel = PANEL·V`` and c_row = its columns. Must not overlap `a`.
@@ -100,7 +122,7 @@ def gemm(nt, a, lda, segments, a_stride, k, m, w, bias, c, c_panel, c_row, n):
     by_rows = blocks >= 2 * nt or panels < nt
     if not by_rows:
         blocks = 1
-    tiles = np.empty((nt, (MR + 1) * width), c.dtype)
+    tiles = np.empty((nt, (max(MR, _MR_3) + 1) * width), c.dtype)
     for q in prange(nt):
         state = flush_denormals()
         tile = at(tiles, (q, 0))
@@ -112,9 +134,8 @@ def gemm(nt, a, lda, segments, a_stride, k, m, w, bias, c, c_panel, c_row, n):
         for block in range(b0, b1):
             r0, r1 = first(block, blocks, m), first(block + 1, blocks, m)
             for p in range(p0, p1):
-                _gemm_panel(
-                    at(a, (r0 * lda,)), lda, segments, a_stride, k,
-                    at(w, (p, 0, 0)), at(bias, (p, 0)),
+                _gemm_block(
+                    at(a, (r0 * lda,)), lda, segments, a_stride, k, w, p, bias,
                     at(c, (p * c_panel + r0 * c_row,)), c_row, n - p * width, r1 - r0, tile,
                 )  # fmt: skip
         restore_denormals(state)
@@ -163,7 +184,9 @@ def gemm_transposed(
     """
     v = lanes(c)
     width = PANEL * v
-    blocks = (m + MR - 1) // MR
+    strip = 3 if nv == 3 else STRIP
+    mr = _MR_3 if nv == 3 else MR
+    blocks = (m + mr - 1) // mr
     total = panels * blocks
     tiles = np.empty((nt, width), c.dtype)
     for q in prange(nt):
@@ -189,7 +212,7 @@ def gemm_transposed(
                     fresh = k0 == 0 and not accumulate
                     start, stride = (at(zeros, (0,)), 0) if fresh else (out, width)
                     gemm_tile_t(
-                        i1 - i0, nv, at(a, (k0 * lda + i0,)), lda, 1, 0, kc,
+                        strip, i1 - i0, nv, at(a, (k0 * lda + i0,)), lda, 1, 0, kc,
                         shift(here, slot * v), 0, start, stride, out, width,
                     )  # fmt: skip
                 unit += stop - block

@@ -15,14 +15,20 @@ panel. One panel of an LSTM (order i, f, g, o), for units 0 … V and inputs or 
 The microkernel reads a panel from top to bottom, one row of 4·V contiguous items for each k, and a
 finished row of z holds all gates of its units. The next panel holds units V … 2V.
 
+Weights are read by the microkernel in strips: as many vectors beside each other as it has
+accumulators for. With 32 registers a strip is a whole panel. With 16 it is half of one: its K rows
+of two vectors stand one after another in memory, and then those of the other half. So each sweep
+over K reads memory without a gap. Weights that reach only three vectors of a panel, such as a
+GRU's, have strips of those three. What is drawn above are the columns; a strip has some of them.
+
 A cell chooses the order of its gates. Vector n holds gate ``order[n mod S]`` of units
 (n div S)·V … + V, with S = len(order), 4, 2 or 1; -1 stands for a vector of zeros. The order of a
 plain matrix is `PLAIN`, one gate: its panels hold 4·V rows. Rows of units past H are zero.
 
-- `pack_rows`: ``(ceil(S·ceil(H/V) / PANEL), K, PANEL·V)``, for x·Wᵀ: a panel's columns are rows of
-  W, as drawn.
-- `pack_columns`: ``(ceil(K / (PANEL·V)), rows, PANEL·V)``, for dz·W: a panel's columns are columns
-  of W, and its rows are rows of W in the order of the vectors above.
+- `pack_rows`: ``(strips, K, strip·V)`` for S·ceil(H/V) vectors, for x·Wᵀ: a strip's columns are
+  rows of W, as drawn.
+- `pack_columns`: ``(strips, rows, strip·V)`` for ceil(K/V) vectors, for dz·W: a strip's columns are
+  columns of W, and its rows are rows of W in the order of the vectors above.
 
 `unpack_rows` and `unpack_columns` are the inverses. They overwrite the matrix or add to it.
 """
@@ -34,8 +40,8 @@ import functools
 import numpy as np
 
 from ..jit import driver, kernel, prange
-from ..simd import PANEL, at, lanes, load, shift, store, transpose_block, transpose_block_add
-from .blocks import first
+from ..simd import PANEL, STRIP, at, lanes, load, shift, store, transpose_block, transpose_block_add
+from .blocks import first, strips_of_panel
 
 __all__ = [
     "PLAIN",
@@ -58,14 +64,17 @@ def vectors(slots: int, hidden: int, v: int) -> int:
     return slots * -(-hidden // v)
 
 
-def packed_rows_shape(slots: int, hidden: int, k: int, v: int) -> tuple[int, int, int]:
-    """The shape that `pack_rows` fills, with vectors of `v` items."""
-    return -(-vectors(slots, hidden, v) // PANEL), k, PANEL * v
+def packed_rows_shape(
+    slots: int, hidden: int, k: int, v: int, strip: int = STRIP
+) -> tuple[int, int, int]:
+    """The shape that `pack_rows` fills: the strips of whole panels, with vectors of `v` items."""
+    panels = -(-vectors(slots, hidden, v) // min(PANEL, strip * strips_of_panel(strip)))
+    return panels * strips_of_panel(strip), k, strip * v
 
 
 def packed_columns_shape(rows: int, k: int, v: int) -> tuple[int, int, int]:
     """The shape that `pack_columns` fills, for `rows` packed rows."""
-    return -(-k // (PANEL * v)), rows, PANEL * v
+    return -(-k // (PANEL * v)) * strips_of_panel(STRIP), rows, STRIP * v
 
 
 @kernel
@@ -89,17 +98,18 @@ def pack_rows(nt, w, gates, order, k0, out):
     order : (slots,) int64
         The gate in each of a unit's vectors, -1 for zeros.
     k0 : int
-    out : (panels, ≥ k0 + K, PANEL·V), of w's dtype
+    out : (strips, ≥ k0 + K, strip·V), of w's dtype
         Those rows are written.
     """
     hidden, k = w.shape[0] // gates, w.shape[1]
     v = lanes(w)
-    width = PANEL * v
-    total = out.shape[0] * PANEL
+    width = out.shape[2]
+    strip = width // v
+    total = out.shape[0] * strip
     for q in prange(nt):
         for n in range(first(q, nt, total), first(q + 1, nt, total)):
             row, count = _rows_of_vector(n, order, hidden, v)
-            target = at(out, (n // PANEL, k0, n % PANEL * v))
+            target = at(out, (n // strip, k0, n % strip * v))
             whole = k // v * v if count == v else 0
             for j in range(0, whole, v):
                 transpose_block(at(w, (row, j)), k, shift(target, j * width), width)
@@ -116,7 +126,8 @@ def unpack_rows(nt, packed, gates, order, k0, accumulate, w):
     ----------
     nt : int
         Threads.
-    packed : (panels, ≥ k0 + K, PANEL·V) float32 or float64
+    packed : (strips, ≥ k0 + K, strip·V) float32 or float64
+        Of strips of any width, whole panels among them.
     gates, order, k0
         As for `pack_rows`. Rows of W whose gate is not in `order` are left alone.
     accumulate : bool
@@ -125,12 +136,13 @@ def unpack_rows(nt, packed, gates, order, k0, accumulate, w):
     """
     hidden, k = w.shape[0] // gates, w.shape[1]
     v = lanes(w)
-    width = PANEL * v
-    total = packed.shape[0] * PANEL
+    width = packed.shape[2]
+    strip = width // v
+    total = packed.shape[0] * strip
     for q in prange(nt):
         for n in range(first(q, nt, total), first(q + 1, nt, total)):
             row, count = _rows_of_vector(n, order, hidden, v)
-            source = at(packed, (n // PANEL, k0, n % PANEL * v))
+            source = at(packed, (n // strip, k0, n % strip * v))
             whole = k // v * v if count == v else 0
             for j in range(0, whole, v):
                 if accumulate:
@@ -155,8 +167,9 @@ def pack_columns(nt, w, gates, order, out):
     gates : int
     order : (slots,) int64
         The gate in each of a unit's vectors.
-    out : (ceil(K/(PANEL·V)), rows, PANEL·V), of w's dtype
-        Written. Row r is item r mod V of vector r div V.
+    out : (strips, rows, strip·V), of w's dtype
+        Written. Row r is item r mod V of vector r div V. Strips of any width, whole panels among
+        them.
     """
     hidden, k = w.shape[0] // gates, w.shape[1]
     v = lanes(w)
@@ -185,7 +198,7 @@ def unpack_columns(nt, packed, accumulate, w):
     ----------
     nt : int
         Threads.
-    packed : (ceil(K/(PANEL·V)), ≥ rows, PANEL·V) float32 or float64
+    packed : (strips, ≥ rows, strip·V) float32 or float64
     accumulate : bool
         Whether to add to w instead of overwriting it.
     w : (rows, K), of the same dtype

@@ -19,12 +19,13 @@ __all__ = ["backward", "forward", "multiply", "multiply_panels", "project", "wei
 def multiply(a: np.ndarray, w: np.ndarray, bias: np.ndarray, c: np.ndarray) -> None:
     """``C = A·W + b`` for row-major a (…, K) and c (…, N): ``c[...] = a @ w + bias``.
 
-    w (panels, ≥ K, PANEL·V) and bias (panels, PANEL·V) are packed.
+    w (strips, ≥ K, strip·V) and bias (panels, PANEL·V) are packed.
     """
     k, n = a.shape[-1], c.shape[-1]
     rows = c.size // n
     nt = threads.threads_for(2.0 * rows * k * n)
-    gemm(nt, a.reshape(-1), k, 1, 0, k, rows, w, bias, c.reshape(-1), w.shape[2], n, n)
+    width = PANEL * TARGET.lanes(c.itemsize)
+    gemm(nt, a.reshape(-1), k, 1, 0, k, rows, w, bias, c.reshape(-1), width, n, n)
 
 
 def project(a: np.ndarray, w: np.ndarray, bias: np.ndarray, z: np.ndarray) -> None:
@@ -57,7 +58,7 @@ def forward(weight: Parameter, bias: Parameter | None, x: np.ndarray) -> np.ndar
     if bias is None:
         b = zero_bias(packed.dtype, packed.shape[0])
     else:
-        v = packed.shape[2] // PANEL
+        v = TARGET.lanes(packed.itemsize)
         b = bias.packed("rows", lambda a: pack.pack_bias(a, 1, pack.PLAIN, v))
     multiply(x, packed, b, y)
     return y

@@ -209,6 +209,6 @@ def _run_loop(call: DirectionCall, plan: Plan, buffers: Buffers, save: bool) -> 
 def token_table(w: Weights, embedding: Parameter, lease: Lease) -> np.ndarray:
     """The embedding's rows times W_ih plus the biases, packed: (P, V, PANEL·V)."""
     packed = packed_weights(w)
-    table = lease.array((packed.shape[0], embedding.shape[0], packed.shape[2]), packed.dtype)
+    table = lease.array((w.panels, embedding.shape[0], PANEL * w.lanes), packed.dtype)
     project(embedding.values_for_kernel(), packed, packed_bias(w), table)
     return table

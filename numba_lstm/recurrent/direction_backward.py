@@ -63,7 +63,7 @@ class _Loop(NamedTuple):
 
     Attributes
     ----------
-    w_hh : (panels of h, rows, PANEL·V)
+    w_hh : (strips of h, rows, strip·V)
         W_hh as the operand of dz·W_hh, packed by `pack.pack_columns`.
     dz : (P, ≥ N, PANEL·V)
         What is multiplied by it.

@@ -6,11 +6,11 @@ import numpy as np
 
 from .. import threads, tuning
 from ..kernels import pack
+from ..kernels.blocks import strips_of_panel
 from ..kernels.loops.cell import NORMALISED
 from ..parameters import parameter
 from ..parameters.aligned import empty
 from ..parameters.packed import of_two, zero_bias
-from ..simd import PANEL
 from .weights import Operands, Weights, no_items
 
 __all__ = ["operands", "packed_bias", "packed_constants", "packed_weights"]
@@ -27,17 +27,17 @@ def operands(w: Weights) -> Operands:
 
 
 def packed_weights(w: Weights) -> np.ndarray:
-    """W_ih above W_hh in packed rows (P, I + H, PANEL·V), cached."""
+    """W_ih above W_hh in packed rows (strips, I + S, strip·V), cached."""
     key = "rows of both", w.cell.name
 
     def make() -> np.ndarray:
         cell, inputs = w.cell, w.inputs
-        shape = w.panels, inputs + w.size, PANEL * w.lanes
+        shape = w.panels * strips_of_panel(cell.strip), inputs + w.size, cell.strip * w.lanes
         *_, old = w.w_ih.stale(key) or (None,)
         out = old if old is not None and old.shape == shape else empty(shape, w.w_ih.dtype)
         nt = threads.threads_for(tuning.PACK_WORK * out.size)
-        pack.pack_rows(nt, w.w_ih.values_for_kernel(), cell.gates, cell.x_order, 0, out)
-        pack.pack_rows(nt, w.w_hh.values_for_kernel(), cell.gates, cell.h_order, inputs, out)
+        pack.pack_rows(nt, w.w_ih.values_for_kernel(), cell.gates, cell.x_packed, 0, out)
+        pack.pack_rows(nt, w.w_hh.values_for_kernel(), cell.gates, cell.h_packed, inputs, out)
         return out
 
     return of_two(w.w_ih, w.w_hh, key, make)

@@ -55,7 +55,7 @@ class Operands(NamedTuple):
     ----------
     epoch : int
         `parameter.epoch` when they were made.
-    weights : (P, I + size of h, PANEL·V)
+    weights : (strips, I + size of h, strip·V)
         W_ih above W_hh, packed.
     bias : (P, PANEL·V)
         b_ih + b_hh in the order of the packed rows.

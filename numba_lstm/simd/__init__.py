@@ -19,7 +19,7 @@ from __future__ import annotations
 from .atomics import atomic_add, atomic_load, atomic_replace, pause, yield_core
 from .denormals import flush_denormals, restore_denormals
 from .memory import at, lanes, load, load_n, scalar, shift, store, store_n
-from .microkernel import PANEL, gemm_tile, gemm_tile_t, load_microkernels
+from .microkernel import BLOCKS, PANEL, STRIP, gemm_tile, gemm_tile_t, load_microkernels
 from .target import LLVMLITE_VERSION, TARGET, Target
 from .transpose import transpose_block, transpose_block_add
 from .vector import (
@@ -37,8 +37,10 @@ from .vector import (
 from .wide import add_squares_wide, add_wide, hmax, pointer, wide_zeros
 
 __all__ = [
+    "BLOCKS",
     "LLVMLITE_VERSION",
     "PANEL",
+    "STRIP",
     "TARGET",
     "Target",
     "Vector",

@@ -6,9 +6,9 @@ import itertools
 
 import pytest
 
-from numba_lstm.kernels.blocks import MR, first, panels_at_once, row_block
-from numba_lstm.simd import PANEL, TARGET
-from numba_lstm.simd.microkernel import _blocks
+from numba_lstm.kernels.blocks import MR, first, panels_at_once, row_block, strips_of_panel
+from numba_lstm.simd import BLOCKS, PANEL, STRIP
+from numba_lstm.simd.microkernel import blocks
 
 # As plain Python, which costs no compilation.
 first, row_block, panels_at_once = first.py_func, row_block.py_func, panels_at_once.py_func
@@ -23,30 +23,29 @@ def test_shares_follow_each_other_cover_all_and_differ_by_one_at_most(parts, tot
     assert min(sizes) >= 0 and max(sizes) - min(sizes) <= 1
 
 
-def test_blocks_of_rows_cover_all_rows_and_end_without_a_remnant():
+@pytest.mark.parametrize("strip", BLOCKS)
+def test_blocks_of_rows_cover_all_rows_and_end_without_a_remnant(strip):
+    mr = BLOCKS[strip].mr
     for rows in range(1, 200):
         left, blocks = rows, []
         while left:
-            blocks.append(row_block(left))
-            assert 1 <= blocks[-1] <= min(MR, left)
+            blocks.append(row_block(left, strip))
+            assert 1 <= blocks[-1] <= min(mr, left)
             left -= blocks[-1]
-        assert len(blocks) == -(-rows // MR)
-        assert rows < MR or min(blocks) >= MR // 2
+        assert len(blocks) == -(-rows // mr)
+        assert rows < mr or min(blocks) > 1
 
 
 def test_every_block_that_is_asked_for_has_a_microkernel():
-    there = set(_blocks())
-    assert {(m, nv) for m in range(1, MR + 1) for nv in range(1, PANEL + 1)} <= there
-    for m in range(1, MR + 1):
-        for left in range(1, 40):
-            count = panels_at_once(m, left)
-            assert 1 <= count <= left
-            assert (m, count * PANEL) in there
-
-
-def test_the_tables_blocks_fit_the_registers():
-    for m, nv in _blocks():
-        group = min(nv, TARGET.blocking.columns_at_once(m))
-        # Accumulators, the weights of one k, and the broadcast item of A (a memory operand on
-        # AVX-512, where it needs no register).
-        assert m * group <= TARGET.registers - 2
+    there = set(blocks(transposed=False))
+    for strip in BLOCKS:
+        panel, mr = min(PANEL, strips_of_panel(strip) * strip), BLOCKS[strip].mr
+        for m in range(1, mr + 1):
+            assert {(strip, m, nv) for nv in range(1, panel + 1)} <= there
+            for left in range(1, 40):
+                count = panels_at_once(m, left, strip)
+                assert 1 <= count <= left
+                assert (strip, m, count * panel) in there
+    turned = set(blocks(transposed=True))
+    assert {(3, m, 3) for m in range(1, BLOCKS[3].mr + 1)} <= turned
+    assert {(STRIP, m, nv) for m in range(1, MR + 1) for nv in (1, 2, 4)} <= turned

@@ -10,7 +10,7 @@ from numba_lstm import threads
 from numba_lstm.kernels import gemm as module
 from numba_lstm.kernels import pack
 from numba_lstm.kernels.gemm import gemm, gemm_transposed
-from numba_lstm.simd import PANEL, TARGET
+from numba_lstm.simd import PANEL, STRIP, TARGET
 
 BOUND = {"f4": 2e-6, "f8": 4e-15}
 THREADS = (1, 2) if threads.most_threads() > 1 else (1,)
@@ -42,7 +42,7 @@ def test_a_product_equals_numpys_and_writes_nothing_else(rng, dtype):
         a = rng.standard_normal((m, k + 3)).astype(dtype)  # rows further apart than they are long
         w, b = rng.standard_normal((k, n)).astype(dtype), rng.standard_normal(n).astype(dtype)
         panels = packed_columns(w)
-        bias = np.zeros((len(panels), width), dtype)
+        bias = np.zeros((-(-n // width), width), dtype)
         bias.reshape(-1)[:n] = b
         results = []
         for nt in THREADS:
@@ -68,7 +68,31 @@ def test_a_result_in_panels_is_padded_and_leaves_the_rows_between(rng):
         (m + 2) * width, width, 2 * width,
     )  # fmt: skip
     assert (z[:, m:] == GUARD).all()
-    assert_close(z[:, :m], x @ packed.astype("f8") + bias[:, None], 1e-6)
+    panels = packed.reshape(2, -1, k, STRIP * v).swapaxes(1, 2).reshape(2, k, width)
+    assert_close(z[:, :m], x @ panels.astype("f8") + bias[:, None], 1e-6)
+
+
+def test_a_panel_of_three_gates_ends_with_its_bias(rng):
+    v = TARGET.lanes(4)
+    width, k, hidden, order = PANEL * v, 9, 2 * v + 3, np.array([2, 0, 1, -1])
+    w = rng.standard_normal((3 * hidden, k)).astype("f4")
+    packed = np.empty(pack.packed_rows_shape(3, hidden, k, v, 3), "f4")
+    pack.pack_rows(1, w, 3, order[:3], 0, packed)
+    assert len(packed) == 3
+    bias = rng.standard_normal((3, width)).astype("f4")
+    for m in (1, 2, 3, 5, 8, 9, 30, 101):
+        x = rng.standard_normal((m, k)).astype("f4")
+        z = np.full((3, m + 2, width), GUARD, "f4")
+        gemm(
+            1, x.reshape(-1), k, 1, 0, k, m, packed, bias, z.reshape(-1), (m + 2) * width, width,
+            3 * width,
+        )  # fmt: skip
+        assert (z[:, m:] == GUARD).all()
+        three = slice(0, 3 * v)
+        expected = x.astype("f8") @ packed.astype("f8") + bias[:, None, three]
+        assert_close(z[:, :m, three], expected, 1e-6, f"{m}")
+        last = slice(3 * v, width)
+        assert np.array_equal(z[:, :m, last], np.broadcast_to(bias[:, None, last], (3, m, v)))
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])

@@ -7,7 +7,7 @@ import pytest
 from threads_tool import run_as
 
 from numba_lstm.kernels import pack
-from numba_lstm.simd import PANEL, TARGET
+from numba_lstm.simd import PANEL, STRIP, TARGET
 
 SIZES = [1, 2, 7, 8, 16, 17, 33, 64, 65, 70, 129]
 DTYPES = ["f4", "f8"]
@@ -28,17 +28,19 @@ def source_rows(gates, order, hidden, v):
     return np.array(rows)
 
 
-def naive_rows(w, gates, order, v):
+def naive_rows(w, gates, order, v, strip):
     rows = source_rows(gates, order, len(w) // gates, v)
-    columns = np.where((rows >= 0)[:, None], w[rows], 0)  # (panels·PANEL·V, K)
-    return columns.reshape(-1, PANEL * v, w.shape[1]).swapaxes(1, 2)
+    if strip == 3:
+        rows = rows[: 3 * -(-len(w) // gates // v) * v]
+    columns = np.where((rows >= 0)[:, None], w[rows], 0)  # (strips·strip·V, K)
+    return columns.reshape(-1, strip * v, w.shape[1]).swapaxes(1, 2)
 
 
 def naive_columns(w, gates, order, count, v):
     rows = source_rows(gates, order, len(w) // gates, v)[:count]
     w = np.where((rows >= 0)[:, None], w[rows], 0)
-    width = PANEL * v
-    padded = np.zeros((len(w), -(-w.shape[1] // width) * width), w.dtype)
+    panel, width = PANEL * v, STRIP * v
+    padded = np.zeros((len(w), -(-w.shape[1] // panel) * panel), w.dtype)
     padded[:, : w.shape[1]] = w
     return padded.reshape(len(w), -1, width).swapaxes(0, 1)
 
@@ -48,8 +50,13 @@ def naive_columns(w, gates, order, count, v):
 ORDERS = [(1, [0]), (4, [0, 1, 2, 3]), (3, [2, 0, 1, -1]), (3, [-1, 0, 1, 2]), (3, [2, 0, 1])]
 
 
-def rows_shape(order, hidden, k, v):
-    return pack.packed_rows_shape(len(order), hidden, k, v)
+def strips(order):
+    """The widths that weights of this order may be packed in; gradients are in whole panels."""
+    return [3] if len(order) == 3 else [STRIP, PANEL]
+
+
+def rows_shape(order, hidden, k, v, strip):
+    return pack.packed_rows_shape(len(order), hidden, k, v, strip)
 
 
 def columns_count(gates, order, hidden, v):
@@ -62,9 +69,10 @@ def test_rows_and_columns_have_the_layout_that_is_drawn(rng, gates, order, dtype
     v, slots = lanes(dtype), np.array(order)
     for hidden, k in zip(SIZES, rng.permutation(SIZES)):
         w = rng.standard_normal((gates * hidden, k)).astype(dtype)
-        out = np.full(rows_shape(order, hidden, k, v), np.nan, dtype)
-        pack.pack_rows(1, w, gates, slots, 0, out)
-        assert np.array_equal(out, naive_rows(w, gates, order, v)), (hidden, k)
+        for strip in strips(order):
+            out = np.full(rows_shape(order, hidden, k, v, strip), np.nan, dtype)
+            pack.pack_rows(1, w, gates, slots, 0, out)
+            assert np.array_equal(out, naive_rows(w, gates, order, v, strip)), (hidden, k, strip)
         count = columns_count(gates, order, hidden, v)
         out = np.full(pack.packed_columns_shape(count, k, v), np.nan, dtype)
         pack.pack_columns(1, w, gates, slots, out)
@@ -77,13 +85,14 @@ def test_unpacking_is_the_exact_inverse_and_adds_where_asked(rng, gates, order, 
     v, slots = lanes(dtype), np.array(order)
     for hidden, k in zip(SIZES, rng.permutation(SIZES)):
         w = rng.standard_normal((gates * hidden, k)).astype(dtype)
-        packed = np.empty(rows_shape(order, hidden, k, v), dtype)
-        pack.pack_rows(1, w, gates, slots, 0, packed)
-        back = np.full_like(w, np.nan)
-        pack.unpack_rows(1, packed, gates, slots, 0, False, back)
-        assert np.array_equal(back, w)
-        pack.unpack_rows(1, packed, gates, slots, 0, True, back)
-        assert np.array_equal(back, w + w)
+        for strip in strips(order):
+            packed = np.empty(rows_shape(order, hidden, k, v, strip), dtype)
+            pack.pack_rows(1, w, gates, slots, 0, packed)
+            back = np.full_like(w, np.nan)
+            pack.unpack_rows(1, packed, gates, slots, 0, False, back)
+            assert np.array_equal(back, w)
+            pack.unpack_rows(1, packed, gates, slots, 0, True, back)
+            assert np.array_equal(back, w + w)
         if gates == 1:
             packed = np.empty(pack.packed_columns_shape(hidden, k, v), dtype)
             pack.pack_columns(1, w, 1, slots, packed)
@@ -104,7 +113,7 @@ def test_two_matrices_may_stand_above_each_other(rng):
     pack.pack_rows(1, one, 4, LSTM, 0, out)
     assert np.isnan(out[:, 3:]).all()
     pack.pack_rows(1, two, 4, LSTM, 3, out)
-    assert np.array_equal(out, naive_rows(np.concatenate([one, two], 1), 4, LSTM, v))
+    assert np.array_equal(out, naive_rows(np.concatenate([one, two], 1), 4, LSTM, v, STRIP))
     for w, k0 in ((one, 0), (two, 3)):
         back = np.full_like(w, np.nan)
         pack.unpack_rows(1, out, 4, LSTM, k0, False, back)
@@ -120,7 +129,7 @@ def test_a_bias_is_packed_in_the_order_of_the_rows_and_back(rng, gates, order):
             bias = rng.standard_normal(gates * hidden).astype(dtype)
             packed = pack.pack_bias(bias, gates, slots, v)
             assert packed.dtype == dtype
-            assert np.array_equal(packed, naive_rows(bias[:, None], gates, order, v)[:, 0])
+            assert np.array_equal(packed, naive_rows(bias[:, None], gates, order, v, PANEL)[:, 0])
             assert np.array_equal(pack.unpack_bias(packed, gates, hidden, slots, v), bias)
 
 

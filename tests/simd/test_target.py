@@ -57,7 +57,7 @@ def test_the_target_is_consistent():
     for dtype in ("f4", "f8"):
         itemsize = np.dtype(dtype).itemsize
         assert TARGET.lanes(itemsize) * itemsize == TARGET.vector_bytes
-    assert TARGET.blocking.mr >= 4
+    assert TARGET.blocking.blocks[TARGET.blocking.strip].mr >= 4
 
 
 def test_without_the_compiler_one_line_names_the_variable():

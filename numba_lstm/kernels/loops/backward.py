@@ -127,7 +127,7 @@ def backward_driver(name: str, run: Any, slots: int, windows: tuple, phases: int
         dy : (N, ≥ y_column + S)
         y_column : int
             Where this direction's columns of dy begin.
-        w_hh : (panels of h, rows, PANEL·V)
+        w_hh : (strips of h, rows, strip·V)
             W_hh packed by `pack.pack_columns`: a row for each item of dz that the state reaches.
         z : (P, ≥ N, PANEL·V), overwritten
         dz : (P, ≥ N, PANEL·V)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...jit import kernel
-from ...simd import PANEL, at, gemm_tile, lanes, load, load_n, shift, store, zeros_like
+from ...simd import PANEL, STRIP, at, gemm_tile, lanes, load, load_n, shift, store, zeros_like
 from ..blocks import panels_at_once, row_block
 from .states import load_unit, unless_reset, zoneout_of
 
@@ -35,8 +35,10 @@ def vectors_at_once(m, vector, end):
     """How many vectors the block at `vector` takes: whole panels, or what is left of its panel."""
     inside = vector % PANEL
     if inside == 0 and end - vector >= PANEL:
-        return PANEL * panels_at_once(m, (end - vector) // PANEL)
-    return min(PANEL - inside, end - vector)
+        return PANEL * panels_at_once(m, (end - vector) // PANEL, STRIP)
+    # Within a panel a block either begins with a strip or stays inside it.
+    left = PANEL - inside if inside % STRIP == 0 else STRIP - inside % STRIP
+    return min(left, end - vector)
 
 
 @kernel
@@ -45,9 +47,10 @@ def _recurrent_part(windows, a, row, vector, m, nv, tile):
     v = lanes(tile)
     width = PANEL * v
     gemm_tile(
-        m, nv, at(a.dz, (0, row, windows[1] * v)), width, a.dz.shape[0], a.dz.shape[1] * width,
-        windows[2] * v, at(a.w_hh, (vector // PANEL, 0, vector % PANEL * v)),
-        a.w_hh.shape[1] * width, tile, nv * v, tile, nv * v,
+        STRIP, m, nv, at(a.dz, (0, row, windows[1] * v)), width, a.dz.shape[0],
+        a.dz.shape[1] * width, windows[2] * v,
+        at(a.w_hh, (vector // STRIP, 0, vector % STRIP * v)), a.w_hh.shape[1] * STRIP * v, tile,
+        nv * v, tile, nv * v,
     )  # fmt: skip
 
 
@@ -175,7 +178,7 @@ def over_blocks(body: Any, of_h: bool = False) -> Any:
             nv = vectors_at_once(share.r1 - share.r0, vector, stop)
             r = share.r0
             while r < share.r1:
-                m = row_block(share.r1 - r)
+                m = row_block(share.r1 - r, STRIP)
                 body(a, workspace, s, vector, nv, r, m, tile)
                 r += m
             vector += nv

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...simd import PANEL
+from ..blocks import strip_of
 from .backward import backward_driver
 from .backward_step import plain_backward
 from .forward import forward_driver
@@ -44,6 +45,9 @@ class Cell(NamedTuple):
         The gate of W_ih and of W_hh in each of a unit's vectors of z, -1 for none; see `pack`.
     bias_order : (slots,) int64
         The same of b_hh, which may reach a vector that W_hh does not reach.
+    x_packed, h_packed : (slots,) or (3,) int64
+        The orders of the packed weights: those above, or where the windows leave gaps, three of
+        them, -1 last.
     x_columns, h_columns : (≤ slots,) int64
         The orders without their -1: the gates whose rows W_ih and W_hh have as operands of dz·W.
     windows : (x_count, h_first, h_count)
@@ -69,6 +73,8 @@ class Cell(NamedTuple):
     x_order: np.ndarray
     h_order: np.ndarray
     bias_order: np.ndarray
+    x_packed: np.ndarray
+    h_packed: np.ndarray
     x_columns: np.ndarray
     h_columns: np.ndarray
     windows: tuple[int, int, int]
@@ -82,6 +88,11 @@ class Cell(NamedTuple):
     def slots(self) -> int:
         """Vectors of z for each vector of units."""
         return self.x_order.size
+
+    @property
+    def strip(self) -> int:
+        """Vectors beside each other in the packed weights."""
+        return strip_of(self.windows)
 
     def panels(self, hidden: int, v: int) -> int:
         """P, the panels that H units take in vectors of v."""
@@ -170,9 +181,10 @@ def make_cell(
     x_order, h_order, bias_order, states, carries, constants, weights_gradient = traits
     slots, windows = traits.slots, windows_of(name, x_order, h_order)
     of_x, of_h, of_bias = (np.array(o, np.int64) for o in (x_order, h_order, bias_order or h_order))
+    packed = (of_x, of_h) if windows[0] == PANEL else (of_x[:3], of_h[windows[1] :])
     return Cell(
-        name, form, gates, states, carries, of_x, of_h, of_bias, of_x[of_x >= 0], of_h[of_h >= 0],
-        windows, constants, weights_gradient, groups,
+        name, form, gates, states, carries, of_x, of_h, of_bias, *packed, of_x[of_x >= 0],
+        of_h[of_h >= 0], windows, constants, weights_gradient, groups,
         forward_driver(f"{name}_forward", forward, slots, states, phases[0]),
         backward_driver(f"{name}_backward", backward, slots, windows, phases[1]),
     )  # fmt: skip

@@ -129,7 +129,7 @@ def _thread_part(run: Any, states: int, phases: int) -> Any:
     def thread_part(a, workspace, t, q, counter, hn, cn, tile):
         batch, steps = hn.shape[0], t.offsets.size - 1
         rows, row, column = t.nt // t.columns, q // t.columns, q % t.columns
-        panels, h_panels = a.w.shape[0], -(-(a.u.shape[1] - a.h_column) // (PANEL * lanes(tile)))
+        panels, h_panels = a.bias.shape[0], -(-(a.u.shape[1] - a.h_column) // (PANEL * lanes(tile)))
         p0, p1 = first(column, t.columns, panels), first(column + 1, t.columns, panels)
         h0, h1 = first(column, t.columns, h_panels), first(column + 1, t.columns, h_panels)
         n, waits = 0, t.nt
@@ -214,7 +214,7 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
             With `columns` = 1: rows shares[q] … shares[q + 1] of the batch are thread q's.
         x : (N, I)
             Not read with PROJECTED and TOKENS.
-        w : (P, I + S, PANEL·V)
+        w : (strips, I + S, strip·V)
             W_ih above W_hh, packed by `pack.pack_rows`.
         bias : (P, PANEL·V)
             b_ih + b_hh in the same order.
@@ -263,7 +263,7 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
         else:
             keep, drop, zone_h, zone_c, fresh = masks
         if not save:
-            padded = w.shape[0] * units * v if states == 2 or drop.shape[0] else 0
+            padded = bias.shape[0] * units * v if states == 2 or drop.shape[0] else 0
             u = np.empty((3 * batch, h_column + h_width), y.dtype)
             gate_state = np.empty((3 * batch, padded), y.dtype)
         masked = any_mask(keep, drop, zone_h, zone_c)

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...jit import kernel
 from ...simd import PANEL, at, gemm_tile, lanes, shift
-from ..blocks import panels_at_once, row_block
+from ..blocks import panels_at_once, row_block, strip_of, strips_of_panel
 from .states import copy, previous_gate_state, put_h, put_state
 
 FUSED, PROJECTED, TOKENS = 0, 1, 2
@@ -14,42 +14,55 @@ FUSED, PROJECTED, TOKENS = 0, 1, 2
 __all__ = ["FUSED", "PROJECTED", "TOKENS", "gates_step", "plain_forward", "store_states"]
 
 
-@kernel
-def _pre_activation(windows, a, s, r, m, p, count, tile):
-    """z_t = x_t·W_ihᵀ + b + h_{t-1}·W_hhᵀ into the tile: m rows from r, `count` panels from p on.
+def _pre_activation(windows: tuple) -> Any:
+    """A kernel: z_t = x_t·W_ihᵀ + b + h_{t-1}·W_hhᵀ into the tile.
 
-    The inputs reach the first x_count vectors of a panel. The state reaches h_count of them from
-    h_first on. `windows` holds the three.
+    It takes m rows from r and `count` panels from p on. The inputs reach the first x_count vectors
+    of a panel. The state reaches h_count of them from h_first on. `windows` holds the three.
     """
     x_count, h_first, h_count = windows
-    v = lanes(tile)
-    width = PANEL * v
-    u, w, bias = at(a.u, (s.before + r, 0)), at(a.w, (p, 0, 0)), at(a.bias, (p, 0))
-    padded, k = a.u.shape[1], a.w.shape[1]
-    ldc = count * width
-    if a.source == FUSED and x_count == PANEL:
-        # tile = u @ w[p] + bias[p], with u = [x_t, h_{t-1}]
-        gemm_tile(m, count * PANEL, u, padded, 1, 0, k, w, k * width, bias, 0, tile, ldc)
-        return
-    # tile = x_t @ w[p, :I] + bias[p], or the same from `input_part`
-    if a.source == FUSED:
-        for i in range(m):
-            rest = x_count * v
-            copy(shift(bias, rest), shift(tile, i * width + rest), width - rest)
-        gemm_tile(m, x_count, u, padded, 1, 0, a.inputs, w, k * width, bias, 0, tile, ldc)
-    else:
-        for i in range(m):
-            row = s.row0 + r + i
-            if a.source == TOKENS:
-                row = a.tokens[row]
-            for j in range(count):
-                copy(at(a.input_part, (p + j, row, 0)), shift(tile, (i * count + j) * width), width)
-    # tile[h_first:] += h_{t-1} @ w[p, I:]
-    target = shift(tile, h_first * v)
-    gemm_tile(
-        m, count * h_count, shift(u, a.h_column), padded, 1, 0, a.size,
-        at(a.w, (p, a.inputs, h_first * v)), k * width, target, ldc, target, ldc,
-    )  # fmt: skip
+    strip = strip_of(windows)
+    strips = strips_of_panel(strip)
+    whole = x_count == PANEL
+
+    @kernel
+    def pre_activation(a, s, r, m, p, count, tile):
+        v = lanes(tile)
+        width = PANEL * v
+        u, w, bias = at(a.u, (s.before + r, 0)), at(a.w, (p * strips, 0, 0)), at(a.bias, (p, 0))
+        padded, k = a.u.shape[1], a.w.shape[1]
+        w_strip = k * a.w.shape[2]
+        ldc = count * width
+        if a.source == FUSED and whole:
+            # tile = u @ w[p] + bias[p], with u = [x_t, h_{t-1}]
+            gemm_tile(strip, m, count * PANEL, u, padded, 1, 0, k, w, w_strip, bias, 0, tile, ldc)
+            return
+        # tile = x_t @ w[p, :I] + bias[p], or the same from `input_part`
+        if a.source == FUSED:
+            for i in range(m):
+                for j in range(count):
+                    to = (i * count + j) * width + x_count * v
+                    copy(shift(bias, j * width + x_count * v), shift(tile, to), width - x_count * v)
+            gemm_tile(
+                strip, m, count * x_count, u, padded, 1, 0, a.inputs, w, w_strip, bias, 0, tile,
+                ldc,
+            )  # fmt: skip
+        else:
+            for i in range(m):
+                row = s.row0 + r + i
+                if a.source == TOKENS:
+                    row = a.tokens[row]
+                for j in range(count):
+                    part = at(a.input_part, (p + j, row, 0))
+                    copy(part, shift(tile, (i * count + j) * width), width)
+        # tile[h_first:] += h_{t-1} @ w[p, I:]
+        target = shift(tile, h_first * v)
+        gemm_tile(
+            strip, m, count * h_count, shift(u, a.h_column), padded, 1, 0, a.size,
+            at(a.w, (p * strips, a.inputs, 0)), w_strip, target, ldc, target, ldc,
+        )  # fmt: skip
+
+    return pre_activation
 
 
 def store_states(states: int) -> Any:
@@ -74,7 +87,9 @@ def gates_step(
 
     ``store_results(prev, state, h, a, workspace, s, r, unit)`` stores what the gates give.
     """
-    units = PANEL // slots
+    units, strip = PANEL // slots, strip_of(windows)
+    joined = windows[0] == PANEL or windows[0] == windows[2] == strip
+    pre_activation = _pre_activation(windows)
     if constants:
 
         @kernel
@@ -94,12 +109,12 @@ def gates_step(
         p = share.p0
         while p < share.p1:
             count = 1
-            if windows[0] == PANEL:
-                count = panels_at_once(share.r1 - share.r0, share.p1 - p)
+            if joined:
+                count = panels_at_once(share.r1 - share.r0, share.p1 - p, strip)
             r = share.r0
             while r < share.r1:
-                m = row_block(share.r1 - r)
-                _pre_activation(windows, a, s, r, m, p, count, tile)
+                m = row_block(share.r1 - r, strip)
+                pre_activation(a, s, r, m, p, count, tile)
                 for i in range(m):
                     for j in range(count * units):
                         n = p * units + j

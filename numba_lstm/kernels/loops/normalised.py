@@ -35,7 +35,7 @@ from ...simd import (
     zeros_like,
 )
 from ..activations import tanh
-from ..blocks import row_block
+from ..blocks import row_block, strip_of, strips_of_panel
 from .states import previous_gate_state, put_h, put_state
 
 __all__ = ["Groups", "group_of", "normal", "normalised_forward"]
@@ -92,25 +92,27 @@ def group_of(groups: tuple[tuple[int, int], ...], slots: int) -> tuple[int, ...]
 def _products(windows: tuple) -> Any:
     """Phase 0: zx and zh of a share."""
     x_count, h_first, h_count = windows
+    strip = strip_of(windows)
+    strips = strips_of_panel(strip)
 
     @kernel
     def products(a, workspace, s, share):
         v = lanes(workspace.zx)
         width = PANEL * v
-        padded, k = a.u.shape[1], a.w.shape[1]
+        padded, w_strip = a.u.shape[1], a.w.shape[1] * a.w.shape[2]
         zeros = at(workspace.zeros, (0,))
         for p in range(share.p0, share.p1):
             r = share.r0
             while r < share.r1:
-                m = row_block(share.r1 - r)
+                m = row_block(share.r1 - r, strip)
                 u, row = at(a.u, (s.before + r, 0)), s.workspace_row + r
                 gemm_tile(
-                    m, x_count, u, padded, 1, 0, a.inputs, at(a.w, (p, 0, 0)), k * width, zeros, 0,
-                    at(workspace.zx, (p, row, 0)), width,
+                    strip, m, x_count, u, padded, 1, 0, a.inputs, at(a.w, (p * strips, 0, 0)),
+                    w_strip, zeros, 0, at(workspace.zx, (p, row, 0)), width,
                 )  # fmt: skip
                 gemm_tile(
-                    m, h_count, shift(u, a.h_column), padded, 1, 0, a.size,
-                    at(a.w, (p, a.inputs, h_first * v)), k * width, zeros, 0,
+                    strip, m, h_count, shift(u, a.h_column), padded, 1, 0, a.size,
+                    at(a.w, (p * strips, a.inputs, 0)), w_strip, zeros, 0,
                     at(workspace.zh, (p, row, h_first * v)), width,
                 )  # fmt: skip
                 r += m

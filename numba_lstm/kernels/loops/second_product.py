@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...jit import kernel
-from ...simd import PANEL, at, gemm_tile, lanes, load, shift, store
+from ...simd import PANEL, STRIP, at, gemm_tile, lanes, load, shift, store
 from ..blocks import row_block
 from .backward_step import (
     back_through_masks,
@@ -46,11 +46,11 @@ def _second_phase(finish: Any) -> Any:
             nv = min(PANEL, h_width // v - p * PANEL)
             r = share.r0
             while r < share.r1:
-                rows = row_block(share.r1 - r)
+                rows = row_block(share.r1 - r, STRIP)
                 gemm_tile(
-                    rows, nv, at(m, (s.workspace_row + r, 0)), m.shape[1], 1, 0,
-                    workspace.w.shape[1], at(workspace.w, (p, 0, 0)), 0,
-                    at(workspace.zeros, (0,)), 0, tile, nv * v,
+                    STRIP, rows, nv, at(m, (s.workspace_row + r, 0)), m.shape[1], 1, 0,
+                    workspace.w.shape[1], at(workspace.w, (p * (PANEL // STRIP), 0, 0)),
+                    workspace.w.shape[1] * STRIP * v, at(workspace.zeros, (0,)), 0, tile, nv * v,
                 )  # fmt: skip
                 for i in range(rows):
                     for j in range(nv):
@@ -119,10 +119,9 @@ def projected_backward(gates: Any, slots: int, windows: tuple, constants: bool) 
     @kernel
     def fill(a, workspace, s, vector, nv, r, m, tile):
         v = lanes(tile)
-        width = PANEL * v
         gemm_tile(
-            m, nv, at(workspace.dh, (s.row0 + r, 0)), workspace.dh.shape[1], 1, 0, a.size,
-            at(workspace.w, (vector // PANEL, 0, vector % PANEL * v)), a.size * width,
+            STRIP, m, nv, at(workspace.dh, (s.row0 + r, 0)), workspace.dh.shape[1], 1, 0, a.size,
+            at(workspace.w, (vector // STRIP, 0, vector % STRIP * v)), a.size * STRIP * v,
             at(workspace.zeros, (0,)), 0, tile, nv * v,
         )  # fmt: skip
 
@@ -141,9 +140,9 @@ def reset_before_backward(gates: Any, finish_gates: Any, slots: int, windows: tu
         v = lanes(tile)
         width = PANEL * v
         gemm_tile(
-            m, nv, at(a.z, (0, s.row0 + r, 0)), width, a.z.shape[0], a.z.shape[1] * width, v,
-            at(workspace.w, (vector // PANEL, 0, vector % PANEL * v)), workspace.w.shape[1] * width,
-            at(workspace.zeros, (0,)), 0, tile, nv * v,
+            STRIP, m, nv, at(a.z, (0, s.row0 + r, 0)), width, a.z.shape[0], a.z.shape[1] * width, v,
+            at(workspace.w, (vector // STRIP, 0, vector % STRIP * v)),
+            workspace.w.shape[1] * STRIP * v, at(workspace.zeros, (0,)), 0, tile, nv * v,
         )  # fmt: skip
         for i in range(m):
             row = s.row0 + r + i
