@@ -14,6 +14,9 @@ MILLISECONDS = (5.0, 200.0)
 # The machine that T is reckoned for, about two cores with AVX2. It is fixed, not measured: the same
 # seed means the same shapes everywhere.
 _FLOPS, _BYTES, _STEP = 150e9, 60e9, 1.5e-6  # a second, a second from caches, seconds
+# Steps of a sequence: torch takes minutes to train on tens of thousands. As a step takes 1.5 us at
+# least, so many still take 5 ms.
+_MOST_STEPS = 4000
 _MOST_FLOATS = 1 << 27  # of x, y, gates and states together
 
 
@@ -26,7 +29,8 @@ def draw(n: int, seed: int) -> list[Case]:
 def _draw_one(rng: np.random.Generator) -> Case:
     b, h, i = (round(_log_uniform(rng, *ends)) for ends in (B, H, I))
     seconds = 1e-3 * _log_uniform(rng, *MILLISECONDS)
-    t = max(1, min(int(seconds / step_seconds(b, i, h)), _MOST_FLOATS // (b * (i + 6 * h))))
+    most = min(_MOST_STEPS, _MOST_FLOATS // (b * (i + 6 * h)))
+    t = max(1, min(most, int(seconds / step_seconds(b, i, h))))
     return Case(f"random-{t}x{b}x{i}x{h}", ("infer", "train"), t, b, i, h)
 
 
