@@ -17,7 +17,7 @@ from .busy import busy_loops
 from .cases import Case
 from .compare import disagreement
 from .isa import NATIVE, find, told
-from .peers import OURS, Peer
+from .peers import OURS, PEERS, Peer
 from .process import PeerFailed, Process, run_cold
 
 __all__ = ["FULL", "QUICK", "Engine", "Measurement", "Settings"]
@@ -298,6 +298,9 @@ class Engine:
             one.details[OURS.name]["first_with_compiling"] = [first]
 
 
+_TOLERANCES = {name: peer.tolerance for name, peer in PEERS.items()}
+
+
 class Disagreement(Exception):
     """A peer computed something else."""
 
@@ -317,6 +320,6 @@ def _agree(names: Sequence[str], folder: str) -> None:
     with np.load(_results(folder, names[0])) as ours:
         for name in names[1:]:
             with np.load(_results(folder, name)) as theirs:
-                difference = disagreement(ours, theirs)
+                difference = disagreement(ours, theirs, _TOLERANCES[name])
             if difference:
                 raise Disagreement(f"{name} disagrees: {difference}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 
 from .cases import Case
+from .compare import TOLERANCE
 
 __all__ = ["DEFAULT", "OURS", "PEERS", "Peer", "missing", "parse"]
 
@@ -28,6 +29,8 @@ class Peer:
         The kinds of measurement it takes part in.
     cells : tuple of str
         The cells that it speaks for, in plain layers.
+    tolerance : float
+        How far its results may be off, as a part of an array's largest value.
     environment : dict
         What its process finds in its environment besides the parent's.
     """
@@ -37,6 +40,7 @@ class Peer:
     needs: tuple[str, ...]
     kinds: tuple[str, ...]
     cells: tuple[str, ...] = ()
+    tolerance: float = TOLERANCE
     environment: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def takes(self, case: Case, kind: str) -> bool:
@@ -53,8 +57,9 @@ PEERS = {
         Peer("torch", "torch_peer", ("torch",), OURS.kinds),
         Peer("onnxruntime", "onnx_peer", ("onnxruntime", "onnx"), ("infer", "latency"), _CELLS),
         Peer("openvino", "openvino_peer", ("openvino", "onnx"), ("infer", "latency"), _CELLS),
-        # This library again, whose rules choose each call's plan, and no measurement does.
-        Peer("rules", "ours", (), OURS.kinds, environment={"NUMBA_LSTM_TUNE": "0"}),
+        # This library again, whose rules choose each call's plan, and no measurement does. The bits
+        # of a result depend on no plan.
+        Peer("rules", "ours", (), OURS.kinds, tolerance=0.0, environment={"NUMBA_LSTM_TUNE": "0"}),
     )
 }
 DEFAULT = ("torch", "onnxruntime", "openvino")

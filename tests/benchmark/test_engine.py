@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from fake_bench import MS, QUIET_MS, TINY, fake_engine
 
@@ -173,3 +174,13 @@ def test_kernels_that_are_not_as_wide_as_asked_for_are_an_error(monkeypatch, eve
     engine = fake_engine([], replace(QUICK, isa="avx2"))
     with pytest.raises(PeerFailed, match="ours: vectors of 256 bits, AVX2 was asked for"):
         engine.survey()
+
+
+def test_the_rules_must_give_the_same_bits_and_others_need_not(monkeypatch):
+    def write_results(path, wrong):
+        np.savez(path, y=np.array([1.0, 2.0 + 1e-7 * wrong]))
+
+    monkeypatch.setattr("fake_bench.write_results", write_results)
+    for peer, agrees in (("torch", True), ("rules", False)):
+        (one,) = fake_engine([], QUICK, (peer,), wrong=peer).measure(TINY, ["infer"])
+        assert (one.error is None) == agrees, one.error
