@@ -39,7 +39,7 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 LLVM_USERS = ("simd/",)
 DEPENDENCIES = {"numba", "numpy", "scipy", "click", "safetensors", "llvmlite"}
 OPTIONAL = {"matplotlib"}  # in functions only
-PEERS = {"torch", "onnx", "onnxruntime"}  # in functions of the benchmark only
+PEERS = {"torch", "onnx", "onnxruntime", "openvino"}  # in functions of the benchmark only
 
 
 def sources() -> dict[str, str]:

@@ -13,10 +13,14 @@ __all__ = ["TOLERANCE", "disagreement"]
 TOLERANCE = 1e-4
 
 
-def disagreement(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray]) -> str | None:
+def disagreement(
+    ours: Mapping[str, np.ndarray],
+    theirs: Mapping[str, np.ndarray],
+    tolerance: float = TOLERANCE,
+) -> str | None:
     """The first difference between results of the same names, in words; None where there is none.
 
-    An array agrees if no item is off by more than `TOLERANCE` times the largest. Not a number never
+    An array agrees if no item is off by more than `tolerance` times the largest. Not a number never
     agrees.
     """
     if sorted(ours) != sorted(theirs):
@@ -30,6 +34,6 @@ def disagreement(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray
         if not (np.isfinite(a).all() and np.isfinite(b).all()):
             return f"{name} is not finite"
         off, largest = np.abs(a - b).max(), np.abs(b).max()
-        if not off <= TOLERANCE * largest:
+        if not off <= tolerance * largest:
             return f"{name} is off by {off:.2g}, where the largest value is {largest:.2g}"
     return None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 
 from .cases import Case
+from .compare import TOLERANCE
 
-__all__ = ["OURS", "PEERS", "Peer", "missing", "parse"]
+__all__ = ["DEFAULT", "OURS", "PEERS", "Peer", "missing", "parse"]
 
 INSTALL = "pip install 'numba_lstm[bench]'"
 
@@ -28,6 +29,10 @@ class Peer:
         The kinds of measurement it takes part in.
     cells : tuple of str
         The cells that it speaks for, in plain layers.
+    tolerance : float
+        How far its results may be off, as a part of an array's largest value.
+    environment : dict
+        What its process finds in its environment besides the parent's.
     """
 
     name: str
@@ -35,6 +40,8 @@ class Peer:
     needs: tuple[str, ...]
     kinds: tuple[str, ...]
     cells: tuple[str, ...] = ()
+    tolerance: float = TOLERANCE
+    environment: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def takes(self, case: Case, kind: str) -> bool:
         """Whether it takes part in a measurement."""
@@ -43,13 +50,19 @@ class Peer:
 
 
 OURS = Peer("ours", "ours", (), ("infer", "train", "step", "latency", "cold", "memory"))
+_CELLS = ("lstm", "gru", "rnn")
 PEERS = {
     peer.name: peer
     for peer in (
         Peer("torch", "torch_peer", ("torch",), OURS.kinds),
-        Peer("onnxruntime", "onnx_peer", ("onnxruntime", "onnx"), ("infer", "latency"), ("lstm",)),
+        Peer("onnxruntime", "onnx_peer", ("onnxruntime", "onnx"), ("infer", "latency"), _CELLS),
+        Peer("openvino", "openvino_peer", ("openvino", "onnx"), ("infer", "latency"), _CELLS),
+        # This library again, whose rules choose each call's plan, and no measurement does. The bits
+        # of a result depend on no plan.
+        Peer("rules", "ours", (), OURS.kinds, tolerance=0.0, environment={"NUMBA_LSTM_TUNE": "0"}),
     )
 }
+DEFAULT = ("torch", "onnxruntime", "openvino")
 
 
 def parse(text: str) -> list[Peer]:

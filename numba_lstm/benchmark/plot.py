@@ -6,7 +6,7 @@ import io
 from typing import Any
 
 from .cases import Case, traffic
-from .report import threads_in_words, verdict
+from .report import isa_in_words, threads_in_words, verdict
 
 __all__ = ["draw", "picture"]
 
@@ -35,7 +35,11 @@ def draw(result: dict[str, Any]) -> Any:
     _draw_roofline(left, result)
     _draw_ratios(right, bars)
     machine = result["machine"]
-    figure.suptitle(f"{machine['cpu']}, {threads_in_words(result['threads'])}", fontsize=11)
+    figure.suptitle(
+        f"{machine['cpu']}, {isa_in_words(result)} ({machine['vector_bits']}-bit vectors), "
+        f"{threads_in_words(result['threads'])}",
+        fontsize=11,
+    )
     return figure
 
 
@@ -90,7 +94,8 @@ def _bars(result: dict[str, Any]) -> list[tuple[str, float, list[float]]]:
         for kind in dict.fromkeys(one["kind"] for one in result["cases"]):
             for one in result["cases"]:
                 if one["kind"] == kind and peer in one.get("ratio", {}):
-                    label = f"{peer}  {kind}  {one['name']}"
+                    mark = "*" * (peer in result["unheld"])
+                    label = f"{peer}{mark}  {kind}  {one['name']}"
                     found.append((label, one["ratio"][peer], one["interval"][peer]))
     return found
 

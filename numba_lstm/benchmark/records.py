@@ -10,6 +10,7 @@ import numpy as np
 from . import ratios
 from .cases import flops
 from .engine import Measurement
+from .isa import NATIVE
 from .peers import OURS
 
 __all__ = ["geomeans", "pooled", "record"]
@@ -25,6 +26,7 @@ def pooled(runs: Sequence[Sequence[Measurement]]) -> list[Measurement]:
         one = Measurement(same[0].case, same[0].kind)
         for each in same:
             one.error = one.error or each.error
+            one.quiet += each.quiet
             for peer, values in each.values.items():
                 one.values.setdefault(peer, []).extend(values)
             for peer, details in each.details.items():
@@ -37,7 +39,10 @@ def pooled(runs: Sequence[Sequence[Measurement]]) -> list[Measurement]:
 
 
 def record(
-    one: Measurement, peak_gflops: float, repeats: Sequence[Measurement] = ()
+    one: Measurement,
+    peak_gflops: float,
+    repeats: Sequence[Measurement] = (),
+    unheld: Iterable[str] = (),
 ) -> dict[str, Any]:
     """The JSON of a measurement.
 
@@ -48,13 +53,17 @@ def record(
         Of the same run.
     repeats : sequence of Measurement
         The runs of which `one` is the sum, for a reader to see the noise.
+    unheld : iterable of str
+        Peers that were not held to the run's instruction set: ``peers.….isa`` is then "native".
 
     Returns
     -------
     dict
         {name, kind, cell, T, B, I, H, layers, bidirectional, vocab, proj, form, ours_ms, gflops,
         peak_fraction, ours, peers, ratio, interval}. For "memory" there are ``ours_mib`` and
-        ``peers.….mib``, and the ratio is one of memory. With an error there are no figures.
+        ``peers.….mib``, and the ratio is one of memory. Beside busy loops there are
+        ``quiet_one_thread_ms`` and ``busy_factor``, ours_ms divided by that. With an error there
+        are no figures.
     """
     case = one.case
     about = {name: getattr(case, name) for name in ("cell", "T", "B", "I", "H", "layers")}
@@ -65,6 +74,9 @@ def record(
     ours = one.values[OURS.name]
     told = {name: _figures(one, name) for name in one.values}
     peers = {name: figures for name, figures in told.items() if name != OURS.name}
+    for name in unheld:
+        if name in peers:
+            peers[name]["isa"] = NATIVE
     seconds = None if one.kind == "memory" else float(np.median(ours))
     gflops = fraction = None
     if one.kind not in _WITHOUT_FLOPS and seconds is not None:
@@ -83,18 +95,21 @@ def record(
     }
     if one.kind == "memory":
         found["ours_mib"] = told[OURS.name]["mib"]
+    if one.quiet and seconds is not None:
+        quiet = float(np.median(one.quiet))
+        found |= {"quiet_one_thread_ms": 1e3 * quiet, "busy_factor": seconds / quiet}
     if len(repeats) > 1:
         found["repeats"] = [_repeat(each) for each in repeats]
     return found
 
 
-def _figures(one: Measurement, peer: str) -> dict[str, float]:
+def _figures(one: Measurement, peer: str) -> dict[str, Any]:
     """Medians of one peer's rounds, in milliseconds and MiB."""
     middle = float(np.median(one.values[peer]))
     details = {name: float(np.median(n)) for name, n in one.details.get(peer, {}).items()}
     if one.kind == "memory":
         return {"mib": middle / _MIB, "before_mib": details["before"] / _MIB}
-    figures = {"ms": 1e3 * middle}
+    figures: dict[str, Any] = {"ms": 1e3 * middle}
     if one.kind == "latency":
         figures |= {"p50_ms": 1e3 * middle, "p99_ms": 1e3 * details["p99"]}
     if one.kind == "cold":
@@ -121,10 +136,15 @@ def _repeat(one: Measurement) -> dict[str, Any]:
 
 
 def geomeans(records: Iterable[dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """The geometric mean of the ratios, {kind: {peer: mean}}, of the cases without an error."""
+    """The geometric mean of the ratios, {kind: {peer: mean}}, of the cases without an error.
+
+    A peer that was not held to the run's instruction set has none.
+    """
     found: dict[str, dict[str, list[float]]] = {}
     for one in records:
         for peer, ratio in one.get("ratio", {}).items():
+            if "isa" in one["peers"][peer]:
+                continue
             found.setdefault(one["kind"], {}).setdefault(peer, []).append(ratio)
     return {
         kind: {peer: ratios.geometric_mean(values) for peer, values in peers.items()}

@@ -11,6 +11,7 @@ from typing import Any
 from . import records
 from .cases import KINDS, Case
 from .engine import FULL, Engine, Measurement, Settings
+from .isa import find, held
 from .machine import Watch, describe
 from .peers import OURS, Peer, missing
 
@@ -34,15 +35,20 @@ def run(
     Returns
     -------
     dict
-        {machine, threads, peak_gflops, bandwidth_gbs, versions, settings, skipped, busy, started,
-        seconds, repeat, cases, geomean}, plain values for JSON. `cases` holds a record of each case
-        and kind; see `records.record`.
+        {machine, isa, threads, busy_loops, peak_gflops, bandwidth_gbs, versions, peer_settings,
+        environment, unheld, settings, skipped, busy, started, seconds, repeat, cases, geomean},
+        plain values for JSON. `environment` is what each peer was told, `unheld` names the peers
+        that were not held to ``isa``. `cases` holds a record of each case and kind; see
+        `records.record`.
 
     Raises
     ------
+    ValueError
+        If the machine lacks the instruction set.
     PeerFailed
         If not even the machine's peak could be measured.
     """
+    isa = find(settings.isa)
     skipped = missing(peers)
     for name, reason in skipped.items():
         warn(f"{name} is left out: {reason}")
@@ -50,9 +56,8 @@ def run(
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     for warning in watch.at_start():
         warn(warning)
-    engine = make_engine(
-        [peer for peer in peers if peer.name not in skipped], threads, settings, say=say
-    )
+    there = [peer for peer in peers if peer.name not in skipped]
+    engine = make_engine(there, threads, settings, say=say)
     bandwidth = engine.survey()
     runs: list[list[Measurement]] = []
     for _ in range(repeat):
@@ -60,28 +65,35 @@ def run(
         for case in cases:
             wanted = [kind for kind in case.kinds if kind in kinds]
             runs[-1] += engine.measure(case, wanted) if wanted else []
-    busy = watch.finish(engine.peaks)
-    for warning in busy["warnings"]:
+    noticed = watch.finish(engine.peaks)
+    for warning in noticed["warnings"]:
         if warning not in watch.at_start():
             warn(warning)
     peak = max(engine.peaks)
+    unheld = [peer.name for peer in there if not held(isa, peer)]
     found = [
-        records.record(one, peak, same)
+        records.record(one, peak, same, unheld)
         for one, same in zip(records.pooled(runs), zip(*runs, strict=True))
     ]
     ours = engine.about[OURS.name]
     return {
         "machine": describe(ours["machine"]),
+        "isa": settings.isa,
         "threads": threads,
+        "busy_loops": settings.busy,
         "peak_gflops": peak,
         "bandwidth_gbs": bandwidth,
         "versions": {k: v for about in engine.about.values() for k, v in about["versions"].items()},
         "peer_settings": {
-            name: about["settings"] for name, about in engine.about.items() if "settings" in about
+            name: about.get("settings", {})
+            for name, about in engine.about.items()
+            if name != OURS.name
         },
+        "environment": engine.environments,
+        "unheld": unheld,
         "settings": asdict(settings),
         "skipped": skipped,
-        "busy": busy,
+        "busy": noticed,
         "started": started,
         "seconds": time.monotonic() - begin,
         "repeat": repeat,

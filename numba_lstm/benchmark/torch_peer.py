@@ -32,6 +32,7 @@ def about() -> dict[str, Any]:
 
     settings = {
         "onednn": torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled,
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "flush_denormal": True,
         "infer": "inference_mode",

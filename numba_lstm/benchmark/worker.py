@@ -62,6 +62,14 @@ class Worker:
         self._call = warm_up(self._ready().run, seconds)
         return self._call
 
+    def settle(self, calls: int, seconds: float) -> None:
+        """Run until there were so many calls, or for so long; plans are measured in such calls."""
+        end = time.monotonic() + seconds
+        for _ in range(calls):
+            if time.monotonic() >= end:
+                break
+            self._ready().run()
+
     def time(self, seconds: float, warm_seconds: float) -> dict[str, Any]:
         """Time a block of calls."""
         return time_calls(self._ready().run, seconds, warm_seconds, self._call).to_json()

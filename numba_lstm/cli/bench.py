@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ._errors import FAILED, BadInput, bad_input
 from ._kernels import threads_option
 from ._paths import FILE, check_output, suffix
 
-_HELP = """Measure this library beside torch and onnxruntime.
+_HELP = """Measure this library beside torch, onnxruntime and OpenVINO.
 
 CASE is a case's name, a group of cases, or a glob; all cases where none is given. A name tells the
 sizes TxBxIxH: steps, batch, inputs, hidden units.
@@ -33,7 +34,11 @@ it is timed only after its results were found to be equal. Figures are medians o
 other's time divided by ours with their 95 % interval. The peak is measured in the same run. Exit
 code 1: somebody disagreed or failed.
 
-torch and onnxruntime come with the extra: pip install 'numba_lstm[bench]'
+The peer "rules" is this library without plans chosen by measurement. With --isa each library is
+held to an instruction set by its own switch; one that has none is measured as it is, marked by an
+asterisk, and counts in no mean.
+
+The others come with the extra: pip install 'numba_lstm[bench]'
 """
 
 
@@ -70,10 +75,9 @@ def _peer_names() -> Iterable[str]:
 @click.option(
     "--peers",
     multiple=True,
-    default=["torch,onnxruntime"],
-    show_default="torch,onnxruntime",
     metavar="PEER,...",
-    help="Whom to compare with; none for nobody.",
+    help="Whom to compare with: some of torch, onnxruntime, openvino (these are the default) and "
+    "rules; none for nobody.",
     shell_complete=_complete(_peer_names),
 )
 @click.option(
@@ -86,6 +90,30 @@ def _peer_names() -> Iterable[str]:
 )
 @threads_option
 @click.option("--quick", is_flag=True, help="Short and rough.")
+@click.option(
+    "--isa",
+    type=click.Choice(["native", "avx512", "avx2", "baseline"]),
+    default="native",
+    show_default=True,
+    help="The instruction set that everybody is held to; baseline is SSE.",
+)
+@click.option(
+    "--random",
+    "drawn",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Instead of CASEs, N shapes drawn by --seed.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), metavar="S", help="Of --random; 0 where it is not given."
+)
+@click.option(
+    "--busy",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Run N busy loops beside every measurement, and compare with one thread without them.",
+)
 @click.option("--repeat", type=click.IntRange(1), default=1, help="Measure everything N times.")
 @click.option(
     "--json",
@@ -108,25 +136,24 @@ def _peer_names() -> Iterable[str]:
 def bench(
     ctx: click.Context,
     cases: tuple[str, ...],
-    peers: tuple[str, ...],
     kinds: tuple[str, ...],
-    threads: int | None,
-    quick: bool,
-    repeat: int,
+    drawn: int | None,
+    seed: int | None,
     json_file: str | None,
     plot_file: str | None,
     only_list: bool,
+    **options: Any,
 ) -> None:
     """Compare with other libraries."""
     with bad_input():
-        from ..benchmark.cases import select
-
-        chosen = select(cases)
+        chosen = _choose(cases, drawn, seed)
         wanted = _kinds(kinds)
         if only_list:
             _list(chosen, wanted, json_file)
             return
-        result = _run(chosen, peers, threads, quick, repeat, wanted, (json_file, plot_file))
+        result = _run(chosen, wanted, (json_file, plot_file), **options)
+    if drawn is not None:
+        result["random"] = {"n": drawn, "seed": seed or 0}
     _show(result, json_file == "-")
     with bad_input():
         _write(result, json_file, plot_file)
@@ -134,13 +161,28 @@ def bench(
         ctx.exit(FAILED)
 
 
+def _choose(patterns: tuple[str, ...], drawn: int | None, seed: int | None) -> list[Any]:
+    """The cases of the grid that the patterns name, or those drawn by the seed."""
+    from ..benchmark.cases import select
+    from ..benchmark.random_cases import draw
+
+    if drawn is None:
+        if seed is not None:
+            raise ValueError(f"--seed: expected --random N with it, got --seed {seed} alone")
+        return select(patterns)
+    if patterns:
+        raise ValueError(f"--random: expected no CASE beside it, got {patterns[0]!r}")
+    return draw(drawn, seed or 0)
+
+
 def _list(chosen: list[Any], kinds: tuple[str, ...], json_file: str | None) -> None:
     """Each case with those of its kinds that were asked for."""
     found = {case.name: [kind for kind in case.kinds if kind in kinds] for case in chosen}
     found = {name: some for name, some in found.items() if some}
     if json_file is None:
+        width = max(map(len, found), default=0)
         for name, some in found.items():
-            click.echo(f"{name:<24}  {', '.join(some)}")
+            click.echo(f"{name:<{width}}  {', '.join(some)}")
         return
     _check_files(json_file, None)
     _write_json([{"name": name, "kinds": some} for name, some in found.items()], json_file)
@@ -160,15 +202,18 @@ def _kinds(options: tuple[str, ...]) -> tuple[str, ...]:
 
 def _run(
     chosen: list[Any],
+    kinds: tuple[str, ...],
+    files: tuple[str | None, str | None],
+    *,
     peers: tuple[str, ...],
     threads: int | None,
     quick: bool,
+    isa: str,
+    busy: int,
     repeat: int,
-    kinds: tuple[str, ...],
-    files: tuple[str | None, str | None],
 ) -> dict[str, Any]:
     from ..benchmark.engine import FULL, QUICK
-    from ..benchmark.peers import parse
+    from ..benchmark.peers import DEFAULT, parse
     from ..benchmark.run import run
     from ..threads import get_num_threads, most_threads
 
@@ -182,13 +227,13 @@ def _run(
         raise ValueError(
             f"--kind: expected some of the chosen cases' kinds, {there}, got {', '.join(kinds)}"
         )
-    others = parse(",".join(peers))
+    others = parse(",".join(peers or DEFAULT))
     _check_files(*files)  # before the minutes of measuring, not after them
     return run(
         chosen,
         others,
         threads or get_num_threads(),
-        QUICK if quick else FULL,
+        replace(QUICK if quick else FULL, isa=isa, busy=busy),
         kinds=kinds,
         repeat=repeat,
         say=_progress(),

@@ -45,3 +45,16 @@ def test_errors_leave_their_bars_out_and_nothing_at_all_is_still_a_picture():
 def test_a_picture_is_of_the_kind_asked_for():
     assert plot.picture(result()).startswith(b"\x89PNG")
     assert plot.picture(result(), "svg").startswith(b"<?xml")
+
+
+def test_the_title_names_the_machine_the_isa_and_the_threads():
+    title = plot.draw(result())._suptitle.get_text()
+    assert title == "A Fine CPU, its own instruction set (256-bit vectors), 2 threads"
+    title = plot.draw(result(isa="avx2"))._suptitle.get_text()
+    assert title == "A Fine CPU, held to AVX2 (256-bit vectors), 2 threads"
+
+
+def test_bars_of_a_peer_that_is_held_to_nothing_have_an_asterisk():
+    _, axis = plot.draw(result(isa="avx2")).axes
+    labels = {label.get_text().split()[0] for label in axis.get_yticklabels()}
+    assert labels == {"torch", "onnxruntime*"}

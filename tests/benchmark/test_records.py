@@ -81,12 +81,27 @@ def test_an_error_in_one_repeat_is_an_error():
 
 
 def test_means_are_by_kind_and_peer_and_leave_errors_out():
+    peers = {"torch": {}, "onnxruntime": {}}
     records = [
-        {"kind": "infer", "ratio": {"torch": 2.0, "onnxruntime": 1.0}},
-        {"kind": "infer", "ratio": {"torch": 8.0}},
-        {"kind": "train", "ratio": {"torch": 3.0}},
+        {"kind": "infer", "ratio": {"torch": 2.0, "onnxruntime": 1.0}, "peers": peers},
+        {"kind": "infer", "ratio": {"torch": 8.0}, "peers": peers},
+        {"kind": "train", "ratio": {"torch": 3.0}, "peers": peers},
         {"kind": "train", "error": "no"},
     ]
     found = geomeans(records)
     assert found["infer"] == pytest.approx({"torch": 4.0, "onnxruntime": 1.0})
     assert found["train"] == pytest.approx({"torch": 3.0})
+
+
+def test_a_peer_that_was_not_held_to_the_run_s_isa_is_marked_and_has_no_mean():
+    one = record(measure("infer"), 100.0, unheld=["onnxruntime", "absent"])
+    assert one["peers"] == {"torch": {"ms": 3.0}, "onnxruntime": {"ms": 1.0, "isa": "native"}}
+    assert geomeans([one])["infer"] == pytest.approx({"torch": 1.5})
+
+
+def test_quiet_times_of_all_repeats_are_pooled():
+    runs = [Measurement(TINY, "infer", {"ours": [0.006]}, quiet=[s]) for s in (0.001, 0.003)]
+    (together,) = pooled([[one] for one in runs])
+    one = record(together, 100.0, runs)
+    assert one["quiet_one_thread_ms"] == pytest.approx(2.0)
+    assert one["busy_factor"] == pytest.approx(3.0)

@@ -70,3 +70,32 @@ def test_the_machine_is_described_in_three_lines():
 )
 def test_times_are_written_in_a_fitting_unit(ms, words):
     assert report._milliseconds(ms) == words
+
+
+def test_a_peer_that_is_held_to_nothing_has_an_asterisk_and_a_line_and_no_verdict_counts():
+    held = result(isa="avx2")
+    head, *lines = report.table(held).splitlines()
+    assert "onnxruntime*" in head and "torch*" not in head
+    assert "0.50x [0.50, 0.50]  behind" in lines[0]
+    text = report.summary(held)
+    assert "* onnxruntime cannot be held to AVX2: it is measured as it is" in text
+    assert "x onnxruntime" not in text and "behind in 0" in text
+    assert "omp, held to AVX2, 256-bit vectors" in report.describe_machine(held)
+    assert "*" not in report.table(result()) and "held" not in report.summary(result())
+
+
+def test_beside_busy_loops_there_are_two_columns_more():
+    loaded = result(busy=2)
+    head, *lines = report.table(loaded).splitlines()
+    end = head.index("x quiet") + len("x quiet")
+    assert lines[0][:end].endswith("  0.5 ms     4.00")
+    assert head.index("torch") < lines[0].index("3 ms")
+    memory = next(line for line in lines if " memory " in line)
+    assert "150 MiB  1.50x" in memory
+    assert {line.index("x [") for line in lines} == {lines[0].index("x [")}
+    assert "beside 2 busy loops" in report.describe_machine(loaded)
+    assert "x quiet" not in report.table(result())
+
+
+def test_a_record_that_is_older_than_the_choice_of_an_isa_is_native():
+    assert report.isa_in_words({}) == "its own instruction set"

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from fake_bench import TINY, fake_engine
+from fake_bench import QUIET_MS, TINY, fake_engine
 
 from numba_lstm.benchmark import run as module
 from numba_lstm.benchmark.engine import QUICK
@@ -15,7 +15,15 @@ from numba_lstm.benchmark.peers import PEERS
 ROUGH = replace(QUICK, rounds=2)
 
 
-def run(monkeypatch, absent=(), peers=("torch", "onnxruntime"), wrong="", **options):
+def run(
+    monkeypatch,
+    absent=(),
+    peers=("torch", "onnxruntime"),
+    wrong="",
+    held="native",
+    busy=0,
+    **options,
+):
     """A run over fake workers; gives its result and what was warned of."""
     warned: list = []
     monkeypatch.setattr(
@@ -29,7 +37,7 @@ def run(monkeypatch, absent=(), peers=("torch", "onnxruntime"), wrong="", **opti
         [TINY],
         [PEERS[name] for name in peers],
         1,
-        ROUGH,
+        replace(ROUGH, isa=held, busy=busy),
         warn=warned.append,
         make_engine=make_engine,
         **options,
@@ -88,3 +96,66 @@ def test_a_busy_machine_is_warned_of_once_and_recorded(monkeypatch):
     result, warned = run(monkeypatch)
     assert sum("machine is busy: load 64.00" in text for text in warned) == 1
     assert any("load 64.00" in text for text in result["busy"]["warnings"])
+
+
+def has(monkeypatch, *features, machine="x86_64"):
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr("numba_lstm.benchmark.isa._features", lambda: set(features))
+
+
+V3 = ("avx2", "fma", "f16c", "bmi", "bmi2", "lzcnt", "movbe")
+
+
+def test_held_to_an_isa_it_tells_each_peer_and_records_what_it_told(monkeypatch):
+    has(monkeypatch, *V3)
+    result, _ = run(monkeypatch, held="avx2", peers=("torch", "onnxruntime", "openvino"))
+    assert result["isa"] == "avx2"
+    told = result["environment"]
+    assert told["ours"]["NUMBA_CPU_NAME"] == "x86-64-v3"
+    assert told["torch"]["ATEN_CPU_CAPABILITY"] == "avx2"
+    assert told["openvino"]["ONEDNN_MAX_CPU_ISA"] == "AVX2"
+    assert told["onnxruntime"] == {} and result["unheld"] == ["onnxruntime"]
+
+
+def test_a_peer_without_a_switch_is_measured_marked_and_in_no_mean(monkeypatch):
+    has(monkeypatch, *V3)
+    result, _ = run(monkeypatch, held="avx2")
+    infer = result["cases"][0]
+    assert infer["peers"]["onnxruntime"] == {"ms": 1.0, "isa": "native"}
+    assert "isa" not in infer["peers"]["torch"]
+    assert infer["ratio"]["onnxruntime"] == 0.5
+    assert result["geomean"]["infer"] == pytest.approx({"torch": 1.5})
+
+
+def test_natively_nobody_is_told_anything_or_marked(monkeypatch):
+    result, _ = run(monkeypatch)
+    assert result["isa"] == "native" and result["unheld"] == []
+    assert set(map(str, result["environment"].values())) == {"{}"}
+    assert "isa" not in result["cases"][0]["peers"]["onnxruntime"]
+
+
+def test_an_isa_that_the_machine_lacks_is_refused_before_anything_is_measured(monkeypatch):
+    has(monkeypatch, *V3)
+    with pytest.raises(ValueError, match=r"--isa: .*got 'avx512'; it lacks avx512f"):
+        run(monkeypatch, held="avx512")
+
+
+def test_the_rules_are_ours_without_measured_plans(monkeypatch):
+    has(monkeypatch, *V3)
+    result, _ = run(monkeypatch, held="avx2", peers=("rules",))
+    ours, rules = result["environment"]["ours"], result["environment"]["rules"]
+    assert rules == {**ours, "NUMBA_LSTM_TUNE": "0"}
+    assert result["geomean"]["infer"] == pytest.approx({"rules": 1.0})
+    assert list(result["peer_settings"]) == ["rules"]
+
+
+def test_beside_busy_loops_each_case_has_its_quiet_time_and_the_factor(monkeypatch):
+    result, _ = run(monkeypatch, busy=1, repeat=2)
+    assert result["busy_loops"] == 1
+    infer, train, latency, cold, memory = result["cases"]
+    for one in (infer, train, latency):
+        assert one["quiet_one_thread_ms"] == QUIET_MS
+        assert one["busy_factor"] == pytest.approx(one["ours_ms"] / QUIET_MS) == 4.0
+    for one in (cold, memory):
+        assert "busy_factor" not in one
+    assert json.loads(json.dumps(result, allow_nan=False)) == result

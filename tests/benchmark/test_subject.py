@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
@@ -21,26 +22,33 @@ CASES = {
     "language model": Case("d", (), 4, 3, 5, 6, layers=2, vocab=9),
 }
 STACKS = [name for name in CASES if name != "language model"]
+CELLS = {
+    f"{cell}, {name}": replace(CASES[name], cell=cell)
+    for cell in ("gru", "rnn")
+    for name in ("one layer", "both directions")
+}
+NEEDS = {"torch_peer": "torch", "onnx_peer": "onnxruntime", "openvino_peer": "openvino"}
 
 
 def peer(name):
-    pytest.importorskip({"torch_peer": "torch", "onnx_peer": "onnxruntime"}[name])
-    if name == "onnx_peer":
+    pytest.importorskip(NEEDS[name])
+    if name != "torch_peer":
         pytest.importorskip("onnx")
     return import_module(f"numba_lstm.benchmark.{name}")
 
 
 def both(case, kind, library, **changed):
     """Our results and theirs, theirs of changed arrays."""
-    arrays = make_arrays(CASES[case]) | changed
+    case = (CASES | CELLS)[case]
+    arrays = make_arrays(case) | changed
     # In a thread of its own: onnxruntime has the thread that calls it flush denormals from then on.
     with ThreadPoolExecutor(1) as pool:
-        theirs = pool.submit(lambda: library.prepare(CASES[case], kind, arrays).results()).result()
-    return ours.prepare(CASES[case], kind, make_arrays(CASES[case])).results(), theirs
+        theirs = pool.submit(lambda: library.prepare(case, kind, arrays).results()).result()
+    return ours.prepare(case, kind, make_arrays(case)).results(), theirs
 
 
-@pytest.mark.parametrize("case", STACKS)
-@pytest.mark.parametrize("name", ["torch_peer", "onnx_peer"])
+@pytest.mark.parametrize("case", [*STACKS, *CELLS])
+@pytest.mark.parametrize("name", NEEDS)
 def test_inference_agrees(name, case):
     assert disagreement(*both(case, "infer", peer(name))) is None
 
@@ -61,7 +69,9 @@ def test_a_language_model_s_step_agrees_with_torch_optimizer_included():
     assert disagreement(found, theirs) is None
 
 
-@pytest.mark.parametrize("kind, name", [("infer", "onnx_peer"), ("train", "torch_peer")])
+@pytest.mark.parametrize(
+    "kind, name", [("infer", "onnx_peer"), ("infer", "openvino_peer"), ("train", "torch_peer")]
+)
 def test_a_peer_with_another_weight_is_found_out(kind, name):
     key = "parameter/weight_hh_l0"
     weight = make_arrays(CASES["one layer"])[key].copy()

@@ -79,3 +79,13 @@ def test_what_goes_wrong_is_told_and_the_next_request_is_answered():
     assert "nothing was prepared" in replies[1]["error"]
     assert all("error" in reply for reply in replies[:4])
     assert "ok" in replies[4]
+
+
+def test_settling_ends_at_the_calls_or_the_seconds_whatever_is_first(tmp_path):
+    arrays = str(tmp_path / "a.npz")
+    save(arrays, make_arrays(CASE))
+    prepare = {"do": "prepare", "case": CASE.to_json(), "kind": "infer", "arrays": arrays}
+    library, _ = ask(prepare, {"do": "settle", "calls": 30, "seconds": 60.0})
+    assert library.runs == 30
+    library, _ = ask(prepare, {"do": "settle", "calls": 30, "seconds": 0.0})
+    assert library.runs == 0
