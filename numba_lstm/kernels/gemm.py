@@ -35,7 +35,7 @@ from .blocks import MR, first, row_block
 __all__ = ["gemm", "gemm_transposed"]
 
 ROWS_AT_ONCE = tuning.GEMM_ROWS
-K_AT_ONCE = tuning.GEMM_TRANSPOSED_K
+K_AT_ONCE = max(1, tuning.GEMM_TRANSPOSED_K * STRIP // PANEL)
 _MR_3 = BLOCKS[3].mr
 
 

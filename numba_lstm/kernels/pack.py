@@ -179,7 +179,7 @@ def pack_columns(nt, w, gates, order, out):
             start, real = _rows_of_vector(row // v, order, hidden, v)
             source = start + row % v
             for p in range(panels):
-                count = min(width, k - p * width) if row % v < real else 0
+                count = max(0, min(width, k - p * width)) if row % v < real else 0
                 if count == width:
                     for j in range(0, width, v):
                         store(at(out, (p, row, j)), 0, load(at(w, (source, p * width + j)), 0))
@@ -209,7 +209,7 @@ def unpack_columns(nt, packed, accumulate, w):
     for q in prange(nt):
         for row in range(first(q, nt, rows), first(q + 1, nt, rows)):
             for p in range(panels):
-                count = min(width, k - p * width)
+                count = max(0, min(width, k - p * width))
                 source, target = at(packed, (p, row, 0)), at(w, (row, p * width))
                 whole = count // v * v
                 for j in range(0, whole, v):
