@@ -11,6 +11,12 @@ from dataclasses import dataclass
 # more at the first kernel. One core does 2**18 flops in 2.4 µs at 110 GFLOP/s, two break even.
 MIN_PARALLEL_WORK = 1 << 18
 
+# Seconds. How long a worker without work looks for the next job before it sleeps. How long a caller
+# waits for its team: if all workers were awake when the job came, and if one had to be woken.
+WORKER_SPINS = 100e-6
+TEAM_PATIENCE = 20e-6
+TEAM_PATIENCE_ASLEEP = 100e-6
+
 # The least flops of a step that a team is worth. Its threads wait 0.1 µs for each other after each
 # step, and longer if their work is uneven. A core of Zen 4 does 11000 flops in 0.1 µs.
 MIN_TEAM_WORK = 1 << 14

@@ -32,7 +32,7 @@ def keys():
         pass
     for item in gc.get_objects():
         if type(item) is jit.driver:
-            key = jit._variant(item.function, item.__name__, False)._cache.key
+            key = item.compiled()._cache.key
             found[item.__name__] = compile_cache.entry_name(item.__name__, key)
     return found
 
@@ -114,18 +114,18 @@ def test_an_edit_compiles_anew_what_it_reaches(keys, edit):
 # Drivers that others define
 
 MINE = """
-from numba_lstm.jit import driver, named_driver, prange
+from numba_lstm.jit import driver, named_driver
 import helper
 
 @driver
-def apply(nt, x):
-    for q in prange(nt):
+def apply(crew, nt, x):
+    for q in range(nt):
         x[q] = helper.change(x[q])
 
 def make(gate):
     @named_driver("made")
-    def made(nt, x):
-        for q in prange(nt):
+    def made(crew, nt, x):
+        for q in range(nt):
             x[q] = gate(x[q])
     return made
 
@@ -173,7 +173,7 @@ def mine(tmp_path) -> Path:
 
 
 def test_a_driver_outside_is_compiled_anew_when_its_callee_in_another_file_changes(mine):
-    compiled = ["apply_serial", "apply_parallel"]
+    compiled = ["apply", "apply_parallel"]
     assert use(mine, "apply") == [*compiled, "apply 25.0 15.0"]
     with edited(mine / "helper.py", "3 * x", "4 * x"):
         assert use(mine, "apply") == ["apply 25.0 15.0"]
@@ -183,7 +183,7 @@ def test_a_driver_outside_is_compiled_anew_when_its_callee_in_another_file_chang
 
 
 def test_drivers_of_one_name_and_other_gates_never_find_each_others_code(mine):
-    compiled = ["made_serial", "made_parallel"]
+    compiled = ["made", "made_parallel"]
     assert use(mine, "triple") == [*compiled, "triple 45.0 15.0"]
     assert use(mine, "add") == [*compiled, "add 7.0 6.0"]
     # One process loads what two have made.
@@ -199,7 +199,7 @@ def test_a_global_that_changes_while_others_run_leaves_no_wrong_entry(mine):
     again = in_folder(
         mine, USE.replace("NAMES", "[]") + "y = np.zeros(2, 'f4'); mine.apply(1, y)\n"
     )
-    assert again == "apply_serial\n", "what was compiled with A = 2 was kept as A = 1's"
+    assert again == "apply\n", "what was compiled with A = 2 was kept as A = 1's"
 
 
 # Programs without files of source
