@@ -22,6 +22,10 @@ The crew is an array of int64, shared by the caller and the workers:
 
 from __future__ import annotations
 
+from typing import Any
+
+from numba import types
+
 from .jit import driver, kernel
 from .simd import (
     atomic_add,
@@ -244,6 +248,13 @@ def serve(crew, nt, i):
         else:
             _sleep(state, i, seen)
             spins = 0
+
+
+def compiled_serve() -> Any:
+    """`serve` to be called as (crew, nt, i), without a compiler at work in the worker."""
+    dispatcher = serve.compiled()
+    dispatcher.compile((types.int64, types.int64, types.int64))
+    return dispatcher
 
 
 @driver

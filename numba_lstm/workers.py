@@ -19,7 +19,7 @@ from typing import Any
 
 from . import threads, tuning
 
-__all__ = ["Crew", "crew"]
+__all__ = ["Crew", "count", "crew"]
 
 _CALL = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 # What a debugger or the system sends to the thread that has a fault.
@@ -86,7 +86,7 @@ class Crew:
     def __init__(self, capacity: int, run: Callable[[int, int, int], Any] | None = None) -> None:
         from . import parts
 
-        self._run = run or parts.serve.compiled()
+        self._run = run or parts.compiled_serve()
         self._parts: Any = parts
         self.workers: list[threading.Thread] = []
         semaphores = _Semaphores()
@@ -176,6 +176,12 @@ def _grown(nt: int) -> int:
                 _address = _crew.address
             _ready = nt
         return _address
+
+
+def count(nt: int) -> int:
+    """How many workers there are for a call on `nt` threads."""
+    crew(nt)
+    return len(_crew.workers) if _crew else 0
 
 
 def _retire() -> None:

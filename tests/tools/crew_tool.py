@@ -1,4 +1,4 @@
-"""Crews for tests: one that nobody else uses, and one whose teams come together on a busy machine."""
+"""Crews for tests: one that nobody else uses, and one whose teams come together when it is busy."""
 
 from __future__ import annotations
 
