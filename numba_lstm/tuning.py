@@ -11,6 +11,12 @@ from dataclasses import dataclass
 # more at the first kernel. One core does 2**18 flops in 2.4 µs at 110 GFLOP/s, two break even.
 MIN_PARALLEL_WORK = 1 << 18
 
+# Seconds. How long a worker without work looks for the next job before it sleeps. How long a caller
+# waits for its team: if all workers were awake when the job came, and if one had to be woken.
+WORKER_SPINS = 100e-6
+TEAM_PATIENCE = 20e-6
+TEAM_PATIENCE_ASLEEP = 100e-6
+
 # The least flops of a step that a team is worth. Its threads wait 0.1 µs for each other after each
 # step, and longer if their work is uneven. A core of Zen 4 does 11000 flops in 0.1 µs.
 MIN_TEAM_WORK = 1 << 14
@@ -84,11 +90,15 @@ BLOCKING = {
 # 256 float32 are 96 KB, which stay in L2 beside the panel.
 GEMM_ROWS = 96
 
+# Terms of a sum that `gemm` takes at once, about: 6 rows of 512 float32 are 12 KB. They stay in the
+# first cache while all strips of W pass.
+GEMM_K = 512
+
 # Terms of the sum over time and batch that `gemm_transposed` takes at once; half as many where a
-# panel takes two sweeps. They are rows of a panel, which stay in a cache beside the same rows of A.
-# GFLOP/s of one core of Zen 4 for 4096x384 by 256 units with 256 and 128 rows: 98 and 94 (one sweep,
-# rows of 256 bytes, from the second cache), 62 and 79 (two sweeps, rows of 128 bytes: 16 KB stay in
-# the first cache).
+# panel takes two sweeps. They are rows of a panel, which stay in a cache beside rows of A. GFLOP/s of
+# one core of Zen 4 for 4096x384 by 256 units with 256 and 128 rows: 98 and 94 (one sweep, rows of
+# 256 bytes, from the second cache), 62 and 79 (two sweeps, rows of 128 bytes: 16 KB stay in the
+# first cache).
 GEMM_TRANSPOSED_K = 256
 
 # How many rows ahead `gemm_transposed` prefetches A, of which it reads MR items a row.

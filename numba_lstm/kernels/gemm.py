@@ -14,7 +14,8 @@ from __future__ import annotations
 import numpy as np
 
 from .. import tuning
-from ..jit import driver, kernel, prange
+from ..jit import driver, kernel
+from ..parts import parts
 from ..simd import (
     BLOCKS,
     PANEL,
@@ -25,6 +26,7 @@ from ..simd import (
     gemm_tile_t,
     lanes,
     load,
+    load_n,
     restore_denormals,
     shift,
     store,
@@ -36,6 +38,7 @@ __all__ = ["gemm", "gemm_transposed"]
 
 ROWS_AT_ONCE = tuning.GEMM_ROWS
 K_AT_ONCE = max(1, tuning.GEMM_TRANSPOSED_K * STRIP // PANEL)
+K_OF_GEMM = tuning.GEMM_K
 _MR_3 = BLOCKS[3].mr
 
 
@@ -53,43 +56,96 @@ def _store_tile(tile, m, nv, c, stride, n):
 
 
 @kernel
-def _gemm_panel(strip, a, lda, segments, a_stride, k, w, w_strip, bias, c, c_row, n, rows, tile):
-    """One panel of C for `rows` rows. Arrays are pointers, strides count items; see `gemm`."""
+def _load_tile(c, stride, m, nv, n, tile):
+    """Copy the first `n` columns of m rows of c to the tile, of nv vectors a row."""
+    v = lanes(tile)
+    for i in range(m):
+        for j in range(nv):
+            x = load_n(c, i * stride + j * v, max(0, min(v, n - j * v)))
+            store(tile, (i * nv + j) * v, x)
+
+
+@kernel
+def _gemm_panel(
+    strip, more, a, lda, segments, a_stride, k, w, w_strip, bias, c, c_row, n, rows, tile
+):  # fmt: skip
+    """One panel of C for `rows` rows. Arrays are pointers, strides count items; see `gemm`.
+
+    It starts from the bias, or with `more` from what stands in C.
+    """
     v = lanes(a)
     nv = min(PANEL, (n + v - 1) // v)
     computed = min(nv, strip) if strip == 3 else nv
+    whole = nv * v <= n
     r = 0
     while r < rows:
         m = row_block(rows - r, strip)
-        here = shift(a, r * lda)
-        whole = nv * v <= n
-        out = shift(c, r * c_row) if whole else tile
-        ldc = c_row if whole else nv * v
+        here = shift(c, r * c_row)
+        out, ldc = (here, c_row) if whole else (tile, nv * v)
+        if more and not whole:
+            _load_tile(here, c_row, m, nv, n, tile)
+        start, stride = (out, ldc) if more else (bias, 0)
         gemm_tile(
-            strip, m, computed, here, lda, segments, a_stride, k, w, w_strip, bias, 0, out, ldc
-        )
-        for i in range(m):  # what no weight reaches
-            for j in range(computed, nv):
-                store(out, i * ldc + j * v, load(bias, j * v))
+            strip, m, computed, shift(a, r * lda), lda, segments, a_stride, k, w, w_strip, start,
+            stride, out, ldc,
+        )  # fmt: skip
+        if not more:
+            for i in range(m):  # what no weight reaches
+                for j in range(computed, nv):
+                    store(out, i * ldc + j * v, load(bias, j * v))
         if not whole:
-            _store_tile(tile, m, nv, shift(c, r * c_row), c_row, n)
+            _store_tile(tile, m, nv, here, c_row, n)
         r += m
 
 
 @kernel
-def _gemm_block(a, lda, segments, a_stride, k, w, p, bias, c, c_row, n, rows, tile):
-    """`_gemm_panel` for panel p of W, whose strips have the width that it was packed in."""
-    strip = w.shape[2] // lanes(a)
+def _gemm_rows(r0, r1, p0, p1, a, lda, segments, a_stride, k, w, bias, c, c_panel, c_row, n, tile):
+    """Rows r0 … r1 of panels p0 … p1 of C.
+
+    The sum goes in pieces of about K_OF_GEMM terms: a block's rows of A stay in the first cache
+    while all its strips pass, and a piece of a strip while all blocks of rows pass.
+    """
+    width = PANEL * lanes(c)
+    strip = w.shape[2] // lanes(c)
     w_strip = w.shape[1] * w.shape[2]
-    here = at(w, (p if strip == 3 else p * (PANEL // STRIP), 0, 0))
-    _gemm_panel(
-        strip, a, lda, segments, a_stride, k, here, w_strip, at(bias, (p, 0)), c, c_row, n, rows,
-        tile,
-    )  # fmt: skip
+    strips = 1 if strip == 3 else PANEL // strip
+    parts = segments if segments > 1 else k
+    pieces = max(1, min(parts, (segments * k + K_OF_GEMM // 2) // K_OF_GEMM))
+    for piece in range(pieces):
+        t0, t1 = first(piece, pieces, parts), first(piece + 1, pieces, parts)
+        some, length, column, row = t1 - t0, k, t0 * a_stride, t0 * k
+        if segments == 1:
+            some, length, column, row = 1, t1 - t0, t0, t0
+        for p in range(p0, p1):
+            _gemm_panel(
+                strip, piece > 0, at(a, (r0 * lda + column,)), lda, some, a_stride, length,
+                at(w, (p * strips, row, 0)), w_strip, at(bias, (p, 0)),
+                at(c, (p * c_panel + r0 * c_row,)), c_row, n - p * width, r1 - r0, tile,
+            )  # fmt: skip
+
+
+@kernel
+def _gemm_part(
+    q, nt, by_rows, blocks, panels, tiles,
+    a, lda, segments, a_stride, k, m, w, bias, c, c_panel, c_row, n,
+):  # fmt: skip
+    state = flush_denormals()
+    p0, p1, b0, b1 = 0, panels, 0, blocks
+    if by_rows:
+        b0, b1 = first(q, nt, blocks), first(q + 1, nt, blocks)
+    else:
+        p0, p1 = first(q, nt, panels), first(q + 1, nt, panels)
+    for block in range(b0, b1):
+        r0, r1 = first(block, blocks, m), first(block + 1, blocks, m)
+        _gemm_rows(
+            r0, r1, p0, p1, a, lda, segments, a_stride, k, w, bias, c, c_panel, c_row, n,
+            at(tiles, (q, 0)),
+        )  # fmt: skip
+    restore_denormals(state)
 
 
 @driver
-def gemm(nt, a, lda, segments, a_stride, k, m, w, bias, c, c_panel, c_row, n):
+def gemm(crew, nt, a, lda, segments, a_stride, k, m, w, bias, c, c_panel, c_row, n):
     """``C[r, j] = b[j] + Σ_s Σ_k A[s, r, k] · W[s·K + k, j]`` for r < m and j < n.
 
     Parameters
@@ -122,23 +178,11 @@ def gemm(nt, a, lda, segments, a_stride, k, m, w, bias, c, c_panel, c_row, n):
     by_rows = blocks >= 2 * nt or panels < nt
     if not by_rows:
         blocks = 1
-    tiles = np.empty((nt, (max(MR, _MR_3) + 1) * width), c.dtype)
-    for q in prange(nt):
-        state = flush_denormals()
-        tile = at(tiles, (q, 0))
-        p0, p1, b0, b1 = 0, panels, 0, blocks
-        if by_rows:
-            b0, b1 = first(q, nt, blocks), first(q + 1, nt, blocks)
-        else:
-            p0, p1 = first(q, nt, panels), first(q + 1, nt, panels)
-        for block in range(b0, b1):
-            r0, r1 = first(block, blocks, m), first(block + 1, blocks, m)
-            for p in range(p0, p1):
-                _gemm_block(
-                    at(a, (r0 * lda,)), lda, segments, a_stride, k, w, p, bias,
-                    at(c, (p * c_panel + r0 * c_row,)), c_row, n - p * width, r1 - r0, tile,
-                )  # fmt: skip
-        restore_denormals(state)
+    tiles = np.empty((nt, max(MR, _MR_3) * width), c.dtype)
+    parts(crew, nt, _gemm_part, (
+        nt, by_rows, blocks, panels, tiles,
+        a, lda, segments, a_stride, k, m, w, bias, c, c_panel, c_row, n,
+    ))  # fmt: skip
 
 
 @kernel
@@ -156,9 +200,45 @@ def _add_column_sums(z, k, tile, total):
             total[j] += tile[j]
 
 
+@kernel
+def _gemm_transposed_part(
+    q, nt, strip, blocks, total, tiles, accumulate, a, lda, k, m, z, z_panel, slot, nv, zeros, c,
+    sums,
+):  # fmt: skip
+    v = lanes(c)
+    width = PANEL * v
+    state = flush_denormals()
+    # Threads share pairs (panel, block of C's rows). With few panels, sharing panels alone
+    # would leave threads idle.
+    begin, end = first(q, nt, total), first(q + 1, nt, total)
+    for k0 in range(0, k, K_AT_ONCE):
+        kc = min(K_AT_ONCE, k - k0)
+        unit = begin
+        while unit < end:
+            p = unit // blocks
+            block = unit - p * blocks
+            stop = min(blocks, block + end - unit)
+            here = at(z, (p * z_panel + k0 * width,))
+            if block == 0 and p < sums.shape[0]:
+                if k0 == 0 and not accumulate:
+                    sums[p] = 0
+                _add_column_sums(here, kc, at(tiles, (q, 0)), sums[p])
+            for i in range(block, stop):
+                i0, i1 = first(i, blocks, m), first(i + 1, blocks, m)
+                out = at(c, (p, i0, slot * v))
+                fresh = k0 == 0 and not accumulate
+                start, stride = (at(zeros, (0,)), 0) if fresh else (out, width)
+                gemm_tile_t(
+                    strip, i1 - i0, nv, at(a, (k0 * lda + i0,)), lda, 1, 0, kc,
+                    shift(here, slot * v), 0, start, stride, out, width,
+                )  # fmt: skip
+            unit += stop - block
+    restore_denormals(state)
+
+
 @driver
 def gemm_transposed(
-    nt, accumulate, a, lda, k, m, z, z_panel, panels, slot, nv, zeros, c, sums
+    crew, nt, accumulate, a, lda, k, m, z, z_panel, panels, slot, nv, zeros, c, sums
 ):  # fmt: skip
     """``C[p, i, j] = Σ_k A[k, i] · Z[p, k, j]`` for i < m: the gradient of a packed weight.
 
@@ -182,38 +262,12 @@ def gemm_transposed(
     sums : (panels, PANEL·V) float64, written; or of no panels
         The gradient of the bias, ``Σ_k Z[p, k, j]``, added up while Z is in the cache.
     """
-    v = lanes(c)
-    width = PANEL * v
     strip = 3 if nv == 3 else STRIP
     mr = _MR_3 if nv == 3 else MR
     blocks = (m + mr - 1) // mr
     total = panels * blocks
-    tiles = np.empty((nt, width), c.dtype)
-    for q in prange(nt):
-        state = flush_denormals()
-        # Threads share pairs (panel, block of C's rows). With few panels, sharing panels alone
-        # would leave threads idle.
-        begin, end = first(q, nt, total), first(q + 1, nt, total)
-        for k0 in range(0, k, K_AT_ONCE):
-            kc = min(K_AT_ONCE, k - k0)
-            unit = begin
-            while unit < end:
-                p = unit // blocks
-                block = unit - p * blocks
-                stop = min(blocks, block + end - unit)
-                here = at(z, (p * z_panel + k0 * width,))
-                if block == 0 and p < sums.shape[0]:
-                    if k0 == 0 and not accumulate:
-                        sums[p] = 0
-                    _add_column_sums(here, kc, at(tiles, (q, 0)), sums[p])
-                for i in range(block, stop):
-                    i0, i1 = first(i, blocks, m), first(i + 1, blocks, m)
-                    out = at(c, (p, i0, slot * v))
-                    fresh = k0 == 0 and not accumulate
-                    start, stride = (at(zeros, (0,)), 0) if fresh else (out, width)
-                    gemm_tile_t(
-                        strip, i1 - i0, nv, at(a, (k0 * lda + i0,)), lda, 1, 0, kc,
-                        shift(here, slot * v), 0, start, stride, out, width,
-                    )  # fmt: skip
-                unit += stop - block
-        restore_denormals(state)
+    tiles = np.empty((nt, PANEL * lanes(c)), c.dtype)
+    parts(crew, nt, _gemm_transposed_part, (
+        nt, strip, blocks, total, tiles, accumulate, a, lda, k, m, z, z_panel, slot, nv, zeros, c,
+        sums,
+    ))  # fmt: skip

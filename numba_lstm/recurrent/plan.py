@@ -15,7 +15,7 @@ from ..simd import PANEL
 from .steps import Steps
 from .weights import Weights
 
-__all__ = ["Plan", "backward_schedule", "forward_plan", "team_failed"]
+__all__ = ["Plan", "backward_schedule", "forward_plan"]
 
 
 class Plan(NamedTuple):
@@ -68,9 +68,3 @@ def backward_schedule(w: Weights, steps: Steps, weight_bytes: int) -> Schedule:
         schedule = choose(steps.count, steps.mean, w.panels, weight_bytes, flops)
         w.keep_plan(key, schedule)
     return schedule
-
-
-def team_failed(w: Weights) -> None:
-    """Count a team whose threads did not run at once, and forget plans, which may change now."""
-    threads.count_failed_team()
-    w.plans.clear()

@@ -20,6 +20,18 @@ def _on_counter(p: types.Type) -> bool:
 
 
 @intrinsic
+def counter_at(typingctx, address):
+    """A pointer to the int64 at an address."""
+    if not isinstance(address, types.Integer):
+        return None
+
+    def codegen(context, b, sig, args):
+        return b.inttoptr(args[0], context.get_value_type(sig.return_type))
+
+    return types.CPointer(types.int64)(types.int64), codegen
+
+
+@intrinsic
 def atomic_add(typingctx, p, value):
     """Add to the int64 at `p`. A thread that reads the sum sees all that this one wrote before."""
     if not _on_counter(p):
@@ -41,6 +53,30 @@ def atomic_load(typingctx, p):
         return b.load_atomic(args[0], "acquire", 8)
 
     return types.int64(p), codegen
+
+
+@intrinsic
+def atomic_store(typingctx, p, value):
+    """Write `value` to `p`. Who loads it sees all that this thread wrote before."""
+    if not _on_counter(p):
+        return None
+
+    def codegen(context, b, sig, args):
+        b.store_atomic(args[1], args[0], "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(p, types.int64), codegen
+
+
+@intrinsic
+def fence(typingctx):
+    """Let no load from here on be done before a store that stands above is seen by all."""
+
+    def codegen(context, b, sig, args):
+        b.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
 
 
 @intrinsic

@@ -7,7 +7,7 @@ import pytest
 from gradcheck import assert_close
 from lstm_tool import run_python
 
-from numba_lstm.jit import driver, prange
+from numba_lstm.jit import driver
 from numba_lstm.simd import PANEL, STRIP, TARGET, at, gemm_tile, gemm_tile_t
 from numba_lstm.simd.microkernel import blocks
 
@@ -17,9 +17,9 @@ GUARD = 77.0
 
 @driver
 def _tile(
-    nt, transposed, strip, m, nv, a, lda, segments, a_stride, k, w, w_strip, c0, ldc0, c, ldc
+    crew, nt, transposed, strip, m, nv, a, lda, segments, a_stride, k, w, w_strip, c0, ldc0, c, ldc
 ):  # fmt: skip
-    for _ in prange(nt):
+    for _ in range(nt):
         if transposed:
             gemm_tile_t(
                 strip, m, nv, at(a, (0,)), lda, segments, a_stride, k, at(w, (0,)), w_strip,

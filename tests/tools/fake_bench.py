@@ -66,7 +66,6 @@ class FakeWorker:
                     "target_cpu": "fast",
                     "vector_bits": bits,
                     "features": ["avx2", "rdrnd"],
-                    "threading_layer": "omp",
                 },
             },
             "time": {"median": self.ms / 1e3, "p99": 2 * self.ms / 1e3, "calls": 7},
@@ -116,7 +115,6 @@ def result(wrong: str = "", repeat: int = 1, isa: str = "native", busy: int = 0)
         "machine": {
             "cpu": "A Fine CPU",
             "caches": {"L2": "1024K"},
-            "threading_layer": "omp",
             "vector_bits": 256,
             "target_cpu": "haswell",
         },

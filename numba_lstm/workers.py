@@ -1,0 +1,203 @@
+"""The threads that help the calling one: started when first needed, in each process anew.
+
+Each is a daemon thread of Python that runs `parts.serve`, compiled code without the GIL, until the
+interpreter ends. Without work they sleep.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from . import threads, tuning
+
+__all__ = ["Crew", "count", "crew"]
+
+_CALL = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+# What a debugger or the system sends to the thread that has a fault.
+_FAULTS = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP")
+
+
+class _Semaphores:
+    """The system's semaphores: addresses of the functions, and how one is made.
+
+    Compiled code calls ``sleep(handle, -1)`` and ``wake(handle, 1)``.
+
+    Raises
+    ------
+    AttributeError, OSError
+        Where the system has none.
+    """
+
+    def __init__(self) -> None:
+        if sys.platform == "win32":
+            system, names = ctypes.windll.kernel32, ("WaitForSingleObject", "ReleaseSemaphore")
+        elif sys.platform == "darwin":
+            names = ("dispatch_semaphore_wait", "dispatch_semaphore_signal")
+            system = ctypes.CDLL(None)
+        else:
+            system, names = ctypes.CDLL(None), ("sem_wait", "sem_post")
+        self._system: Any = system
+        functions = [ctypes.cast(getattr(system, name), ctypes.c_void_p).value for name in names]
+        self.sleep, self.wake = (address or 0 for address in functions)
+
+    def handle(self, memory: int) -> int:
+        """Make one, in 128 bytes of memory if the system wants it there."""
+        if sys.platform == "win32":
+            create: Any = self._system.CreateSemaphoreW
+            create.argtypes = [ctypes.c_void_p, ctypes.c_long, ctypes.c_long, ctypes.c_void_p]
+            create.restype = ctypes.c_void_p
+            made = create(None, 0, 2**31 - 1, None)
+        elif sys.platform == "darwin":
+            create = self._system.dispatch_semaphore_create
+            create.argtypes, create.restype = [ctypes.c_long], ctypes.c_void_p
+            made = create(0)
+        else:
+            made = memory if self._system.sem_init(ctypes.c_void_p(memory), 0, 0) == 0 else 0
+        if not made:
+            raise OSError("no semaphore")
+        return made
+
+
+class Crew:
+    """The array that callers and workers share, and the workers.
+
+    Parameters
+    ----------
+    capacity : int
+        How many threads there may be.
+    run : callable (address, nt, i), optional
+        What a worker does; `parts.serve` if left out.
+
+    Raises
+    ------
+    AttributeError, OSError
+        Where the system has no semaphores that compiled code can call.
+    """
+
+    def __init__(self, capacity: int, run: Callable[[int, int, int], Any] | None = None) -> None:
+        from . import parts
+
+        self._run = run or parts.compiled_serve()
+        self._parts: Any = parts
+        self.workers: list[threading.Thread] = []
+        semaphores = _Semaphores()
+        count, line = parts.words(capacity), 8 * parts.LINE
+        memory = ctypes.create_string_buffer(8 * count + line)
+        # Never freed: a thread may still compute while the interpreter ends.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(memory))
+        self.address = -(-ctypes.addressof(memory) // line) * line
+        self.words = (ctypes.c_int64 * count).from_address(self.address)
+        self.words[parts.CAPACITY] = capacity
+        self.words[parts.SLEEP], self.words[parts.WAKE] = semaphores.sleep, semaphores.wake
+        for i in range(capacity):
+            seat = parts.SEATS + parts.SEAT * i
+            self.words[seat + parts.HANDLE] = semaphores.handle(
+                self.address + 8 * (seat + parts.SEMAPHORE)
+            )
+        pause = _seconds_of_a_pause(parts.run_pauses)
+        self.words[parts.SPINS] = int(tuning.WORKER_SPINS / pause)
+        self.words[parts.PATIENCE] = int(tuning.TEAM_PATIENCE / pause)
+        self.words[parts.LONG_PATIENCE] = int(tuning.TEAM_PATIENCE_ASLEEP / pause)
+
+    def grow(self, nt: int) -> None:
+        """Have workers for `nt` threads, or as many as can be had."""
+        wanted = min(nt, self.words[self._parts.CAPACITY]) - 1
+        with contextlib.suppress(RuntimeError):  # no more threads, or the interpreter ends
+            while len(self.workers) < wanted:
+                i = len(self.workers) + 1
+                worker = threading.Thread(
+                    target=self._serve, args=(i,), name=f"numba_lstm-{i}", daemon=True
+                )
+                worker.start()
+                self.workers.append(worker)
+        self.words[self._parts.WORKERS] = len(self.workers)
+
+    def _serve(self, i: int) -> None:
+        if hasattr(signal, "pthread_sigmask"):  # signals are for the program's own threads
+            faults = {getattr(signal, name, None) for name in _FAULTS}
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - faults)
+        self._run(self.address, 0, i)
+
+    def retire(self) -> None:
+        """Let all workers leave, and wait for that, but not for long."""
+        parts = self._parts
+        self.words[parts.LEAVE] = 1
+        wake = _CALL(self.words[parts.WAKE])
+        for i in range(1, len(self.workers) + 1):
+            seat = parts.SEATS + parts.SEAT * i
+            self.words[seat + parts.SLEEPING] = 0
+            wake(self.words[seat + parts.HANDLE], 1, 0)
+        for worker in self.workers:
+            worker.join(1.0)
+
+
+def _seconds_of_a_pause(run_pauses: Callable[[int, int], Any]) -> float:
+    """How long `simd.pause` takes here: 10 to 40 ns, of five measurements the least."""
+    count, best = 1_000, float("inf")
+    run_pauses(1, 1)
+    for _ in range(5):
+        start = time.perf_counter()
+        run_pauses(1, count)
+        best = min(best, time.perf_counter() - start)
+    return max(best, 1e-6) / count
+
+
+_crew: Crew | None = None
+_address = 0  # the crew's
+_ready = 1  # there is nothing to do for a call on so many threads
+_lock = threading.Lock()
+
+
+def crew(nt: int) -> int:
+    """The first argument of a driver that runs on `nt` threads: a crew's address, or 0 for none."""
+    if nt <= _ready:
+        return 0 if nt == 1 else _address
+    return _grown(nt)
+
+
+def _grown(nt: int) -> int:
+    global _crew, _address, _ready
+    with _lock:
+        if nt > _ready:
+            # Where the system has no semaphores callers do everything themselves.
+            with contextlib.suppress(AttributeError, OSError):
+                if _crew is None:
+                    _crew = Crew(max(nt, threads.most_threads(), 64))
+                _crew.grow(min(nt, threads.most_threads()))
+                _address = _crew.address
+            _ready = nt
+        return _address
+
+
+def count(nt: int) -> int:
+    """How many workers there are for a call on `nt` threads."""
+    crew(nt)
+    return len(_crew.workers) if _crew else 0
+
+
+def _retire() -> None:
+    """At exit: machine code is unmapped after that, also under a worker that waits."""
+    global _crew, _address, _ready
+    retired, _crew, _address, _ready = _crew, None, 0, sys.maxsize
+    if retired is not None:
+        retired.retire()
+
+
+def _after_fork() -> None:
+    # The workers are threads of the parent. This process starts its own when it needs them.
+    global _crew, _address, _ready, _lock
+    _crew, _address, _ready, _lock = None, 0, 1, threading.Lock()
+
+
+atexit.register(_retire)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
