@@ -32,7 +32,7 @@ _kept = 0
 # other store takes 1.5 µs there and back, a piece of a block 0.4. A list's `pop` and `append` are
 # atomic.
 _BLOCK = 8192  # bytes
-_MOST_BLOCKS = 256
+_MOST_BLOCKS = 4096  # as many as a loop of a thousand cells holds before its pullbacks run
 _blocks: list[memoryview] = []
 
 
