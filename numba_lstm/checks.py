@@ -85,7 +85,8 @@ def as_float(
     else:
         array = _one_form(real_array(name, value), dtype)
     if shape is not None:
-        _check_shape(name, array.shape, shape)
+        if array.shape != shape:
+            _check_shape(name, array.shape, shape)
     elif ndim is not None and array.ndim != ndim:
         raise ValueError(_wrong_ndim(name, array, ndim))
     return array

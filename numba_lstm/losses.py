@@ -7,6 +7,7 @@ is. With ``with_gradient=False`` it is None.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -101,13 +102,10 @@ def cross_entropy(
         raise ValueError(f"logits: expected shape (..., V) with V at least 1, got {x.shape}")
     classes = x.shape[-1]
     flat_targets, count = _class_targets(targets, x.shape[:-1], classes, ignore_index)
-    from .kernels.losses import cross_entropy as run
-    from .kernels.losses import ones
-
-    nt = threads_for(x.size * _WORK)
+    kernels, nt = _kernels(), threads_for(x.size * _WORK)
     gradient = np.empty(x.shape if with_gradient else (nt, classes), x.dtype)
     row_losses = np.empty(flat_targets.size, np.float64)
-    run(
+    kernels.cross_entropy(
         nt,
         x.reshape(-1, classes),
         flat_targets,
@@ -115,7 +113,7 @@ def cross_entropy(
         bool(with_gradient),
         gradient.reshape(-1, classes),
         row_losses,
-        ones[x.dtype],
+        kernels.ones[x.dtype],
     )
     return quiet.total(row_losses) / count, gradient if with_gradient else None
 
@@ -183,9 +181,7 @@ def mse(
     >>> loss, gradient.tolist()
     (0.5, [1.0, 0.0])
     """
-    from .kernels.losses import mse as run
-
-    return _of_pairs(run, 2.0, "prediction", prediction, "target", target, with_gradient)
+    return _of_pairs(_kernels().mse, 2.0, "prediction", prediction, "target", target, with_gradient)
 
 
 @overload
@@ -251,8 +247,7 @@ def binary_cross_entropy_with_logits(
     >>> round(loss, 4), gradient.tolist()
     (0.6931, [-0.5])
     """
-    from .kernels.losses import binary_cross_entropy as run
-
+    run = _kernels().binary_cross_entropy
     return _of_pairs(run, 1.0, "logits", logits, "targets", targets, with_gradient)
 
 
@@ -266,20 +261,28 @@ def _of_pairs(
     with_gradient: bool,
 ) -> Result:
     """Run a loss of pairs over flat arrays; `slope` is a factor of its gradient."""
-    from .kernels.losses import BLOCK, ones
-
+    kernels = _kernels()
     x = _floats(name, value)
     t = checks.as_float(target_name, target, x.dtype, shape=x.shape)
     if x.size == 0:
         raise ValueError(f"{name}: expected at least one value to average, got shape {x.shape}")
     gradient = np.empty(x.shape, x.dtype)
-    block_losses = np.empty(-(-x.size // BLOCK), np.float64)
+    block_losses = np.empty(-(-x.size // kernels.BLOCK), np.float64)
     nt = threads_for(x.size * _WORK)
     factor = slope * (1.0 / x.size)
     run(
-        nt, x.reshape(-1), t.reshape(-1), factor, gradient.reshape(-1), block_losses, ones[x.dtype]
+        nt, x.reshape(-1), t.reshape(-1), factor, gradient.reshape(-1), block_losses,
+        kernels.ones[x.dtype],
     )  # fmt: skip
     return quiet.total(block_losses) / x.size, gradient if with_gradient else None
+
+
+@functools.cache
+def _kernels() -> Any:
+    """`kernels.losses`, which imports numba: only the first call may do that."""
+    from .kernels import losses
+
+    return losses
 
 
 def _floats(name: str, value: Any) -> np.ndarray:

@@ -95,8 +95,8 @@ GEMM_ROWS = 96
 GEMM_K = 512
 
 # Terms of the sum over time and batch that `gemm_transposed` takes at once; half as many where a
-# panel takes two sweeps. They are rows of a panel, which stay in a cache beside rows of A. GFLOP/s of
-# one core of Zen 4 for 4096x384 by 256 units with 256 and 128 rows: 98 and 94 (one sweep, rows of
+# panel takes two sweeps. They are rows of a panel, which stay in a cache beside rows of A. GFLOP/s
+# of one core of Zen 4 for 4096x384 by 256 units, 256 and 128 rows: 98 and 94 (one sweep, rows of
 # 256 bytes, from the second cache), 62 and 79 (two sweeps, rows of 128 bytes: 16 KB stay in the
 # first cache).
 GEMM_TRANSPOSED_K = 256

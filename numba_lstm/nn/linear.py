@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -82,11 +83,9 @@ class Linear(Module):
         TypeError, ValueError
             Naming x, or a parameter that was exchanged for one that does not fit.
         """
-        from ..parameters import products as matmul
-
         weight, bias = self._parameters()
         x = self._checked("x", x, self.in_features)
-        return matmul.forward(weight, bias, x)
+        return _products().forward(weight, bias, x)
 
     def vjp(self, x: ArrayLike) -> tuple[Array, ArrayPullback]:
         """Compute y, and return a pullback too.
@@ -111,18 +110,17 @@ class Linear(Module):
             Naming x, or a parameter that was exchanged for one that does not fit; the pullback's
             name dy.
         """
-        from ..parameters import products as matmul
-
+        products = _products()
         # The pullback's, too, whatever stands in the module by then.
         weight, bias = self._parameters()
         x = self._checked("x", x, self.in_features)
-        y = matmul.forward(weight, bias, x)
+        y = products.forward(weight, bias, x)
         shape, versions = y.shape, Versions([weight])
 
         def pullback(dy: Any) -> np.ndarray:
             dy = as_cotangent("dy", dy, self.dtype, shape)
             versions.check()
-            return matmul.backward(weight, bias, x, dy)
+            return products.backward(weight, bias, x, dy)
 
         return y, once(pullback)
 
@@ -146,3 +144,11 @@ class Linear(Module):
             f"in_features={self.in_features}, out_features={self.out_features}, "
             f"bias={self.bias is not None}"
         )
+
+
+@functools.cache
+def _products() -> Any:
+    """`parameters.products`, which imports numba: only the first call of a module may do that."""
+    from ..parameters import products
+
+    return products

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..checks import real_array
 from ..parameters import random_state as _random
-from ..parameters.parameter import Parameter, begin_epoch
+from ..parameters.parameter import Parameter, exchanged
 from ..user_warning import warn
 
 __all__ = ["LoadResult", "Module"]
@@ -130,11 +130,11 @@ class Module:
         elif isinstance(value, np.ndarray) and name in self.__dict__.get("_taken_away", ()):
             raise TypeError(f"{name}: expected a Parameter or None, got {type(value).__name__}")
         object.__setattr__(self, name, value)
-        begin_epoch()
+        exchanged()
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
-        begin_epoch()
+        exchanged()
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in self._CACHES}

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..checks import as_float, flag, generator, probability, size
 from ..checks import dtype as check_dtype
-from ..parameters import parameter
 from ..parameters.exchanged import check_parameters
 from ..parameters.parameter import Parameter
 from ..recurrent.short_call import infer, new_call, step
@@ -18,6 +17,7 @@ from ..typing import Array, ArrayLike, DTypeLike, Seed, StatePullback, TokensPul
 from ..user_warning import warn
 from . import init
 from .embedding import Embedding
+from .kernel_weights import weights_of
 from .module import Module
 from .pullback import once
 
@@ -164,24 +164,7 @@ class RNNBase(Module, Generic[Given, Cotangent, Taken]):
         TypeError, ValueError
             Naming a parameter that was exchanged for one that does not fit.
         """
-        d = self.__dict__
-        cached = d.get("_weights")
-        if cached is not None and cached[0] == parameter.epoch:
-            return cached[2]
-        from ..recurrent.weights import DirectionParameters, Weights
-
-        epoch = parameter.epoch
-        cell, settings = self.cell(), self.settings()
-        values = [tuple(map(d.get, names)) for names in self._names]
-        # Ids, as what stands here may be an array, whose == is another; `weights` keep them.
-        found = cell, settings, [tuple(map(id, some)) for some in values]
-        if cached is not None and cached[1] == found:
-            weights = cached[2]
-        else:
-            self._check_parameters(values)
-            weights = [Weights(cell, DirectionParameters(*w), settings) for w in values]  # type: ignore[arg-type]
-        self._weights = (epoch, found, weights)
-        return weights
+        return weights_of(self)
 
     def _check_parameters(self, found: Sequence[Sequence[Any]]) -> None:
         directions = 2 if self.bidirectional else 1

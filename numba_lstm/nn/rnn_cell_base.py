@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from ..checks import as_float, flag, generator, size
 from ..checks import dtype as check_dtype
+from ..checks import flag, generator, size
 from ..parameters.exchanged import check_parameters
 from ..parameters.parameter import Parameter
-from ..parameters.scratch import Lease
-from ..parameters.versions import Versions
-from ..recurrent.states import as_state, pair_or_one
-from ..recurrent.steps import whole
 from ..typing import ArrayLike, CellPullback, DTypeLike, Seed
 from . import init
+from .kernel_weights import weights_of
 from .module import Module
 from .pullback import once
 
@@ -33,6 +32,8 @@ class RNNCellBase(Module, Generic[Given, Cotangent, Taken]):
 
     GATES: int
     STATES: tuple[str, ...] = ("h0",)
+
+    _names = (("weight_ih", "weight_hh", "bias_ih", "bias_hh"),)
 
     def __init__(
         self,
@@ -77,14 +78,7 @@ class RNNCellBase(Module, Generic[Given, Cotangent, Taken]):
         TypeError, ValueError
             Naming x or h0.
         """
-        from ..recurrent.direction import DirectionCall, infer
-
-        x, initial, batched = self._arguments(x, h)
-        final = self._new_states(x)
-        y = np.empty((x.shape[0], self.hidden_size), x.dtype)
-        steps, ends = whole(1, x.shape[0]), (final[0], final[-1])
-        infer(DirectionCall(self.weights(), steps, False, x, initial, y, 0, ends))
-        return self._as_given(final, batched)
+        return _call()(self, x, h).infer()
 
     def vjp(
         self, x: ArrayLike, h: Given | None = None
@@ -105,91 +99,37 @@ class RNNCellBase(Module, Generic[Given, Cotangent, Taken]):
         TypeError, ValueError
             Naming x or h0; the pullback's name dh.
         """
-        from ..recurrent.direction import DirectionCall, forward
-        from ..recurrent.direction_backward import Cotangents, backward
+        call = _call()(self, x, h)
+        return call.forward(), once(call.backward)
 
-        x, initial, batched = self._arguments(x, h)
-        w, lease, final = self.weights(), Lease(), self._new_states(x)
-        y = lease.array((x.shape[0], self.hidden_size), x.dtype)
-        steps, ends = whole(1, x.shape[0]), (final[0], final[-1])
-        saved = forward(DirectionCall(w, steps, False, x, initial, y, 0, ends), lease)
-
-        versions = Versions(w.parameters)
-
-        def pullback(dstate: Any) -> tuple[np.ndarray, Any]:
-            names = [f"d{name[0]}" for name in self.STATES]
-            given = [
-                None if d is None else self._state(name, d, x, batched)
-                for name, d in zip(names, pair_or_one("dstate", names, dstate))
-            ]
-            versions.check()
-            before = self._new_states(x)
-            dx = np.empty(x.shape, x.dtype)
-            cotangents = Cotangents(None, 0, given[0], given[-1])
-            backward(w, saved, cotangents, dx, (before[0], before[-1]))
-            lease.release()
-            return dx if batched else dx[0], self._as_given(before, batched)
-
-        return self._as_given(final, batched), once(pullback)
-
-    def _arguments(
-        self, x: Any, hx: Any
-    ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray] | None, bool]:
-        """x as (B, I), the states as (B, H), and whether there was a batch."""
-        x = as_float("x", x, self.dtype)
-        if x.ndim not in (1, 2) or x.shape[-1] != self.input_size:
-            raise ValueError(
-                f"x: expected shape (B, {self.input_size}) or ({self.input_size},), got {x.shape}"
-            )
-        batched = x.ndim == 2
-        x = x.reshape(len(x) if batched else 1, self.input_size)
-        if hx is None:
-            return x, None, batched
-        words = [name[0] for name in self.STATES]
-        states = [
-            self._state(name, value, x, batched)
-            for name, value in zip(self.STATES, pair_or_one("hx", words, hx))
-        ]
-        return x, (states[0], states[-1]), batched
-
-    def _state(self, name: str, value: Any, x: np.ndarray, batched: bool) -> np.ndarray:
-        shape = (x.shape[0], self.hidden_size)
-        given = x.shape[not batched :]
-        state = as_state(name, value, self.dtype, shape[not batched :], ("x", given))
-        return state.reshape(shape)
-
-    def _new_states(self, x: np.ndarray) -> list[np.ndarray]:
-        return [np.empty((x.shape[0], self.hidden_size), x.dtype) for _ in self.STATES]
-
-    @staticmethod
-    def _as_given(states: list[np.ndarray], batched: bool) -> Any:
-        if not batched:
-            states = [state[0] for state in states]
-        return tuple(states) if len(states) == 2 else states[0]
-
-    def weights(self) -> Any:
-        """The cell's `weights.Weights`, anew when a parameter is exchanged.
+    def weights(self) -> list[Any]:
+        """The cell's `weights.Weights`, in a list of one; anew when a parameter is exchanged.
 
         Raises
         ------
         TypeError, ValueError
             Naming a parameter that was exchanged for one that does not fit.
         """
-        from ..recurrent.weights import DirectionParameters, Weights
+        return weights_of(self)
 
-        found = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
-        # Ids, as what stands there may be an array, whose == is another.
-        key = (cell := self.cell(), *map(id, found))
-        cached = self.__dict__.get("_weights")
-        if cached is None or cached[0] != key:
-            names = "weight_ih", "weight_hh", "bias_ih", "bias_hh"
-            rows = self.GATES * self.hidden_size
-            shapes = (rows, self.input_size), (rows, self.hidden_size), None, None
-            check_parameters(dict(zip(names, found)), shapes, self.dtype)
-            cached = self._weights = (key, Weights(cell, DirectionParameters(*found)))
-        return cached[1]
+    def settings(self) -> tuple[float, ...]:
+        """Give the constants of the cell that are the same for all units: none."""
+        return ()
+
+    def _check_parameters(self, found: Sequence[Sequence[Any]]) -> None:
+        rows = self.GATES * self.hidden_size
+        shapes = (rows, self.input_size), (rows, self.hidden_size), None, None
+        check_parameters(dict(zip(self._names[0], found[0])), shapes, self.dtype)
 
     def extra_repr(self) -> str:
         """Return the arguments that `repr` shows."""
         bias = "" if self.bias_ih is not None else ", bias=False"
         return f"{self.input_size}, {self.hidden_size}{bias}"
+
+
+@functools.cache
+def _call() -> Any:
+    """`CellCall`, which imports numba: only the first call of a cell may do that."""
+    from ..recurrent.cell_call import CellCall
+
+    return CellCall

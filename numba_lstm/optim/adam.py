@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -82,7 +83,9 @@ class Adam(Optimizer):
             options["lr"] / (1.0 - beta1**step),
         )
 
-    def _kernel(self) -> Any:
+    @staticmethod
+    @functools.cache
+    def _kernel() -> Any:
         from ..kernels.optim import adam
 
         return adam

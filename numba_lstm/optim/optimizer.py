@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import numbers
 from collections.abc import Iterable, Mapping
@@ -11,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from .. import checks
-from ..parameters.parameter import Parameter
-from .tables import address, as_parameters, threads_of
+from ..parameters.parameter import Parameter, mutate_all
+from .tables import Table, as_parameters, as_rows, threads_of
 
 __all__ = ["Optimizer", "check_number"]
 
@@ -35,7 +34,9 @@ def check_number(
     ValueError
         If it is out of range, infinite or NaN.
     """
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+    if type(value) is not float and (
+        isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real)
+    ):
         raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
     number = float(value)
     if not (low <= number < below and math.isfinite(number)):
@@ -88,6 +89,7 @@ class Optimizer:
         self.defaults = self._checked(defaults)
         self.param_groups: list[Options] = []
         self.state: dict[Parameter, State] = {}
+        self._tables: dict[np.dtype, Table] = {}
         groups: Any = [parameters] if isinstance(parameters, Mapping) else parameters
         if not isinstance(groups, Parameter) and hasattr(groups, "__iter__"):
             groups = list(groups)
@@ -117,8 +119,13 @@ class Optimizer:
         """
         raise NotImplementedError
 
-    def _kernel(self) -> Any:
+    @staticmethod
+    def _kernel() -> Any:
         raise NotImplementedError
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy's arrays stand elsewhere than the tables say.
+        return {**vars(self), "_tables": {}}
 
     # -- groups -------------------------------------------------------------------------------
 
@@ -189,38 +196,31 @@ class Optimizer:
             The step uses the gradients times this; the gradients themselves stay as they are.
             `optim.clip_scale` gives the factor that clips.
         """
-        tables: dict[np.dtype, tuple[list, list]] = {}
-        stepped: list[State] = []
-        with contextlib.ExitStack() as writing:
-            keep = []  # holds the table's arrays alive until the kernel returns
-            for group in self.param_groups:
-                # Options may have been changed by hand since the last step.
-                options = self._checked({name: group[name] for name in self.defaults})
-                uses = self._uses(options)
-                for p in group["params"]:
-                    grad = p.grad
-                    if grad is None or not p.requires_grad:
-                        continue
-                    state, fresh = self._state_of(p, uses)
-                    arrays = [writing.enter_context(p.mutate()), grad]
-                    arrays += [state[name] for name in uses]
-                    keep.append(arrays)
-                    stepped.append(state)
-                    addresses = [address(array) for array in arrays]
-                    addresses += [0] * (len(self._arrays) - len(uses))
-                    rows, settings = tables.setdefault(p.dtype, ([], []))
-                    rows.append((p.size, *addresses))
-                    settings.append(self._row(options, state["step"] + 1, fresh, grad_scale))
-            for dtype, (rows, settings) in tables.items():
-                table = np.array(rows, np.int64)
-                self._kernel()(
-                    threads_of(table, self._work),
-                    table,
-                    np.array(settings, np.float64),
-                    np.empty(0, dtype),
-                )
-        for state in stepped:
-            state["step"] += 1
+        stepped: dict[np.dtype, list[tuple]] = {}
+        for group in self.param_groups:
+            # Options may have been changed by hand since the last step.
+            options = self._checked({name: group[name] for name in self.defaults})
+            uses = self._uses(options)
+            same: dict[tuple[int, bool], tuple[float, ...]] = {}  # most parameters' are the same
+            for p in group["params"]:
+                grad = p.grad
+                if grad is None or not p.requires_grad:
+                    continue
+                state, fresh = self._state_of(p, uses)
+                at = state["step"] + 1, fresh
+                if at not in same:
+                    same[at] = self._row(options, *at, grad_scale)
+                arrays = p.values_for_kernel(), *[state[name] for name in uses]
+                stepped.setdefault(grad.dtype, []).append((p, grad, state, arrays, same[at]))
+        for dtype, rows in stepped.items():
+            parameters, gradients, states, arrays, numbers = zip(*rows)
+            table = self._tables.setdefault(dtype, Table(3 + len(self._arrays)))
+            with mutate_all(parameters):
+                addresses = table.of(arrays, gradients)
+                nt = threads_of(addresses, self._work)
+                self._kernel()(nt, addresses, as_rows(numbers), np.empty(0, dtype))
+            for state in states:
+                state["step"] += 1
 
     def _state_of(self, p: Parameter, uses: tuple[str, ...]) -> tuple[State, bool]:
         """(state, fresh): a parameter's state, and whether arrays of it were made just now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,9 @@ class SGD(Optimizer):
             momentum if options["nesterov"] else 0.0,
         )
 
-    def _kernel(self) -> Any:
+    @staticmethod
+    @functools.cache
+    def _kernel() -> Any:
         from ..kernels.optim import sgd
 
         return sgd

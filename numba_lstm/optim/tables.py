@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import operator
+from collections.abc import Iterable, Sequence
 from ctypes import addressof, c_char
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from ..parameters.parameter import Parameter
 from ..threads import threads_for
 
-__all__ = ["address", "as_parameters", "threads_of", "with_gradients"]
+__all__ = ["Table", "address", "as_parameters", "as_rows", "threads_of", "with_gradients"]
 
 
 def address(array: np.ndarray) -> int:
@@ -22,6 +23,56 @@ def address(array: np.ndarray) -> int:
     if array.size == 0:
         return 0
     return addressof(c_char.from_buffer(array))  # type: ignore[arg-type]
+
+
+class Table:
+    """A table that is kept from step to step, because most of its arrays stay where they are.
+
+    To look up all addresses takes 20 µs of a small model's step, those of the gradients alone 5.
+
+    Parameters
+    ----------
+    columns : int
+        A row holds a size, the address of the values, that of the gradient, those of further
+        arrays, and zeros.
+    """
+
+    def __init__(self, columns: int) -> None:
+        # Arrays, and the table without gradients. The arrays are kept alive: else another one could
+        # stand where one of them stood.
+        self._known: tuple[list[np.ndarray], np.ndarray] = [], np.zeros((0, columns), np.int64)
+
+    def of(
+        self, arrays: Sequence[Sequence[np.ndarray]], gradients: Sequence[np.ndarray]
+    ) -> np.ndarray:
+        """Give the table, (rows, columns) int64.
+
+        Parameters
+        ----------
+        arrays : sequence of sequences of numpy.ndarray
+            For each row the values, then the further arrays.
+        gradients : sequence of numpy.ndarray
+            The caller keeps them alive.
+        """
+        flat = [array for some in arrays for array in some]
+        known, rows = self._known
+        if len(flat) != len(known) or not all(map(operator.is_, flat, known)):
+            rows = np.zeros((len(arrays), rows.shape[1]), np.int64)
+            for row, (values, *others) in zip(rows, arrays):
+                row[:2] = values.size, address(values)
+                row[3 : 3 + len(others)] = list(map(address, others))
+            self._known = flat, rows
+        table = rows.copy()
+        table[:, 2] = list(map(address, gradients))
+        return table
+
+
+def as_rows(numbers: Sequence[tuple[float, ...]]) -> np.ndarray:
+    """The numbers that a kernel reads beside each row of its table: (rows, numbers) float64."""
+    first = numbers[0]
+    out = np.empty((len(numbers), len(first)))
+    out[...] = first if numbers.count(first) == len(numbers) else numbers
+    return out
 
 
 def threads_of(table: np.ndarray, work: int) -> int:

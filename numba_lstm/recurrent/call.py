@@ -16,10 +16,10 @@ from ..dropout_masks import apply_mask, draw_mask
 from ..parameters.scratch import Lease
 from ..parameters.versions import Versions
 from ..quiet import add_into
-from .direction import DirectionCall, Saved, forward, infer, kernel_masks, token_table
+from .direction import DirectionCall, Saved, as_tuple, forward, infer, kernel_masks, token_table
 from .direction_backward import Cotangents, backward
 from .layout import Layout
-from .masks import DirectionMasks, draw_direction, keep_masks
+from .masks import NO_MASKS, DirectionMasks, draw_direction, keep_masks
 from .states import Flat
 from .token_ids import NO_TOKENS, check_ids
 from .weights import Weights
@@ -121,7 +121,7 @@ class Call:
 
     def forward(self) -> tuple[np.ndarray, CallerState]:
         """Run all layers and keep what `backward` needs."""
-        parameters = [p for w in self.weights for p in w.parameters]
+        parameters = [p for w in self.weights for p in w.present]
         self.versions = Versions([*parameters, self.embedding])
         return self._run(save=True)
 
@@ -168,20 +168,15 @@ class Call:
         if self.initial is not None:
             initial = self.initial[0][at], self.initial[-1][at]  # type: ignore[index]
         keep = None if self.keep is None else self.keep[direction]
-        call = DirectionCall(
-            w,
-            layout.steps,
-            direction == 1,
-            masks.on_inputs(x, layout.steps, self.lease),
-            initial,
-            y,
-            direction * self.module.widths[0][number],
-            (finals[0][at], finals[-1][at]),
-            kernel_masks(w, keep, masks),
-        )
+        tokens, table = NO_TOKENS, None
         if self.embedding is not None and number == 0:
-            table = token_table(w, self.embedding, self.lease)
-            call = call._replace(tokens=self.tokens, table=table)
+            tokens, table = self.tokens, token_table(w, self.embedding, self.lease)
+        arguments = (
+            w, layout.steps, direction == 1, masks.on_inputs(x, layout.steps, self.lease), initial,
+            y, direction * self.module.widths[0][number], (finals[0][at], finals[-1][at]),
+            kernel_masks(w, keep, masks), tokens, table,
+        )  # fmt: skip
+        call = as_tuple(DirectionCall, arguments)
         if save:
             return _Direction(forward(call, self.lease), w, masks)
         infer(call)
@@ -267,25 +262,25 @@ class Call:
         dx = None
         width = self.module.widths[0][number]
         embedding = self.embedding if number == 0 else None
+        dhn, dcn, dh0, dc0 = dfinal[0], dfinal[-1], dinitial[0], dinitial[-1]
         for direction, (saved, w, masks) in enumerate(self.layers[number].directions):
             at = number * self.layout.directions + direction
-            dhn, dcn = (None if d is None else d[at] for d in (dfinal[0], dfinal[-1]))
             of_cells = None
             if dcells is not None:
                 of_cells = dcells[:, direction * w.hidden : (direction + 1) * w.hidden]
+            cotangents = (
+                dy, direction * width, None if dhn is None else dhn[at],
+                None if dcn is None else dcn[at], of_cells,
+            )  # fmt: skip
             part = self._input_gradient(number, direction)
             backward(
-                w,
-                saved,
-                Cotangents(dy, direction * width, dhn, dcn, of_cells),
-                part,
-                (dinitial[0][at], dinitial[-1][at]),
-                embedding,
+                w, saved, as_tuple(Cotangents, cotangents), part, (dh0[at], dc0[at]), embedding,
                 self.padding,
-            )
-            masks.add_gradient(w, self.weights[at])
-            if part is not None:
-                masks.on_inputs(part, self.layout.steps, None)
+            )  # fmt: skip
+            if masks is not NO_MASKS:
+                masks.add_gradient(w, self.weights[at])
+                if part is not None:
+                    masks.on_inputs(part, self.layout.steps, None)
             if dx is None or part is None:
                 dx = part
             else:

@@ -20,16 +20,15 @@ from ..parameters.parameter import Parameter
 from ..parameters.products import weight_gradient
 from ..parameters.scratch import Lease
 from ..quiet import add_into
-from .direction import DirectionState, Saved
+from .direction import DirectionState, Saved, as_tuple
 from .gradients import (
     WeightGradients,
     input_gradient,
     norm_gradients,
     unit_gradient,
-    w_hh_columns,
 )
 from .kernel_masks import no_masks
-from .operands import operands
+from .operands import operands, w_hh_columns
 from .plan import backward_schedule
 from .steps import Steps
 from .weights import Weights, no_items
@@ -154,18 +153,24 @@ def _loop(w: Weights, saved: Saved, cotangents: Cotangents, lease: Lease) -> _Lo
     _copy_padded(dh, cotangents.dhn)
     d_gate_state = lease.array((steps.batch, w.padded if cell.carries else 0), z.dtype)
     _copy_padded(d_gate_state, cotangents.dcn if cell.carries and cell.states == 2 else None)
-    masks = no_masks(w) if saved.masks is None else saved.masks
-    if cell.states == 1:  # h is the state that goes past the gates
-        masks = masks._replace(zone_c=masks.zone_h)
-    carry = lease.array((steps.batch, w.padded_h if len(masks.zone_h) else 0), z.dtype)
-    carry[...] = 0
+    carry = no_items(z.dtype)
+    if saved.masks is None:
+        masks = no_masks(w)
+    else:
+        masks = saved.masks
+        if cell.states == 1:  # h is the state that goes past the gates
+            masks = masks._replace(zone_c=masks.zone_h)
+        if len(masks.zone_h):
+            carry = lease.array((steps.batch, w.padded_h), z.dtype)
+            carry.fill(0)
     dcells = no_items(z.dtype)
     if cotangents.dcells is not None:
         dcells = lease.array((steps.rows, w.padded), z.dtype)
         _copy_padded(dcells, cotangents.dcells)
     workspace = workspace_backward(w, steps, saved.workspace, lease)
     dz = saved.workspace.zh if cell.form == NORMALISED else z
-    return _Loop(w_hh_columns(w), dz, dh, d_gate_state, carry, dcells, masks, workspace)
+    loop = w_hh_columns(w), dz, dh, d_gate_state, carry, dcells, masks, workspace
+    return as_tuple(_Loop, loop)
 
 
 def _run_loop(
@@ -195,15 +200,17 @@ def _copy_padded(array: np.ndarray, values: np.ndarray | None) -> None:
         array.fill(0)
         return
     columns = values.shape[1]
+    if columns == array.shape[1]:
+        array[...] = values
+        return
     array[:, :columns] = values
-    if columns < array.shape[1]:
-        array[:, columns:] = 0
+    array[:, columns:] = 0
 
 
 def _take_states(w: Weights, loop: _Loop, dinitial: DirectionState) -> None:
     """dh0 and dc0, of the parts that the time loop has left."""
     dh0, dc0 = dinitial
-    dh0[...] = loop.dh[:, : w.size]
+    dh0[...] = loop.dh if w.size == w.padded_h else loop.dh[:, : w.size]
     if w.cell.states == 2:
         dc0[...] = loop.d_gate_state[:, : w.hidden]
     elif w.cell.carries:

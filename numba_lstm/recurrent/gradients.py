@@ -17,12 +17,13 @@ from ..kernels.gemm import gemm_transposed
 from ..kernels.loops.arguments import Masks
 from ..kernels.loops.cell import NORMALISED, RESET_BEFORE
 from ..kernels.tokens import sum_by_token
-from ..parameters.packed import packed_columns, zero_bias, zeros
+from ..parameters.packed import zero_bias, zeros
 from ..parameters.parameter import Parameter
 from ..parameters.products import multiply_panels
 from ..parameters.scratch import Lease
 from ..simd import PANEL
 from .direction import Saved
+from .operands import w_ih_columns
 from .weights import Weights
 
 __all__ = [
@@ -30,21 +31,7 @@ __all__ = [
     "input_gradient",
     "norm_gradients",
     "unit_gradient",
-    "w_hh_columns",
-    "w_ih_columns",
 ]
-
-
-def w_ih_columns(w: Weights) -> np.ndarray:
-    """W_ih as the operand of dz·W_ih, with a row for each item of dz that the inputs reach."""
-    rows = w.panels * w.cell.windows[0] * w.lanes
-    return packed_columns(w.w_ih, w.cell.gates, w.cell.x_columns, rows)
-
-
-def w_hh_columns(w: Weights) -> np.ndarray:
-    """The same of W_hh and the state."""
-    rows = w.panels * w.cell.windows[2] * w.lanes
-    return packed_columns(w.w_hh, w.cell.gates, w.cell.h_columns, rows)
 
 
 def input_gradient(w: Weights, dz: np.ndarray, rows: slice, dx: np.ndarray) -> None:
@@ -179,9 +166,13 @@ class WeightGradients:
             last = np.array([cell.gates - 1, *[-1] * (PANEL - 1)], np.int64)
             _add_rows(w.w_hh, cell.gates, state, (self.d_last, last, 0))
         if w.b_ih is not None and w.b_hh is not None and not self.normalised:
-            for bias, order in ((w.b_ih, cell.x_order), (w.b_hh, cell.bias_order)):
-                db = pack.unpack_bias(self.sums, cell.gates, w.hidden, order, w.lanes)
-                bias.add_grad(quiet.cast(db, bias.dtype), copy=False)
+            sums, (of_x, of_h) = self.sums.reshape(-1), w.bias_places
+            db = quiet.cast(sums.take(of_x), w.b_ih.dtype)
+            if of_h is of_x:
+                w.b_hh.add_grad(db)
+            else:
+                w.b_hh.add_grad(quiet.cast(sums.take(of_h), w.b_hh.dtype), copy=False)
+            w.b_ih.add_grad(db, copy=False)
 
     def _add_by_token(self, embedding: Parameter, padding: int | None) -> None:
         """dz summed by token stands for dz in the products with the inputs."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from ..kernels.loops.arguments import Masks
@@ -13,7 +15,12 @@ __all__ = ["kernel_masks", "masks_of_rows", "no_masks"]
 
 def no_masks(w: Weights) -> Masks:
     """Give the masks of a direction without any."""
-    none = no_items(w.w_hh.dtype)
+    return _none_of(w.w_hh.dtype)
+
+
+@functools.cache
+def _none_of(dtype: np.dtype) -> Masks:
+    none = no_items(dtype)
     return Masks(none.reshape(-1), none, none, none, none)
 
 

@@ -22,7 +22,7 @@ from ..parameters.parameter import Parameter
 from ..parameters.scratch import Lease
 from .steps import Steps
 
-__all__ = ["DirectionMasks", "draw_direction", "keep_masks"]
+__all__ = ["NO_MASKS", "DirectionMasks", "draw_direction", "keep_masks"]
 
 
 class DirectionMasks(NamedTuple):
@@ -59,13 +59,13 @@ class DirectionMasks(NamedTuple):
             w.w_hh.add_grad(apply_mask(ran.w_hh.grad, self.recurrent), copy=False)
 
 
-_NONE = DirectionMasks()
+NO_MASKS = DirectionMasks()
 
 
 def draw_direction(module: Any, w: Any, steps: Steps) -> DirectionMasks:
     """Draw the masks of a call of `module` for one of its directions."""
     if not (module.drops and (module.training or module.zoneout or module.zoneout_cell)):
-        return _NONE
+        return NO_MASKS
 
     def mask(p: float, *shape: int) -> np.ndarray | None:
         return draw_mask(module.rng, shape, p, module.dtype) if p and module.training else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .. import threads, tuning
@@ -10,10 +12,18 @@ from ..kernels.blocks import strips_of_panel
 from ..kernels.loops.cell import NORMALISED
 from ..parameters import parameter
 from ..parameters.aligned import empty
-from ..parameters.packed import of_two, zero_bias
+from ..parameters.packed import of_two, packed_columns, zero_bias
+from ..simd import PANEL
 from .weights import Operands, Weights, no_items
 
-__all__ = ["operands", "packed_bias", "packed_constants", "packed_weights"]
+__all__ = [
+    "operands",
+    "packed_bias",
+    "packed_constants",
+    "packed_weights",
+    "w_hh_columns",
+    "w_ih_columns",
+]
 
 
 def operands(w: Weights) -> Operands:
@@ -24,6 +34,38 @@ def operands(w: Weights) -> Operands:
         found = Operands(epoch, packed_weights(w), packed_bias(w), packed_constants(w))
         w.operands = found
     return found
+
+
+def w_ih_columns(w: Weights) -> np.ndarray:
+    """W_ih as the operand of dz·W_ih, with a row for each item of dz that the inputs reach."""
+
+    def make() -> np.ndarray:
+        rows = w.panels * w.cell.windows[0] * w.lanes
+        return packed_columns(w.w_ih, w.cell.gates, w.cell.x_columns, rows)
+
+    found = w.columns_ih = _of_now(w.columns_ih, make)
+    return found[1]
+
+
+def w_hh_columns(w: Weights) -> np.ndarray:
+    """The same of W_hh and the state."""
+
+    def make() -> np.ndarray:
+        rows = w.panels * w.cell.windows[2] * w.lanes
+        return packed_columns(w.w_hh, w.cell.gates, w.cell.h_columns, rows)
+
+    found = w.columns_hh = _of_now(w.columns_hh, make)
+    return found[1]
+
+
+def _of_now(
+    found: tuple[int, np.ndarray] | None, make: Callable[[], np.ndarray]
+) -> tuple[int, np.ndarray]:
+    """What was found, or in a new epoch what `make` gives; with the epoch."""
+    if found is not None and found[0] == parameter.epoch:
+        return found
+    epoch = parameter.epoch
+    return epoch, make()
 
 
 def packed_weights(w: Weights) -> np.ndarray:
@@ -45,18 +87,21 @@ def packed_weights(w: Weights) -> np.ndarray:
 
 def packed_bias(w: Weights) -> np.ndarray:
     """b_ih + b_hh in the order of the packed rows, cached in b_ih; zeros without biases."""
-    b_ih, b_hh, cell = w.b_ih, w.b_hh, w.cell
+    b_ih, b_hh = w.b_ih, w.b_hh
     if b_ih is None or b_hh is None:
         return zero_bias(w.w_hh.dtype, w.panels)
-    return of_two(
-        b_ih,
-        b_hh,
-        ("sum", cell.name),
-        lambda: (
-            pack.pack_bias(b_ih.numpy(), cell.gates, cell.x_order, w.lanes)
-            + pack.pack_bias(b_hh.numpy(), cell.gates, cell.bias_order, w.lanes)
-        ),
-    )
+
+    def make() -> np.ndarray:
+        total = np.zeros(w.panels * PANEL * w.lanes, w.w_hh.dtype)
+        of_x, of_h = w.bias_places
+        if of_h is of_x:
+            total[of_x] = b_ih.numpy() + b_hh.numpy()
+        else:
+            total[of_x] = b_ih.numpy()
+            total[of_h] += b_hh.numpy()
+        return total.reshape(w.panels, -1)
+
+    return of_two(b_ih, b_hh, ("sum", w.cell.name), make)
 
 
 def packed_constants(w: Weights) -> np.ndarray:

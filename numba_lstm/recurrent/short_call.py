@@ -6,6 +6,7 @@ what ``Call(module, hx, x=x).infer()`` gives, to the bit.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,10 +22,16 @@ __all__ = ["infer", "new_call", "step"]
 
 
 def new_call(module: Any, hx: Any, **arguments: Any) -> Call:
-    """Make a `Call`; only the first one imports it, and numba with it."""
+    """Make a `Call`."""
+    return _call()(module, hx, **arguments)
+
+
+@functools.cache
+def _call() -> type[Call]:
+    """`Call`, which imports numba: only the first call of a module may do that."""
     from .call import Call
 
-    return Call(module, hx, **arguments)
+    return Call
 
 
 def infer(
@@ -85,7 +92,7 @@ def _infer_rows(
     module: Any, x: np.ndarray, hx: Any, about: tuple[int, ...]
 ) -> tuple[np.ndarray, Any]:
     """Run all layers over x (T, B, I) in the kernels' form; errors tell `about` as x's shape."""
-    direction = _direction or _import_direction()
+    direction = _direction()
     count, batch, inputs = x.shape
     sizes, weights, names = module.sizes, module.weights(), module.STATES
     size = sizes[0]
@@ -115,13 +122,9 @@ def _infer_rows(
     return y.reshape(count, batch, width), tuple(finals) if len(names) == 2 else finals[0]
 
 
-_direction: Any = None
-
-
-def _import_direction() -> Any:
-    """Module `direction`. It imports numba, so that only the first call may do it."""
-    global _direction
+@functools.cache
+def _direction() -> Any:
+    """Module `direction`, imported as late as `Call`."""
     from . import direction
 
-    _direction = direction
     return direction

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..kernels import pack
 from ..kernels.loops.cell import Cell
 from ..parameters.parameter import Parameter
 from ..simd import PANEL, TARGET
@@ -78,6 +80,8 @@ class Weights:
         Of G gates.
     parameters : DirectionParameters
         Each of them is an attribute of its own, too.
+    present : tuple of Parameter
+        Those that are not None.
     settings : tuple of float
         Constants of a cell that are the same for all units.
     inputs, hidden, size : int
@@ -90,13 +94,21 @@ class Weights:
         How to run, by shape; see `plan`.
     operands : Operands or None
         The last ones made; they hold as long as `parameter.epoch` is theirs.
+    columns_ih, columns_hh : (int, numpy.ndarray) or None
+        The last ones that `operands` made for dz·W, and `parameter.epoch` at that time.
+    bias_places : (numpy.ndarray, numpy.ndarray)
+        Where each item of b_ih and of b_hh stands in a packed row of all units, (G·H,) each. Where
+        they stand at the same places it is the same array twice.
     no_gates : (1, 1, 1)
         What stands for the saved gates where a driver saves none and does not look at them.
     """
 
     __slots__ = (
         *DirectionParameters._fields,
+        "bias_places",
         "cell",
+        "columns_hh",
+        "columns_ih",
         "hidden",
         "inputs",
         "lanes",
@@ -107,6 +119,7 @@ class Weights:
         "panels",
         "parameters",
         "plans",
+        "present",
         "settings",
         "size",
     )
@@ -128,6 +141,7 @@ class Weights:
         self.cell, self.parameters, self.settings = cell, parameters, settings
         for name, parameter in zip(DirectionParameters._fields, parameters):
             setattr(self, name, parameter)
+        self.present = tuple(p for p in parameters if p is not None)
         w_ih, w_hh = parameters[:2]
         self.inputs = w_ih.shape[1]
         self.hidden = w_hh.shape[0] // cell.gates
@@ -138,6 +152,12 @@ class Weights:
         self.padded_h = cell.padded_h(self.size, self.lanes)
         self.plans: dict[Any, Any] = {}
         self.operands: Operands | None = None
+        self.columns_ih: tuple[int, np.ndarray] | None = None
+        self.columns_hh: tuple[int, np.ndarray] | None = None
+        self.bias_places = tuple(
+            _bias_places(cell.gates, self.hidden, tuple(order.tolist()), self.lanes)
+            for order in (cell.x_order, cell.bias_order)
+        )
         self.no_gates = np.empty((1, 1, 1), w_hh.dtype)
 
     def keep_plan(self, key: Any, plan: Any) -> None:
@@ -158,3 +178,11 @@ class Weights:
     def step_flops(self, rows: int, inputs: int) -> float:
         """Operations of the products of so many rows, of `inputs` columns of x and of h."""
         return 2.0 * rows * self.panels * PANEL * self.lanes * (self.size + inputs)
+
+
+@lru_cache(maxsize=128)
+def _bias_places(gates: int, hidden: int, order: tuple[int, ...], v: int) -> np.ndarray:
+    """What `pack.unpack_bias` makes of the places themselves."""
+    panels = pack.packed_rows_shape(len(order), hidden, 1, v)[0]
+    places = np.arange(panels * PANEL * v)
+    return pack.unpack_bias(places, gates, hidden, np.array(order, np.int64), v)

@@ -122,6 +122,36 @@ def test_a_parameter_of_no_items_is_no_trouble(kind, options):
     assert (q.numpy() < 1).all()
 
 
+@pytest.mark.parametrize("kind, options", KINDS)
+@pytest.mark.parametrize("clone", [copy.deepcopy, lambda o: pickle.loads(pickle.dumps(o))])
+def test_a_copy_steps_its_own_parameters(rng, kind, options, clone):
+    params = parameters(rng)
+    one = kind(params, **options)
+    train(one, rng, 2)
+    other = clone(one)
+    before = values(params)
+    train(one, np.random.default_rng(1), 2)
+    after = values(params)
+    train(other, np.random.default_rng(1), 2)
+    copied = [p for group in other.param_groups for p in group["params"]]
+    assert same(values(params), after) and same(values(copied), after)
+    assert not same(after, before)
+
+
+@pytest.mark.parametrize("kind, options", KINDS)
+def test_an_array_of_the_state_that_was_put_in_another_place_is_used(rng, kind, options):
+    (p,) = parameters(rng, shapes=[(5,)])
+    optimizer = kind([p], **options)
+    train(optimizer, rng, 1)
+    state = optimizer.state[p]
+    for name in [name for name in state if name != "step"]:
+        old = state[name]
+        state[name] = old.copy()
+        old[...] = np.nan
+    train(optimizer, rng, 1)
+    assert np.isfinite(p.numpy()).all()
+
+
 # --- groups -----------------------------------------------------------------------------------
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import copy
 import pickle
 import threading
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 
 from numba_lstm.nn import Parameter
+from numba_lstm.parameters import parameter
+from numba_lstm.parameters.parameter import mutate_all
 
 
 @pytest.mark.parametrize(
@@ -210,6 +213,39 @@ def test_accumulate_that_fails_leaves_no_gradient():
     with pytest.raises(KeyError), p.accumulate():
         raise KeyError
     assert p.grad is None
+
+
+def test_accumulate_keeps_others_out_until_it_ends_however_it_ends():
+    p = Parameter(np.zeros(2))
+    for before in (None, np.ones(2)):
+        p.grad = before
+        with contextlib.suppress(KeyError), p.accumulate():
+            raise KeyError
+        other = threading.Thread(target=p.add_grad, args=(np.ones(2),), daemon=True)
+        other.start()
+        other.join(10)
+        assert not other.is_alive()
+        assert (p.grad == (1 if before is None else 2)).all()
+    with p.accumulate():
+        other = threading.Thread(target=p.add_grad, args=(np.ones(2),), daemon=True)
+        other.start()
+        other.join(0.05)
+        assert other.is_alive()
+    other.join()
+    assert (p.grad == 3).all()
+
+
+def test_mutate_all_lends_the_arrays_and_every_version_rises_however_it_ends():
+    params = [Parameter(np.zeros(n)) for n in (1, 2, 3)]
+    sums = [p.packed("sum", np.sum) for p in params]
+    before = parameter.epoch
+    with pytest.raises(KeyError), mutate_all(params[:2]) as arrays:
+        assert all(a is p.values_for_kernel() for a, p in zip(arrays, params))
+        for a in arrays:
+            a += 1
+        raise KeyError
+    assert [p.version for p in params] == [1, 1, 0] and parameter.epoch != before
+    assert [p.packed("sum", np.sum) for p in params] == [1, 2, 0] != sums
 
 
 def test_accumulate_loses_no_addend_between_threads():

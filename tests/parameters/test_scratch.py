@@ -23,6 +23,7 @@ def empty_store(monkeypatch):
     """No memory kept from other tests."""
     monkeypatch.setattr(scratch, "_free", OrderedDict())
     monkeypatch.setattr(scratch, "_kept", 0)
+    monkeypatch.setattr(scratch, "_blocks", [])
 
 
 def kept() -> int:
@@ -79,6 +80,35 @@ def test_kept_memory_is_bounded(empty_store, monkeypatch):
     big.array((1_000_000,), F4)
     big.release()
     assert kept() <= 100_000
+
+
+def test_small_arrays_are_pieces_of_a_block_that_is_used_again(empty_store):
+    lease = Lease()
+    first, second = lease.array((3, 5), F4), lease.array((7,), F8)
+    assert second.ctypes.data - first.ctypes.data == 64
+    rest = lease.array((scratch._BLOCK - 128,), np.dtype("u1"))  # what is left, to the last byte
+    assert rest.ctypes.data - first.ctypes.data == 128 and not scratch._blocks
+    beyond = lease.array((1,), F4)
+    assert not 0 <= beyond.ctypes.data - first.ctypes.data < scratch._BLOCK
+    lease.release()
+    assert len(scratch._blocks) == 2 and scratch._kept == 0
+    lease.release()
+    del lease
+    assert len(scratch._blocks) == 2  # given back once
+    again = Lease().array((9,), F4)
+    assert again.ctypes.data in (first.ctypes.data, beyond.ctypes.data)
+
+
+def test_a_block_is_given_back_when_its_lease_is_gone_and_only_so_many_are_kept(
+    empty_store, monkeypatch
+):
+    monkeypatch.setattr(scratch, "_MOST_BLOCKS", 3)
+    leases = [Lease() for _ in range(5)]
+    for lease in leases:
+        lease.array((10,), F4)
+    del lease, leases
+    gc.collect()
+    assert len(scratch._blocks) == 3
 
 
 def lent(*sizes: int) -> list[int]:

@@ -131,3 +131,14 @@ def test_operands_are_those_of_now():
     assert second[0] > first[0] and second[1] is first[1] and second[3] is first[3]
     assert not np.array_equal(second[2], first[2])
     assert second[2] is operands.packed_bias(w)
+
+
+def test_operands_of_dz_are_those_of_now():
+    w, other = weights_of("lstm"), nn.Parameter(np.zeros(1))
+    for columns, p in ((operands.w_ih_columns, w.w_ih), (operands.w_hh_columns, w.w_hh)):
+        first = columns(w)
+        assert columns(w) is first
+        other[...] = 1  # a new epoch, but another parameter
+        assert columns(w) is first
+        p[...] = 2
+        assert set(columns(w).reshape(-1)) == {0, 2}

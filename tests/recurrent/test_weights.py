@@ -7,6 +7,7 @@ import pytest
 from family_tool import MODULES
 
 from numba_lstm import nn
+from numba_lstm.kernels import pack
 from numba_lstm.recurrent.weights import Operands, Weights
 from numba_lstm.simd import PANEL, TARGET
 
@@ -26,6 +27,18 @@ def test_sizes_follow_from_the_weights(kind, dtype):
         assert w.padded_h >= w.size and w.padded_h % v == 0
         assert (w.w_hr is not None) == (w.size != hidden or kind == "lstm-projected")
         assert w.step_flops(5, 3) == 2 * 5 * w.panels * PANEL * v * (w.size + 3)
+
+
+@pytest.mark.parametrize("hidden", [5, 16, 35])
+def test_biases_stand_at_their_places_of_a_packed_row(hidden):
+    for kind in ("lstm", "gru", "gru-before", "rnn-relu"):
+        w = MODULES[kind](3, hidden, seed=0).weights()[0]
+        for places, order in zip(w.bias_places, (w.cell.x_order, w.cell.bias_order)):
+            bias = np.arange(1, w.b_ih.size + 1)
+            packed = pack.pack_bias(bias, w.cell.gates, order, w.lanes).reshape(-1)
+            assert np.array_equal(packed[places], bias) and np.count_nonzero(packed) == bias.size
+        same = np.array_equal(w.cell.x_order, w.cell.bias_order)
+        assert (w.bias_places[0] is w.bias_places[1]) == same
 
 
 @pytest.mark.parametrize("kind", MODULES)
