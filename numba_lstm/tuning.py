@@ -94,11 +94,11 @@ GEMM_ROWS = 96
 # first cache while all strips of W pass.
 GEMM_K = 512
 
-# Terms of the sum over time and batch that `gemm_transposed` takes at once; half as many where a
-# panel takes two sweeps. They are rows of a panel, which stay in a cache beside rows of A. GFLOP/s
-# of one core of Zen 4 for 4096x384 by 256 units, 256 and 128 rows: 98 and 94 (one sweep, rows of
-# 256 bytes, from the second cache), 62 and 79 (two sweeps, rows of 128 bytes: 16 KB stay in the
-# first cache).
+# Terms of the sum over time and batch that `gemm_transposed` takes at once: rows of a panel, which
+# stay in a cache beside rows of A. More would push these out, fewer read and write C more often.
+# Where a panel takes two sweeps, it takes half as many for a panel before it takes the other half:
+# 128 rows of 128 bytes stay in the first cache. GFLOP/s of one core of Zen 4 for 4096x384 by 256
+# units, 256 and 128 rows: one sweep (rows of 256 bytes) 98 and 94, two 62 and 79.
 GEMM_TRANSPOSED_K = 256
 
 # How many rows ahead `gemm_transposed` prefetches A, of which it reads MR items a row.

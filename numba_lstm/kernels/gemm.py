@@ -37,7 +37,8 @@ from .blocks import MR, first, row_block
 __all__ = ["gemm", "gemm_transposed"]
 
 ROWS_AT_ONCE = tuning.GEMM_ROWS
-K_AT_ONCE = max(1, tuning.GEMM_TRANSPOSED_K * STRIP // PANEL)
+K_AT_ONCE = tuning.GEMM_TRANSPOSED_K
+K_OF_SWEEPS = max(1, K_AT_ONCE * STRIP // PANEL)
 K_OF_GEMM = tuning.GEMM_K
 _MR_3 = BLOCKS[3].mr
 
@@ -223,15 +224,18 @@ def _gemm_transposed_part(
                 if k0 == 0 and not accumulate:
                     sums[p] = 0
                 _add_column_sums(here, kc, at(tiles, (q, 0)), sums[p])
-            for i in range(block, stop):
-                i0, i1 = first(i, blocks, m), first(i + 1, blocks, m)
-                out = at(c, (p, i0, slot * v))
-                fresh = k0 == 0 and not accumulate
-                start, stride = (at(zeros, (0,)), 0) if fresh else (out, width)
-                gemm_tile_t(
-                    strip, i1 - i0, nv, at(a, (k0 * lda + i0,)), lda, 1, 0, kc,
-                    shift(here, slot * v), 0, start, stride, out, width,
-                )  # fmt: skip
+            for k1 in range(k0, k0 + kc, K_OF_SWEEPS):
+                terms = min(K_OF_SWEEPS, k0 + kc - k1)
+                rows = at(z, (p * z_panel + k1 * width + slot * v,))
+                for i in range(block, stop):
+                    i0, i1 = first(i, blocks, m), first(i + 1, blocks, m)
+                    out = at(c, (p, i0, slot * v))
+                    fresh = k1 == 0 and not accumulate
+                    start, stride = (at(zeros, (0,)), 0) if fresh else (out, width)
+                    gemm_tile_t(
+                        strip, i1 - i0, nv, at(a, (k1 * lda + i0,)), lda, 1, 0, terms, rows, 0,
+                        start, stride, out, width,
+                    )  # fmt: skip
             unit += stop - block
     restore_denormals(state)
 
