@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,17 +19,20 @@ PROGRAM = """
 import json
 import numpy as np
 from gradcheck import assert_close
-from lstm_tool import assert_all_close, by_reference, draw, ours
+from family_tool import by_reference, draw, ours
+from lstm_tool import assert_all_close
 from numba_lstm import nn
 from numba_lstm.simd import TARGET
 for dtype in {dtypes!r}:
     rng = np.random.default_rng(0)
-    for sizes, batch in (((5, 37), 3), ((3, 9), 13)):
-        module = nn.LSTM(*sizes, bidirectional=True, dtype=dtype, seed=0)
+    # Blocks of 1 to 6 rows, alone and behind full ones; a GRU's blocks are others.
+    sizes = [("LSTM", 5, 37, batch) for batch in (1, 2, 3, 4, 5, 7, 8, 9, 13)]
+    sizes += [("GRU", 5, 37, batch) for batch in {of_gru!r}]
+    for name, inputs, hidden, batch in sizes:
+        both = batch in (3, 13)
+        module = getattr(nn, name)(inputs, hidden, bidirectional=both, dtype=dtype, seed=0)
         case = draw(rng, module, 4, batch)
-        found = ours(module, case)
-        assert np.array_equal(module(case.x, case.hx)[0], found["y"])
-        assert_all_close(found, by_reference(module, case), dtype)
+        assert_all_close(ours(module, case), by_reference(module, case), dtype, (name, batch))
     linear = nn.Linear(37, 70, dtype=dtype, seed=0)
     x = rng.standard_normal((9, 37)).astype(dtype)
     y, pullback = linear.vjp(x)
@@ -39,17 +46,33 @@ print(json.dumps([TARGET.vector_bytes, TARGET.registers, TARGET.fma]))
 
 @pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="names of x86")
 @pytest.mark.parametrize(
-    ("environment", "dtypes", "expected"),
+    ("environment", "dtypes", "of_gru", "expected"),
     [
-        ({"NUMBA_CPU_NAME": "haswell"}, ["f4", "f8"], [32, 16, True]),
-        ({"NUMBA_CPU_NAME": "x86-64"}, ["f4"], [16, 16, False]),
-        ({"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": ""}, ["f4", "f8"], [16, 16, False]),
+        ({"NUMBA_CPU_NAME": "haswell"}, ["f4", "f8"], [1, 2, 3, 4, 6, 9], [32, 16, True]),
+        ({"NUMBA_CPU_NAME": "x86-64"}, ["f4"], [], [16, 16, False]),
+        ({"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": ""}, ["f4", "f8"], [], [16, 16, False]),
     ],
     ids=["haswell", "x86-64", "x86-64 without features"],
 )
-def test_an_lstm_is_right_on_another_target(environment, dtypes, expected):
-    out = run_python(PROGRAM.format(dtypes=dtypes), **environment)
+def test_layers_are_right_on_another_target(environment, dtypes, of_gru, expected):
+    out = run_python(PROGRAM.format(dtypes=dtypes, of_gru=of_gru), **environment)
     assert json.loads(out) == expected
+
+
+@pytest.mark.skipif(TARGET.registers == 16, reason="the other tests run on 16 registers themselves")
+@pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="names of x86")
+def test_blocks_packing_and_products_are_right_on_16_registers():
+    tests = ["simd/test_microkernel.py", "kernels/test_pack.py", "kernels/test_gemm.py"]
+    folder = Path(__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        + [str(folder / test) for test in tests],
+        env={**os.environ, "NUMBA_CPU_NAME": "haswell"},
+        capture_output=True,
+        text=True,
+        cwd=folder.parent,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
 
 
 def test_the_target_is_consistent():
