@@ -11,6 +11,8 @@ import pytest
 
 # torch's and numba's OpenMP pools in one process spin against each other; waiting threads sleep.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# No test depends on what was measured, and none writes plans into the user's folder.
+os.environ["NUMBA_LSTM_TUNE"] = "0"
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "numba_lstm"
 # Imports go from a later line to an earlier one, never within a line. What stands in one folder may
 # import its neighbours, but not in a circle.
 LAYERS = [
+    {"system"},
     {"_version", "_files", "tuning", "fingerprint", "quiet", "user_warning", "typing"},
     {"checks", "dropout_masks"},
     {"simd", "threads"},
@@ -22,6 +23,7 @@ LAYERS = [
     {"compile_cache"},
     {"jit"},
     {"kernels"},
+    {"plans"},
     {"parameters"},
     {"recurrent"},
     {"nn"},

@@ -8,6 +8,7 @@ read it.
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,7 +31,7 @@ from .gradients import (
 )
 from .kernel_masks import no_masks
 from .operands import operands
-from .plan import backward_schedule, team_failed
+from .plan import backward_way, team_failed
 from .steps import Steps
 from .weights import Weights, no_items
 from .workspace import workspace_backward
@@ -118,14 +119,18 @@ def backward(
     normalised = w.cell.form == NORMALISED
     lease = Lease()
     loop = _loop(w, saved, cotangents, lease)
-    schedule = backward_schedule(w, steps, loop.w_hh.nbytes)
+    way = backward_way(w, steps, loop.w_hh.nbytes)
+    plan, trial = way.begin()
+    schedule, seconds = plan.schedule, 0.0
     gradients = WeightGradients(w, saved, lease, embedding)
     some = _steps_at_once(saved.z, steps)
     # The workspace's sums are of z's dtype: in float32 they lose digits over more than a piece.
     total = np.zeros(loop.workspace.sums.shape[1]) if normalised else None
     for begin in range(0, steps.count, some):
         end = min(steps.count, begin + some)
+        began = perf_counter()
         met = _run_loop(w, saved, cotangents, loop, schedule, begin, end)
+        seconds += perf_counter() - began
         if schedule.team and not met:
             team_failed(w)
             schedule = schedule._replace(team=False)
@@ -138,6 +143,7 @@ def backward(
             with np.errstate(all="ignore"):
                 total += loop.workspace.sums.sum(axis=0, dtype=np.float64)
             loop.workspace.sums[...] = 0
+    way.end(trial, seconds)
     gradients.finish(padding)
     if total is not None:
         norm_gradients(w, total)

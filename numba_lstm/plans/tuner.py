@@ -1,0 +1,344 @@
+"""The plan of calls of one size: searched for, settled, watched, searched for again.
+
+    SEARCHING ──> STEADY ──(slow calls)──> SEARCHING ──> BUSY ──(after a while)──> SEARCHING
+                    ▲                                                                  │
+                    └──────────────(the settled plan is fast again)────────────────────┘
+
+The first search settles a plan, which may be kept on disk. In STEADY calls are timed, and nothing
+more. When most of them take twice as long as expected, the machine has become busy, and another
+plan, on fewer threads mostly, may be the fastest meanwhile: that is searched for among all
+candidates and kept in memory only. In BUSY the settled plan is compared with that one after 0.25 s,
+then after twice as long each time up to 10 s, until it is as fast as it was.
+
+A call whose first time says that it is not worth it is SMALL, and runs by the rule for ever.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from .. import system
+from .candidates import Candidate
+from .monitor import Monitor
+from .plan import Plan
+from .search import Entrant, Search, Verdict
+
+__all__ = ["Known", "Trial", "Tuner"]
+
+# Seconds below which a call on one thread is not measured: timing would cost a share of it.
+WORTH = 20e-6
+# Seconds after which a busy machine is looked at again; the last one where nothing is settled yet.
+_RETRY, _RETRY_MOST, _RETRY_UNSETTLED = 0.25, 10.0, 300.0
+# How often it is looked at whether other processes need the CPUs, and in which share of the looks
+# they may: then times are those of a busy machine, however little they scatter.
+_LOOK_SECONDS, _CROWDED = 0.005, 0.2
+# A search is followed by at least so many times its own duration without one.
+_REST = 20
+# The settled plan is as fast as it was, if it takes no more than so many times what it took.
+_AS_FAST = 1.5
+# A plan is firm once so many searches, of as many processes, have found it.
+FIRM = 3
+
+
+class Known(NamedTuple):
+    """What is kept of a settled plan.
+
+    Attributes
+    ----------
+    plan, rule : str
+        Names of the settled plan and of the rule's.
+    time, rule_time : float
+        Seconds for a step.
+    checks : int
+        How many processes have found it.
+    """
+
+    plan: str
+    rule: str
+    time: float
+    rule_time: float
+    checks: int
+
+
+class Trial(NamedTuple):
+    """One call that a search has asked for."""
+
+    search: Search
+    entrant: int  # its number among the search's
+    timed: bool
+    began: float
+    thread: int
+
+
+class _Slot:
+    """Room for one trial at a time in the process: two would disturb each other's times."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.trial: Trial | None = None
+
+    def free(self, now: float) -> bool:
+        """Whether a trial may begin. One that was never ended is forgotten after a minute.
+
+        Or when its own thread asks again: a call that was left by an exception is over.
+        """
+        held = self.trial
+        return held is None or held.thread == threading.get_ident() or now - held.began > 60
+
+
+_slot = _Slot()
+
+
+def after_fork() -> None:
+    """In a child: whoever held the lock is not there any more."""
+    global _slot
+    _slot = _Slot()
+
+
+class Tuner:
+    """Hands out plans, and takes how long calls with them took.
+
+    Parameters
+    ----------
+    candidates : sequence of Candidate
+        The rule's first.
+    known : Known, optional
+        What an earlier process has found.
+    settled : callable
+        Called with a `Known` when there is something to keep on disk.
+    clock : callable
+        Seconds, as `time.perf_counter`.
+    crowded : callable
+        As `system.crowded`.
+
+    Attributes
+    ----------
+    plan : Plan
+        The best one known now, which calls run that are no trials.
+    steady : bool
+        Whether all calls run `plan`.
+    small : bool
+        Whether nothing is measured any more.
+    """
+
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        known: Known | None = None,
+        settled: Callable[[Known], None] = lambda known: None,
+        clock: Callable[[], float] = time.perf_counter,
+        crowded: Callable[[int], bool] = system.crowded,
+    ) -> None:
+        self.candidates = list(candidates)
+        self._keep, self._clock, self._crowded = settled, clock, crowded
+        self._threads = max(one.plan.schedule.nt for one in candidates)
+        self._looks = self._crowded_looks = 0
+        self._looked_at = -math.inf
+        self.monitor = Monitor()
+        self.small = self.steady = self.busy = False
+        self._names = [one.name for one in candidates]
+        self._home = self._now = 0  # the settled candidate, and that of `plan`
+        self.time = self.rule_time = math.inf
+        self._checks = 0
+        self._search: Search | None = None
+        self._searched: list[int] = []  # the candidates of the search's entrants
+        self._search_began = 0.0
+        self._runs = False  # whether this process has settled once
+        self._retry = _RETRY
+        self._retry_at = self._no_search_before = self._busy_until = -math.inf
+        if known is not None and known.plan in self._names and known.rule == self._names[0]:
+            self._home = self._now = self._names.index(known.plan)
+            self.time, self.rule_time = known.time, known.rule_time
+            self._checks = known.checks
+        self.plan: Plan = self.candidates[self._now].plan
+        if self._checks >= FIRM or (self._checks and not self._home):
+            self._runs = True
+            self._go_steady(self.time)
+        else:
+            if self._checks:
+                self._begin_search([0, self._home])
+            else:
+                self._search_all()
+
+    # -- calls ----------------------------------------------------------------------------------
+
+    def begin(self) -> tuple[Plan, Trial | None]:
+        """Give the plan to run now; with it the trial that it is, to be handed to `end`."""
+        if self.steady:
+            return self.plan, None
+        now = self._clock()
+        with _slot.lock:
+            if self._search is None and self.busy and now >= self._retry_at:
+                self._look_again()
+            if self._search is None or not _slot.free(now):
+                return self.plan, None
+            self._look(now)
+            index, timed = self._search.next()
+            trial = Trial(self._search, index, timed, now, threading.get_ident())
+            _slot.trial = trial
+            return self.candidates[self._searched[index]].plan, trial
+
+    def end(self, trial: Trial, seconds: float, steps: float) -> None:
+        """Take how long a trial of so many steps took."""
+        with _slot.lock:
+            if _slot.trial is trial:
+                _slot.trial = None
+            if trial.search is not self._search:
+                return
+            if trial.timed and self._is_small(trial.entrant, seconds):
+                self._go_small()
+                return
+            self._search.note(trial.entrant, seconds / steps, seconds)
+            if self._search.verdict is not None:
+                self._take(self._search.verdict)
+
+    def watch(self, step: float) -> None:
+        """Take the seconds for a step of a call that was no trial."""
+        if self._search is None and self.monitor.note(step):
+            with _slot.lock:
+                self._slow()
+
+    # -- states ---------------------------------------------------------------------------------
+
+    def _is_small(self, index: int, seconds: float) -> bool:
+        """Whether the rule's first time says that it is not worth it."""
+        rule = self._searched[index] == 0 and not self._runs
+        return rule and self.candidates[0].plan.schedule.nt == 1 and seconds < WORTH
+
+    def _go_small(self) -> None:
+        self._search, self.small, self.steady = None, True, True
+        self._now = self._home = 0
+        self.plan = self.candidates[0].plan
+        self.monitor.expect(math.inf)
+
+    def _go_steady(self, expected: float) -> None:
+        self.steady, self.busy, self._search = True, False, None
+        self._run(self._home, expected)
+
+    def _go_busy(self, index: int, expected: float) -> None:
+        self.steady, self.busy, self._search = False, True, None
+        self._retry_at = self._rest()
+        self._run(index, expected)
+
+    def _rest(self) -> float:
+        """After a search: until when there is none. The next rest is twice as long."""
+        now = self._clock()
+        rest = max(self._retry, _REST * (now - self._search_began))
+        self._no_search_before = now + rest
+        self._retry = min(2 * self._retry, _RETRY_MOST if self._runs else _RETRY_UNSETTLED)
+        return self._no_search_before
+
+    def _run(self, index: int, expected: float) -> None:
+        self._now, self.plan = index, self.candidates[index].plan
+        self.monitor.expect(expected)
+
+    def _begin_search(self, chosen: list[int], keep_first: bool = True) -> None:
+        entrants = [_entrant(self.candidates[index].plan) for index in chosen]
+        careful = self.busy and not self._runs
+        self._search = Search(entrants, keep_first, warm=self._runs, careful=careful)
+        self._searched, self._search_began = chosen, self._clock()
+        self._looks = self._crowded_looks = 0
+        self.steady = False
+
+    def _search_all(self) -> None:
+        self._begin_search(list(range(len(self.candidates))))
+
+    def _look(self, now: float) -> None:
+        if now - self._looked_at >= _LOOK_SECONDS:
+            self._looked_at = now
+            self._looks += 1
+            self._crowded_looks += self._crowded(self._threads)
+
+    def _was_quiet(self, verdict: Verdict) -> bool:
+        return verdict.quiet and self._crowded_looks <= _CROWDED * self._looks
+
+    def _slow(self) -> None:
+        """Most of the last calls were slow: search anew, if the last search is long enough ago."""
+        self.monitor.slow = 0
+        now = self._clock()
+        if self._search is not None or now < self._no_search_before:
+            return
+        if now > self._busy_until + 2 * _RETRY_MOST:
+            self._retry = _RETRY  # it was quiet for long
+        self.busy = True
+        if not self._runs:
+            self._search_all()
+            return
+        # The fewest threads first: the others may turn out hopeless by the first one of them.
+        others = [n for n in range(len(self.candidates)) if n != self._now]
+        others.sort(key=lambda n: self.candidates[n].plan.schedule.nt)
+        self._begin_search([self._now, *others], keep_first=False)
+
+    def _look_again(self) -> None:
+        """After a while of BUSY: compare the settled plan with the one that runs meanwhile."""
+        if not self._runs:  # nothing was settled: the first search was disturbed
+            self._search_all()
+        elif self._now == self._home:
+            self._go_steady(self.time)
+        else:
+            self._begin_search([self._home, self._now], keep_first=False)
+
+    def _take(self, verdict: Verdict) -> None:
+        """A search is over."""
+        best = self._searched[verdict.best]
+        if not self._runs:
+            self._settle(best, verdict)
+        elif best == self._home and verdict.time <= _AS_FAST * self.time:
+            self._busy_until = self._clock()
+            self._rest()
+            self._go_steady(self.time)
+        else:
+            self._go_busy(best, verdict.time)
+
+    def _settle(self, best: int, verdict: Verdict) -> None:
+        """The first search of this process is over."""
+        confirmed, quiet = self._checks and best == self._home, self._was_quiet(verdict)
+        if self._checks and not confirmed and quiet:
+            # An earlier process found another one: all candidates again.
+            self._checks, self._home, self._now = 0, 0, 0
+            self._search_all()
+            return
+        if not quiet:
+            if self._checks:  # the earlier process knew better
+                self._runs = True
+            self._go_busy(best, verdict.time)
+            return
+        self._runs, self._home = True, best
+        self._checks = self._checks + 1 if confirmed else 1
+        self.time, self.rule_time = verdict.time, verdict.first_time
+        self._go_steady(self.time)
+        self._keep(self.known())
+
+    def known(self) -> Known:
+        """What is settled, for the disk and for people."""
+        names = self._names
+        return Known(names[self._home], names[0], self.time, self.rule_time, self._checks)
+
+    @property
+    def name(self) -> str:
+        """The name of `plan`."""
+        return self._names[self._now]
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is a plan that was the fastest on a quiet machine."""
+        return math.isfinite(self.time)
+
+    def state(self) -> str:
+        """Tell in a word: small, searching, busy or steady."""
+        if self.small:
+            return "small"
+        if self._search is not None:
+            return "searching"
+        return "busy" if self.busy else "steady"
+
+
+def _entrant(plan: Plan) -> Entrant:
+    nt, columns, _ = plan.schedule
+    form = "rows" if columns == 1 else "panels" if columns == nt else "grid"
+    rest = plan[1:]
+    return Entrant(nt, (form, rest) if nt > 1 else ("rows", rest), (nt > 1, plan.source))

@@ -1,0 +1,274 @@
+"""The tuner on a made-up machine: finds, settles, notices, and finds back, at a bounded cost."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import threading
+
+import pytest
+from plans_tool import Machine, made_up
+
+from numba_lstm.plans import tuner as module
+from numba_lstm.plans.tuner import FIRM, Known, Tuner
+
+
+@pytest.fixture(autouse=True)
+def free_slot(monkeypatch):
+    monkeypatch.setattr(module, "_slot", module._Slot())
+
+
+def test_the_fastest_plan_is_settled_and_kept():
+    machine = Machine({"rule:2": 1e-3, "other:2": 0.8e-3, "one:1": 1.3e-3})
+    machine.call(30)
+    assert machine.plan == "other:2" and machine.tuner.state() == "steady"
+    assert machine.kept == [Known("other:2", "rule:2", 0.8e-3, 1e-3, 1)]
+    assert machine.call(100) == pytest.approx(100 * 0.8e-3)
+
+
+@pytest.mark.parametrize("other, kept", [(0.98, "rule:2"), (0.95, "other:2")])
+def test_the_rules_plan_stands_within_three_percent(other, kept):
+    machine = Machine({"rule:2": 1e-3, "other:2": other * 1e-3})
+    machine.call(30)
+    assert machine.plan == kept
+    (known,) = machine.kept
+    assert known.plan == kept and known.rule == "rule:2"
+
+
+def test_a_call_that_is_not_worth_it_runs_by_the_rule_and_is_not_timed_any_more():
+    machine = Machine({"rule:1": 15e-6, "other:2": 5e-6})
+    machine.call(20)
+    assert set(machine.ran) == {"rule:1"} and machine.way.tuner is None
+    assert machine.tuner.state() == "small" and machine.kept == []
+
+
+def test_a_small_call_on_several_threads_is_measured():
+    """Whether two threads are worth it is what measurement is for."""
+    machine = Machine({"rule:2": 15e-6, "one:1": 9e-6})
+    machine.call(20)
+    assert machine.plan == "one:1"
+
+
+@pytest.mark.parametrize("call", [1e-4, 1e-2, 1.0])
+def test_the_first_calls_cost_little_more_than_by_the_rule(call):
+    times = {"rule:2": call} | {f"bad{n}:2": 1.4 * call for n in range(30)}
+    machine = Machine(times)
+    seconds = machine.call(200)
+    # Beside the bound itself one call more, and the first run on each number of threads.
+    assert seconds - 200 * call <= max(0.005, min(20 * call, 3.0)) + 2 * 0.4 * call
+    assert machine.plan == "rule:2"
+
+
+def test_on_a_noisy_machine_nothing_is_kept_until_it_is_quiet():
+    machine = Machine({"rule:2": 1e-3, "other:2": 0.7e-3}, noise=1.0)
+    machine.call(100)
+    assert machine.kept == [] and machine.tuner.state() == "busy"
+    machine.noise = 0.0
+    machine.now += 300
+    machine.call(30)
+    assert machine.plan == "other:2" and machine.tuner.state() == "steady"
+    assert [known.plan for known in machine.kept] == ["other:2"]
+
+
+def test_where_other_processes_need_the_cpus_nothing_is_kept():
+    machine = Machine({"rule:2": 1e-3, "one:1": 0.5e-3})
+    machine.crowd = True
+    machine.call(100)
+    assert machine.kept == [] and machine.plan == "one:1"  # the fastest meanwhile
+    machine.crowd, machine.times["rule:2"] = False, 0.3e-3
+    machine.now += 300
+    machine.call(30)
+    assert [known.plan for known in machine.kept] == ["rule:2"]
+
+
+def test_a_search_on_a_busy_machine_is_repeated_ever_more_seldom():
+    machine = Machine({"rule:2": 1e-3, "other:2": 1e-3}, noise=1.0)
+    began, begin = [], machine.tuner._begin_search
+    machine.tuner._begin_search = lambda *about: began.append(machine.now) or begin(*about)
+    machine.call(400_000)  # ten minutes
+    assert len(began) < 14
+    gaps = [after - before for before, after in itertools.pairwise(began)]
+    assert gaps[-1] > 50 * gaps[0]
+
+
+QUIET = {"rule:2": 1e-3, "other:2": 1.2e-3, "one:1": 1.8e-3, "single:1": 1.9e-3}
+LOADED = {"rule:2": 0.1, "other:2": 0.1, "one:1": 2e-3, "single:1": 2.1e-3}
+
+
+def test_on_a_machine_that_becomes_busy_another_plan_runs_soon_and_nothing_is_kept():
+    machine = Machine(QUIET)
+    machine.call(60)
+    assert machine.plan == "rule:2" and len(machine.kept) == 1
+    machine.times = dict(LOADED)
+    machine.call(3 + 5)  # noticed after three, then each plan once, on two threads one alone
+    assert machine.ran[-8:].count("rule:2") + machine.ran[-8:].count("other:2") <= 5
+    machine.call(20)
+    assert machine.plan == "one:1"
+    assert len(machine.kept) == 1
+
+
+def test_busy_for_a_minute_it_costs_little_more_than_one_thread_and_then_it_finds_back():
+    machine = Machine(QUIET)
+    machine.call(60)
+    machine.times = dict(LOADED)
+    machine.call(40)
+    began, calls = machine.now, 0
+    while machine.now < began + 60:
+        machine.call()
+        calls += 1
+    assert 60 / calls < 1.1 * LOADED["one:1"]
+    machine.times = dict(QUIET)
+    began = machine.now
+    while machine.plan != "rule:2" or not machine.tuner.steady:
+        machine.call()
+        assert machine.now - began < 10.5
+    assert len(machine.kept) == 1
+    assert machine.call(1000) == pytest.approx(1000 * QUIET["rule:2"])
+
+
+def test_after_a_short_disturbance_it_finds_back_soon():
+    machine = Machine(QUIET)
+    machine.call(60)
+    machine.times["rule:2"] = 3e-3
+    machine.call(60)
+    assert machine.plan == "other:2"
+    machine.times["rule:2"] = 1e-3
+    machine.now += 0.6
+    machine.call(20)
+    assert machine.plan == "rule:2" and machine.tuner.state() == "steady"
+
+
+def test_where_every_plan_became_slower_the_search_is_not_repeated_at_once():
+    machine = Machine(QUIET)
+    machine.call(60)
+    machine.times = {name: 3 * time for name, time in QUIET.items()}
+    began = machine.now
+    while machine.now < began + 60:
+        machine.call()
+    ran = machine.ran[60:]
+    assert ran.count("rule:2") > 0.97 * len(ran)
+
+
+def test_a_plan_that_is_firm_runs_at_once():
+    known = Known("other:2", "rule:2", 0.8e-3, 1e-3, FIRM)
+    machine = Machine({"rule:2": 1e-3, "other:2": 0.8e-3}, known=known)
+    assert machine.tuner.steady
+    machine.call(10)
+    assert set(machine.ran) == {"other:2"} and machine.kept == []
+
+
+def test_a_plan_that_one_process_found_is_compared_with_the_rules_by_the_next_ones():
+    times = {"rule:2": 1e-3, "other:2": 0.8e-3, "third:2": 0.9e-3}
+    known = Known("other:2", "rule:2", 0.8e-3, 1e-3, 1)
+    machine = Machine(times, known=known)
+    machine.call(20)
+    assert set(machine.ran) == {"rule:2", "other:2"}
+    assert machine.kept == [known._replace(checks=2)]
+
+
+def test_a_plan_that_is_no_better_after_all_is_searched_for_anew():
+    known = Known("other:2", "rule:2", 0.8e-3, 1e-3, 2)
+    machine = Machine({"rule:2": 1e-3, "other:2": 1.3e-3, "third:2": 0.9e-3}, known=known)
+    machine.call(60)
+    assert machine.plan == "third:2"
+    assert machine.kept == [Known("third:2", "rule:2", 0.9e-3, 1e-3, 1)]
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        Known("no such", "rule:2", 1e-3, 1e-3, FIRM),
+        Known("other:2", "another rule", 1e-3, 1e-3, FIRM),
+    ],
+)
+def test_what_is_known_of_other_plans_is_not_heeded(known):
+    machine = Machine({"rule:2": 1e-3, "other:2": 0.8e-3}, known=known)
+    assert machine.tuner.state() == "searching"
+
+
+def test_a_firm_plan_that_is_slow_here_is_searched_for_in_memory():
+    known = Known("other:2", "rule:2", 1e-3, 1.2e-3, FIRM)
+    machine = Machine({"rule:2": 1e-3, "other:2": 9e-3}, known=known)
+    machine.call(60)
+    assert machine.plan == "rule:2" and machine.kept == []
+
+
+# -- several threads --------------------------------------------------------------------------
+
+
+def test_there_is_one_trial_at_a_time_in_the_process():
+    first, second = (Machine({"rule:2": 1e-3, "other:2": 0.8e-3}) for _ in range(2))
+    _, trial = first.way.begin()
+    assert trial is not None
+    found = []
+
+    def elsewhere():
+        found.append(second.way.begin())
+        second.way.end(found[0][1], 1.0)
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert found == [(second.candidates[0].plan, None)]
+    first.way.end(trial, 1e-3)
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert found[1][1] is not None
+
+
+def test_a_trial_that_an_exception_ended_blocks_nobody():
+    """Not its own thread, and others no longer than a minute."""
+    times = {"rule:2": 1e-3, "other:2": 0.8e-3}
+    machine = Machine(times)
+    _, left = machine.way.begin()
+    assert left is not None
+    machine.call(30)
+    assert machine.plan == "other:2"
+
+    _, left = Machine(times).way.begin()
+    assert left is not None
+    for waited, plan in ((0, "rule:2"), (61, "other:2")):
+        machine = Machine(times)
+        machine.now += waited
+        thread = threading.Thread(target=machine.call, args=(30,))
+        thread.start()
+        thread.join()
+        assert machine.plan == plan
+
+
+def test_many_threads_at_once_leave_a_plan_behind():
+    candidates = [made_up("rule:2", 2), made_up("other:2", 2), made_up("one:1", 1)]
+    kept = []
+    tuner = Tuner(candidates, None, kept.append, crowded=lambda threads: False)
+    switching = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    failures = []
+
+    def work():
+        try:
+            for _ in range(2000):
+                plan, trial = tuner.begin()
+                step = 1e-3 * (1 + candidates.index(made_up_of(candidates, plan)) / 2)
+                if trial is None:
+                    tuner.watch(step)
+                else:
+                    tuner.end(trial, step, 1.0)
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(switching)
+    assert not failures
+    assert tuner.steady and [known.plan for known in kept] == ["rule:2"]
+
+
+def made_up_of(candidates, plan):
+    (found,) = (one for one in candidates if one.plan == plan)
+    return found
