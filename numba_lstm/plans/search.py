@@ -79,8 +79,8 @@ class Search:
         The first one stands unless another is clearly faster.
     keep_first : bool
         Whether the first is measured to the end, however slow. It tells how much times scatter.
-    warm : bool
-        Whether all of them have run in this process before.
+    warmed : set
+        What has been brought into being before; added to.
     careful : bool
         Whether the machine was busy a while ago: as many rounds as if times scattered. Three may
         look alike by chance.
@@ -90,12 +90,12 @@ class Search:
         self,
         entrants: Sequence[Entrant],
         keep_first: bool = True,
-        warm: bool = False,
+        warmed: set[object] | None = None,
         careful: bool = False,
     ) -> None:
         self._entrants = list(entrants)
         self._keep_first, self._careful = keep_first, careful
-        self._warmed = {one.warms for one in entrants} if warm else set()
+        self._warmed = set() if warmed is None else warmed
         self.times: list[list[float]] = [[] for _ in entrants]
         self._dropped: set[int] = set()
         self._round = 1

@@ -122,7 +122,7 @@ class Tuner:
     steady : bool
         Whether all calls run `plan`.
     small : bool
-        Whether nothing is measured any more.
+        Whether the rule's plan runs for ever, and nothing is measured.
     """
 
     def __init__(
@@ -145,15 +145,17 @@ class Tuner:
         self.time = self.rule_time = math.inf
         self._checks = 0
         self._search: Search | None = None
+        self._warmed: set[object] = set()
         self._searched: list[int] = []  # the candidates of the search's entrants
         self._search_began = 0.0
         self._runs = False  # whether this process has settled once
         self._retry = _RETRY
         self._retry_at = self._no_search_before = self._busy_until = -math.inf
-        if known is not None and known.plan in self._names and known.rule == self._names[0]:
+        self._rule = self._names[0]
+        if known is not None and known.plan in self._names:
             self._home = self._now = self._names.index(known.plan)
             self.time, self.rule_time = known.time, known.rule_time
-            self._checks = known.checks
+            self._checks, self._rule = known.checks, known.rule
         self.plan: Plan = self.candidates[self._now].plan
         if self._checks >= FIRM or (self._checks and not self._home):
             self._runs = True
@@ -171,6 +173,8 @@ class Tuner:
         if self.steady:
             return self.plan, None
         now = self._clock()
+        if self._search is None and now < self._retry_at:
+            return self.plan, None
         with _slot.lock:
             if self._search is None and self.busy and now >= self._retry_at:
                 self._look_again()
@@ -189,7 +193,7 @@ class Tuner:
                 _slot.trial = None
             if trial.search is not self._search:
                 return
-            if trial.timed and self._is_small(trial.entrant, seconds):
+            if trial.timed and self._first_is_small(trial.entrant, seconds):
                 self._go_small()
                 return
             self._search.note(trial.entrant, seconds / steps, seconds)
@@ -202,9 +206,15 @@ class Tuner:
             with _slot.lock:
                 self._slow()
 
+    def is_small(self, steps: float) -> bool:
+        """Whether a call of so many steps is not worth being timed, or not any more."""
+        if self.small:
+            return True
+        return self.steady and self.plan.schedule.nt == 1 and self.time * steps < WORTH
+
     # -- states ---------------------------------------------------------------------------------
 
-    def _is_small(self, index: int, seconds: float) -> bool:
+    def _first_is_small(self, index: int, seconds: float) -> bool:
         """Whether the rule's first time says that it is not worth it."""
         rule = self._searched[index] == 0 and not self._runs
         return rule and self.candidates[0].plan.schedule.nt == 1 and seconds < WORTH
@@ -239,7 +249,7 @@ class Tuner:
     def _begin_search(self, chosen: list[int], keep_first: bool = True) -> None:
         entrants = [_entrant(self.candidates[index].plan) for index in chosen]
         careful = self.busy and not self._runs
-        self._search = Search(entrants, keep_first, warm=self._runs, careful=careful)
+        self._search = Search(entrants, keep_first, self._warmed, careful)
         self._searched, self._search_began = chosen, self._clock()
         self._looks = self._crowded_looks = 0
         self.steady = False
@@ -309,14 +319,15 @@ class Tuner:
             return
         self._runs, self._home = True, best
         self._checks = self._checks + 1 if confirmed else 1
+        self._rule = self._names[0]
         self.time, self.rule_time = verdict.time, verdict.first_time
         self._go_steady(self.time)
         self._keep(self.known())
 
     def known(self) -> Known:
         """What is settled, for the disk and for people."""
-        names = self._names
-        return Known(names[self._home], names[0], self.time, self.rule_time, self._checks)
+        name = self._names[self._home]
+        return Known(name, self._rule, self.time, self.rule_time, self._checks)
 
     @property
     def name(self) -> str:

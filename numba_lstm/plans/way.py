@@ -11,13 +11,13 @@ __all__ = ["Way"]
 class Way:
     """How calls of one shape run.
 
-    Where `tuner` is None they run `plan`, and nothing is timed. Otherwise each one asks `begin` for
-    its plan and tells `end` its time: half a microsecond of Python together.
+    Where `tuner` is None they run `plan`, the rule's or a settled one, and nothing is timed.
+    Otherwise each one asks `begin` for its plan and tells `end` its time.
 
     Attributes
     ----------
     plan : Plan
-        The rule's.
+        Without a tuner: what runs.
     tuner : Tuner or None
     steps : float
         By which a call's time is divided, so that calls of other lengths can be compared.
@@ -44,8 +44,8 @@ class Way:
             return
         if trial is not None:
             tuner.end(trial, seconds, self.steps)
-            if tuner.small:
-                self.tuner = None
+            if tuner.is_small(self.steps):
+                self.plan, self.tuner = tuner.plan, None
             return
         step = seconds / self.steps
         monitor = tuner.monitor

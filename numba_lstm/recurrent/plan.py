@@ -74,11 +74,13 @@ def _first_way(
     if switch.on and w.step_flops(steps.rows, in_loop) >= tuning.MIN_PARALLEL_WORK:
         sizes = _sizes(w, steps, kind, rule)
         tuner = registry.tuner_for(sizes, rule, axes)
-    if tuner is None or tuner.small:
-        way = Way(rule)
+    count = steps.rows / max(1, near_mean(steps.mean, steps.is_ragged))
+    if tuner is None or tuner.is_small(count):
+        # What the rule says of exactly these steps, unless another plan was settled.
+        way = Way(rule if tuner is None or tuner.small else tuner.plan)
         w.keep_plan(key, way)
         return way
-    timed = Way(rule, tuner, steps.rows / near_mean(steps.mean, steps.is_ragged))
+    timed = Way(rule, tuner, count)
     w.keep_plan(key, timed)
     if sizes in w.plans:
         return timed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -120,29 +121,24 @@ def test_an_exception_in_a_call_stops_no_search(monkeypatch):
     assert told["state"] != "searching"
 
 
-def test_plans_are_written_at_the_end_of_the_process(tmp_path):
+def test_what_a_tuner_settles_is_written_at_the_end_of_the_process(tmp_path):
     program = f"""
-import numpy as np
-from numba_lstm import system
-system.crowded = lambda threads: False
-from numba_lstm.plans import registry, search, store
-import numba_lstm as nl
-from numba_lstm import nn
-search._NOISE = 1e9  # quiet, whatever else runs here
+from numba_lstm.plans import registry, store, switch
+from plans_tool import SIZES
+from test_registry import RULE, FORWARD
+switch.on = True
 store.folder = lambda: {str(tmp_path)!r}
 store._saved_at = 1e18
-nl.set_tuning(True)
-module = nn.LSTM(40, 100, seed=0)
-x = np.zeros((50, 4, 40), np.float32)
-for _ in range(100):
-    module(x)
-assert [one["state"] for one in registry.report()] == ["steady"], registry.report()
+tuner = registry.tuner_for(SIZES, RULE, FORWARD)
+tuner._crowded = lambda threads: False
+while not tuner.steady:
+    plan, trial = tuner.begin()
+    tuner.end(trial, 1e-3 if plan == RULE else 2e-3, 1.0)
 assert not store.entries()
 """
-    run_python(program)
+    run_python(program, Path(__file__).parent)
     (written,) = tmp_path.glob("plans-*.json")
-    (key,) = store.entries()
-    assert key.startswith("infer lstm float32 T=64 B=4 I=40 H=100")
+    assert store.entries() == {SIZES.key(): Known("rows:4 fused", "rows:4 fused", 1e-3, 1e-3, 1)}
     assert written.stat().st_size < 1000
 
 

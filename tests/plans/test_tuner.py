@@ -174,16 +174,38 @@ def test_a_plan_that_is_no_better_after_all_is_searched_for_anew():
     assert machine.kept == [Known("third:2", "rule:2", 0.9e-3, 1e-3, 1)]
 
 
-@pytest.mark.parametrize(
-    "known",
-    [
-        Known("no such", "rule:2", 1e-3, 1e-3, FIRM),
-        Known("other:2", "another rule", 1e-3, 1e-3, FIRM),
-    ],
-)
-def test_what_is_known_of_other_plans_is_not_heeded(known):
-    machine = Machine({"rule:2": 1e-3, "other:2": 0.8e-3}, known=known)
+def test_what_is_known_of_a_plan_that_is_none_is_not_heeded():
+    times = {"rule:2": 1e-3, "other:2": 0.8e-3}
+    machine = Machine(times, known=Known("no such", "rule:2", 1e-3, 1e-3, FIRM))
     assert machine.tuner.state() == "searching"
+
+
+def test_a_plan_that_was_found_where_the_rule_said_otherwise_holds():
+    """Lengths between two powers of two share what is known, and the rule may tell them apart."""
+    known = Known("other:2", "one:1", 0.8e-3, 1e-3, FIRM)
+    machine = Machine({"rule:2": 1e-3, "other:2": 0.8e-3}, known=known)
+    machine.call(5)
+    assert set(machine.ran) == {"other:2"} and machine.tuner.known() == known
+
+
+def test_a_settled_plan_on_one_thread_that_is_short_is_not_timed_any_more():
+    machine = Machine({"rule:2": 90e-6, "one:1": 15e-6})
+    machine.call(30)
+    assert machine.plan == "one:1" and machine.tuner.steady and machine.kept
+    assert machine.way.tuner is None and machine.way.begin() == (machine.tuner.plan, None)
+    assert machine.tuner.is_small(1.0) and not machine.tuner.is_small(2.0)
+
+
+def test_what_a_plan_brings_into_being_is_not_timed_later_either():
+    """As machine code for one thread, in a process that knew its plan and became busy."""
+    known = Known("rule:2", "rule:2", 1e-3, 1e-3, FIRM)
+    machine = Machine({"rule:2": 9e-3, "one:1": 2e-3}, known=known)
+    machine.times["one:1"] = 10.0  # compiles
+    while "one:1" not in machine.ran:
+        machine.call()
+    machine.times["one:1"] = 2e-3
+    machine.call(10)
+    assert machine.plan == "one:1"
 
 
 def test_a_firm_plan_that_is_slow_here_is_searched_for_in_memory():
