@@ -90,11 +90,13 @@ def _first_way(
 
 def _sizes(w: Weights, steps: Steps, kind: str, rule: Plan) -> Sizes:
     tokens = kind != "backward" and rule.source == TOKENS
-    ragged = steps.is_ragged
+    ragged, most = steps.is_ragged, threads.threads_now()
+    # Asking for teams starts the pool, which one thread does without.
+    teams = most > 1 and steps.count > 1 and threads.run_at_once()
     return Sizes(
         kind, w.cell.name, w.w_hh.dtype.name, w.inputs, w.hidden, w.size,
-        near_mean(steps.mean, ragged), near(steps.count), w.panels, threads.threads_now(),
-        not tokens and w.cell.form != NORMALISED, ragged, tokens, threads.run_at_once(),
+        near_mean(steps.mean, ragged), near(steps.count), w.panels, most,
+        not tokens and w.cell.form != NORMALISED, ragged, tokens, teams,
     )  # fmt: skip
 
 

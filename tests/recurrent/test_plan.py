@@ -148,6 +148,14 @@ def test_batches_of_different_lengths_are_measured_by_their_mean(weights, measur
     assert all("ragged" in one["sizes"] for one in measuring.report())
 
 
+def test_on_one_thread_the_pool_is_not_asked_for_teams(weights, measuring, monkeypatch):
+    monkeypatch.setattr(threads, "_chosen", 1)
+    monkeypatch.setattr(threads, "run_at_once", None)
+    for _ in range(2):
+        way = forward_way(weights, whole(100, 32), False, "infer")
+    assert {one.name for one in way.tuner.candidates} == {"rows:1 fused", "rows:1 projected"}
+
+
 def test_no_rows_at_all_are_no_failure(weights, measuring):
     steps = Steps.of_lengths(np.array([3, 1]))
     empty = Steps(np.zeros(3, np.int64), 0, None)

@@ -80,6 +80,9 @@ class Forced:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
 
+    def is_small(self, steps: float) -> bool:
+        return False
+
 
 @contextlib.contextmanager
 def forced(number: int, most: int, ran: dict[str, set[str]]) -> Iterator[None]:
