@@ -100,7 +100,7 @@ class Search:
         self._dropped: set[int] = set()
         self._round = 1
         self._queue = list(range(len(entrants)))
-        self._lost = 0.0
+        self.lost = 0.0  # seconds, against running the first one all the time
         self.verdict: Verdict | None = None
 
     def next(self) -> tuple[int, bool]:
@@ -131,10 +131,10 @@ class Search:
         best = min(median(times) for times in self.times if times)
         first = median(self.times[0]) if self.times[0] else best
         call = seconds * first / time if time > 0 else 0.0
-        self._lost += max(0.0, seconds - call)
+        self.lost += max(0.0, seconds - call)
         if len(self.times[index]) == 1 and time > _DROP * best:
             self._drop(index, time > _HOPELESS * best)
-        if self._lost > max(_LOST_AT_LEAST, min(_LOST_CALLS * call, _LOST_SECONDS)):
+        if self.lost > max(_LOST_AT_LEAST, min(_LOST_CALLS * call, _LOST_SECONDS)):
             self._finish()
             return
         self._queue = [one for one in self._queue if one not in self._dropped]

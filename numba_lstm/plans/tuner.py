@@ -36,6 +36,9 @@ _RETRY, _RETRY_MOST, _RETRY_UNSETTLED = 0.25, 10.0, 300.0
 # How often it is looked at whether other processes need the CPUs, and in which share of the looks
 # they may: then times are those of a busy machine, however little they scatter.
 _LOOK_SECONDS, _CROWDED = 0.005, 0.2
+# What all searches of a process may cost: so many seconds, and this share of the time since the
+# first one. A program whose sizes never come again would else try out plans for ever.
+_COST_SECONDS, _COST_SHARE = 2.0, 0.05
 # A search is followed by at least so many times its own duration without one.
 _REST = 20
 # The settled plan is as fast as it was, if it takes no more than so many times what it took.
@@ -75,17 +78,26 @@ class Trial(NamedTuple):
 
 
 class _Slot:
-    """Room for one trial at a time in the process: two would disturb each other's times."""
+    """Room for one trial at a time in the process, and what all of them have cost.
+
+    Two at a time would disturb each other's times.
+    """
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.trial: Trial | None = None
+        self.lost = 0.0
+        self.began: float | None = None
 
     def free(self, now: float) -> bool:
         """Whether a trial may begin. One that was never ended is forgotten after a minute.
 
         Or when its own thread asks again: a call that was left by an exception is over.
         """
+        if self.began is None:
+            self.began = now
+        if self.lost > _COST_SECONDS + _COST_SHARE * (now - self.began):
+            return False
         held = self.trial
         return held is None or held.thread == threading.get_ident() or now - held.began > 60
 
@@ -196,7 +208,9 @@ class Tuner:
             if trial.timed and self._first_is_small(trial.entrant, seconds):
                 self._go_small()
                 return
+            before = self._search.lost
             self._search.note(trial.entrant, seconds / steps, seconds)
+            _slot.lost += self._search.lost - before
             if self._search.verdict is not None:
                 self._take(self._search.verdict)
 

@@ -215,6 +215,19 @@ def test_a_firm_plan_that_is_slow_here_is_searched_for_in_memory():
     assert machine.plan == "rule:2" and machine.kept == []
 
 
+def test_where_sizes_hardly_ever_come_again_all_searches_together_cost_little():
+    times = {"rule:2": 0.01, "other:2": 0.0149, "third:2": 0.0149, "one:1": 0.014}
+    now, seconds, calls = 100.0, 0.0, 0
+    for _ in range(2000):
+        machine = Machine(times)
+        machine.now = now
+        seconds += machine.call(10)
+        calls += 10
+        now = machine.now
+    assert seconds < calls * 0.01 * 1.06 + 2.0
+    assert machine.tuner.state() == "searching"
+
+
 # -- several threads --------------------------------------------------------------------------
 
 
