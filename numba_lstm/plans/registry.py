@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from . import store, tuner
+from . import store
 from .candidates import Axis, candidates
 from .plan import Plan, Sizes
 from .tuner import Known, Tuner
@@ -78,7 +78,6 @@ def report() -> list[dict[str, Any]]:
 
 def _after_fork() -> None:
     _tuners.clear()
-    tuner.after_fork()
 
 
 if hasattr(os, "register_at_fork"):

@@ -22,23 +22,24 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from .. import system
+from . import slot
 from .candidates import Candidate
 from .monitor import Monitor
 from .plan import Plan
 from .search import Entrant, Search, Verdict
+from .slot import Trial
 
-__all__ = ["Known", "Trial", "Tuner"]
+__all__ = ["Known", "Tuner"]
 
 # Seconds below which a call on one thread is not measured: timing would cost a share of it.
 WORTH = 20e-6
-# Seconds after which a busy machine is looked at again; the last one where nothing is settled yet.
-_RETRY, _RETRY_MOST, _RETRY_UNSETTLED = 0.25, 10.0, 300.0
+# Seconds after which a busy machine is looked at again, at first and at last. Where nothing is
+# settled yet, a whole search is repeated unless other processes are seen to need the CPUs, or at
+# the latest after so many seconds.
+_RETRY, _RETRY_MOST, _SEARCH_MOST = 0.25, 10.0, 300.0
 # How often it is looked at whether other processes need the CPUs, and in which share of the looks
 # they may: then times are those of a busy machine, however little they scatter.
 _LOOK_SECONDS, _CROWDED = 0.005, 0.2
-# What all searches of a process may cost: so many seconds, and this share of the time since the
-# first one. A program whose sizes never come again would else try out plans for ever.
-_COST_SECONDS, _COST_SHARE = 2.0, 0.05
 # A search is followed by at least so many times its own duration without one.
 _REST = 20
 # The settled plan is as fast as it was, if it takes no more than so many times what it took.
@@ -65,50 +66,6 @@ class Known(NamedTuple):
     time: float
     rule_time: float
     checks: int
-
-
-class Trial(NamedTuple):
-    """One call that a search has asked for."""
-
-    search: Search
-    entrant: int  # its number among the search's
-    timed: bool
-    began: float
-    thread: int
-
-
-class _Slot:
-    """Room for one trial at a time in the process, and what all of them have cost.
-
-    Two at a time would disturb each other's times.
-    """
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.trial: Trial | None = None
-        self.lost = 0.0
-        self.began: float | None = None
-
-    def free(self, now: float) -> bool:
-        """Whether a trial may begin. One that was never ended is forgotten after a minute.
-
-        Or when its own thread asks again: a call that was left by an exception is over.
-        """
-        if self.began is None:
-            self.began = now
-        if self.lost > _COST_SECONDS + _COST_SHARE * (now - self.began):
-            return False
-        held = self.trial
-        return held is None or held.thread == threading.get_ident() or now - held.began > 60
-
-
-_slot = _Slot()
-
-
-def after_fork() -> None:
-    """In a child: whoever held the lock is not there any more."""
-    global _slot
-    _slot = _Slot()
 
 
 class Tuner:
@@ -160,8 +117,9 @@ class Tuner:
         self._warmed: set[object] = set()
         self._searched: list[int] = []  # the candidates of the search's entrants
         self._search_began = 0.0
-        self._runs = False  # whether this process has settled once
+        self._has_home = False  # whether `_home` is more than a first guess
         self._retry = _RETRY
+        self._patience, self._search_at = _RETRY, -math.inf
         self._retry_at = self._no_search_before = self._busy_until = -math.inf
         self._rule = self._names[0]
         if known is not None and known.plan in self._names:
@@ -170,7 +128,7 @@ class Tuner:
             self._checks, self._rule = known.checks, known.rule
         self.plan: Plan = self.candidates[self._now].plan
         if self._checks >= FIRM or (self._checks and not self._home):
-            self._runs = True
+            self._has_home = True
             self._go_steady(self.time)
         else:
             if self._checks:
@@ -187,22 +145,22 @@ class Tuner:
         now = self._clock()
         if self._search is None and now < self._retry_at:
             return self.plan, None
-        with _slot.lock:
+        with slot.current.lock:
             if self._search is None and self.busy and now >= self._retry_at:
-                self._look_again()
-            if self._search is None or not _slot.free(now):
+                self._look_again(now)
+            if self._search is None or not slot.current.free(now):
                 return self.plan, None
             self._look(now)
             index, timed = self._search.next()
             trial = Trial(self._search, index, timed, now, threading.get_ident())
-            _slot.trial = trial
+            slot.current.trial = trial
             return self.candidates[self._searched[index]].plan, trial
 
     def end(self, trial: Trial, seconds: float, steps: float) -> None:
         """Take how long a trial of so many steps took."""
-        with _slot.lock:
-            if _slot.trial is trial:
-                _slot.trial = None
+        with slot.current.lock:
+            if slot.current.trial is trial:
+                slot.current.trial = None
             if trial.search is not self._search:
                 return
             if trial.timed and self._first_is_small(trial.entrant, seconds):
@@ -210,14 +168,14 @@ class Tuner:
                 return
             before = self._search.lost
             self._search.note(trial.entrant, seconds / steps, seconds)
-            _slot.lost += self._search.lost - before
+            slot.current.lost += self._search.lost - before
             if self._search.verdict is not None:
                 self._take(self._search.verdict)
 
     def watch(self, step: float) -> None:
         """Take the seconds for a step of a call that was no trial."""
         if self._search is None and self.monitor.note(step):
-            with _slot.lock:
+            with slot.current.lock:
                 self._slow()
 
     def is_small(self, steps: float) -> bool:
@@ -230,7 +188,7 @@ class Tuner:
 
     def _first_is_small(self, index: int, seconds: float) -> bool:
         """Whether the rule's first time says that it is not worth it."""
-        rule = self._searched[index] == 0 and not self._runs
+        rule = self._searched[index] == 0 and not self._has_home
         return rule and self.candidates[0].plan.schedule.nt == 1 and seconds < WORTH
 
     def _go_small(self) -> None:
@@ -246,6 +204,8 @@ class Tuner:
     def _go_busy(self, index: int, expected: float) -> None:
         self.steady, self.busy, self._search = False, True, None
         self._retry_at = self._rest()
+        self._search_at = self._clock() + self._patience
+        self._patience = min(2 * self._patience, _SEARCH_MOST)
         self._run(index, expected)
 
     def _rest(self) -> float:
@@ -253,7 +213,7 @@ class Tuner:
         now = self._clock()
         rest = max(self._retry, _REST * (now - self._search_began))
         self._no_search_before = now + rest
-        self._retry = min(2 * self._retry, _RETRY_MOST if self._runs else _RETRY_UNSETTLED)
+        self._retry = min(2 * self._retry, _RETRY_MOST)
         return self._no_search_before
 
     def _run(self, index: int, expected: float) -> None:
@@ -262,7 +222,7 @@ class Tuner:
 
     def _begin_search(self, chosen: list[int], keep_first: bool = True) -> None:
         entrants = [_entrant(self.candidates[index].plan) for index in chosen]
-        careful = self.busy and not self._runs
+        careful = self.busy and not self._has_home
         self._search = Search(entrants, keep_first, self._warmed, careful)
         self._searched, self._search_began = chosen, self._clock()
         self._looks = self._crowded_looks = 0
@@ -277,8 +237,9 @@ class Tuner:
             self._looks += 1
             self._crowded_looks += self._crowded(self._threads)
 
-    def _was_quiet(self, verdict: Verdict) -> bool:
-        return verdict.quiet and self._crowded_looks <= _CROWDED * self._looks
+    def _was_crowded(self) -> bool:
+        """Whether other processes needed the CPUs during the last search."""
+        return self._crowded_looks > _CROWDED * self._looks
 
     def _slow(self) -> None:
         """Most of the last calls were slow: search anew, if the last search is long enough ago."""
@@ -289,7 +250,7 @@ class Tuner:
         if now > self._busy_until + 2 * _RETRY_MOST:
             self._retry = _RETRY  # it was quiet for long
         self.busy = True
-        if not self._runs:
+        if not self._has_home:
             self._search_all()
             return
         # The fewest threads first: the others may turn out hopeless by the first one of them.
@@ -297,10 +258,17 @@ class Tuner:
         others.sort(key=lambda n: self.candidates[n].plan.schedule.nt)
         self._begin_search([self._now, *others], keep_first=False)
 
-    def _look_again(self) -> None:
-        """After a while of BUSY: compare the settled plan with the one that runs meanwhile."""
-        if not self._runs:  # nothing was settled: the first search was disturbed
-            self._search_all()
+    def _look_again(self, now: float) -> None:
+        """After a while of BUSY: compare the settled plan with the one that runs meanwhile.
+
+        Where nothing is settled, because the first search was disturbed, it is repeated.
+        """
+        if not self._has_home:
+            free = self._was_crowded() and not self._crowded(self._threads)
+            if free or now >= self._search_at:
+                self._search_all()
+            else:
+                self._retry_at = min(self._search_at, now + self._retry)
         elif self._now == self._home:
             self._go_steady(self.time)
         else:
@@ -309,7 +277,7 @@ class Tuner:
     def _take(self, verdict: Verdict) -> None:
         """A search is over."""
         best = self._searched[verdict.best]
-        if not self._runs:
+        if not self._has_home:
             self._settle(best, verdict)
         elif best == self._home and verdict.time <= _AS_FAST * self.time:
             self._busy_until = self._clock()
@@ -320,7 +288,10 @@ class Tuner:
 
     def _settle(self, best: int, verdict: Verdict) -> None:
         """The first search of this process is over."""
-        confirmed, quiet = self._checks and best == self._home, self._was_quiet(verdict)
+        confirmed, quiet = (
+            self._checks and best == self._home,
+            verdict.quiet and not self._was_crowded(),
+        )
         if self._checks and not confirmed and quiet:
             # An earlier process found another one: all candidates again.
             self._checks, self._home, self._now = 0, 0, 0
@@ -328,10 +299,10 @@ class Tuner:
             return
         if not quiet:
             if self._checks:  # the earlier process knew better
-                self._runs = True
+                self._has_home = True
             self._go_busy(best, verdict.time)
             return
-        self._runs, self._home = True, best
+        self._has_home, self._home = True, best
         self._checks = self._checks + 1 if confirmed else 1
         self._rule = self._names[0]
         self.time, self.rule_time = verdict.time, verdict.first_time

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .plan import Plan
-from .tuner import Trial, Tuner
+from .slot import Trial
+from .tuner import Tuner
 
 __all__ = ["Way"]
 

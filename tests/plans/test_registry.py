@@ -13,8 +13,7 @@ from plans_tool import SIZES, measured
 
 from numba_lstm import nn, threads
 from numba_lstm.kernels.loops.schedule import Schedule
-from numba_lstm.plans import registry, store
-from numba_lstm.plans import tuner as tuner_module
+from numba_lstm.plans import registry, slot, store
 from numba_lstm.plans.candidates import BACKWARD, FORWARD
 from numba_lstm.plans.plan import Plan
 from numba_lstm.plans.tuner import FIRM, Known
@@ -24,7 +23,7 @@ RULE = Plan(Schedule(4, 1), 0, 64)
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(tuner_module, "_slot", tuner_module._Slot())
+    monkeypatch.setattr(slot, "current", slot.Slot())
     with measured(tmp_path):
         yield tmp_path
 
@@ -146,11 +145,11 @@ assert not store.entries()
 def test_a_child_of_a_process_in_a_trial_finds_no_lock_held():
     program = """
 import os, threading
-from numba_lstm.plans import tuner
+from numba_lstm.plans import slot
 from plans_tool import Machine
 held = threading.Event()
 def hold():
-    with tuner._slot.lock:
+    with slot.current.lock:
         held.set()
         threading.Event().wait(60)
 threading.Thread(target=hold, daemon=True).start()

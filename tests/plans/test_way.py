@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from plans_tool import Machine, made_up
 
-from numba_lstm.plans import tuner as module
+from numba_lstm.plans import slot
 from numba_lstm.plans.way import Way
 
 
 @pytest.fixture(autouse=True)
 def free_slot(monkeypatch):
-    monkeypatch.setattr(module, "_slot", module._Slot())
+    monkeypatch.setattr(slot, "current", slot.Slot())
 
 
 def test_without_a_tuner_it_gives_its_plan_and_takes_no_times():
