@@ -120,6 +120,7 @@ class Tuner:
         self._has_home = False  # whether `_home` is more than a first guess
         self._retry = _RETRY
         self._patience, self._search_at = _RETRY, -math.inf
+        self._in_vain = 0.0
         self._retry_at = self._no_search_before = self._busy_until = -math.inf
         self._rule = self._names[0]
         if known is not None and known.plan in self._names:
@@ -176,7 +177,7 @@ class Tuner:
         """Take the seconds for a step of a call that was no trial."""
         if self._search is None and self.monitor.note(step):
             with slot.current.lock:
-                self._slow()
+                self._slow(step)
 
     def is_small(self, steps: float) -> bool:
         """Whether a call of so many steps is not worth being timed, or not any more."""
@@ -241,14 +242,21 @@ class Tuner:
         """Whether other processes needed the CPUs during the last search."""
         return self._crowded_looks > _CROWDED * self._looks
 
-    def _slow(self) -> None:
-        """Most of the last calls were slow: search anew, if the last search is long enough ago."""
+    def _slow(self, step: float) -> None:
+        """Most of the last calls were slow: search anew, if the last search is long enough ago.
+
+        Where that one found nothing faster, longer ago, unless calls became slower still. Calls may
+        be slow because of what the program does between them.
+        """
         self.monitor.slow = 0
         now = self._clock()
         if self._search is not None or now < self._no_search_before:
             return
-        if now > self._busy_until + 2 * _RETRY_MOST:
-            self._retry = _RETRY  # it was quiet for long
+        if now > self._busy_until + 2 * _RETRY_MOST:  # it was quiet for long
+            self._retry, self._patience, self._in_vain = _RETRY, _RETRY, 0.0
+        self._busy_until = now
+        if now < self._search_at and step <= 2 * self._in_vain:
+            return
         self.busy = True
         if not self._has_home:
             self._search_all()
@@ -284,14 +292,13 @@ class Tuner:
             self._rest()
             self._go_steady(self.time)
         else:
+            self._in_vain = verdict.time if best == self._home else 0.0
             self._go_busy(best, verdict.time)
 
     def _settle(self, best: int, verdict: Verdict) -> None:
         """The first search of this process is over."""
-        confirmed, quiet = (
-            self._checks and best == self._home,
-            verdict.quiet and not self._was_crowded(),
-        )
+        confirmed = self._checks and best == self._home
+        quiet = verdict.quiet and not self._was_crowded()
         if self._checks and not confirmed and quiet:
             # An earlier process found another one: all candidates again.
             self._checks, self._home, self._now = 0, 0, 0
