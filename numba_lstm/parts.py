@@ -14,6 +14,10 @@ The crew is an array of int64, shared by the caller and the workers:
 - DONE counts parts that workers have finished.
 - OWNER is 1 while a thread's job runs. Another thread that comes meanwhile runs all of its parts
   itself.
+- ALONE_UNTIL is when the crew may be hired again. Where other processes take the cores, a worker
+  may stop for milliseconds in the middle of a part, and all that one can do is to wait for it.
+  After such a loss callers work alone for a multiple of it (`tuning.ALONE`). So they never lose
+  more than a part of their time, however busy the machine is.
 - A worker without a job looks at JOB for a while, then sets its SLEEPING, looks once more, and
   sleeps in a semaphore of the system. Who has a job for it sets SLEEPING back and wakes it.
 
@@ -39,6 +43,7 @@ from .simd import (
     part_of,
     pause,
     shift,
+    ticks,
     yield_core,
 )
 
@@ -52,6 +57,7 @@ __all__ = [
     "run_hired",
     "run_pauses",
     "serve",
+    "work_alone_after",
 ]
 
 # Places in the array. A LINE apart is what different threads write: two lines of a cache, of which
@@ -59,10 +65,12 @@ __all__ = [
 LINE = 16
 JOB, LEAVE, NT, FUNCTION, DATA = range(5)
 DONE = LINE
-OWNER, WOKEN = 2 * LINE, 2 * LINE + 1
+OWNER, WOKEN, ALONE_UNTIL = range(2 * LINE, 2 * LINE + 3)
 # What is written once: how many parts there may be, how many workers there are, how long to wait in
-# pauses, and the addresses of the system's functions.
-CAPACITY, WORKERS, SPINS, PATIENCE, LONG_PATIENCE, SLEEP, WAKE = range(3 * LINE, 3 * LINE + 7)
+# pauses, what counts as late in ticks, and the addresses of the system's functions.
+CAPACITY, WORKERS, SPINS, PATIENCE, LONG_PATIENCE, LATE, ALONE, SLEEP, WAKE = range(
+    3 * LINE, 3 * LINE + 9
+)
 # Of each part and worker: its cell, what its sleep needs, and memory for a semaphore.
 SEATS, SEAT = 4 * LINE, 3 * LINE
 CELL, SLEEPING, HANDLE, SEMAPHORE = 0, LINE, LINE + 1, 2 * LINE
@@ -100,7 +108,7 @@ def hire(crew, nt):
     if crew == 0 or nt == 1:
         return 0
     state = counter_at(crew)
-    if state[WORKERS] == 0 or nt > state[CAPACITY]:
+    if state[WORKERS] == 0 or nt > state[CAPACITY] or ticks() < state[ALONE_UNTIL]:
         return 0
     return crew if atomic_replace(shift(state, OWNER), 0, 1) else 0
 
@@ -110,6 +118,14 @@ def dismiss(hired):
     """Give back what `hire` gave."""
     if hired != 0:
         atomic_store(shift(counter_at(hired), OWNER), 0)
+
+
+@kernel
+def work_alone_after(hired, lost):
+    """So many ticks were lost with waiting: for a multiple of them `hire` gives nothing."""
+    if lost > 0:
+        state = counter_at(hired)
+        state[ALONE_UNTIL] = ticks() + state[ALONE] * lost
 
 
 @kernel
@@ -164,6 +180,7 @@ def _run(hired, nt, function, data):
             call_part(function, data, q)
         return
     state = counter_at(hired)
+    begin = ticks()
     job = _begin(state, nt, function, data)
     call_part(function, data, 0)
     begun_by_workers = 0
@@ -172,10 +189,12 @@ def _run(hired, nt, function, data):
             call_part(function, data, q)
         else:
             begun_by_workers += 1
-    spins = 0
+    end, spins = ticks(), 0
     while atomic_load(shift(state, DONE)) < begun_by_workers:
         rest(spins)
         spins += 1
+    # More than the caller would have taken for all parts.
+    work_alone_after(hired, ticks() - end - (nt - 1) * (end - begin) - state[LATE])
 
 
 @kernel
@@ -259,6 +278,8 @@ def compiled_serve() -> Any:
 
 @driver
 def run_pauses(crew, nt, n):
-    """Pause n times; how long that takes is what one measures."""
+    """Pause n times. Gives how many ticks that took."""
+    begin = ticks()
     for _ in range(n):
         pause()
+    return ticks() - begin

@@ -17,6 +17,11 @@ WORKER_SPINS = 100e-6
 TEAM_PATIENCE = 20e-6
 TEAM_PATIENCE_ASLEEP = 100e-6
 
+# When a caller has lost time with waiting for a worker that another process kept from its core, it
+# works alone for so many times as long. A wait counts from LATE seconds on.
+ALONE = 8
+LATE = 50e-6
+
 # The least flops of a step that a team is worth. Its threads wait 0.1 µs for each other after each
 # step, and longer if their work is uneven. A core of Zen 4 does 11000 flops in 0.1 µs.
 MIN_TEAM_WORK = 1 << 14

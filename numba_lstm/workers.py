@@ -103,10 +103,12 @@ class Crew:
             self.words[seat + parts.HANDLE] = semaphores.handle(
                 self.address + 8 * (seat + parts.SEMAPHORE)
             )
-        pause = _seconds_of_a_pause(parts.run_pauses)
-        self.words[parts.SPINS] = int(tuning.WORKER_SPINS / pause)
-        self.words[parts.PATIENCE] = int(tuning.TEAM_PATIENCE / pause)
-        self.words[parts.LONG_PATIENCE] = int(tuning.TEAM_PATIENCE_ASLEEP / pause)
+        pause, tick = _seconds_of(parts.run_pauses)
+        self.words[parts.SPINS] = round(tuning.WORKER_SPINS / pause)
+        self.words[parts.PATIENCE] = round(tuning.TEAM_PATIENCE / pause)
+        self.words[parts.LONG_PATIENCE] = round(tuning.TEAM_PATIENCE_ASLEEP / pause)
+        self.words[parts.LATE] = round(tuning.LATE / tick)
+        self.words[parts.ALONE] = tuning.ALONE
 
     def grow(self, nt: int) -> None:
         """Have workers for `nt` threads, or as many as can be had."""
@@ -140,15 +142,18 @@ class Crew:
             worker.join(1.0)
 
 
-def _seconds_of_a_pause(run_pauses: Callable[[int, int], Any]) -> float:
-    """How long `simd.pause` takes here: 10 to 40 ns, of five measurements the least."""
-    count, best = 1_000, float("inf")
+def _seconds_of(run_pauses: Callable[[int, int], int]) -> tuple[float, float]:
+    """How long `simd.pause` and a tick of `simd.ticks` take: of five measurements the least."""
+    count, best, ticks = 1_000, float("inf"), 0
     run_pauses(1, 1)
     for _ in range(5):
         start = time.perf_counter()
-        run_pauses(1, count)
-        best = min(best, time.perf_counter() - start)
-    return max(best, 1e-6) / count
+        counted = run_pauses(1, count)
+        seconds = time.perf_counter() - start
+        if seconds < best:
+            best, ticks = seconds, counted
+    best = max(best, 1e-6)
+    return best / count, best / max(1, ticks)
 
 
 _crew: Crew | None = None
