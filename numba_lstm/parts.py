@@ -5,7 +5,7 @@ caller's. The others are for the workers, and when part 0 is done the caller run
 of them has begun. So a worker that is late, because it sleeps or another process has its core, is
 not waited for. Worker q begins part q, so that what part q reads stays in its core's cache.
 
-The crew is an array of int64, shared by the caller and the workers:
+The crew is an array of int64, shared by the caller and the workers; `workers` makes it:
 
 - JOB is the number of the last job, and with it stand what to call (FUNCTION, DATA) and NT.
 - Each part has a CELL. It holds 2·job while nobody has begun the part, and 2·job + 1 from then on.
@@ -20,8 +20,6 @@ The crew is an array of int64, shared by the caller and the workers:
   more than a part of their time, however busy the machine is.
 - A worker without a job looks at JOB for a while, then sets its SLEEPING, looks once more, and
   sleeps in a semaphore of the system. Who has a job for it sets SLEEPING back and wakes it.
-
-`workers` makes the array and starts the workers.
 """
 
 from __future__ import annotations
@@ -30,6 +28,7 @@ from typing import Any
 
 from numba import types
 
+from . import workers
 from .jit import driver, kernel
 from .simd import (
     atomic_add,
@@ -46,6 +45,30 @@ from .simd import (
     ticks,
     yield_core,
 )
+from .workers import (
+    ALONE,
+    ALONE_UNTIL,
+    CAPACITY,
+    CELL,
+    DATA,
+    DONE,
+    FUNCTION,
+    HANDLE,
+    LATE,
+    LEAVE,
+    LONG_PATIENCE,
+    NT,
+    OWNER,
+    PATIENCE,
+    SEAT,
+    SEATS,
+    SLEEP,
+    SLEEPING,
+    SPINS,
+    WAKE,
+    WOKEN,
+    WORKERS,
+)
 
 __all__ = [
     "all_here",
@@ -60,29 +83,11 @@ __all__ = [
     "work_alone_after",
 ]
 
-# Places in the array. A LINE apart is what different threads write: two lines of a cache, of which
-# some processors fetch pairs.
-LINE = 16
-JOB, LEAVE, NT, FUNCTION, DATA = range(5)
-DONE = LINE
-OWNER, WOKEN, ALONE_UNTIL = range(2 * LINE, 2 * LINE + 3)
-# What is written once: how many parts there may be, how many workers there are, how long to wait in
-# pauses, what counts as late in ticks, and the addresses of the system's functions.
-CAPACITY, WORKERS, SPINS, PATIENCE, LONG_PATIENCE, LATE, ALONE, SLEEP, WAKE = range(
-    3 * LINE, 3 * LINE + 9
-)
-# Of each part and worker: its cell, what its sleep needs, and memory for a semaphore.
-SEATS, SEAT = 4 * LINE, 3 * LINE
-CELL, SLEEPING, HANDLE, SEMAPHORE = 0, LINE, LINE + 1, 2 * LINE
-
+# In units of LATE, 50 µs: what counts as lost at most, 100 ms.
+_MOST_LOST = 2_000
 # Pauses before a waiting thread offers its core to others: 10 to 40 µs. The thread that is waited
 # for may need it.
 _SPINS_BEFORE_YIELD = 1_000
-
-
-def words(capacity: int) -> int:
-    """Items of the array of a crew for so many parts."""
-    return SEATS + SEAT * capacity
 
 
 @kernel
@@ -125,7 +130,8 @@ def work_alone_after(hired, lost):
     """So many ticks were lost with waiting: for a multiple of them `hire` gives nothing."""
     if lost > 0:
         state = counter_at(hired)
-        state[ALONE_UNTIL] = ticks() + state[ALONE] * lost
+        # A process that was stopped meanwhile, for an hour say, has not lost that to a worker.
+        state[ALONE_UNTIL] = ticks() + state[ALONE] * min(lost, _MOST_LOST * state[LATE])
 
 
 @kernel
@@ -269,13 +275,6 @@ def serve(crew, nt, i):
             spins = 0
 
 
-def compiled_serve() -> Any:
-    """`serve` to be called as (crew, nt, i), without a compiler at work in the worker."""
-    dispatcher = serve.compiled()
-    dispatcher.compile((types.int64, types.int64, types.int64))
-    return dispatcher
-
-
 @driver
 def run_pauses(crew, nt, n):
     """Pause n times. Gives how many ticks that took."""
@@ -283,3 +282,13 @@ def run_pauses(crew, nt, n):
     for _ in range(n):
         pause()
     return ticks() - begin
+
+
+def _compiled_serve() -> Any:
+    """`serve` to be called as (crew, nt, i), without a compiler at work in the worker."""
+    dispatcher = serve.compiled()
+    dispatcher.compile((types.int64, types.int64, types.int64))
+    return dispatcher
+
+
+workers.their_work_is(_compiled_serve, run_pauses)

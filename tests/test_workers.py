@@ -38,7 +38,7 @@ def met(nt: int, pauses: int = 100_000_000) -> bool:
     """Whether the parts of a job ran at once."""
     counter = np.zeros(2, np.int64)
     if workers._crew is not None:  # a busy machine may have made it lose time before
-        workers._crew.words[parts.ALONE_UNTIL] = 0
+        workers._crew.words[workers.ALONE_UNTIL] = 0
     _meet(nt, counter, pauses)
     assert counter[0] == nt
     return counter[1] == nt
@@ -126,7 +126,7 @@ def test_after_a_worker_that_was_late_callers_work_alone_for_a_while(monkeypatch
         begin = time.perf_counter()
         _wait_for_a_late_one(2, np.zeros(2, np.int64), 2_000_000)
         lost = time.perf_counter() - begin
-        assert words[parts.ALONE_UNTIL] > 0
+        assert words[workers.ALONE_UNTIL] > 0
         counter = np.zeros(2, np.int64)
         _meet(2, counter, 10)
         assert counter.tolist() == [2, 1], "the last part alone found all there"
@@ -139,7 +139,7 @@ def test_after_a_worker_that_was_late_callers_work_alone_for_a_while(monkeypatch
 def test_a_worker_that_sleeps_is_woken():
     with own_crew():
         assert met(2)
-        seat = parts.SEATS + parts.SEAT + parts.SLEEPING
+        seat = workers.SEATS + workers.SEAT + workers.SLEEPING
         words = workers._crew.words
         for _ in range(20):
             end = time.perf_counter() + 20
@@ -164,17 +164,17 @@ def test_a_job_of_another_python_thread_is_not_waited_for():
         for caller in callers:
             caller.join()
         assert [counter[0] for counter in counters] == [6000] * 4
-        assert workers._crew.words[parts.OWNER] == 0
+        assert workers._crew.words[workers.OWNER] == 0
 
 
 def test_settings_are_pauses_of_what_tuning_says_in_seconds(monkeypatch):
     monkeypatch.setattr(workers, "_seconds_of", lambda run: (1e-8, 1e-9))
     words = workers.Crew(2).words
-    assert words[parts.SPINS] == round(tuning.WORKER_SPINS * 1e8)
-    assert words[parts.PATIENCE] == round(tuning.TEAM_PATIENCE * 1e8)
-    assert words[parts.LONG_PATIENCE] == round(tuning.TEAM_PATIENCE_ASLEEP * 1e8)
-    assert words[parts.LATE] == round(tuning.LATE * 1e9)
-    assert words[parts.ALONE] == tuning.ALONE
+    assert words[workers.SPINS] == round(tuning.WORKER_SPINS * 1e8)
+    assert words[workers.PATIENCE] == round(tuning.TEAM_PATIENCE * 1e8)
+    assert words[workers.LONG_PATIENCE] == round(tuning.TEAM_PATIENCE_ASLEEP * 1e8)
+    assert words[workers.LATE] == round(tuning.LATE * 1e9)
+    assert words[workers.ALONE] == tuning.ALONE
 
 
 FORKS = """
@@ -223,7 +223,7 @@ def work():
         t.met(2, 100_000)
 thread = threading.Thread(target=work, daemon=True)
 thread.start()
-while not (workers._crew and workers._crew.words[workers._crew._parts.OWNER]):
+while not (workers._crew and workers._crew.words[workers._crew._workers.OWNER]):
     pass
 """
     program = FORKS.replace("BEFORE", busy).replace("AFTER", "stop = True; thread.join()")
