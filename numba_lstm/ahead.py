@@ -14,9 +14,8 @@ __all__ = ["warmup"]
 def warmup(module: Module | None = None, *inputs: Any, training: bool = True) -> None:
     """Compile kernels now that would else be compiled at first use, and keep them on disk.
 
-    Kernels are compiled once on a machine. They differ by kind of cell, by dtype, by whether
-    options such as masks or projections are in use, and by whether they run on one thread or on
-    several, which the sizes decide. What this covers is therefore what it runs:
+    Kernels are compiled once on a machine. They differ by kind of cell, by dtype, and by whether
+    options such as masks or projections are in use. What this covers is therefore what it runs:
 
     - ``warmup()`` runs what ``numba-lstm train lm`` and ``sample`` run by default, with a small and
       with the default size: an embedding, a two-layer LSTM of float32 with dropout, a linear layer,
@@ -85,7 +84,7 @@ def _cotangent(module: Any, output: Any) -> Any:
 def _language_models() -> None:
     """Two steps, an evaluation and a short sample, of a small model and of the default one.
 
-    The small one stays on one thread, the other one does not: different machine code.
+    The small one stays on one thread, the other one has the threads that help compiled, too.
     """
     import numpy as np
 

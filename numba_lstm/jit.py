@@ -1,8 +1,8 @@
 """How this package compiles: the one place for compiler flags and for the compile cache.
 
-`kernel` marks serial code that is compiled into its callers. `driver` marks what Python calls: it
-is compiled at first use, once as serial code and once with ``prange`` in parallel, whichever is
-asked for, and kept on disk, under a key of all that its code follows from: see `compile_cache`.
+`kernel` marks code that is compiled into its callers. `driver` marks what Python calls: it is
+compiled at first use and kept on disk, under a key of all that its code follows from: see
+`compile_cache`.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ import types as pytypes
 from collections.abc import Callable
 from typing import Any
 
-from numba import njit, prange
+from numba import njit
 from numba.core import config as numba_config
 from numba.core.compiler_lock import global_compiler_lock
 
-from . import compile_cache, fingerprint, simd, threads
+from . import compile_cache, fingerprint, simd, workers
 from .inlining import intermediate_only
 
-__all__ = ["driver", "kernel", "load_microkernels", "named_driver", "on_compile", "prange"]
+__all__ = ["driver", "kernel", "load_microkernels", "named_driver", "on_compile"]
 
 # No fast-math at all: every flag lets LLVM choose between roundings, and it chooses differently in
-# the serial and the parallel variant, in inference and in training (f·c + i·g becomes either of two
-# FMAs). The same bits on any number of threads need explicit vectors and explicit `simd.fma`, which
-# are as fast. error_model='python' would check every division, which blocks vectorisation.
+# inference and in training (f·c + i·g becomes either of two FMAs). The same bits everywhere need
+# explicit vectors and explicit `simd.fma`, which are as fast. error_model='python' would check
+# every division, which blocks vectorisation.
 FLAGS: dict[str, Any] = {
     "error_model": "numpy",
     "fastmath": False,
@@ -136,20 +136,19 @@ def load_microkernels() -> None:
     simd.load_microkernels(compile_cache.read, compile_cache.write, compile_cache.entry_name)
 
 
-def _variant(function: Callable[..., Any], base: str, parallel: bool) -> Any:
+def _compiled(function: Callable[..., Any], name: str) -> Any:
     load_microkernels()
-    name = f"{base}_{'parallel' if parallel else 'serial'}"
     copy = pytypes.FunctionType(
         function.__code__, function.__globals__, name, function.__defaults__, function.__closure__
     )
     copy.__kwdefaults__ = function.__kwdefaults__
     copy.__module__ = function.__module__
     copy.__doc__ = function.__doc__
-    entries = compile_cache.Entries(copy, (parallel, *_OPTIONS), _missing)
+    entries = compile_cache.Entries(copy, _OPTIONS, _missing)
     # Symbols are named after it. Entries of two functions of one name, from two processes, would
     # else have the same ones, and a process that loads both would run one's code as the other's.
     copy.__qualname__ = f"{name}_{entries.key[:16]}"
-    dispatcher = njit(parallel=parallel, **FLAGS)(copy)
+    dispatcher = njit(**FLAGS)(copy)
     dispatcher._cache = entries
     return dispatcher
 
@@ -157,39 +156,32 @@ def _variant(function: Callable[..., Any], base: str, parallel: bool) -> Any:
 # How kernels and drivers are compiled is a part of what their code follows from.
 _OPTIONS = (
     sorted(FLAGS.items()),
-    *(fingerprint.of_code(made.__code__) for made in (kernel, _variant)),
+    *(fingerprint.of_code(made.__code__) for made in (kernel, _compiled)),
 )
 
 
 class driver:
-    """A function that Python calls, ``f(nt, *arrays)``: its ``prange`` runs on `nt` threads.
+    """A function that Python calls, ``f(nt, *arrays)``, to run on `nt` threads.
 
-    With ``nt == 1`` serial machine code runs and no thread pool is woken. Both variants are
-    compiled only when they are first needed, and compute the same bits.
+    The function itself is written as ``f(crew, nt, *arrays)``; `crew` stands for the threads that
+    help, see `parts`. It is compiled when it is first needed.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
         self.__name__: str
         functools.update_wrapper(self, function)
-        self._serial: Any = None
-        self._parallel: Any = None
+        self._dispatcher: Any = None
 
     def __call__(self, nt: int, *args: Any) -> Any:
-        if nt == 1:
-            return (self._serial or self._compiled(False))(1, *args)
-        parallel = self._parallel or self._compiled(True)
-        if threads.ready(nt):
-            return parallel(nt, *args)
-        with threads.pool(nt):
-            return parallel(nt, *args)
+        return (self._dispatcher or self.compiled())(workers.crew(nt), nt, *args)
 
-    def _compiled(self, parallel: bool) -> Any:
-        name = "_parallel" if parallel else "_serial"
+    def compiled(self) -> Any:
+        """The function as numba's dispatcher, which takes `crew`, too."""
         with _compile_lock:
-            if getattr(self, name) is None:
-                setattr(self, name, _variant(self.function, self.__name__, parallel))
-            return getattr(self, name)
+            if self._dispatcher is None:
+                self._dispatcher = _compiled(self.function, self.__name__)
+            return self._dispatcher
 
 
 def named_driver(name: str) -> Callable[[Callable[..., Any]], driver]:

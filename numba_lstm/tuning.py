@@ -9,9 +9,22 @@ from dataclasses import dataclass
 
 from . import system
 
-# The least flops that a second thread is worth. A fork and join costs 1.1 µs (omp), and a little
-# more at the first kernel. One core does 2**18 flops in 2.4 µs at 110 GFLOP/s, two break even.
+# The least flops that a second thread is worth. To share them out costs 0.2 µs where the other
+# thread is awake, and what it computed has to come back to this core. One core does 2**18 flops in
+# 2.4 µs at 110 GFLOP/s, two break even.
 MIN_PARALLEL_WORK = 1 << 18
+
+# Seconds. How long a worker without work looks for the next job before it sleeps: twice as long as
+# it takes to wake it. How long a caller waits for its team: if all workers were awake when the job
+# came, and if one had to be woken.
+WORKER_SPINS = 100e-6
+TEAM_PATIENCE = 20e-6
+TEAM_PATIENCE_ASLEEP = 100e-6
+
+# When a caller has lost time with waiting for a worker that another process kept from its core, it
+# works alone for so many times as long. A wait counts from LATE seconds on.
+ALONE = 8
+LATE = 50e-6
 
 # The least flops of a step that a team is worth. Its threads wait 0.1 µs for each other after each
 # step, and longer if their work is uneven. A core of Zen 4 does 11000 flops in 0.1 µs.

@@ -10,7 +10,7 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from numba_lstm import inlining
 from numba_lstm.inlining import intermediate_only
-from numba_lstm.jit import driver, kernel, prange
+from numba_lstm.jit import driver, kernel
 
 
 @kernel
@@ -19,8 +19,8 @@ def _twice(x):
 
 
 @driver
-def _apply(nt, x):
-    for _ in prange(nt):
+def _apply(crew, nt, x):
+    for _ in range(nt):
         for i in range(x.size):
             x[i] = _twice(x[i])
 

@@ -1,4 +1,4 @@
-"""Compiling: serial and parallel variants, and who hears of it."""
+"""Compiling: kernels and drivers, and who hears of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 from lstm_tool import ROOT, run_python
 
 from numba_lstm import jit, threads
-from numba_lstm.jit import driver, kernel, prange
+from numba_lstm.jit import driver, kernel
+from numba_lstm.parts import parts
 
 
 @kernel
@@ -19,28 +20,31 @@ def _double(x):
     return 2 * x
 
 
+@kernel
+def _double_part(q, nt, x, y):
+    for i in range(q * x.size // nt, (q + 1) * x.size // nt):
+        y[i] = _double(x[i])
+
+
 @driver
-def _parts(nt, x, y):
+def _doubled(crew, nt, x, y):
     """y = 2·x, and in y's last item the number of parts."""
-    for q in prange(nt):
-        for i in range(q * x.size // nt, (q + 1) * x.size // nt):
-            y[i] = _double(x[i])
+    parts(crew, nt, _double_part, (nt, x, y))
     y[x.size] = nt
 
 
-def test_a_driver_runs_serially_or_in_parallel_and_computes_the_same():
+def test_a_driver_computes_the_same_on_any_number_of_threads_and_is_compiled_once():
     x = np.arange(101.0)
-    for nt in range(1, threads.most_threads() + 1):
+    for nt in range(1, threads.most_threads() + 3):
         y = np.empty(102)
-        _parts(nt, x, y)
+        _doubled(nt, x, y)
         assert np.array_equal(y[:-1], 2 * x) and y[-1] == nt
+    assert len(_doubled.compiled().signatures) == 1
 
 
 def test_a_driver_keeps_its_name_and_documentation_and_the_plain_function():
-    assert _parts.__name__ == "_parts" and _parts.__doc__.startswith("y = 2")
-    y = np.empty(4)
-    _parts.function(2, np.ones(3), y)
-    assert np.array_equal(y, [2, 2, 2, 2])
+    assert _doubled.__name__ == "_doubled" and _doubled.__doc__.startswith("y = 2")
+    assert _doubled.function.__name__ == "_doubled"
 
 
 def test_kernels_have_no_fast_math_and_divide_as_numpy_does():
@@ -67,10 +71,10 @@ w = np.ones((8, 5), "f4")
 out = np.empty(pack.packed_rows_shape(1, 8, 5, TARGET.lanes(4)), "f4")
 pack.pack_rows(1, w, 1, pack.PLAIN, 0, out)
 pack.pack_rows(1, w, 1, pack.PLAIN, 0, out)
-assert names == more == ["pack_rows_serial"], names
+assert names == more == ["pack_rows"], names
 jit.on_compile(None)
 pack.unpack_rows(1, out, 1, pack.PLAIN, 0, False, w)
-assert names == more == ["pack_rows_serial"], names
+assert names == more == ["pack_rows"], names
 """
     run_python(program, NUMBA_LSTM_CACHE_DIR=str(tmp_path))
 
@@ -78,11 +82,11 @@ assert names == more == ["pack_rows_serial"], names
 def test_symbols_of_drivers_of_one_name_and_other_gates_differ():
     def symbol(gate):
         @jit.named_driver("made")
-        def made(nt, x):
-            for q in prange(nt):
+        def made(crew, nt, x):
+            for q in range(nt):
                 x[q] = gate(x[q])
 
-        return jit._variant(made.function, "made", False).py_func.__qualname__
+        return made.compiled().py_func.__qualname__
 
     first, second = kernel(lambda x: x + 1), kernel(lambda x: x + 2)
     assert symbol(first) == symbol(first) != symbol(second)
@@ -113,16 +117,16 @@ print("went on")
 FIRST_CALL = """
 import sys
 import numpy as np
-from numba_lstm.jit import driver, on_compile, prange
+from numba_lstm.jit import driver, on_compile
 
 @driver
-def first(nt, x):
-    for q in prange(nt):
+def first(crew, nt, x):
+    for q in range(nt):
         x[q] = 1
 
 @driver
-def second(nt, x):
-    for q in prange(nt):
+def second(crew, nt, x):
+    for q in range(nt):
         x[q] = 2
 
 if "listen" in sys.argv:

@@ -1,4 +1,4 @@
-"""Thread counts, and where kernels may run: in Python threads, forks, numba's other layers."""
+"""Thread counts, and where kernels may run: in Python threads and after forks."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from lstm_tool import ROOT, assert_all_close, draw, ours, run_python
+from lstm_tool import assert_all_close, draw, ours, run_python
 
 import numba_lstm as nl
 from numba_lstm import nn, threads, tuning
-
-PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 @pytest.fixture
@@ -75,7 +73,7 @@ def test_the_default_is_the_environments_number_else_the_cpus_within_the_quota()
         ("many", None, 4),
     ],
 )
-def test_openmps_number_is_heeded_within_what_numba_launches(openmp, numba, expected):
+def test_openmps_number_is_heeded_within_what_there_is(openmp, numba, expected):
     given = {"OMP_NUM_THREADS": openmp, **({} if numba is None else {"NUMBA_NUM_THREADS": numba})}
     others = {k: v for k, v in os.environ.items() if k != "NUMBA_NUM_THREADS"}
     with (
@@ -205,21 +203,6 @@ def test_a_module_that_several_threads_meet_first_is_packed_once_for_all(rng):
         assert all(np.array_equal(expected, y) for y in results)
 
 
-THREADS_PROGRAM = """
-import numpy as np, test_threads
-from numba_lstm import threads, tuning
-tuning.MIN_PARALLEL_WORK = 0
-threads.set_num_threads(2)
-test_threads.lose_no_addend(np.random.default_rng(0))
-assert threads.threading_layer() == "workqueue"
-"""
-
-
-def test_numbas_own_pool_is_entered_by_one_thread_at_a_time():
-    about = {"NUMBA_THREADING_LAYER": "workqueue", "NUMBA_NUM_THREADS": "2", **PASSIVE}
-    run_python(THREADS_PROGRAM, ROOT / "tests", **about)
-
-
 FORK_PROGRAM = """
 import hashlib, multiprocessing, os, signal, sys
 import numpy as np
@@ -268,9 +251,8 @@ assert digest() == expected  # the parent goes on
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-@pytest.mark.parametrize("layer", ["default", "workqueue"])
-def test_children_made_by_fork_infer_and_train_with_the_parents_bits(layer):
-    run_python(FORK_PROGRAM, NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS="2", **PASSIVE)
+def test_children_made_by_fork_infer_and_train_with_the_parents_bits():
+    run_python(FORK_PROGRAM, NUMBA_NUM_THREADS="2")
 
 
 HELD_PROGRAM = """
@@ -360,66 +342,3 @@ nn.Linear(3, 4, seed=0)(np.ones((2, 3), "f4"))  # the parent goes on
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_fork_waits_until_another_thread_has_compiled():
     run_python(COMPILING_PROGRAM)
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_fork_before_any_kernel_has_run_may_use_all_threads():
-    run_python("""
-import os
-import numpy as np
-from numba_lstm import nn, threads
-child = os.fork()
-if child == 0:
-    status = 1
-    try:
-        module = nn.LSTM(3, 4, seed=0)
-        module(np.ones((2, 2, 3)))
-        status = 0 if threads.threads_for(1e12) == threads.get_num_threads() else 2
-    finally:
-        os._exit(status)
-assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-""")
-
-
-def test_the_pool_keeps_the_callers_own_mask(monkeypatch):
-    import numba
-
-    monkeypatch.setattr(tuning, "MIN_PARALLEL_WORK", 0)
-    module = nn.LSTM(3, 4, seed=0)
-    before = numba.get_num_threads()
-    for n in range(1, threads.most_threads() + 1):
-        numba.set_num_threads(n)
-        module(np.ones((2, 4, 3)))
-        assert numba.get_num_threads() == n
-    numba.set_num_threads(before)
-
-
-@pytest.mark.parametrize(
-    "layer, told, expected",
-    [
-        ("omp", {}, True),
-        ("tbb", {}, False),
-        ("workqueue", {}, False),
-        ("omp", {"OMP_DYNAMIC": "false", "OMP_THREAD_LIMIT": "1000"}, True),
-        ("omp", {"OMP_DYNAMIC": "TRUE"}, False),
-        ("omp", {"OMP_THREAD_LIMIT": "1"}, False),
-    ],
-)
-def test_parts_run_at_once_on_openmp_that_starts_as_many_threads_as_asked_for(
-    monkeypatch, layer, told, expected
-):
-    monkeypatch.setattr(threads, "_chosen", 2)
-    monkeypatch.setattr(threads, "threading_layer", lambda: layer)
-    for name in ("OMP_DYNAMIC", "OMP_THREAD_LIMIT"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in told.items():
-        monkeypatch.setenv(name, value)
-    assert threads.run_at_once() == expected
-
-
-def test_after_three_that_failed_no_team_is_expected(monkeypatch):
-    monkeypatch.setattr(threads, "threading_layer", lambda: "omp")
-    monkeypatch.setattr(threads, "_failed_teams", 0)
-    for expected in (True, True, True, False):
-        assert threads.run_at_once() == expected
-        threads.count_failed_team()

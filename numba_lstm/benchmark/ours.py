@@ -28,7 +28,7 @@ def about() -> dict[str, Any]:
     """Versions, and what kernels are compiled for."""
     import numba
 
-    from .. import __version__, simd, threads
+    from .. import __version__, simd
 
     enabled = [name[1:] for name in simd.TARGET.features.split(",") if name.startswith("+")]
     return {
@@ -43,7 +43,6 @@ def about() -> dict[str, Any]:
             "vector_bits": 8 * simd.TARGET.vector_bytes,
             "vector_registers": simd.TARGET.registers,
             "features": enabled,
-            "threading_layer": threads.threading_layer(),
         },
     }
 

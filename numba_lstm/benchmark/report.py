@@ -26,7 +26,7 @@ def describe_machine(result: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"{machine['cpu']} ({caches or 'caches unknown'})",
-            f"{threads_in_words(result['threads'])}, {machine['threading_layer']}, "
+            f"{threads_in_words(result['threads'])}, "
             f"{machine['vector_bits']}-bit vectors for {machine['target_cpu']}; "
             f"peak {result['peak_gflops']:.0f} GFLOP/s, reads {result['bandwidth_gbs']:.0f} GB/s",
             ", ".join(f"{name} {version}" for name, version in versions.items()),

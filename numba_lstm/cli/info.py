@@ -98,10 +98,12 @@ def _threads() -> int:
     return get_num_threads()
 
 
-def _threading_layer() -> str:
-    from ..threads import threading_layer
+def _workers() -> int:
+    """How many threads help the calling one: one less than there are threads, where all is well."""
+    from ..threads import get_num_threads
+    from ..workers import count
 
-    return threading_layer()
+    return count(get_num_threads())
 
 
 def _cache_folder() -> str:
@@ -164,7 +166,7 @@ _FIGURES: dict[str, Callable[[], Any]] = {
     "fma": _target(lambda target: target.fma),
     "caches": _caches,
     "threads": _threads,
-    "threading_layer": _threading_layer,
+    "workers": _workers,
     "cache_folder": _cache_folder,
     "tuning": _tuning,
     "known_plans": _known_plans,

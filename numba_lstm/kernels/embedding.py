@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..jit import driver, kernel, prange
+from ..jit import driver, kernel
+from ..parts import parts
 
 __all__ = ["gather_rows", "scatter_add_rows"]
 
@@ -27,8 +28,14 @@ def _gather(tokens, table, out, first, last):
             out[n, e] = table[row, e]
 
 
+@kernel
+def _gather_part(q, nt, tokens, table, out):
+    count = tokens.shape[0]
+    _gather(tokens, table, out, count * q // nt, count * (q + 1) // nt)
+
+
 @driver
-def gather_rows(nt, tokens, table, out):
+def gather_rows(crew, nt, tokens, table, out):
     """out[n] = table[tokens[n]].
 
     Parameters
@@ -41,9 +48,7 @@ def gather_rows(nt, tokens, table, out):
     out : (N, E), C-contiguous, of table's dtype
         Overwritten. May not overlap `table`.
     """
-    count = tokens.shape[0]
-    for q in prange(nt):
-        _gather(tokens, table, out, count * q // nt, count * (q + 1) // nt)
+    parts(crew, nt, _gather_part, (nt, tokens, table, out))
 
 
 @kernel
@@ -55,8 +60,18 @@ def _scatter_add(tokens, rows, out, skip, first, last):
                 out[row, np.uint64(e)] += rows[n, np.uint64(e)]
 
 
+@kernel
+def _scatter_add_part(q, nt, tokens, rows, out, skip):
+    width = out.shape[1]
+    lines = (width + LINE - 1) // LINE
+    first = min(width, LINE * (lines * q // nt))
+    last = min(width, LINE * (lines * (q + 1) // nt))
+    if first < last:
+        _scatter_add(tokens, rows, out, skip, first, last)
+
+
 @driver
-def scatter_add_rows(nt, tokens, rows, out, skip):
+def scatter_add_rows(crew, nt, tokens, rows, out, skip):
     """out[tokens[n]] += rows[n], for n = 0, 1, … in this order.
 
     Parameters
@@ -71,10 +86,4 @@ def scatter_add_rows(nt, tokens, rows, out, skip):
     skip : int
         Rows of this token are left out; -1 for none.
     """
-    width = out.shape[1]
-    lines = (width + LINE - 1) // LINE
-    for q in prange(nt):
-        first = min(width, LINE * (lines * q // nt))
-        last = min(width, LINE * (lines * (q + 1) // nt))
-        if first < last:
-            _scatter_add(tokens, rows, out, skip, first, last)
+    parts(crew, nt, _scatter_add_part, (nt, tokens, rows, out, skip))

@@ -14,7 +14,8 @@ from __future__ import annotations
 import numpy as np
 
 from .. import tuning
-from ..jit import driver, kernel, prange
+from ..jit import driver, kernel
+from ..parts import parts
 from ..simd import (
     PANEL,
     at,
@@ -67,8 +68,32 @@ def _gemm_panel(a, lda, segments, a_stride, k, w, bias, c, c_row, n, rows, tile)
         r += m
 
 
+@kernel
+def _gemm_part(
+    q, nt, by_rows, blocks, panels, tiles,
+    a, lda, segments, a_stride, k, m, w, bias, c, c_panel, c_row, n,
+):  # fmt: skip
+    width = PANEL * lanes(c)
+    state = flush_denormals()
+    tile = at(tiles, (q, 0))
+    p0, p1, b0, b1 = 0, panels, 0, blocks
+    if by_rows:
+        b0, b1 = first(q, nt, blocks), first(q + 1, nt, blocks)
+    else:
+        p0, p1 = first(q, nt, panels), first(q + 1, nt, panels)
+    for block in range(b0, b1):
+        r0, r1 = first(block, blocks, m), first(block + 1, blocks, m)
+        for p in range(p0, p1):
+            _gemm_panel(
+                at(a, (r0 * lda,)), lda, segments, a_stride, k,
+                at(w, (p, 0, 0)), at(bias, (p, 0)),
+                at(c, (p * c_panel + r0 * c_row,)), c_row, n - p * width, r1 - r0, tile,
+            )  # fmt: skip
+    restore_denormals(state)
+
+
 @driver
-def gemm(nt, a, lda, segments, a_stride, k, m, w, bias, c, c_panel, c_row, n):
+def gemm(crew, nt, a, lda, segments, a_stride, k, m, w, bias, c, c_panel, c_row, n):
     """``C[r, j] = b[j] + Σ_s Σ_k A[s, r, k] · W[s·K + k, j]`` for r < m and j < n.
 
     Parameters
@@ -101,23 +126,10 @@ def gemm(nt, a, lda, segments, a_stride, k, m, w, bias, c, c_panel, c_row, n):
     if not by_rows:
         blocks = 1
     tiles = np.empty((nt, (MR + 1) * width), c.dtype)
-    for q in prange(nt):
-        state = flush_denormals()
-        tile = at(tiles, (q, 0))
-        p0, p1, b0, b1 = 0, panels, 0, blocks
-        if by_rows:
-            b0, b1 = first(q, nt, blocks), first(q + 1, nt, blocks)
-        else:
-            p0, p1 = first(q, nt, panels), first(q + 1, nt, panels)
-        for block in range(b0, b1):
-            r0, r1 = first(block, blocks, m), first(block + 1, blocks, m)
-            for p in range(p0, p1):
-                _gemm_panel(
-                    at(a, (r0 * lda,)), lda, segments, a_stride, k,
-                    at(w, (p, 0, 0)), at(bias, (p, 0)),
-                    at(c, (p * c_panel + r0 * c_row,)), c_row, n - p * width, r1 - r0, tile,
-                )  # fmt: skip
-        restore_denormals(state)
+    parts(crew, nt, _gemm_part, (
+        nt, by_rows, blocks, panels, tiles,
+        a, lda, segments, a_stride, k, m, w, bias, c, c_panel, c_row, n,
+    ))  # fmt: skip
 
 
 @kernel
@@ -135,9 +147,44 @@ def _add_column_sums(z, k, tile, total):
             total[j] += tile[j]
 
 
+@kernel
+def _gemm_transposed_part(
+    q, nt, blocks, total, tiles, accumulate, a, lda, k, m, z, z_panel, slot, nv, zeros, c, sums
+):  # fmt: skip
+    v = lanes(c)
+    width = PANEL * v
+    state = flush_denormals()
+    # Threads share pairs (panel, block of C's rows). With few panels, sharing panels alone
+    # would leave threads idle.
+    begin, end = first(q, nt, total), first(q + 1, nt, total)
+    for k0 in range(0, k, K_AT_ONCE):
+        kc = min(K_AT_ONCE, k - k0)
+        unit = begin
+        while unit < end:
+            p = unit // blocks
+            block = unit - p * blocks
+            stop = min(blocks, block + end - unit)
+            here = at(z, (p * z_panel + k0 * width,))
+            if block == 0 and p < sums.shape[0]:
+                if k0 == 0 and not accumulate:
+                    sums[p] = 0
+                _add_column_sums(here, kc, at(tiles, (q, 0)), sums[p])
+            for i in range(block, stop):
+                i0, i1 = first(i, blocks, m), first(i + 1, blocks, m)
+                out = at(c, (p, i0, slot * v))
+                fresh = k0 == 0 and not accumulate
+                start, stride = (at(zeros, (0,)), 0) if fresh else (out, width)
+                gemm_tile_t(
+                    i1 - i0, nv, at(a, (k0 * lda + i0,)), lda, 1, 0, kc,
+                    shift(here, slot * v), 0, start, stride, out, width,
+                )  # fmt: skip
+            unit += stop - block
+    restore_denormals(state)
+
+
 @driver
 def gemm_transposed(
-    nt, accumulate, a, lda, k, m, z, z_panel, panels, slot, nv, zeros, c, sums
+    crew, nt, accumulate, a, lda, k, m, z, z_panel, panels, slot, nv, zeros, c, sums
 ):  # fmt: skip
     """``C[p, i, j] = Σ_k A[k, i] · Z[p, k, j]`` for i < m: the gradient of a packed weight.
 
@@ -161,36 +208,9 @@ def gemm_transposed(
     sums : (panels, PANEL·V) float64, written; or of no panels
         The gradient of the bias, ``Σ_k Z[p, k, j]``, added up while Z is in the cache.
     """
-    v = lanes(c)
-    width = PANEL * v
     blocks = (m + MR - 1) // MR
     total = panels * blocks
-    tiles = np.empty((nt, width), c.dtype)
-    for q in prange(nt):
-        state = flush_denormals()
-        # Threads share pairs (panel, block of C's rows). With few panels, sharing panels alone
-        # would leave threads idle.
-        begin, end = first(q, nt, total), first(q + 1, nt, total)
-        for k0 in range(0, k, K_AT_ONCE):
-            kc = min(K_AT_ONCE, k - k0)
-            unit = begin
-            while unit < end:
-                p = unit // blocks
-                block = unit - p * blocks
-                stop = min(blocks, block + end - unit)
-                here = at(z, (p * z_panel + k0 * width,))
-                if block == 0 and p < sums.shape[0]:
-                    if k0 == 0 and not accumulate:
-                        sums[p] = 0
-                    _add_column_sums(here, kc, at(tiles, (q, 0)), sums[p])
-                for i in range(block, stop):
-                    i0, i1 = first(i, blocks, m), first(i + 1, blocks, m)
-                    out = at(c, (p, i0, slot * v))
-                    fresh = k0 == 0 and not accumulate
-                    start, stride = (at(zeros, (0,)), 0) if fresh else (out, width)
-                    gemm_tile_t(
-                        i1 - i0, nv, at(a, (k0 * lda + i0,)), lda, 1, 0, kc,
-                        shift(here, slot * v), 0, start, stride, out, width,
-                    )  # fmt: skip
-                unit += stop - block
-        restore_denormals(state)
+    tiles = np.empty((nt, PANEL * lanes(c)), c.dtype)
+    parts(crew, nt, _gemm_transposed_part, (
+        nt, blocks, total, tiles, accumulate, a, lda, k, m, z, z_panel, slot, nv, zeros, c, sums
+    ))  # fmt: skip

@@ -14,7 +14,8 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from ..jit import driver, kernel, prange
+from ..jit import driver, kernel
+from ..parts import parts
 from ..simd import (
     Vector,
     add_squares_wide,
@@ -132,7 +133,7 @@ def _cross_entropy_rows(q, nt, logits, targets, weight, keep, dlogits, losses, o
 
 
 @driver
-def cross_entropy(nt, logits, targets, weight, keep, dlogits, losses, one):
+def cross_entropy(crew, nt, logits, targets, weight, keep, dlogits, losses, one):
     """Cross entropy: each row's loss, and weight·(softmax - onehot); see `reference.losses`::
 
         e = exp(logits - logits.max(1, keepdims=True))
@@ -159,8 +160,7 @@ def cross_entropy(nt, logits, targets, weight, keep, dlogits, losses, one):
     one : (16,)
         `ones` of the logits' dtype.
     """
-    for q in prange(nt):
-        _cross_entropy_rows(q, nt, logits, targets, weight, keep, dlogits, losses, one)
+    parts(crew, nt, _cross_entropy_rows, (nt, logits, targets, weight, keep, dlogits, losses, one))
 
 
 # --- losses of pairs ----------------------------------------------------------------------------
@@ -216,7 +216,7 @@ _mse_blocks = _blocks_of(_mse_item, add_squares_wide)
 
 
 @driver
-def mse(nt, y, target, factor, dy, losses, one):
+def mse(crew, nt, y, target, factor, dy, losses, one):
     """Mean squared error: ``losses[b] = ((y - target)**2)[block b].sum()``.
 
     And ``dy = factor * (y - target)``; see `reference.losses.mse`.
@@ -235,8 +235,7 @@ def mse(nt, y, target, factor, dy, losses, one):
     one : (16,)
         `ones` of the dtype of y.
     """
-    for q in prange(nt):
-        _mse_blocks(q, nt, y, target, factor, dy, losses, one)
+    parts(crew, nt, _mse_blocks, (nt, y, target, factor, dy, losses, one))
 
 
 # log(1 + e) = 2 artanh(s) with s = e / (2 + e) ≤ 1/3, and artanh(s) = s·Σ s²ᵏ / (2k + 1): the terms
@@ -276,7 +275,7 @@ _binary_blocks = _blocks_of(_binary_item, add_wide)
 
 
 @driver
-def binary_cross_entropy(nt, x, target, factor, dx, losses, one):
+def binary_cross_entropy(crew, nt, x, target, factor, dx, losses, one):
     """Binary cross entropy: ``losses[b] = item_loss[block b].sum()``.
 
     ``item_loss = maximum(x, 0) - x * target + log1p(exp(-abs(x)))`` and ``dx = factor * (σ(x) -
@@ -296,5 +295,4 @@ def binary_cross_entropy(nt, x, target, factor, dx, losses, one):
     one : (16,)
         `ones` of the dtype of x.
     """
-    for q in prange(nt):
-        _binary_blocks(q, nt, x, target, factor, dx, losses, one)
+    parts(crew, nt, _binary_blocks, (nt, x, target, factor, dx, losses, one))

@@ -23,7 +23,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..jit import driver, kernel, prange
+from ..jit import driver, kernel
+from ..parts import parts
 from ..simd import (
     add_squares_wide,
     flush_denormals,
@@ -124,7 +125,7 @@ _adam_walk = _walk(_adam_row)
 
 
 @driver
-def adam(nt, table, options, like):
+def adam(crew, nt, table, options, like):
     """One step of Adam and of AdamW::
 
         g = factor·g + l2·p
@@ -143,8 +144,7 @@ def adam(nt, table, options, like):
     like : (…) float32 or float64
         Of the parameters' dtype; not read.
     """
-    for q in prange(nt):
-        _adam_walk(q, nt, table, options, like)
+    parts(crew, nt, _adam_walk, (nt, table, options, like))
 
 
 # --- SGD --------------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ _sgd_walk = _walk(_sgd_row)
 
 
 @driver
-def sgd(nt, table, options, like):
+def sgd(crew, nt, table, options, like):
     """One step of stochastic gradient descent::
 
         g = factor·g + l2·p
@@ -214,8 +214,7 @@ def sgd(nt, table, options, like):
     like : (…) float32 or float64
         Of the parameters' dtype; not read.
     """
-    for q in prange(nt):
-        _sgd_walk(q, nt, table, options, like)
+    parts(crew, nt, _sgd_walk, (nt, table, options, like))
 
 
 # --- the norm ---------------------------------------------------------------------------------
@@ -257,7 +256,7 @@ _squared_norms_walk = _walk(_squared_norm_blocks, BLOCK, flush=False)
 
 
 @driver
-def squared_norms(nt, table, sums, like):
+def squared_norms(crew, nt, table, sums, like):
     """Sums of squares for each block of `BLOCK` items of each row, row after row.
 
     Denormals count: they are not flushed here.
@@ -273,8 +272,7 @@ def squared_norms(nt, table, sums, like):
     like : (…) float32 or float64
         Of the dtype of g; not read.
     """
-    for q in prange(nt):
-        _squared_norms_walk(q, nt, table, sums, like)
+    parts(crew, nt, _squared_norms_walk, (nt, table, sums, like))
 
 
 # --- scaling ----------------------------------------------------------------------------------
@@ -295,7 +293,7 @@ _scale_walk = _walk(_scale_row)
 
 
 @driver
-def scale(nt, table, factor, like):
+def scale(crew, nt, table, factor, like):
     """g = factor·g for every row.
 
     Parameters
@@ -308,5 +306,4 @@ def scale(nt, table, factor, like):
     like : (…) float32 or float64
         Of the dtype of g; not read.
     """
-    for q in prange(nt):
-        _scale_walk(q, nt, table, factor, like)
+    parts(crew, nt, _scale_walk, (nt, table, factor, like))

@@ -33,7 +33,8 @@ import functools
 
 import numpy as np
 
-from ..jit import driver, kernel, prange
+from ..jit import driver, kernel
+from ..parts import parts
 from ..simd import PANEL, at, lanes, load, shift, store, transpose_block, transpose_block_add
 from .blocks import first
 
@@ -76,8 +77,25 @@ def _rows_of_vector(n, order, hidden, v):
     return gate * hidden + unit, max(0, min(v, hidden - unit)) if gate >= 0 else 0
 
 
+@kernel
+def _pack_rows_part(q, nt, w, gates, order, k0, out):
+    hidden, k = w.shape[0] // gates, w.shape[1]
+    v = lanes(w)
+    width = PANEL * v
+    total = out.shape[0] * PANEL
+    for n in range(first(q, nt, total), first(q + 1, nt, total)):
+        row, count = _rows_of_vector(n, order, hidden, v)
+        target = at(out, (n // PANEL, k0, n % PANEL * v))
+        whole = k // v * v if count == v else 0
+        for j in range(0, whole, v):
+            transpose_block(at(w, (row, j)), k, shift(target, j * width), width)
+        for j in range(whole, k):
+            for i in range(v):
+                target[j * width + i] = w[row + i, j] if i < count else 0
+
+
 @driver
-def pack_rows(nt, w, gates, order, k0, out):
+def pack_rows(crew, nt, w, gates, order, k0, out):
     """Pack w into rows k0 … k0 + K of out's panels.
 
     Parameters
@@ -92,24 +110,32 @@ def pack_rows(nt, w, gates, order, k0, out):
     out : (panels, ≥ k0 + K, PANEL·V), of w's dtype
         Those rows are written.
     """
+    parts(crew, nt, _pack_rows_part, (nt, w, gates, order, k0, out))
+
+
+@kernel
+def _unpack_rows_part(q, nt, packed, gates, order, k0, accumulate, w):
     hidden, k = w.shape[0] // gates, w.shape[1]
     v = lanes(w)
     width = PANEL * v
-    total = out.shape[0] * PANEL
-    for q in prange(nt):
-        for n in range(first(q, nt, total), first(q + 1, nt, total)):
-            row, count = _rows_of_vector(n, order, hidden, v)
-            target = at(out, (n // PANEL, k0, n % PANEL * v))
-            whole = k // v * v if count == v else 0
-            for j in range(0, whole, v):
-                transpose_block(at(w, (row, j)), k, shift(target, j * width), width)
-            for j in range(whole, k):
-                for i in range(v):
-                    target[j * width + i] = w[row + i, j] if i < count else 0
+    total = packed.shape[0] * PANEL
+    for n in range(first(q, nt, total), first(q + 1, nt, total)):
+        row, count = _rows_of_vector(n, order, hidden, v)
+        source = at(packed, (n // PANEL, k0, n % PANEL * v))
+        whole = k // v * v if count == v else 0
+        for j in range(0, whole, v):
+            if accumulate:
+                transpose_block_add(shift(source, j * width), width, at(w, (row, j)), k)
+            else:
+                transpose_block(shift(source, j * width), width, at(w, (row, j)), k)
+        for j in range(whole, k):
+            for i in range(count):
+                value = source[j * width + i]
+                w[row + i, j] = w[row + i, j] + value if accumulate else value
 
 
 @driver
-def unpack_rows(nt, packed, gates, order, k0, accumulate, w):
+def unpack_rows(crew, nt, packed, gates, order, k0, accumulate, w):
     """The inverse of `pack_rows`: rows k0 … k0 + K of `packed` into w, or added to it.
 
     Parameters
@@ -123,28 +149,31 @@ def unpack_rows(nt, packed, gates, order, k0, accumulate, w):
         Whether to add to w instead of overwriting it.
     w : (gates·H, K), of the same dtype
     """
+    parts(crew, nt, _unpack_rows_part, (nt, packed, gates, order, k0, accumulate, w))
+
+
+@kernel
+def _pack_columns_part(q, nt, w, gates, order, out):
     hidden, k = w.shape[0] // gates, w.shape[1]
     v = lanes(w)
-    width = PANEL * v
-    total = packed.shape[0] * PANEL
-    for q in prange(nt):
-        for n in range(first(q, nt, total), first(q + 1, nt, total)):
-            row, count = _rows_of_vector(n, order, hidden, v)
-            source = at(packed, (n // PANEL, k0, n % PANEL * v))
-            whole = k // v * v if count == v else 0
-            for j in range(0, whole, v):
-                if accumulate:
-                    transpose_block_add(shift(source, j * width), width, at(w, (row, j)), k)
-                else:
-                    transpose_block(shift(source, j * width), width, at(w, (row, j)), k)
-            for j in range(whole, k):
-                for i in range(count):
-                    value = source[j * width + i]
-                    w[row + i, j] = w[row + i, j] + value if accumulate else value
+    panels, rows, width = out.shape
+    for row in range(first(q, nt, rows), first(q + 1, nt, rows)):
+        start, real = _rows_of_vector(row // v, order, hidden, v)
+        source = start + row % v
+        for p in range(panels):
+            count = min(width, k - p * width) if row % v < real else 0
+            if count == width:
+                for j in range(0, width, v):
+                    store(at(out, (p, row, j)), 0, load(at(w, (source, p * width + j)), 0))
+                continue
+            for j in range(count):
+                out[p, row, j] = w[source, p * width + j]
+            for j in range(count, width):
+                out[p, row, j] = 0
 
 
 @driver
-def pack_columns(nt, w, gates, order, out):
+def pack_columns(crew, nt, w, gates, order, out):
     """Pack w for dz·W.
 
     Parameters
@@ -158,27 +187,28 @@ def pack_columns(nt, w, gates, order, out):
     out : (ceil(K/(PANEL·V)), rows, PANEL·V), of w's dtype
         Written. Row r is item r mod V of vector r div V.
     """
-    hidden, k = w.shape[0] // gates, w.shape[1]
+    parts(crew, nt, _pack_columns_part, (nt, w, gates, order, out))
+
+
+@kernel
+def _unpack_columns_part(q, nt, packed, accumulate, w):
+    rows, k = w.shape
+    panels, width = packed.shape[0], packed.shape[2]
     v = lanes(w)
-    panels, rows, width = out.shape
-    for q in prange(nt):
-        for row in range(first(q, nt, rows), first(q + 1, nt, rows)):
-            start, real = _rows_of_vector(row // v, order, hidden, v)
-            source = start + row % v
-            for p in range(panels):
-                count = min(width, k - p * width) if row % v < real else 0
-                if count == width:
-                    for j in range(0, width, v):
-                        store(at(out, (p, row, j)), 0, load(at(w, (source, p * width + j)), 0))
-                    continue
-                for j in range(count):
-                    out[p, row, j] = w[source, p * width + j]
-                for j in range(count, width):
-                    out[p, row, j] = 0
+    for row in range(first(q, nt, rows), first(q + 1, nt, rows)):
+        for p in range(panels):
+            count = min(width, k - p * width)
+            source, target = at(packed, (p, row, 0)), at(w, (row, p * width))
+            whole = count // v * v
+            for j in range(0, whole, v):
+                x = load(source, j)
+                store(target, j, load(target, j) + x if accumulate else x)
+            for j in range(whole, count):
+                target[j] = target[j] + source[j] if accumulate else source[j]
 
 
 @driver
-def unpack_columns(nt, packed, accumulate, w):
+def unpack_columns(crew, nt, packed, accumulate, w):
     """The inverse of `pack_columns` for a plain matrix: into w, or added to it.
 
     Parameters
@@ -190,20 +220,7 @@ def unpack_columns(nt, packed, accumulate, w):
         Whether to add to w instead of overwriting it.
     w : (rows, K), of the same dtype
     """
-    rows, k = w.shape
-    panels, width = packed.shape[0], packed.shape[2]
-    v = lanes(w)
-    for q in prange(nt):
-        for row in range(first(q, nt, rows), first(q + 1, nt, rows)):
-            for p in range(panels):
-                count = min(width, k - p * width)
-                source, target = at(packed, (p, row, 0)), at(w, (row, p * width))
-                whole = count // v * v
-                for j in range(0, whole, v):
-                    x = load(source, j)
-                    store(target, j, load(target, j) + x if accumulate else x)
-                for j in range(whole, count):
-                    target[j] = target[j] + source[j] if accumulate else source[j]
+    parts(crew, nt, _unpack_columns_part, (nt, packed, accumulate, w))
 
 
 def _bias_order(size: int, gates: int, order: np.ndarray, v: int) -> tuple[np.ndarray, np.ndarray]:

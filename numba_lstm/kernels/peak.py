@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..jit import driver, kernel, prange
+from ..jit import driver, kernel
+from ..parts import parts
 from ..simd import TARGET, at, fma, lanes, load, store
 from .blocks import first
 
@@ -59,8 +60,13 @@ def _twenty_four_chains(p, n):
 _chains = _twenty_four_chains if TARGET.registers >= 32 else _twelve_chains
 
 
+@kernel
+def _fma_part(q, work, n):
+    _chains(at(work, (q, 0)), n)
+
+
 @driver
-def fma_loop(nt, work, n):
+def fma_loop(crew, nt, work, n):
     """Run n rounds of CHAINS vector FMAs on each of nt threads.
 
     Parameters
@@ -71,8 +77,7 @@ def fma_loop(nt, work, n):
         overflows, and one for a result, without which the compiler would leave the loop out.
     n : int
     """
-    for q in prange(nt):
-        _chains(at(work, (q, 0)), n)
+    parts(crew, nt, _fma_part, (work, n))
 
 
 @kernel
@@ -93,8 +98,16 @@ def _read(p, n, out):
     store(out, 2 * v, a + b + c + d + e + f + g + h)
 
 
+@kernel
+def _read_part(q, nt, array, work):
+    group = 8 * lanes(array)
+    groups = array.size // group
+    begin, end = first(q, nt, groups), first(q + 1, nt, groups)
+    _read(at(array, (begin * group,)), (end - begin) * group, at(work, (q, 0)))
+
+
 @driver
-def read_loop(nt, array, work):
+def read_loop(crew, nt, array, work):
     """Read the flat `array` once; each thread reads a contiguous part.
 
     Parameters
@@ -105,11 +118,7 @@ def read_loop(nt, array, work):
     work : (nt, 3·V)
         Takes results, as in `fma_loop`.
     """
-    for q in prange(nt):
-        group = 8 * lanes(array)
-        groups = array.size // group
-        begin, end = first(q, nt, groups), first(q + 1, nt, groups)
-        _read(at(array, (begin * group,)), (end - begin) * group, at(work, (q, 0)))
+    parts(crew, nt, _read_part, (nt, array, work))
 
 
 def work_for(nt: int, dtype: np.dtype) -> np.ndarray:

@@ -59,7 +59,7 @@ class Schedules:
         for columns in (c for c in range(1, nt + 1) if nt % c == 0):
             rows = nt // columns
             if nt == 1 or (rows <= sizes.batch and columns <= sizes.panels):
-                yield Schedule(nt, columns, columns > 1 and sizes.teams and sizes.steps > 1)
+                yield Schedule(nt, columns, columns > 1 and sizes.steps > 1)
 
     def label(self, plan: Plan) -> str:
         """``rows:N``, ``panels:N`` or ``grid:RxC``, and ``team``."""

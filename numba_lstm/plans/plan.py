@@ -49,8 +49,6 @@ class Sizes(NamedTuple):
         Whether inputs may be multiplied in each step or for all steps beforehand.
     ragged, tokens : bool
         Whether sequences have different lengths, and whether the input is tokens.
-    teams : bool
-        Whether threads can stay together for all steps.
     """
 
     kind: str
@@ -66,11 +64,10 @@ class Sizes(NamedTuple):
     free_source: bool
     ragged: bool
     tokens: bool
-    teams: bool
 
     def key(self) -> str:
         """Tell the sizes in a line, which names them in the file of plans."""
-        more = [word for word in ("ragged", "tokens", "teams") if getattr(self, word)]
+        more = [word for word in ("ragged", "tokens") if getattr(self, word)]
         return " ".join(
             [
                 f"{self.kind} {self.cell} {self.dtype} T={self.steps} B={self.batch}",

@@ -22,7 +22,7 @@ from ..parameters.scratch import Lease
 from ..simd import PANEL
 from .kernel_masks import kernel_masks, masks_of_rows
 from .operands import operands, packed_bias, packed_weights
-from .plan import Plan, forward_way, team_failed
+from .plan import Plan, forward_way
 from .steps import Steps
 from .token_ids import NO_TOKENS
 from .weights import Weights
@@ -166,9 +166,7 @@ def _infer_in_pieces(call: DirectionCall, plan: Plan) -> None:
             steps=piece, x=call.x[rows], initial=initial, y=y[rows],
             masks=masks_of_rows(call.masks, rows),
         )  # fmt: skip
-        met = _run_loop(part, plan, buffers, False)
-        if plan.schedule.team and not met:
-            plan = plan._replace(schedule=plan.schedule._replace(team=False))
+        _run_loop(part, plan, buffers, False)
         initial = call.final
     lease.release()
 
@@ -195,11 +193,8 @@ def forward(call: DirectionCall, lease: Lease) -> Saved:
     return as_tuple(Saved, (steps, call.reverse, call.x, call.tokens, masks, *arrays))
 
 
-def _run_loop(call: DirectionCall, plan: Plan, buffers: Buffers, save: bool) -> bool:
-    """Run the driver, after the projection of all inputs where the plan has one.
-
-    False if the plan's team, where it has one, did not come together.
-    """
+def _run_loop(call: DirectionCall, plan: Plan, buffers: Buffers, save: bool) -> None:
+    """Run the driver, after the projection of all inputs where the plan has one."""
     w, steps, reverse, x, initial, y, y_column, final, masks, tokens, table = call
     z, u, gate_state, workspace = buffers
     _, packed, bias, constants = operands(w)
@@ -209,15 +204,12 @@ def _run_loop(call: DirectionCall, plan: Plan, buffers: Buffers, save: bool) -> 
     nt, columns, team = plan.schedule
     h0, c0 = final if initial is None else initial
     # The driver that `kernels.loops.forward` made for this cell.
-    met = w.cell.forward(
+    w.cell.forward(
         nt, columns, team, plan.source, save, reverse, w.inputs, steps.offsets,
         steps.shares(nt // columns), x, packed, bias, given, z, tokens, initial is not None, h0,
         c0, u, gate_state, y, y_column, final[0], final[1], w.hidden, w.padded_h, masks,
         workspace, constants,
     )  # fmt: skip
-    if team and not met:
-        team_failed(w)
-    return met
 
 
 def token_table(w: Weights, embedding: Parameter, lease: Lease) -> np.ndarray:

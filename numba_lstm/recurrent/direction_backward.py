@@ -31,7 +31,7 @@ from .gradients import (
 )
 from .kernel_masks import no_masks
 from .operands import operands
-from .plan import backward_way, team_failed
+from .plan import backward_way
 from .steps import Steps
 from .weights import Weights, no_items
 from .workspace import workspace_backward
@@ -129,11 +129,8 @@ def backward(
     for begin in range(0, steps.count, some):
         end = min(steps.count, begin + some)
         began = perf_counter()
-        met = _run_loop(w, saved, cotangents, loop, schedule, begin, end)
+        _run_loop(w, saved, cotangents, loop, schedule, begin, end)
         seconds += perf_counter() - began
-        if schedule.team and not met:
-            team_failed(w)
-            schedule = schedule._replace(team=False)
         t0, t1 = (begin, end) if saved.reverse else (steps.count - end, steps.count - begin)
         rows = slice(int(steps.offsets[t0]), int(steps.offsets[t1]))
         gradients.add(rows)
@@ -185,15 +182,12 @@ def _run_loop(
     schedule: Schedule,
     begin: int,
     end: int,
-) -> bool:
-    """Run the driver over steps `begin` … `end`, counted from the one that it starts with.
-
-    False if the schedule's team, where it has one, did not come together.
-    """
+) -> None:
+    """Run the driver over steps `begin` … `end`, counted from the one that it starts with."""
     steps, reverse, _, _, _, z, u, gate_state, _ = saved
     dy, y_column = cotangents[:2]
     shares = steps.shares(schedule.nt // schedule.columns)
-    return w.cell.backward(
+    w.cell.backward(
         *schedule, reverse, begin, end, steps.offsets, shares, dy is not None,
         u if dy is None else dy, y_column, loop.w_hh, z, loop.dz, u, u.shape[1] - w.padded_h,
         gate_state, loop.dh, loop.d_gate_state, w.size, w.hidden, loop.masks, loop.carry,

@@ -20,7 +20,7 @@ from ..simd import PANEL
 from .steps import Steps
 from .weights import Weights
 
-__all__ = ["Plan", "backward_way", "forward_way", "team_failed"]
+__all__ = ["Plan", "backward_way", "forward_way"]
 
 
 def forward_way(w: Weights, steps: Steps, by_token: bool, kind: str) -> Way:
@@ -91,16 +91,8 @@ def _first_way(
 def _sizes(w: Weights, steps: Steps, kind: str, rule: Plan) -> Sizes:
     tokens = kind != "backward" and rule.source == TOKENS
     ragged, most = steps.is_ragged, threads.threads_now()
-    # Asking for teams starts the pool, which one thread does without.
-    teams = most > 1 and steps.count > 1 and threads.run_at_once()
     return Sizes(
         kind, w.cell.name, w.w_hh.dtype.name, w.inputs, w.hidden, w.size,
         near_mean(steps.mean, ragged), near(steps.count), w.panels, most,
-        not tokens and w.cell.form != NORMALISED, ragged, tokens, teams,
+        not tokens and w.cell.form != NORMALISED, ragged, tokens,
     )  # fmt: skip
-
-
-def team_failed(w: Weights) -> None:
-    """Count a team whose threads did not run at once, and forget plans, which may change now."""
-    threads.count_failed_team()
-    w.plans.clear()

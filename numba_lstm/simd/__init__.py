@@ -9,14 +9,26 @@ Inside a `numba_lstm.jit.kernel`:
 - ``+ - * /`` work between vectors and between a vector and a scalar of its type; `fma`, `vmin`,
   `vmax`, `where_gt`, `round_even`, `exp2_int`, `polynomial`, `hsum` are functions of vectors.
 - ``transpose_block`` and ``transpose_block_add`` transpose V rows of V items.
-- ``atomic_add``, ``atomic_load``, ``atomic_replace``, ``pause`` and ``yield_core`` are for threads
-  that wait for each other.
+- ``atomic_add``, ``atomic_load``, ``atomic_store``, ``atomic_replace``, ``counter_at``, ``fence``,
+  ``pause``, ``yield_core`` and ``ticks`` are for threads that wait for each other.
+- ``part_of``, ``call_part`` and ``call_system`` call functions by their addresses.
 - ``gemm_tile`` and ``gemm_tile_t`` are the microkernels.
 """
 
 from __future__ import annotations
 
-from .atomics import atomic_add, atomic_load, atomic_replace, pause, yield_core
+from .atomics import (
+    atomic_add,
+    atomic_load,
+    atomic_replace,
+    atomic_store,
+    counter_at,
+    fence,
+    pause,
+    ticks,
+    yield_core,
+)
+from .calls import call_part, call_system, part_of
 from .denormals import flush_denormals, restore_denormals
 from .memory import at, lanes, load, load_n, scalar, shift, store, store_n
 from .microkernel import PANEL, gemm_tile, gemm_tile_t, load_microkernels
@@ -48,7 +60,12 @@ __all__ = [
     "atomic_add",
     "atomic_load",
     "atomic_replace",
+    "atomic_store",
+    "call_part",
+    "call_system",
+    "counter_at",
     "exp2_int",
+    "fence",
     "flush_denormals",
     "fma",
     "gemm_tile",
@@ -59,6 +76,7 @@ __all__ = [
     "load",
     "load_microkernels",
     "load_n",
+    "part_of",
     "pause",
     "pointer",
     "polynomial",
@@ -68,6 +86,7 @@ __all__ = [
     "shift",
     "store",
     "store_n",
+    "ticks",
     "transpose_block",
     "transpose_block_add",
     "vmax",

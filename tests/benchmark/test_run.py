@@ -40,7 +40,7 @@ def run(monkeypatch, absent=(), peers=("torch", "onnxruntime"), wrong="", **opti
 def test_the_object_has_the_promised_keys_and_is_json(monkeypatch):
     result, _ = run(monkeypatch)
     assert {"machine", "threads", "peak_gflops", "cases", "geomean"} <= set(result)
-    assert {"cpu", "caches", "features", "threading_layer"} <= set(result["machine"])
+    assert {"cpu", "caches", "features"} <= set(result["machine"])
     assert result["machine"]["features"] == ["avx2"]
     assert result["peak_gflops"] == 100.0 and result["threads"] == 1
     assert set(result["versions"]) == {"ours", "torch", "onnxruntime"}

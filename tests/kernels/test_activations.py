@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from numba_lstm import simd
-from numba_lstm.jit import driver, prange
+from numba_lstm.jit import driver
 from numba_lstm.kernels import activations
 
 
 @driver
-def _run(nt, which, x, y):
-    for _ in prange(nt):
+def _run(crew, nt, which, x, y):
+    for _ in range(nt):
         for i in range(0, x.size, simd.lanes(x)):
             v = simd.load(simd.at(x, (i,)), 0)
             if which == 0:

@@ -42,11 +42,10 @@ def test_every_number_of_threads_gives_the_same_bits(rng, V, E, N):
 
 @pytest.mark.parametrize("nt", [3, 7])
 def test_the_partition_is_complete_for_more_threads_than_cores(rng, nt):
-    # The Python function itself, where prange is range: each part is done in turn.
     tokens, table = rng.integers(0, 5, 11), rng.standard_normal((5, 50))
     rows, sums = np.empty((11, 50)), np.zeros((5, 50))
-    gather_rows.function(nt, tokens, table, rows)
-    scatter_add_rows.function(nt, tokens, rows, sums, -1)
+    gather_rows(nt, tokens, table, rows)
+    scatter_add_rows(nt, tokens, rows, sums, -1)
     assert np.array_equal(rows, table[tokens])
     assert_close(sums, embedding_backward(tokens, table, rows), 1e-14)
 

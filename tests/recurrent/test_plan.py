@@ -1,4 +1,4 @@
-"""Plans: made once for a shape and a number of threads, and forgotten when a team failed."""
+"""Plans: made once for a shape and a number of threads."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from plans_tool import measured
 
-from numba_lstm import nn, threads, tuning
+from numba_lstm import nn, threads
 from numba_lstm.kernels.loops.forward import FUSED, PROJECTED, TOKENS
 from numba_lstm.kernels.loops.schedule import Schedule
 from numba_lstm.plans import registry
 from numba_lstm.plans.way import Way
 from numba_lstm.recurrent import plan
-from numba_lstm.recurrent.plan import backward_way, forward_way, team_failed
+from numba_lstm.recurrent.plan import backward_way, forward_way
 from numba_lstm.recurrent.steps import Steps, whole
 
 
@@ -32,8 +32,6 @@ def weights():
 @pytest.fixture
 def two_threads(monkeypatch):
     monkeypatch.setattr(threads, "_chosen", 2)
-    monkeypatch.setattr(threads, "_forked", False)
-    monkeypatch.setattr(threads, "_failed_teams", 0)
 
 
 def test_a_plan_is_made_once_for_a_shape(weights, monkeypatch):
@@ -49,13 +47,11 @@ def test_a_plan_is_made_once_for_a_shape(weights, monkeypatch):
     assert len(made) == 4
 
 
-def test_another_number_of_threads_and_a_fork_have_plans_of_their_own(
-    weights, two_threads, monkeypatch
-):
+def test_another_number_of_threads_has_plans_of_its_own(weights, two_threads, monkeypatch):
     steps = whole(100, 32)
     assert forward_plan(weights, steps, False).schedule.nt == 2
     assert backward_schedule(weights, steps).nt == 2
-    monkeypatch.setattr(threads, "_forked", True)
+    monkeypatch.setattr(threads, "_chosen", 1)
     assert forward_plan(weights, steps, False).schedule == Schedule(1, 1)
     assert backward_schedule(weights, steps) == Schedule(1, 1)
 
@@ -66,17 +62,6 @@ def test_the_inputs_part_comes_from_what_the_form_of_the_input_allows(weights, t
     assert forward_plan(weights, whole(100, 1), True)[1:] == (TOKENS, 0)
     normalised = nn.LSTM(30, 64, layer_norm=True, seed=0).weights()[0]
     assert forward_plan(normalised, whole(100, 1), False)[1:] == (FUSED, 30)
-
-
-def test_plans_with_teams_are_made_anew_after_three_that_failed(weights, two_threads, monkeypatch):
-    monkeypatch.setattr(threads, "threading_layer", lambda: "omp")
-    monkeypatch.setattr(threads, "_told_to_start_fewer", lambda: False)
-    weights, steps = nn.LSTM(30, 512, seed=0).weights()[0], whole(100, 1)
-    assert weights.step_flops(1, 0) > tuning.MIN_TEAM_WORK
-    for _ in range(3):
-        assert forward_plan(weights, steps, False).schedule.team
-        team_failed(weights)
-    assert not forward_plan(weights, steps, False).schedule.team
 
 
 def test_of_many_shapes_only_the_last_plans_are_kept(weights):
@@ -146,14 +131,6 @@ def test_batches_of_different_lengths_are_measured_by_their_mean(weights, measur
     assert len(tuners) <= 4  # None at first, then one for each of a few means
     assert way.steps == pytest.approx(100, rel=0.25)
     assert all("ragged" in one["sizes"] for one in measuring.report())
-
-
-def test_on_one_thread_the_pool_is_not_asked_for_teams(weights, measuring, monkeypatch):
-    monkeypatch.setattr(threads, "_chosen", 1)
-    monkeypatch.setattr(threads, "run_at_once", None)
-    for _ in range(2):
-        way = forward_way(weights, whole(100, 32), False, "infer")
-    assert {one.name for one in way.tuner.candidates} == {"rows:1 fused", "rows:1 projected"}
 
 
 def test_no_rows_at_all_are_no_failure(weights, measuring):

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from numba_lstm.jit import driver, prange
-from numba_lstm.simd import at, atomic_add, atomic_load, atomic_replace, pause, yield_core
+from numba_lstm.jit import driver, kernel
+from numba_lstm.parts import parts
+from numba_lstm.simd import (
+    at,
+    atomic_add,
+    atomic_load,
+    atomic_replace,
+    atomic_store,
+    counter_at,
+    denormals,
+    fence,
+    pause,
+    ticks,
+    yield_core,
+)
 
 
 @driver
-def _operations(nt, counter, found):
-    for _ in prange(nt):
+def _operations(crew, nt, counter, found):
+    for _ in range(nt):
         p = at(counter, (0,))
         found[0] = atomic_add(p, 5)
         found[1] = atomic_load(p)
@@ -20,13 +34,31 @@ def _operations(nt, counter, found):
         found[5] = atomic_load(p)
         pause()
         yield_core()
+        fence()
 
 
 @driver
-def _count(nt, counter, times):
-    for _ in prange(nt):
-        for _time in range(times):
-            atomic_add(at(counter, (0,)), 1)
+def _time(crew, nt, n):
+    begin = ticks()
+    for _ in range(n):
+        pause()
+    return ticks() - begin
+
+
+@driver
+def _store(crew, nt, address):
+    atomic_store(counter_at(address), 11)
+
+
+@kernel
+def _add_times(q, counter, times):
+    for _ in range(times):
+        atomic_add(at(counter, (0,)), 1)
+
+
+@driver
+def _count(crew, nt, counter, times):
+    parts(crew, nt, _add_times, (counter, times))
 
 
 def test_add_gives_what_was_there_and_replace_happens_only_where_that_is_as_expected():
@@ -34,6 +66,18 @@ def test_add_gives_what_was_there_and_replace_happens_only_where_that_is_as_expe
     _operations(1, counter, found)
     assert found.tolist() == [7, 12, 0, 12, 1, -3]
     assert counter[0] == -3
+
+
+def test_a_number_is_stored_at_an_address():
+    counter = np.array([7, 8])
+    _store(1, counter.ctypes.data + 8)
+    assert counter.tolist() == [7, 11]
+
+
+@pytest.mark.skipif(not denormals.IS_X86, reason="elsewhere there may be no clock")
+def test_ticks_count_time():
+    short, long = (min(_time(1, n) for _ in range(5)) for n in (1_000, 10_000))
+    assert 0 < 3 * short < long
 
 
 def test_no_addend_of_several_threads_is_lost():

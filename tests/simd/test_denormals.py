@@ -11,7 +11,7 @@ from lstm_tool import draw, ours
 
 import numba_lstm as nl
 from numba_lstm import nn, threads, tuning
-from numba_lstm.jit import driver, prange
+from numba_lstm.jit import driver
 from numba_lstm.simd import denormals, flush_denormals, restore_denormals
 
 TINY = np.float32(1e-40)
@@ -19,8 +19,8 @@ needs_x86 = pytest.mark.skipif(not denormals.IS_X86, reason="only x86 flushes")
 
 
 @driver
-def _halve(nt, flush, x, y):
-    for _ in prange(nt):
+def _halve(crew, nt, flush, x, y):
+    for _ in range(nt):
         if flush:
             state = flush_denormals()
             for i in range(x.size):

@@ -7,23 +7,23 @@ import mmap
 import numpy as np
 import pytest
 
-from numba_lstm.jit import driver, prange
+from numba_lstm.jit import driver
 from numba_lstm.simd import TARGET, at, lanes, load, load_n, scalar, shift, store, store_n
 
 DTYPES = [np.float32, np.float64]
 
 
 @driver
-def _partial(nt, source, start, n, target, to):
-    for _ in prange(nt):
+def _partial(crew, nt, source, start, n, target, to):
+    for _ in range(nt):
         v = load_n(at(source, (0,)), start, n)
         store(at(target, (0, 0)), 0, v)
         store_n(shift(at(target, (1, 0)), to), 0, v, n)
 
 
 @driver
-def _moved(nt, source, index, out):
-    for _ in prange(nt):
+def _moved(crew, nt, source, index, out):
+    for _ in range(nt):
         p = at(source, (index[0], index[1], index[2]))
         store(at(out, (0, 0)), 0, load(p, 0))
         store(at(out, (1, 0)), 0, load(p, 3))

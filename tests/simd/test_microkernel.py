@@ -7,7 +7,7 @@ import pytest
 from gradcheck import assert_close
 from lstm_tool import run_python
 
-from numba_lstm.jit import driver, prange
+from numba_lstm.jit import driver
 from numba_lstm.simd import PANEL, TARGET, at, gemm_tile, gemm_tile_t
 from numba_lstm.simd.microkernel import _blocks
 
@@ -16,8 +16,8 @@ GUARD = 77.0
 
 
 @driver
-def _tile(nt, transposed, m, nv, a, lda, segments, a_stride, k, w, w_panel, c0, ldc0, c, ldc):
-    for _ in prange(nt):
+def _tile(crew, nt, transposed, m, nv, a, lda, segments, a_stride, k, w, w_panel, c0, ldc0, c, ldc):
+    for _ in range(nt):
         if transposed:
             gemm_tile_t(
                 m, nv, at(a, (0,)), lda, segments, a_stride, k, at(w, (0,)), w_panel,

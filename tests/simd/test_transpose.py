@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from numba_lstm.jit import driver, prange
+from numba_lstm.jit import driver
 from numba_lstm.simd import TARGET, at, transpose_block, transpose_block_add
 
 
 @driver
-def _turn(nt, add, source, target):
-    for _ in prange(nt):
+def _turn(crew, nt, add, source, target):
+    for _ in range(nt):
         if add:
             transpose_block_add(
                 at(source, (1, 2)), source.shape[1], at(target, (2, 1)), target.shape[1]

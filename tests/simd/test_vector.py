@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from numba_lstm.jit import driver, prange
+from numba_lstm.jit import driver
 from numba_lstm.simd import (
     TARGET,
     at,
@@ -26,9 +26,9 @@ DTYPES = [np.float32, np.float64]
 
 
 @driver
-def _arithmetic(nt, x, y, z, s, out):
+def _arithmetic(crew, nt, x, y, z, s, out):
     """All operations on one vector; row k of out (rows, V) is the k-th."""
-    for _ in prange(nt):
+    for _ in range(nt):
         a, b, c = load(at(x, (0,)), 0), load(at(y, (0,)), 0), load(at(z, (0,)), 0)
         t = s[0]
         store(at(out, (0, 0)), 0, a + b)
@@ -47,8 +47,8 @@ def _arithmetic(nt, x, y, z, s, out):
 
 
 @driver
-def _choices(nt, x, y, z, s, out):
-    for _ in prange(nt):
+def _choices(crew, nt, x, y, z, s, out):
+    for _ in range(nt):
         a, b, c = load(at(x, (0,)), 0), load(at(y, (0,)), 0), load(at(z, (0,)), 0)
         t = s[0]
         store(at(out, (0, 0)), 0, vmin(a, b))
@@ -60,8 +60,8 @@ def _choices(nt, x, y, z, s, out):
 
 
 @driver
-def _powers(nt, x, out):
-    for _ in prange(nt):
+def _powers(crew, nt, x, out):
+    for _ in range(nt):
         for i in range(x.shape[0]):
             a = load(at(x, (i, 0)), 0)
             store(at(out, (0, i, 0)), 0, round_even(a))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from numba_lstm.jit import driver, prange
+from numba_lstm.jit import driver
 from numba_lstm.simd import (
     TARGET,
     add_squares_wide,
@@ -23,8 +23,8 @@ DTYPES = [np.float32, np.float64]
 
 
 @driver
-def _reduce(nt, x, out):
-    for _ in prange(nt):
+def _reduce(crew, nt, x, out):
+    for _ in range(nt):
         total = wide_zeros()
         squares = wide_zeros()
         for i in range(0, x.size, lanes(x)):
@@ -36,15 +36,15 @@ def _reduce(nt, x, out):
 
 
 @driver
-def _maxima(nt, x, out):
-    for _ in prange(nt):
+def _maxima(crew, nt, x, out):
+    for _ in range(nt):
         for i in range(out.size):
             out[i] = hmax(load(at(x, (i * lanes(x),)), 0))
 
 
 @driver
-def _first_by_address(nt, address, like, out):
-    for _ in prange(nt):
+def _first_by_address(crew, nt, address, like, out):
+    for _ in range(nt):
         out[0] = pointer(address, like)[0]
         out[1] = pointer(address, like)[1]
 

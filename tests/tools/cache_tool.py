@@ -33,7 +33,7 @@ with warnings.catch_warnings(record=True) as caught:
 print(json.dumps([compiled, [str(c.message) for c in caught if "numba_lstm" in str(c.message)]]))
 assert np.array_equal(back, w)
 """
-PACKING = ["pack_rows_serial", "unpack_rows_serial"]
+PACKING = ["pack_rows", "unpack_rows"]
 
 
 def run(cache: Path | str, **environment: str) -> tuple[list[str], list[str]]:

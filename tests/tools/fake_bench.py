@@ -49,7 +49,6 @@ class FakeWorker:
                     "target_cpu": "fast",
                     "vector_bits": 512,
                     "features": ["avx2", "rdrnd"],
-                    "threading_layer": "omp",
                 },
             },
             "time": {"median": ms / 1e3, "p99": 2 * ms / 1e3, "calls": 7},
@@ -99,7 +98,6 @@ def result(wrong: str = "", repeat: int = 1) -> dict[str, Any]:
         "machine": {
             "cpu": "A Fine CPU",
             "caches": {"L2": "1024K"},
-            "threading_layer": "omp",
             "vector_bits": 256,
             "target_cpu": "haswell",
         },

@@ -20,7 +20,7 @@ from numba_lstm.plans.way import Way
 
 SIZES = Sizes(
     "infer", "lstm", "float32", inputs=64, hidden=256, size=256, batch=16, steps=64, panels=16,
-    threads=4, free_source=True, ragged=False, tokens=False, teams=True,
+    threads=4, free_source=True, ragged=False, tokens=False,
 )  # fmt: skip
 
 

@@ -36,7 +36,8 @@ from typing import Any
 
 import numpy as np
 
-from ...jit import driver, kernel, prange
+from ...jit import driver, kernel
+from ...parts import parts
 from ...simd import (
     flush_denormals,
     fma,
@@ -148,8 +149,36 @@ def gates_backward(z, dh, c_prev, dc, constants):
     return fma(dct, f, through)
 
 
+@kernel
+def _peephole_part(q, nt, z, c, fresh, offsets, reverse, keep, out):
+    v = lanes(z)
+    steps = offsets.size - 1
+    panels = z.shape[0]
+    mode = flush_denormals()
+    for p in range(first(q, nt, panels), first(q + 1, nt, panels)):
+        for j in range(p * v, (p + 1) * v):
+            out[0, j] = out[1, j] = out[2, j] = 0
+        for t in range(steps):
+            t_next = t - 1 if reverse else t + 1
+            n_next = rows_in_step(offsets, t_next)
+            for r in range(rows_in_step(offsets, t)):
+                row = offsets[t] + r
+                after = (offsets[t_next] if r < n_next else offsets[steps]) + r
+                new = c[after]
+                if fresh.shape[1]:
+                    new = fresh[row]
+                seen = keep.size == 0 or keep[row] != 0
+                for k in range(v):
+                    j = p * v + k
+                    prev = np.float64(c[row, j]) if seen else 0.0
+                    out[0, j] += z[p, row, k] * prev
+                    out[1, j] += z[p, row, v + k] * prev
+                    out[2, j] += z[p, row, 3 * v + k] * np.float64(new[j])
+    restore_denormals(mode)
+
+
 @driver
-def peephole_gradient(nt, z, c, fresh, offsets, reverse, keep, out):
+def peephole_gradient(crew, nt, z, c, fresh, offsets, reverse, keep, out):
     """dp = Σ dz·c over the rows of all steps, in their order; see `reference.lstm_cell`::
 
         out = [(dz_i * c_prev).sum(0), (dz_f * c_prev).sum(0), (dz_o * c_t).sum(0)]
@@ -170,31 +199,7 @@ def peephole_gradient(nt, z, c, fresh, offsets, reverse, keep, out):
         As for `backward`.
     out : (3, padded H) float64, overwritten
     """
-    v = lanes(z)
-    steps = offsets.size - 1
-    panels = z.shape[0]
-    for q in prange(nt):
-        mode = flush_denormals()
-        for p in range(first(q, nt, panels), first(q + 1, nt, panels)):
-            for j in range(p * v, (p + 1) * v):
-                out[0, j] = out[1, j] = out[2, j] = 0
-            for t in range(steps):
-                t_next = t - 1 if reverse else t + 1
-                n_next = rows_in_step(offsets, t_next)
-                for r in range(rows_in_step(offsets, t)):
-                    row = offsets[t] + r
-                    after = (offsets[t_next] if r < n_next else offsets[steps]) + r
-                    new = c[after]
-                    if fresh.shape[1]:
-                        new = fresh[row]
-                    seen = keep.size == 0 or keep[row] != 0
-                    for k in range(v):
-                        j = p * v + k
-                        prev = np.float64(c[row, j]) if seen else 0.0
-                        out[0, j] += z[p, row, k] * prev
-                        out[1, j] += z[p, row, v + k] * prev
-                        out[2, j] += z[p, row, 3 * v + k] * np.float64(new[j])
-        restore_denormals(mode)
+    parts(crew, nt, _peephole_part, (nt, z, c, fresh, offsets, reverse, keep, out))
 
 
 _ABOUT: dict[str, Any] = {

@@ -19,14 +19,14 @@ from typing import Any
 
 import numpy as np
 
-from ...jit import kernel, named_driver, prange
-from ...simd import PANEL, at, flush_denormals, lanes, restore_denormals
+from ...jit import kernel, named_driver
+from ...simd import PANEL, lanes
 from ..blocks import first
-from .arguments import BackwardArguments, BackwardRows, Share, Turn
+from .arguments import BackwardArguments, BackwardRows, Share
 from .backward_step import initial_gradient
 from .states import any_mask, rows_in_step
 from .team import wait_for_all
-from .turns import count_turns, next_turn, steps_of_turn
+from .turns import taking_turns
 
 __all__ = ["backward_driver"]
 
@@ -44,7 +44,8 @@ def _thread_part(run: Any, slots: int, windows: tuple) -> Any:
     start = initial_gradient(windows)
 
     @kernel
-    def thread_part(a, workspace, t, q, counter, tile):
+    def thread_part(given, t, q, counter, tile):
+        a, workspace = given
         steps = t.offsets.size - 1
         rows, row, column = t.nt // t.columns, q // t.columns, q % t.columns
         vectors, h_vectors = a.z.shape[0] * (PANEL // slots), a.dh.shape[1] // lanes(tile)
@@ -94,13 +95,13 @@ def backward_driver(name: str, run: Any, slots: int, windows: tuple, phases: int
     windows : (x_count, h_first, h_count)
         As in `cell.Cell`.
     """
-    thread_part = _thread_part(run, slots, windows)
+    take_turns = taking_turns(_thread_part(run, slots, windows), phases)
 
     @named_driver(name)
     def backward(
-        nt, columns, team, reverse, begin, end, offsets, shares, has_dy, dy, y_column, w_hh, z, dz,
-        u, h_column, gate_state, dh, d_gate_state, size, hidden, masks, carry, dcells, workspace,
-        constants,
+        crew, nt, columns, team, reverse, begin, end, offsets, shares, has_dy, dy, y_column, w_hh,
+        z, dz, u, h_column, gate_state, dh, d_gate_state, size, hidden, masks, carry, dcells,
+        workspace, constants,
     ):  # fmt: skip
         """Go back through time: z holds what forward saved on entry, and dz on return.
 
@@ -165,21 +166,11 @@ def backward_driver(name: str, run: Any, slots: int, windows: tuple, phases: int
             hidden, masked, keep, drop, zone_h, zone_c, carry, dcells, constants,
         )  # fmt: skip
         tiles = np.empty((nt, 32 * PANEL * lanes(z)), z.dtype)
-        counters = np.zeros(1, np.int64)
-        alone = columns == 1
+        counters = np.zeros(2, np.int64)
         stop = end + (end == offsets.size - 1)  # a step more, for dh0 of the rows of the first one
-        turn, turns = 0, count_turns(alone, team, stop - begin, phases)
-        while turn < turns:
-            for q in prange(nt):
-                mode = flush_denormals()
-                counter = at(counters, (0,))
-                s0, s1, f0, f1 = steps_of_turn(turn, alone, team, counter, nt, begin, stop, phases)
-                t = Turn(nt, columns, alone, team, reverse, offsets, shares, s0, s1, f0, f1)
-                thread_part(a, workspace, t, q, counter, at(tiles, (q, 0)))
-                restore_denormals(mode)
-            team, turn, turns = next_turn(
-                turn, turns, team, at(counters, (0,)), stop - begin, phases
-            )
-        return team
+        return take_turns(
+            crew, nt, columns, team, reverse, offsets, shares, begin, stop, counters, tiles,
+            (a, workspace),
+        )  # fmt: skip
 
     return backward

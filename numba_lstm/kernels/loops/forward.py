@@ -34,14 +34,14 @@ from typing import Any
 
 import numpy as np
 
-from ...jit import kernel, named_driver, prange
-from ...simd import PANEL, at, flush_denormals, lanes, restore_denormals
+from ...jit import kernel, named_driver
+from ...simd import PANEL, at, lanes
 from ..blocks import first
-from .arguments import ForwardArguments, ForwardRows, Share, Turn
+from .arguments import ForwardArguments, ForwardRows, Share
 from .forward_step import FUSED, PROJECTED, TOKENS
 from .states import any_mask, copy, rows_in_step
 from .team import wait_for_all
-from .turns import count_turns, next_turn, steps_of_turn
+from .turns import taking_turns
 
 __all__ = ["FUSED", "PROJECTED", "TOKENS", "forward_driver"]
 
@@ -126,7 +126,8 @@ def _thread_part(run: Any, states: int, phases: int) -> Any:
     """A kernel: what thread q runs of a turn, step after step."""
 
     @kernel
-    def thread_part(a, workspace, t, q, counter, hn, cn, tile):
+    def thread_part(given, t, q, counter, tile):
+        a, workspace, hn, cn = given
         batch, steps = hn.shape[0], t.offsets.size - 1
         rows, row, column = t.nt // t.columns, q // t.columns, q % t.columns
         panels, h_panels = a.w.shape[0], -(-(a.u.shape[1] - a.h_column) // (PANEL * lanes(tile)))
@@ -180,13 +181,13 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
         How many phases a step has.
     """
     units = PANEL // slots
-    thread_part = _thread_part(run, states, phases)
+    take_turns = taking_turns(_thread_part(run, states, phases), phases)
 
     @named_driver(name)
     def forward(
-        nt, columns, team, source, save, reverse, inputs, offsets, shares, x, w, bias, input_part,
-        z, tokens, has_initial, h0, c0, u, gate_state, y, y_column, hn, cn, hidden, h_width, masks,
-        workspace, constants,
+        crew, nt, columns, team, source, save, reverse, inputs, offsets, shares, x, w, bias,
+        input_part, z, tokens, has_initial, h0, c0, u, gate_state, y, y_column, hn, cn, hidden,
+        h_width, masks, workspace, constants,
     ):  # fmt: skip
         """Run one direction of a layer over x.
 
@@ -272,25 +273,18 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
             has_initial, h0, c0, u, gate_state, y, y_column, constants, masked, keep, drop, zone_h,
             zone_c, fresh,
         )  # fmt: skip
-        tiles, counters = np.empty((nt, 32 * PANEL * v), y.dtype), np.zeros(1, np.int64)
+        tiles, counters = np.empty((nt, 32 * PANEL * v), y.dtype), np.zeros(2, np.int64)
         alone = columns == 1
         begin = -1 if alone else 0  # threads that are alone prepare their rows themselves
         if not alone:
             s, n = _rows_of_step(a, 0, offsets, reverse, batch)
             _prepare(states, a, s.before, s.row0, 0, 0, n)
-        turn, turns = 0, count_turns(alone, team, steps, phases)
-        # One `prange` for all schedules: a second one would compile `thread_part` a second time.
-        while turn < turns:
-            for q in prange(nt):
-                mode = flush_denormals()
-                counter = at(counters, (0,))
-                s0, s1, f0, f1 = steps_of_turn(turn, alone, team, counter, nt, begin, steps, phases)
-                t = Turn(nt, columns, alone, team, reverse, offsets, shares, s0, s1, f0, f1)
-                thread_part(a, workspace, t, q, counter, hn, cn, at(tiles, (q, 0)))
-                restore_denormals(mode)
-            team, turn, turns = next_turn(turn, turns, team, at(counters, (0,)), steps, phases)
+        met = take_turns(
+            crew, nt, columns, team, reverse, offsets, shares, begin, steps, counters, tiles,
+            (a, workspace, hn, cn),
+        )  # fmt: skip
         if not alone:
             _end(states, a, _last_rows(a, offsets, batch), hn, cn, 0, batch)
-        return team
+        return met
 
     return forward

@@ -37,9 +37,9 @@ def choose(steps: int, batch: int, panels: int, weight_bytes: int, flops: float)
     nt = threads.threads_for(flops)
     if nt == 1:
         return Schedule(1, 1)
-    # Sharing panels costs a wait each step (a team), or a fork and join: too much for small steps.
+    # Sharing panels costs a wait each step: too much for small steps.
     per_step = flops / steps
-    team = steps > 1 and threads.run_at_once()
+    team = steps > 1
     least = tuning.MIN_TEAM_WORK if team else tuning.MIN_PARALLEL_WORK
     rows = min(batch, nt)
     if batch >= nt * MR or (batch >= nt and weight_bytes <= tuning.L2_BYTES):

@@ -1,18 +1,23 @@
-"""What threads run between one fork and its join: a turn.
+"""What threads run of a time loop until all of them have finished: a turn.
 
 - Threads that have rows of their own never wait. The whole sequence is one turn.
 - A team shares panels and waits after each phase. The whole sequence is one turn, too.
-- Otherwise each phase of each step is a turn, and the join is what makes threads wait.
+- Otherwise each phase of each step is a turn, and its end is what makes threads wait.
 
 A team that does not come together has done nothing. Its turn is taken again, phase by phase.
 """
 
 from __future__ import annotations
 
-from ...jit import kernel
-from .team import failed, gather
+from typing import Any
 
-__all__ = ["count_turns", "next_turn", "steps_of_turn"]
+from ...jit import kernel
+from ...parts import all_here, dismiss, hire, patience, run_hired, work_alone_after
+from ...simd import at, atomic_add, flush_denormals, restore_denormals, ticks
+from .arguments import Turn
+from .team import LOST, failed, gather
+
+__all__ = ["count_turns", "next_turn", "steps_of_turn", "taking_turns"]
 
 
 @kernel
@@ -22,23 +27,23 @@ def count_turns(alone, team, steps, phases):
 
 
 @kernel
-def steps_of_turn(turn, alone, team, counter, nt, begin, end, phases):
+def steps_of_turn(turn, alone, met, begin, end, phases):
     """(s0, s1, f0, f1): steps s0 … s1 and of each the phases f0 … f1.
 
     Parameters
     ----------
     turn : int
-    alone, team : bool
-        Whether each of the nt threads has rows of its own; whether they are a team.
-    counter : pointer to int64
-        The team's. A thread whose team does not come together gets no steps.
+    alone : bool
+        Whether each thread has rows of its own.
+    met : int
+        1 in a team, 0 where there is none, -1 in one that did not come together: no steps.
     begin, end : int
         The steps that all turns together run.
     """
-    if alone:
+    if alone or met > 0:
         return begin, end, 0, phases
-    if team:
-        return begin, end if gather(counter, nt) else begin, 0, phases
+    if met < 0:
+        return begin, begin, 0, phases
     step, phase = begin + turn // phases, turn % phases
     return step, step + 1, phase, phase + 1
 
@@ -49,3 +54,50 @@ def next_turn(turn, turns, team, counter, steps, phases):
     if team and failed(counter):
         return False, 0, steps * phases
     return team, turn + 1, turns
+
+
+def taking_turns(thread_part: Any, phases: int) -> Any:
+    """A kernel that runs a time loop of `phases` phases a step.
+
+    It takes (crew, nt, columns, team, reverse, offsets, shares, begin, end, counters, tiles, given)
+    and gives whether there was a team. ``thread_part(given, t, q, counter, tile)`` is what thread q
+    runs of a turn t. `counters` are two zeros, see `team`; `tiles` has a row of scratch for each
+    thread.
+    """
+
+    @kernel
+    def part(
+        q, hired, turn, nt, columns, team, reverse, offsets, shares, begin, end, counters, tiles,
+        given,
+    ):  # fmt: skip
+        mode = flush_denormals()
+        counter, alone, met = at(counters, (0,)), columns == 1, 0
+        if team:
+            begin = ticks()
+            met = 1 if gather(counter, nt, patience(hired, q)) else -1
+            if q == 0 and met < 0:
+                atomic_add(at(counters, (LOST,)), ticks() - begin)
+        s0, s1, f0, f1 = steps_of_turn(turn, alone, met, begin, end, phases)
+        t = Turn(nt, columns, alone, team, reverse, offsets, shares, s0, s1, f0, f1)
+        thread_part(given, t, q, counter, at(tiles, (q, 0)))
+        restore_denormals(mode)
+
+    @kernel
+    def take_turns(
+        crew, nt, columns, team, reverse, offsets, shares, begin, end, counters, tiles, given
+    ):
+        hired, steps = hire(crew, nt), end - begin
+        team = team and all_here(hired, nt)
+        turn, turns = 0, count_turns(columns == 1, team, steps, phases)
+        while turn < turns:
+            run_hired(hired, nt, part, (
+                hired, turn, nt, columns, team, reverse, offsets, shares, begin, end, counters,
+                tiles, given,
+            ))  # fmt: skip
+            team, turn, turns = next_turn(turn, turns, team, at(counters, (0,)), steps, phases)
+        if hired != 0:
+            work_alone_after(hired, counters[LOST])
+        dismiss(hired)
+        return team
+
+    return take_turns

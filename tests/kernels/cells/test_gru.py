@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from gradcheck import assert_close
 
-from numba_lstm.jit import driver, prange
+from numba_lstm.jit import driver
 from numba_lstm.kernels.cells.gru import gates_backward, gates_forward
 from numba_lstm.simd import TARGET, at, load, store
 
@@ -14,8 +14,8 @@ BOUND = {"f4": 2e-6, "f8": 1e-14}
 
 
 @driver
-def _forward(nt, z, h_prev, h, saved):
-    for _ in prange(nt):
+def _forward(crew, nt, z, h_prev, h, saved):
+    for _ in range(nt):
         for r in range(z.shape[0]):
             state, out = gates_forward(
                 at(z, (r, 0)), load(at(h_prev, (r, 0)), 0), True, at(saved, (r, 0))
@@ -25,8 +25,8 @@ def _forward(nt, z, h_prev, h, saved):
 
 
 @driver
-def _backward(nt, saved, dh, h_prev, d_state):
-    for _ in prange(nt):
+def _backward(crew, nt, saved, dh, h_prev, d_state):
+    for _ in range(nt):
         for r in range(saved.shape[0]):
             d_prev = gates_backward(
                 at(saved, (r, 0)),

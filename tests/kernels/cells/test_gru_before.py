@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from gradcheck import assert_close
 
-from numba_lstm.jit import driver, prange
+from numba_lstm.jit import driver
 from numba_lstm.kernels.cells.gru_before import (
     finish_backward,
     finish_forward,
@@ -19,9 +19,9 @@ BOUND = {"f4": 2e-6, "f8": 1e-14}
 
 
 @driver
-def _forward(nt, z, x, h_prev, save, r_gate, h, saved):
+def _forward(crew, nt, z, x, h_prev, save, r_gate, h, saved):
     """Rows of one vector of units: z (n, 4·V), x the second product, the others (n, V)."""
-    for _ in prange(nt):
+    for _ in range(nt):
         for r in range(z.shape[0]):
             place, prev = at(saved, (r, 0)), load(at(h_prev, (r, 0)), 0)
             factor, _again = gates_forward(at(z, (r, 0)), prev, save, place)
@@ -31,9 +31,9 @@ def _forward(nt, z, x, h_prev, save, r_gate, h, saved):
 
 
 @driver
-def _backward(nt, saved, dh, h_prev, d_state, dm, h_in, d_in):
+def _backward(crew, nt, saved, dh, h_prev, d_state, dm, h_in, d_in):
     """In place of d_state what goes to h_prev past the products; in d_in what goes to h_in."""
-    for _ in prange(nt):
+    for _ in range(nt):
         for r in range(saved.shape[0]):
             place = at(saved, (r, 0))
             d_prev = gates_backward(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from gradcheck import assert_close
 
-from numba_lstm.jit import driver, prange
+from numba_lstm.jit import driver
 from numba_lstm.kernels.cells.lstm import gates_backward, gates_forward
 from numba_lstm.reference.lstm import lstm_cell_backward, lstm_cell_forward
 from numba_lstm.simd import TARGET, at, load, store
@@ -15,9 +15,9 @@ BOUND = {"f4": 1e-6, "f8": 1e-14}
 
 
 @driver
-def _forward(nt, z, c_prev, c, h, gates):
+def _forward(crew, nt, z, c_prev, c, h, gates):
     """Rows of one vector of units: z (n, 4·V), the others (n, V)."""
-    for _ in prange(nt):
+    for _ in range(nt):
         for r in range(z.shape[0]):
             state, out = gates_forward(
                 at(z, (r, 0)), load(at(c_prev, (r, 0)), 0), True, at(gates, (r, 0))
@@ -27,8 +27,8 @@ def _forward(nt, z, c_prev, c, h, gates):
 
 
 @driver
-def _backward(nt, gates, dh, c_prev, dc):
-    for _ in prange(nt):
+def _backward(crew, nt, gates, dh, c_prev, dc):
+    for _ in range(nt):
         for r in range(gates.shape[0]):
             d_state = gates_backward(
                 at(gates, (r, 0)),

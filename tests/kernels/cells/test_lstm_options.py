@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from gradcheck import assert_close
 
-from numba_lstm.jit import driver, prange
+from numba_lstm.jit import driver
 from numba_lstm.kernels import pack
 from numba_lstm.kernels.cells.lstm_options import (
     gates_backward,
@@ -25,9 +25,9 @@ OPTIONS = list(itertools.product([None, 1.5], [False, True], [False, True]))
 
 
 @driver
-def _forward(nt, z, c_prev, constants, c, h, gates):
+def _forward(crew, nt, z, c_prev, constants, c, h, gates):
     """Rows of one vector of units: z (n, 4·V), constants (1, 6·V), the others (n, V)."""
-    for _ in prange(nt):
+    for _ in range(nt):
         numbers = at(constants, (0, 0))
         for r in range(z.shape[0]):
             state, out = gates_forward(
@@ -38,8 +38,8 @@ def _forward(nt, z, c_prev, constants, c, h, gates):
 
 
 @driver
-def _backward(nt, gates, dh, c_prev, constants, dc):
-    for _ in prange(nt):
+def _backward(crew, nt, gates, dh, c_prev, constants, dc):
+    for _ in range(nt):
         numbers = at(constants, (0, 0))
         for r in range(gates.shape[0]):
             d_state = gates_backward(

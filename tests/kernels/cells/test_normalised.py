@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from gradcheck import assert_close
 
-from numba_lstm.jit import driver, prange
+from numba_lstm.jit import driver
 from numba_lstm.kernels.cells.lstm import open_gates
 from numba_lstm.kernels.cells.normalised import NORMALISED_GRU, NORMALISED_LSTM, gates_backward
 from numba_lstm.simd import TARGET, at, load, store
@@ -15,9 +15,9 @@ BOUND = {"f4": 1e-6, "f8": 1e-14}
 
 
 @driver
-def _forward(nt, z, c_prev, c, o, saved):
+def _forward(crew, nt, z, c_prev, c, o, saved):
     """Rows of one vector of units: z (n, 4·V), the others (n, V)."""
-    for _ in prange(nt):
+    for _ in range(nt):
         for r in range(z.shape[0]):
             prev = load(at(c_prev, (r, 0)), 0)
             state, out = open_gates(at(z, (r, 0)), prev, True, at(saved, (r, 0)))
@@ -26,8 +26,8 @@ def _forward(nt, z, c_prev, c, o, saved):
 
 
 @driver
-def _backward(nt, saved, do, c_prev, dc):
-    for _ in prange(nt):
+def _backward(crew, nt, saved, do, c_prev, dc):
+    for _ in range(nt):
         for r in range(saved.shape[0]):
             out, prev = load(at(do, (r, 0)), 0), load(at(c_prev, (r, 0)), 0)
             d = gates_backward(at(saved, (r, 0)), out, prev, load(at(dc, (r, 0)), 0))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from gradcheck import assert_close
 
-from numba_lstm.jit import named_driver, prange
+from numba_lstm.jit import named_driver
 from numba_lstm.kernels.cells import rnn
 from numba_lstm.simd import TARGET, at, load, store
 
@@ -17,8 +17,8 @@ def drivers(kind, forward, backward):
     """Drivers that run the gates on each row of z: into h and `saved`, and dh into `saved`."""
 
     @named_driver(f"rnn_{kind}_rows_forward")
-    def run_forward(nt, z, h, saved):
-        for _ in prange(nt):
+    def run_forward(crew, nt, z, h, saved):
+        for _ in range(nt):
             for r in range(z.shape[0]):
                 here = at(z, (r, 0))
                 state, out = forward(here, load(here, 0), True, at(saved, (r, 0)))
@@ -26,8 +26,8 @@ def drivers(kind, forward, backward):
                 store(here, 0, state)
 
     @named_driver(f"rnn_{kind}_rows_backward")
-    def run_backward(nt, saved, dh, d_state):
-        for _ in prange(nt):
+    def run_backward(crew, nt, saved, dh, d_state):
+        for _ in range(nt):
             for r in range(saved.shape[0]):
                 d, past = load(at(dh, (r, 0)), 0), at(d_state, (r, 0))
                 store(past, 0, backward(at(saved, (r, 0)), d, d, load(past, 0)))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from numba_lstm.jit import driver, prange
+from numba_lstm.jit import driver
 from numba_lstm.kernels.loops.backward_step import (
     back_through_masks,
     clear_padding,
@@ -32,9 +32,9 @@ class Some(NamedTuple):
 
 
 @driver
-def _state(nt, a, factor, inside):
+def _state(crew, nt, a, factor, inside):
     """dc of each row through a cell whose dc_prev is `factor` times dc, which is left in inside."""
-    for _ in prange(nt):
+    for _ in range(nt):
         for r in range(inside.shape[0]):
             d, past = state_gradient(a, r, r, 0)
             store(at(inside, (r, 0)), 0, d)
@@ -42,15 +42,15 @@ def _state(nt, a, factor, inside):
 
 
 @driver
-def _scaled(nt, a, x, out):
-    for _ in prange(nt):
+def _scaled(crew, nt, a, x, out):
+    for _ in range(nt):
         for r in range(x.shape[0]):
             store(at(out, (r, 0)), 0, back_through_masks(load(at(x, (r, 0)), 0), a, r, r, 0))
 
 
 @driver
-def _cleared(nt, z, slots, count):
-    for _ in prange(nt):
+def _cleared(crew, nt, z, slots, count):
+    for _ in range(nt):
         clear_padding(at(z, (0, 0)), slots, count)
 
 

@@ -10,7 +10,7 @@ from gradcheck import assert_close
 from kept_tool import kept_by, lanes_of, of_direction, slots_of, states_of
 
 from numba_lstm import nn
-from numba_lstm.jit import driver, prange
+from numba_lstm.jit import driver
 from numba_lstm.kernels.loops.normalised import _moments, group_of
 from numba_lstm.reference.layer_norm import layer_norm_forward
 from numba_lstm.simd import at
@@ -20,8 +20,8 @@ BOUND = {"f4": 1e-4, "f8": 1e-12}
 
 
 @driver
-def _run(nt, z, slot, count, hidden, scratch, out):
-    for _ in prange(nt):
+def _run(crew, nt, z, slot, count, hidden, scratch, out):
+    for _ in range(nt):
         for r in range(out.shape[0]):
             here = at(z, (0, r, 0))
             stride = z.shape[1] * z.shape[2]

@@ -51,22 +51,16 @@ def test_threads_share_panels_where_a_step_s_weights_outgrow_this_machine_s_seco
         assert choose(100, 4, 16, int(share * l2), 1e11).columns == columns
 
 
-def test_a_batch_of_one_with_little_work_a_step_is_not_split_into_panels(nt, monkeypatch):
-    for at_once, least in ((False, tuning.MIN_PARALLEL_WORK), (True, tuning.MIN_TEAM_WORK)):
-        monkeypatch.setattr(threads, "run_at_once", lambda at_once=at_once: at_once)
-        assert choose(10**6, 1, 16, 10**4, 10**6 * (least - 1.0)).columns == 1
-        assert choose(10**6, 1, 16, 10**4, 10**6 * (least + 1.0)).columns == nt
+def test_a_batch_of_one_with_little_work_a_step_is_not_split_into_panels(nt):
+    for steps, least in ((1, tuning.MIN_PARALLEL_WORK), (10**6, tuning.MIN_TEAM_WORK)):
+        assert choose(steps, 1, 16, 10**4, steps * (least - 1.0)).columns == 1
+        assert choose(steps, 1, 16, 10**4, steps * (least + 1.0)).columns == nt
 
 
-def test_threads_that_share_panels_for_many_steps_stay_together_if_they_run_at_once(
-    nt, monkeypatch
-):
-    for at_once in (False, True):
-        monkeypatch.setattr(threads, "run_at_once", lambda at_once=at_once: at_once)
-        for steps in (1, 2, 100):
-            expected = at_once and steps > 1 and nt > 1
-            assert choose(steps, 1, 16, 10**8, 1e11).team == expected
-        assert not choose(100, 512, 16, 10**8, 1e11).team
+def test_threads_that_share_panels_for_many_steps_stay_together(nt):
+    for steps in (1, 2, 100):
+        assert choose(steps, 1, 16, 10**8, 1e11).team == (steps > 1 and nt > 1)
+    assert not choose(100, 512, 16, 10**8, 1e11).team
 
 
 def test_few_rows_project_their_inputs_beforehand():

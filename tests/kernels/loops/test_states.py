@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from numba_lstm.jit import driver, prange
+from numba_lstm.jit import driver
 from numba_lstm.kernels.loops.arguments import ForwardRows
 from numba_lstm.kernels.loops.states import (
     after_zoneout,
@@ -30,24 +30,24 @@ def width(dtype):
 
 
 @driver
-def _kept(nt, x, keep, out):
-    for _ in prange(nt):
+def _kept(crew, nt, x, keep, out):
+    for _ in range(nt):
         for r in range(x.shape[0]):
             store(at(out, (r, 0)), 0, unless_reset(load(at(x, (r, 0)), 0), keep, r))
 
 
 @driver
-def _zoned(nt, new, old, zone, unit, out):
-    for _ in prange(nt):
+def _zoned(crew, nt, new, old, zone, unit, out):
+    for _ in range(nt):
         for r in range(new.shape[0]):
             x, y = load(at(new, (r, 0)), 0), load(at(old, (r, 0)), 0)
             store(at(out, (r, 0)), 0, after_zoneout(x, y, zone, r, unit))
 
 
 @driver
-def _through(nt, source, target, row, column, size, vectors, seen):
+def _through(crew, nt, source, target, row, column, size, vectors, seen):
     """A row's units from `source` to `target` and, whole vectors, to `seen`."""
-    for _ in prange(nt):
+    for _ in range(nt):
         for n in range(vectors):
             unit = n * seen.shape[1]
             x = load_unit(source, row, column, unit, size)
@@ -56,14 +56,14 @@ def _through(nt, source, target, row, column, size, vectors, seen):
 
 
 @driver
-def _copied(nt, source, target, n):
-    for _ in prange(nt):
+def _copied(crew, nt, source, target, n):
+    for _ in range(nt):
         copy(at(source, (0,)), at(target, (0,)), n)
 
 
 @driver
-def _active(nt, offsets, out):
-    for _ in prange(nt):
+def _active(crew, nt, offsets, out):
+    for _ in range(nt):
         for t in range(out.size):
             out[t] = rows_in_step(offsets, t - 1)
 
@@ -89,15 +89,15 @@ class Some(NamedTuple):
 
 
 @driver
-def _previous(nt, a, s, out):
-    for _ in prange(nt):
+def _previous(crew, nt, a, s, out):
+    for _ in range(nt):
         for r in range(out.shape[0]):
             store(at(out, (r, 0)), 0, previous_h(a, s, r, 0))
 
 
 @driver
-def _put(nt, a, s, prev, state, h):
-    for _ in prange(nt):
+def _put(crew, nt, a, s, prev, state, h):
+    for _ in range(nt):
         for r in range(h.shape[0]):
             old, new = load(at(prev, (r, 0)), 0), load(at(state, (r, 0)), 0)
             put_state(old, new, a, s, r, 0)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from numba_lstm.jit import driver, prange
+from numba_lstm.jit import driver
+from numba_lstm.kernels.loops.team import gather
 from numba_lstm.kernels.loops.turns import count_turns, next_turn, steps_of_turn
 from numba_lstm.simd import at
 
 
 @driver
-def _run(nt, members, alone, team, begin, end, phases, counters, ran, turns_taken):
+def _run(crew, nt, members, alone, team, begin, end, phases, counters, ran, turns_taken):
     """Each thread's (turn, step, phase) in the order in which it runs them, by a loop like ours.
 
     A team of `members` threads: one of more than nt does not come together.
@@ -19,10 +20,11 @@ def _run(nt, members, alone, team, begin, end, phases, counters, ran, turns_take
     steps = end - begin
     turn, turns = 0, count_turns(alone, team, steps, phases)
     while turn < turns:
-        for q in prange(nt):
-            s0, s1, f0, f1 = steps_of_turn(
-                turn, alone, team, at(counters, (0,)), members, begin, end, phases
-            )
+        for q in range(nt):
+            met = 0
+            if team:
+                met = 1 if gather(at(counters, (0,)), members, 10) else -1
+            s0, s1, f0, f1 = steps_of_turn(turn, alone, met, begin, end, phases)
             for s in range(s0, s1):
                 for f in range(f0, f1):
                     at_row = ran[q, 0, 0] + 1

@@ -1,0 +1,30 @@
+"""Crews for tests: one that nobody else uses, and one whose teams come together when it is busy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from unittest import mock
+
+from numba_lstm import tuning, workers
+
+SECONDS = 2.0
+
+
+@contextmanager
+def own_crew() -> Iterator[None]:
+    """Within it kernels that run on several threads have a crew of their own, made when needed."""
+    with mock.patch.multiple(workers, _crew=None, _address=0, _ready=1):
+        try:
+            yield
+        finally:
+            if workers._crew is not None:
+                workers._crew.retire()
+
+
+@contextmanager
+def patient_teams() -> Iterator[None]:
+    """As `own_crew`, one whose teams wait long for each of their threads."""
+    patience = {"TEAM_PATIENCE": SECONDS, "TEAM_PATIENCE_ASLEEP": SECONDS, "ALONE": 0}
+    with mock.patch.multiple(tuning, **patience), own_crew():
+        yield
