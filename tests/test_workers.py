@@ -223,7 +223,7 @@ def work():
         t.met(2, 100_000)
 thread = threading.Thread(target=work, daemon=True)
 thread.start()
-while not (workers._crew and workers._crew.words[workers._crew._workers.OWNER]):
+while not (workers._crew and workers._crew.words[workers.OWNER]):
     pass
 """
     program = FORKS.replace("BEFORE", busy).replace("AFTER", "stop = True; thread.join()")

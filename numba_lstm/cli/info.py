@@ -100,6 +100,7 @@ def _threads() -> int:
 
 def _workers() -> int:
     """How many threads help the calling one: one less than there are threads, where all is well."""
+    from .. import parts  # noqa: F401 (it tells workers what to do)
     from ..threads import get_num_threads
     from ..workers import count
 

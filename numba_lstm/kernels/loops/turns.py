@@ -73,10 +73,10 @@ def taking_turns(thread_part: Any, phases: int) -> Any:
         mode = flush_denormals()
         counter, alone, met = at(counters, (0,)), columns == 1, 0
         if team:
-            came = ticks()
+            since = ticks()
             met = 1 if gather(counter, nt, patience(hired, q)) else -1
             if q == 0 and met < 0:
-                atomic_add(at(counters, (LOST,)), ticks() - came)
+                atomic_add(at(counters, (LOST,)), ticks() - since)
         s0, s1, f0, f1 = steps_of_turn(turn, alone, met, begin, end, phases)
         t = Turn(nt, columns, alone, team, reverse, offsets, shares, s0, s1, f0, f1)
         thread_part(given, t, q, counter, at(tiles, (q, 0)))
