@@ -15,6 +15,7 @@ from ._version import __version__
 __all__ = [
     "__version__",
     "get_num_threads",
+    "get_tuning",
     "interop",
     "load",
     "losses",
@@ -22,6 +23,7 @@ __all__ = [
     "nn",
     "optim",
     "set_num_threads",
+    "set_tuning",
     "testing",
     "text",
     "training",
@@ -32,8 +34,10 @@ __all__ = [
 # What is no module: where it stands.
 _HOMES = {
     "get_num_threads": "threads",
+    "get_tuning": "plans.switch",
     "load": "training.loading",
     "set_num_threads": "threads",
+    "set_tuning": "plans.switch",
     "warmup": "ahead",
 }
 
@@ -49,6 +53,8 @@ if TYPE_CHECKING:
     from . import training as training
     from . import typing as typing
     from .ahead import warmup as warmup
+    from .plans.switch import get_tuning as get_tuning
+    from .plans.switch import set_tuning as set_tuning
     from .threads import get_num_threads as get_num_threads
     from .threads import set_num_threads as set_num_threads
     from .training.loading import load as load

@@ -174,7 +174,8 @@ class driver:
         self._dispatcher: Any = None
 
     def __call__(self, nt: int, *args: Any) -> Any:
-        return (self._dispatcher or self.compiled())(workers.crew(nt), nt, *args)
+        crew = 0 if nt == 1 else workers.crew(nt)
+        return (self._dispatcher or self.compiled())(crew, nt, *args)
 
     def compiled(self) -> Any:
         """The function as numba's dispatcher, which takes `crew`, too."""

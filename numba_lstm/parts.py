@@ -5,7 +5,7 @@ caller's. The others are for the workers, and when part 0 is done the caller run
 of them has begun. So a worker that is late, because it sleeps or another process has its core, is
 not waited for. Worker q begins part q, so that what part q reads stays in its core's cache.
 
-The crew is an array of int64, shared by the caller and the workers:
+The crew is an array of int64, shared by the caller and the workers; `workers` makes it:
 
 - JOB is the number of the last job, and with it stand what to call (FUNCTION, DATA) and NT.
 - Each part has a CELL. It holds 2·job while nobody has begun the part, and 2·job + 1 from then on.
@@ -14,10 +14,12 @@ The crew is an array of int64, shared by the caller and the workers:
 - DONE counts parts that workers have finished.
 - OWNER is 1 while a thread's job runs. Another thread that comes meanwhile runs all of its parts
   itself.
+- ALONE_UNTIL is when the crew may be hired again. Where other processes take the cores, a worker
+  may stop for milliseconds in the middle of a part, and all that one can do is to wait for it.
+  After such a loss callers work alone for a multiple of it (`tuning.ALONE`). So they never lose
+  more than a part of their time, however busy the machine is.
 - A worker without a job looks at JOB for a while, then sets its SLEEPING, looks once more, and
   sleeps in a semaphore of the system. Who has a job for it sets SLEEPING back and wakes it.
-
-`workers` makes the array and starts the workers.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from typing import Any
 
 from numba import types
 
+from . import workers
 from .jit import driver, kernel
 from .simd import (
     atomic_add,
@@ -39,7 +42,32 @@ from .simd import (
     part_of,
     pause,
     shift,
+    ticks,
     yield_core,
+)
+from .workers import (
+    ALONE,
+    ALONE_UNTIL,
+    CAPACITY,
+    CELL,
+    DATA,
+    DONE,
+    FUNCTION,
+    HANDLE,
+    LATE,
+    LEAVE,
+    LONG_PATIENCE,
+    NT,
+    OWNER,
+    PATIENCE,
+    SEAT,
+    SEATS,
+    SLEEP,
+    SLEEPING,
+    SPINS,
+    WAKE,
+    WOKEN,
+    WORKERS,
 )
 
 __all__ = [
@@ -52,29 +80,14 @@ __all__ = [
     "run_hired",
     "run_pauses",
     "serve",
+    "work_alone_after",
 ]
 
-# Places in the array. A LINE apart is what different threads write: two lines of a cache, of which
-# some processors fetch pairs.
-LINE = 16
-JOB, LEAVE, NT, FUNCTION, DATA = range(5)
-DONE = LINE
-OWNER, WOKEN = 2 * LINE, 2 * LINE + 1
-# What is written once: how many parts there may be, how many workers there are, how long to wait in
-# pauses, and the addresses of the system's functions.
-CAPACITY, WORKERS, SPINS, PATIENCE, LONG_PATIENCE, SLEEP, WAKE = range(3 * LINE, 3 * LINE + 7)
-# Of each part and worker: its cell, what its sleep needs, and memory for a semaphore.
-SEATS, SEAT = 4 * LINE, 3 * LINE
-CELL, SLEEPING, HANDLE, SEMAPHORE = 0, LINE, LINE + 1, 2 * LINE
-
+# In units of LATE, 50 µs: what counts as lost at most, 100 ms.
+_MOST_LOST = 2_000
 # Pauses before a waiting thread offers its core to others: 10 to 40 µs. The thread that is waited
 # for may need it.
 _SPINS_BEFORE_YIELD = 1_000
-
-
-def words(capacity: int) -> int:
-    """Items of the array of a crew for so many parts."""
-    return SEATS + SEAT * capacity
 
 
 @kernel
@@ -100,7 +113,7 @@ def hire(crew, nt):
     if crew == 0 or nt == 1:
         return 0
     state = counter_at(crew)
-    if state[WORKERS] == 0 or nt > state[CAPACITY]:
+    if state[WORKERS] == 0 or nt > state[CAPACITY] or ticks() < state[ALONE_UNTIL]:
         return 0
     return crew if atomic_replace(shift(state, OWNER), 0, 1) else 0
 
@@ -110,6 +123,15 @@ def dismiss(hired):
     """Give back what `hire` gave."""
     if hired != 0:
         atomic_store(shift(counter_at(hired), OWNER), 0)
+
+
+@kernel
+def work_alone_after(hired, lost):
+    """So many ticks were lost with waiting: for a multiple of them `hire` gives nothing."""
+    if lost > 0:
+        state = counter_at(hired)
+        # A process that was stopped meanwhile, for an hour say, has not lost that to a worker.
+        state[ALONE_UNTIL] = ticks() + state[ALONE] * min(lost, _MOST_LOST * state[LATE])
 
 
 @kernel
@@ -164,6 +186,7 @@ def _run(hired, nt, function, data):
             call_part(function, data, q)
         return
     state = counter_at(hired)
+    begin = ticks()
     job = _begin(state, nt, function, data)
     call_part(function, data, 0)
     begun_by_workers = 0
@@ -172,10 +195,12 @@ def _run(hired, nt, function, data):
             call_part(function, data, q)
         else:
             begun_by_workers += 1
-    spins = 0
+    end, spins = ticks(), 0
     while atomic_load(shift(state, DONE)) < begun_by_workers:
         rest(spins)
         spins += 1
+    # More than the caller would have taken for all parts.
+    work_alone_after(hired, ticks() - end - (nt - 1) * (end - begin) - state[LATE])
 
 
 @kernel
@@ -250,15 +275,20 @@ def serve(crew, nt, i):
             spins = 0
 
 
-def compiled_serve() -> Any:
+@driver
+def run_pauses(crew, nt, n):
+    """Pause n times. Gives how many ticks that took."""
+    begin = ticks()
+    for _ in range(n):
+        pause()
+    return ticks() - begin
+
+
+def _compiled_serve() -> Any:
     """`serve` to be called as (crew, nt, i), without a compiler at work in the worker."""
     dispatcher = serve.compiled()
     dispatcher.compile((types.int64, types.int64, types.int64))
     return dispatcher
 
 
-@driver
-def run_pauses(crew, nt, n):
-    """Pause n times; how long that takes is what one measures."""
-    for _ in range(n):
-        pause()
+workers.their_work_is(_compiled_serve, run_pauses)

@@ -7,15 +7,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# The least flops that a second thread is worth. A fork and join costs 1.1 µs (omp), and a little
-# more at the first kernel. One core does 2**18 flops in 2.4 µs at 110 GFLOP/s, two break even.
+from . import system
+
+# The least flops that a second thread is worth. To share them out costs 0.2 µs where the other
+# thread is awake, and what it computed has to come back to this core. One core does 2**18 flops in
+# 2.4 µs at 110 GFLOP/s, two break even.
 MIN_PARALLEL_WORK = 1 << 18
 
-# Seconds. How long a worker without work looks for the next job before it sleeps. How long a caller
-# waits for its team: if all workers were awake when the job came, and if one had to be woken.
+# Seconds. How long a worker without work looks for the next job before it sleeps: twice as long as
+# it takes to wake it. How long a caller waits for its team: if all workers were awake when the job
+# came, and if one had to be woken.
 WORKER_SPINS = 100e-6
 TEAM_PATIENCE = 20e-6
 TEAM_PATIENCE_ASLEEP = 100e-6
+
+# When a caller has lost time with waiting for a worker that another process kept from its core, it
+# works alone for so many times as long. A wait counts from LATE seconds on.
+ALONE = 8
+LATE = 50e-6
 
 # The least flops of a step that a team is worth. Its threads wait 0.1 µs for each other after each
 # step, and longer if their work is uneven. A core of Zen 4 does 11000 flops in 0.1 µs.
@@ -124,9 +133,6 @@ SCRATCH_BYTES = 1 << 29
 # backward loop went from 139 to 184 GFLOP/s.
 GATES_ROW_MULTIPLE, GATES_ROW_REST = 16, 11
 
-# Bytes of weights that a core's second-level cache holds beside everything else.
-L2_BYTES = 768 * 1024
-
 # With fewer rows a thread than this, one GEMM projects the inputs of all steps beforehand. With two
 # rows that gains nothing and long sequences lose: T=2000 B=4 H=128 took 13.4 ms instead of 10.5.
 PROJECT_ROWS = 2
@@ -135,6 +141,27 @@ PROJECT_ROWS = 2
 # projected inputs are 8 MB.
 INFER_ROWS = 2048
 
+# What follows from the machine's caches. They are read when one of these is first asked for.
+
+# Bytes of weights that a core's second-level cache holds beside everything else: 3/4 of it.
+L2_BYTES: int
+
 # Bytes of dz in a piece of time of the backward pass. The products that follow read it from the
-# last-level cache, which holds states and dx as well.
-PIECE_BYTES = 4 << 20
+# last-level cache, which holds states and dx as well: an eighth of it, but no more than the 4 MB
+# that were measured on 32 MB.
+PIECE_BYTES: int
+_MOST_PIECE_BYTES, _LEAST_PIECE_BYTES = 4 << 20, 1 << 19
+
+# What follows from none of them, because even the smallest caches in use hold it: GEMM_ROWS and
+# GEMM_TRANSPOSED_K take 96 and 64 KB of an L2.
+
+
+def __getattr__(name: str) -> int:
+    found = system.caches() if name in ("L2_BYTES", "PIECE_BYTES") else None
+    if found is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = found.l2 * 3 // 4
+    if name == "PIECE_BYTES":
+        value = max(_LEAST_PIECE_BYTES, min(_MOST_PIECE_BYTES, found.l3 // 8))
+    globals()[name] = value
+    return value

@@ -26,6 +26,27 @@ _CALL = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_
 _FAULTS = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP")
 
 
+# Places in the array. A LINE apart is what different threads write: two lines of a cache, of which
+# some processors fetch pairs.
+LINE = 16
+JOB, LEAVE, NT, FUNCTION, DATA = range(5)
+DONE = LINE
+OWNER, WOKEN, ALONE_UNTIL = range(2 * LINE, 2 * LINE + 3)
+# What is written once: how many parts there may be, how many workers there are, how long to wait in
+# pauses, what counts as late in ticks, and the addresses of the system's functions.
+CAPACITY, WORKERS, SPINS, PATIENCE, LONG_PATIENCE, LATE, ALONE, SLEEP, WAKE = range(
+    3 * LINE, 3 * LINE + 9
+)
+# Of each part and worker: its cell, what its sleep needs, and memory for a semaphore.
+SEATS, SEAT = 4 * LINE, 3 * LINE
+CELL, SLEEPING, HANDLE, SEMAPHORE = 0, LINE, LINE + 1, 2 * LINE
+
+
+def _size(capacity: int) -> int:
+    """Items of the array of a crew for so many parts."""
+    return SEATS + SEAT * capacity
+
+
 class _Semaphores:
     """The system's semaphores: addresses of the functions, and how one is made.
 
@@ -84,33 +105,30 @@ class Crew:
     """
 
     def __init__(self, capacity: int, run: Callable[[int, int, int], Any] | None = None) -> None:
-        from . import parts
-
-        self._run = run or parts.compiled_serve()
-        self._parts: Any = parts
+        self._run = run or _find_serve()
         self.workers: list[threading.Thread] = []
         semaphores = _Semaphores()
-        count, line = parts.words(capacity), 8 * parts.LINE
+        count, line = _size(capacity), 8 * LINE
         memory = ctypes.create_string_buffer(8 * count + line)
         # Never freed: a thread may still compute while the interpreter ends.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(memory))
         self.address = -(-ctypes.addressof(memory) // line) * line
         self.words = (ctypes.c_int64 * count).from_address(self.address)
-        self.words[parts.CAPACITY] = capacity
-        self.words[parts.SLEEP], self.words[parts.WAKE] = semaphores.sleep, semaphores.wake
+        self.words[CAPACITY] = capacity
+        self.words[SLEEP], self.words[WAKE] = semaphores.sleep, semaphores.wake
         for i in range(capacity):
-            seat = parts.SEATS + parts.SEAT * i
-            self.words[seat + parts.HANDLE] = semaphores.handle(
-                self.address + 8 * (seat + parts.SEMAPHORE)
-            )
-        pause = _seconds_of_a_pause(parts.run_pauses)
-        self.words[parts.SPINS] = int(tuning.WORKER_SPINS / pause)
-        self.words[parts.PATIENCE] = int(tuning.TEAM_PATIENCE / pause)
-        self.words[parts.LONG_PATIENCE] = int(tuning.TEAM_PATIENCE_ASLEEP / pause)
+            seat = SEATS + SEAT * i
+            self.words[seat + HANDLE] = semaphores.handle(self.address + 8 * (seat + SEMAPHORE))
+        pause, tick = _seconds_of(_run_pauses)
+        self.words[SPINS] = round(tuning.WORKER_SPINS / pause)
+        self.words[PATIENCE] = round(tuning.TEAM_PATIENCE / pause)
+        self.words[LONG_PATIENCE] = round(tuning.TEAM_PATIENCE_ASLEEP / pause)
+        self.words[LATE] = round(tuning.LATE / tick)
+        self.words[ALONE] = tuning.ALONE
 
     def grow(self, nt: int) -> None:
         """Have workers for `nt` threads, or as many as can be had."""
-        wanted = min(nt, self.words[self._parts.CAPACITY]) - 1
+        wanted = min(nt, self.words[CAPACITY]) - 1
         with contextlib.suppress(RuntimeError):  # no more threads, or the interpreter ends
             while len(self.workers) < wanted:
                 i = len(self.workers) + 1
@@ -119,7 +137,7 @@ class Crew:
                 )
                 worker.start()
                 self.workers.append(worker)
-        self.words[self._parts.WORKERS] = len(self.workers)
+        self.words[WORKERS] = len(self.workers)
 
     def _serve(self, i: int) -> None:
         if hasattr(signal, "pthread_sigmask"):  # signals are for the program's own threads
@@ -129,26 +147,38 @@ class Crew:
 
     def retire(self) -> None:
         """Let all workers leave, and wait for that, but not for long."""
-        parts = self._parts
-        self.words[parts.LEAVE] = 1
-        wake = _CALL(self.words[parts.WAKE])
+        self.words[LEAVE] = 1
+        wake = _CALL(self.words[WAKE])
         for i in range(1, len(self.workers) + 1):
-            seat = parts.SEATS + parts.SEAT * i
-            self.words[seat + parts.SLEEPING] = 0
-            wake(self.words[seat + parts.HANDLE], 1, 0)
+            seat = SEATS + SEAT * i
+            self.words[seat + SLEEPING] = 0
+            wake(self.words[seat + HANDLE], 1, 0)
         for worker in self.workers:
             worker.join(1.0)
 
 
-def _seconds_of_a_pause(run_pauses: Callable[[int, int], Any]) -> float:
-    """How long `simd.pause` takes here: 10 to 40 ns, of five measurements the least."""
-    count, best = 1_000, float("inf")
+def _seconds_of(run_pauses: Callable[[int, int], int]) -> tuple[float, float]:
+    """How long `simd.pause` and a tick of `simd.ticks` take: of five measurements the least."""
+    count, best, ticks = 1_000, float("inf"), 0
     run_pauses(1, 1)
     for _ in range(5):
         start = time.perf_counter()
-        run_pauses(1, count)
-        best = min(best, time.perf_counter() - start)
-    return max(best, 1e-6) / count
+        counted = run_pauses(1, count)
+        seconds = time.perf_counter() - start
+        if seconds < best:
+            best, ticks = seconds, counted
+    best = max(best, 1e-6)
+    return best / count, best / max(1, ticks)
+
+
+_find_serve: Any = None
+_run_pauses: Any = None
+
+
+def their_work_is(find_serve: Callable[[], Any], run_pauses: Callable[[int, int], int]) -> None:
+    """What workers do and how a pause is measured: `parts` tells it, which is made of kernels."""
+    global _find_serve, _run_pauses
+    _find_serve, _run_pauses = find_serve, run_pauses
 
 
 _crew: Crew | None = None
@@ -167,7 +197,7 @@ def crew(nt: int) -> int:
 def _grown(nt: int) -> int:
     global _crew, _address, _ready
     with _lock:
-        if nt > _ready:
+        if nt > _ready and _find_serve is not None:
             # Where the system has no semaphores callers do everything themselves.
             with contextlib.suppress(AttributeError, OSError):
                 if _crew is None:

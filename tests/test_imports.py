@@ -15,13 +15,16 @@ PACKAGE = Path(__file__).parents[1] / "numba_lstm"
 # Imports go from a later line to an earlier one, never within a line. What stands in one folder may
 # import its neighbours, but not in a circle.
 LAYERS = [
+    {"system"},
     {"_version", "_files", "tuning", "fingerprint", "quiet", "user_warning", "typing"},
     {"checks", "dropout_masks"},
     {"simd", "threads"},
-    {"inlining"},
+    {"workers", "inlining"},
     {"compile_cache"},
     {"jit"},
+    {"parts"},
     {"kernels"},
+    {"plans"},
     {"parameters"},
     {"recurrent"},
     {"nn"},
@@ -149,24 +152,20 @@ def dependency_problems(files: dict[str, str]) -> list[str]:
     return problems
 
 
-def prange_problems(files: dict[str, str]) -> list[str]:
+def parallel_problems(files: dict[str, str]) -> list[str]:
+    """Numba's own threads, which wait for a late one, and parts outside of kernels."""
     problems = []
     for path, text in files.items():
-        tree = ast.parse(text)
-        allowed: set[int] = set()
-        if path.startswith("kernels/"):
-            for function in ast.walk(tree):
-                if isinstance(function, ast.FunctionDef) and any(
-                    ast.unparse(mark).split("(")[0] in ("driver", "named_driver")
-                    for mark in function.decorator_list
-                ):
-                    allowed |= {id(node) for node in ast.walk(function)}
-        for node in ast.walk(tree):
-            used = (isinstance(node, ast.Name) and node.id == "prange") or (
-                isinstance(node, ast.Attribute) and node.attr == "prange"
-            )
-            if used and id(node) not in allowed:
-                problems.append(f"{path}:{node.lineno} uses prange")
+        for node in ast.walk(ast.parse(text)):
+            name = getattr(node, "id", getattr(node, "attr", getattr(node, "arg", "")))
+            if name in ("prange", "parallel"):
+                problems.append(f"{path}:{node.lineno} uses {name}")
+        if not path.startswith(("kernels/", "cli/info.py")):
+            problems += [
+                f"{path} imports {name}"
+                for name, *_ in imports(path, text)
+                if name.startswith("parts.")
+            ]
     return problems
 
 
@@ -203,7 +202,7 @@ RULES = [
     circles,
     reference_problems,
     dependency_problems,
-    prange_problems,
+    parallel_problems,
     argument_problems,
 ]
 
@@ -233,9 +232,11 @@ def test_the_package_keeps_the_rule(rule):
         (dependency_problems, "nn/x.py", "def f():\n    import torch"),
         (dependency_problems, "benchmark/x.py", "import torch"),
         (dependency_problems, "cli/plot.py", "import matplotlib.pyplot as plt"),
-        (prange_problems, "kernels/gemm.py", "@kernel\ndef f(nt):\n    for q in prange(nt): pass"),
+        (parallel_problems, "kernels/x.py", "@kernel\ndef f(nt):\n    for q in prange(nt): pass"),
         (argument_problems, "nn/x.py", "def f(a, b, c, d, e, f, g, h, i, j, k): pass"),
-        (prange_problems, "nn/x.py", "@driver\ndef f(nt):\n    for q in numba.prange(nt): pass"),
+        (parallel_problems, "nn/x.py", "for q in numba.prange(2): pass"),
+        (parallel_problems, "kernels/x.py", "f = njit(parallel=True)(g)"),
+        (parallel_problems, "nn/x.py", "from ..parts import parts"),
     ],
 )
 def test_the_rule_finds_a_break(rule, path, text):

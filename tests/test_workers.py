@@ -37,6 +37,8 @@ def _meet(crew, nt, counter, pauses):
 def met(nt: int, pauses: int = 100_000_000) -> bool:
     """Whether the parts of a job ran at once."""
     counter = np.zeros(2, np.int64)
+    if workers._crew is not None:  # a busy machine may have made it lose time before
+        workers._crew.words[workers.ALONE_UNTIL] = 0
     _meet(nt, counter, pauses)
     assert counter[0] == nt
     return counter[1] == nt
@@ -102,10 +104,42 @@ def test_where_no_thread_can_be_started_callers_do_everything(monkeypatch):
         assert workers.count(2) == 0
 
 
+@kernel
+def _late_part(q, counter, pauses):
+    atomic_add(at(counter, (q,)), 1)
+    while q == 0 and atomic_load(at(counter, (1,))) == 0:
+        pause()
+    for _ in range(q * pauses):
+        pause()
+
+
+@driver
+def _wait_for_a_late_one(crew, nt, counter, pauses):
+    parts.parts(crew, nt, _late_part, (counter, pauses))
+
+
+def test_after_a_worker_that_was_late_callers_work_alone_for_a_while(monkeypatch):
+    monkeypatch.setattr(tuning, "ALONE", 3)
+    with own_crew():
+        assert met(2)
+        words = workers._crew.words
+        begin = time.perf_counter()
+        _wait_for_a_late_one(2, np.zeros(2, np.int64), 2_000_000)
+        lost = time.perf_counter() - begin
+        assert words[workers.ALONE_UNTIL] > 0
+        counter = np.zeros(2, np.int64)
+        _meet(2, counter, 10)
+        assert counter.tolist() == [2, 1], "the last part alone found all there"
+        time.sleep(4 * lost)
+        counter[:] = 0
+        _meet(2, counter, 100_000_000)
+        assert counter.tolist() == [2, 2]
+
+
 def test_a_worker_that_sleeps_is_woken():
     with own_crew():
         assert met(2)
-        seat = parts.SEATS + parts.SEAT + parts.SLEEPING
+        seat = workers.SEATS + workers.SEAT + workers.SLEEPING
         words = workers._crew.words
         for _ in range(20):
             end = time.perf_counter() + 20
@@ -130,41 +164,17 @@ def test_a_job_of_another_python_thread_is_not_waited_for():
         for caller in callers:
             caller.join()
         assert [counter[0] for counter in counters] == [6000] * 4
-        assert workers._crew.words[parts.OWNER] == 0
-
-
-def test_each_worker_has_its_part_if_it_comes_in_time():
-    program = """
-import numpy as np, threading
-from numba_lstm import parts
-from numba_lstm.jit import driver, kernel
-from numba_lstm.simd import at, atomic_add, atomic_load, pause, scalar
-
-@kernel
-def part(q, nt, counter, turns):
-    atomic_add(at(counter, (0,)), 1)
-    while atomic_load(at(counter, (0,))) < nt:
-        pause()
-    turns[q] = q
-
-@driver
-def run(crew, nt, counter, turns):
-    parts.parts(crew, nt, part, (nt, counter, turns))
-
-for _ in range(100):
-    turns = np.full(3, -1)
-    run(3, np.zeros(1, np.int64), turns)
-    assert turns.tolist() == [0, 1, 2]
-"""
-    run_python(program, NUMBA_NUM_THREADS="3")
+        assert workers._crew.words[workers.OWNER] == 0
 
 
 def test_settings_are_pauses_of_what_tuning_says_in_seconds(monkeypatch):
-    monkeypatch.setattr(workers, "_seconds_of_a_pause", lambda run: 1e-8)
+    monkeypatch.setattr(workers, "_seconds_of", lambda run: (1e-8, 1e-9))
     words = workers.Crew(2).words
-    assert words[parts.SPINS] == round(tuning.WORKER_SPINS * 1e8)
-    assert words[parts.PATIENCE] == round(tuning.TEAM_PATIENCE * 1e8)
-    assert words[parts.LONG_PATIENCE] == round(tuning.TEAM_PATIENCE_ASLEEP * 1e8)
+    assert words[workers.SPINS] == round(tuning.WORKER_SPINS * 1e8)
+    assert words[workers.PATIENCE] == round(tuning.TEAM_PATIENCE * 1e8)
+    assert words[workers.LONG_PATIENCE] == round(tuning.TEAM_PATIENCE_ASLEEP * 1e8)
+    assert words[workers.LATE] == round(tuning.LATE * 1e9)
+    assert words[workers.ALONE] == tuning.ALONE
 
 
 FORKS = """
@@ -213,7 +223,7 @@ def work():
         t.met(2, 100_000)
 thread = threading.Thread(target=work, daemon=True)
 thread.start()
-while not (workers._crew and workers._crew.words[workers._crew._parts.OWNER]):
+while not (workers._crew and workers._crew.words[workers.OWNER]):
     pass
 """
     program = FORKS.replace("BEFORE", busy).replace("AFTER", "stop = True; thread.join()")

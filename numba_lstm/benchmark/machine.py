@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..system import cpu_model, levels
+
 __all__ = ["Watch", "describe"]
 
 _FEATURES = ("sse4", "avx", "fma", "f16c", "amx", "neon", "sve", "asimd", "dotprod", "bf16")
@@ -27,7 +29,7 @@ def describe(target: dict[str, Any]) -> dict[str, Any]:
     return {
         **target,
         "features": sorted(name for name in enabled if name.startswith(_FEATURES)),
-        "cpu": _cpu_model(),
+        "cpu": cpu_model(),
         "cpus": os.cpu_count(),
         "caches": _caches(),
         "memory_gib": _memory_gib(),
@@ -36,28 +38,12 @@ def describe(target: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _cpu_model() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
-def _caches(folder: Path = Path("/sys/devices/system/cpu/cpu0/cache")) -> dict[str, str]:
+def _caches(folder: Path | None = None) -> dict[str, str]:
     """Sizes of the first processor's caches, where the system tells: {"L1 Data": "32K", …}."""
-    found = {}
-    for index in sorted(folder.glob("index*")):
-        try:
-            level, kind, size = (
-                (index / name).read_text().strip() for name in ("level", "type", "size")
-            )
-        except OSError:
-            continue
-        found[f"L{level}" if kind == "Unified" else f"L{level} {kind}"] = size
-    return found
+    return {
+        f"L{level}" if kind == "Unified" else f"L{level} {kind}": f"{size >> 10}K"
+        for level, kind, size, _ in (levels() if folder is None else levels(folder))
+    }
 
 
 def _memory_gib() -> float | None:

@@ -80,8 +80,8 @@ def _no_collection() -> Iterator[None]:
 def wait_until_idle(limit: float = 0.5, step: float = 0.004) -> float:
     """Sleep until the threads of this process no longer spin; gives the seconds waited.
 
-    OpenMP's threads spin for about 5 ms after a region and onnxruntime's for 50: as long as they
-    do, whoever is measured next does not have the cores to itself.
+    Torch's threads spin for about 5 ms after a region and onnxruntime's for 50: as long as they do,
+    whoever is measured next does not have the cores to itself.
     """
     begin = time.perf_counter()
     while True:

@@ -169,7 +169,7 @@ def _scatter_add(
 def _threads(count: int) -> int:
     from ..threads import threads_for
 
-    # One core moves a million floats in 80 µs; less is not worth compiling a parallel kernel.
+    # One core moves a million floats in 80 µs; less is not worth waking another one.
     return threads_for(count // 4)
 
 

@@ -7,6 +7,7 @@ parameters. What `direction_backward` needs is in the `Saved` that `forward` ret
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from ..parameters.scratch import Lease
 from ..simd import PANEL
 from .kernel_masks import kernel_masks, masks_of_rows
 from .operands import operands, packed_bias, packed_weights
-from .plan import Plan, forward_plan
+from .plan import Plan, forward_way
 from .steps import Steps
 from .token_ids import NO_TOKENS
 from .weights import Weights
@@ -121,8 +122,18 @@ class Saved(NamedTuple):
 
 def infer(call: DirectionCall) -> None:
     """Fill y and the final states, and keep nothing."""
+    way = forward_way(call.weights, call.steps, call.table is not None, "infer")
+    if way.tuner is None:
+        _infer(call, way.plan)
+        return
+    plan, trial = way.begin()
+    began = perf_counter()
+    _infer(call, plan)
+    way.end(trial, perf_counter() - began)
+
+
+def _infer(call: DirectionCall, plan: Plan) -> None:
     w, steps, y = call.weights, call.steps, call.y
-    plan = forward_plan(w, steps, call.table is not None)
     if plan.source == PROJECTED:
         _infer_in_pieces(call, plan)
         return
@@ -141,7 +152,7 @@ def infer(call: DirectionCall) -> None:
 
 
 def _infer_in_pieces(call: DirectionCall, plan: Plan) -> None:
-    """As `infer`, a piece of time after another, so that projected inputs stay in the cache."""
+    """As `_infer`, a piece of time after another, so that projected inputs stay in the cache."""
     w, steps, y = call.weights, call.steps, call.y
     lease = Lease()
     pieces = steps.pieces(tuning.INFER_ROWS)
@@ -163,7 +174,9 @@ def _infer_in_pieces(call: DirectionCall, plan: Plan) -> None:
 def forward(call: DirectionCall, lease: Lease) -> Saved:
     """As `infer`, and keep what `direction_backward` needs, in arrays of `lease`."""
     w, steps, masks, dtype = call.weights, call.steps, call.masks, call.y.dtype
-    plan = forward_plan(w, steps, call.table is not None)
+    way = forward_way(w, steps, call.table is not None, "forward")
+    plan, trial = way.begin()
+    began = perf_counter()
     rows = steps.rows + steps.batch
     dropped = masks is not None and len(masks.drop) > 0
     arrays = (
@@ -176,6 +189,7 @@ def forward(call: DirectionCall, lease: Lease) -> Saved:
         masks = masks._replace(fresh=lease.array((steps.rows, w.padded), dtype))
         call = call._replace(masks=masks)
     _run_loop(call, plan, as_tuple(Buffers, arrays), True)
+    way.end(trial, perf_counter() - began)
     return as_tuple(Saved, (steps, call.reverse, call.x, call.tokens, masks, *arrays))
 
 

@@ -8,6 +8,7 @@ read it.
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +30,7 @@ from .gradients import (
 )
 from .kernel_masks import no_masks
 from .operands import operands, w_hh_columns
-from .plan import backward_schedule
+from .plan import backward_way
 from .steps import Steps
 from .weights import Weights, no_items
 from .workspace import workspace_backward
@@ -117,14 +118,18 @@ def backward(
     normalised = w.cell.form == NORMALISED
     lease = Lease()
     loop = _loop(w, saved, cotangents, lease)
-    schedule = backward_schedule(w, steps, loop.w_hh.nbytes)
+    way = backward_way(w, steps, loop.w_hh.nbytes)
+    plan, trial = way.begin()
+    schedule, seconds = plan.schedule, 0.0
     gradients = WeightGradients(w, saved, lease, embedding)
     some = _steps_at_once(saved.z, steps)
     # The workspace's sums are of z's dtype: in float32 they lose digits over more than a piece.
     total = np.zeros(loop.workspace.sums.shape[1]) if normalised else None
     for begin in range(0, steps.count, some):
         end = min(steps.count, begin + some)
+        began = perf_counter()
         _run_loop(w, saved, cotangents, loop, schedule, begin, end)
+        seconds += perf_counter() - began
         t0, t1 = (begin, end) if saved.reverse else (steps.count - end, steps.count - begin)
         rows = slice(int(steps.offsets[t0]), int(steps.offsets[t1]))
         gradients.add(rows)
@@ -134,6 +139,7 @@ def backward(
             with np.errstate(all="ignore"):
                 total += loop.workspace.sums.sum(axis=0, dtype=np.float64)
             loop.workspace.sums[...] = 0
+    way.end(trial, seconds)
     gradients.finish(padding)
     if total is not None:
         norm_gradients(w, total)

@@ -1,52 +1,39 @@
 """How one direction runs over a sequence: the threads, what they share, and the input's source.
 
-Plans are made from sizes once, and kept with the weights. No plan changes a bit of any result.
+A rule makes a plan from sizes. Where plans are measured (`plans`) it is the first of several that
+are tried. What was chosen is kept with the weights. No plan changes a bit of any result.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
-from .. import threads
+from .. import threads, tuning
 from ..kernels.loops.cell import NORMALISED
 from ..kernels.loops.forward import FUSED, TOKENS
 from ..kernels.loops.schedule import Schedule, choose, input_source
+from ..plans import candidates, registry, switch
+from ..plans.plan import Plan, Sizes, near, near_mean
+from ..plans.way import Way
 from ..simd import PANEL
 from .steps import Steps
 from .weights import Weights
 
-__all__ = ["Plan", "backward_schedule", "forward_plan"]
+__all__ = ["Plan", "backward_way", "forward_way"]
 
 
-class Plan(NamedTuple):
-    """How the time loop runs forward.
-
-    Attributes
-    ----------
-    schedule : Schedule
-        Threads, and how they share rows and panels.
-    source : int
-        FUSED, PROJECTED or TOKENS: where the input's part of z comes from.
-    h_column : int
-        The column of u in which h begins: after x_t, where both stand in one row.
-    """
-
-    schedule: Schedule
-    source: int
-    h_column: int
+def forward_way(w: Weights, steps: Steps, by_token: bool, kind: str) -> Way:
+    """Give the way for these steps: of "infer" or "forward"; `by_token` where x is tokens."""
+    key = (kind, steps.count, steps.rows, by_token, threads.threads_now(), switch.on)
+    way = w.plans.get(key)
+    if way is None:
+        way = _first_way(w, key, steps, forward_rule(w, steps, by_token), candidates.FORWARD)
+    return way
 
 
-def forward_plan(w: Weights, steps: Steps, by_token: bool) -> Plan:
-    """Give the plan for these steps, `by_token` where the input is tokens."""
-    key = (steps.count, steps.rows, by_token, threads.threads_now())
-    plan = w.plans.get(key)
-    if plan is None:
-        plan = _make_plan(w, steps, by_token)
-        w.keep_plan(key, plan)
-    return plan
-
-
-def _make_plan(w: Weights, steps: Steps, by_token: bool) -> Plan:
+def forward_rule(w: Weights, steps: Steps, by_token: bool) -> Plan:
+    """Give the plan that runs where nothing is measured."""
     count, batch = steps.count, steps.mean
     in_loop = 0 if by_token else w.inputs  # columns of x that each step multiplies
     flops = w.step_flops(steps.rows, in_loop)
@@ -59,12 +46,53 @@ def _make_plan(w: Weights, steps: Steps, by_token: bool) -> Plan:
     return Plan(schedule, source, w.inputs if source == FUSED else 0)
 
 
-def backward_schedule(w: Weights, steps: Steps, weight_bytes: int) -> Schedule:
-    """Give the schedule of the time loop backward, which reads so many bytes of weights a step."""
-    key = "backward", steps.count, steps.rows, threads.threads_now()
-    schedule = w.plans.get(key)
-    if schedule is None:
-        flops = w.step_flops(steps.rows, 0)
-        schedule = choose(steps.count, steps.mean, w.panels, weight_bytes, flops)
-        w.keep_plan(key, schedule)
-    return schedule
+def backward_way(w: Weights, steps: Steps, weight_bytes: int) -> Way:
+    """Give the way of the time loop backward, which reads so many bytes of weights a step."""
+    key = ("backward", steps.count, steps.rows, threads.threads_now(), switch.on)
+    way = w.plans.get(key)
+    if way is None:
+        rule = Plan(backward_rule(w, steps, weight_bytes))
+        way = _first_way(w, key, steps, rule, candidates.BACKWARD)
+    return way
+
+
+def backward_rule(w: Weights, steps: Steps, weight_bytes: int) -> Schedule:
+    """Give the schedule that runs backward where nothing is measured."""
+    flops = w.step_flops(steps.rows, 0)
+    return choose(steps.count, steps.mean, w.panels, weight_bytes, flops)
+
+
+def _first_way(
+    w: Weights, key: tuple[Any, ...], steps: Steps, rule: Plan, axes: Sequence[candidates.Axis]
+) -> Way:
+    """Keep the way of a shape for later calls, and give the one for this call.
+
+    The first call of these weights is not timed: they are packed, and memory is seen first.
+    """
+    kind, in_loop = key[0], 0 if key[0] == "backward" or rule.source == TOKENS else w.inputs
+    tuner = sizes = None
+    if switch.on and w.step_flops(steps.rows, in_loop) >= tuning.MIN_PARALLEL_WORK:
+        sizes = _sizes(w, steps, kind, rule)
+        tuner = registry.tuner_for(sizes, rule, axes)
+    count = steps.rows / max(1, near_mean(steps.mean, steps.is_ragged))
+    if tuner is None or tuner.is_small(count):
+        # What the rule says of exactly these steps, unless another plan was settled.
+        way = Way(rule if tuner is None or tuner.small else tuner.plan)
+        w.keep_plan(key, way)
+        return way
+    timed = Way(rule, tuner, count)
+    w.keep_plan(key, timed)
+    if sizes in w.plans:
+        return timed
+    w.keep_plan(sizes, tuner)
+    return Way(tuner.plan)
+
+
+def _sizes(w: Weights, steps: Steps, kind: str, rule: Plan) -> Sizes:
+    tokens = kind != "backward" and rule.source == TOKENS
+    ragged, most = steps.is_ragged, threads.threads_now()
+    return Sizes(
+        kind, w.cell.name, w.w_hh.dtype.name, w.inputs, w.hidden, w.size,
+        near_mean(steps.mean, ragged), near(steps.count), w.panels, most,
+        not tokens and w.cell.form != NORMALISED, ragged, tokens,
+    )  # fmt: skip

@@ -52,6 +52,11 @@ class Steps:
         np.cumsum(active, out=offsets[1:])
         return Steps(offsets, lengths.size, lengths)
 
+    @property
+    def is_ragged(self) -> bool:
+        """Whether lengths differ, or may."""
+        return self._lengths is not None
+
     def shares(self, parts: int) -> np.ndarray:
         """Which rows of the batch each of `parts` threads owns: (parts + 1,), equally much work."""
         found = self._shares.get(parts)

@@ -172,8 +172,10 @@ class Weights:
         return self.hidden * (self.cell.gates - 1)
 
     def with_w_hh(self, w_hh: Parameter) -> Weights:
-        """Give the same with other recurrent weights."""
-        return Weights(self.cell, self.parameters._replace(w_hh=w_hh), self.settings)
+        """Give the same with other recurrent weights; plans follow from sizes and are shared."""
+        found = Weights(self.cell, self.parameters._replace(w_hh=w_hh), self.settings)
+        found.plans = self.plans
+        return found
 
     def step_flops(self, rows: int, inputs: int) -> float:
         """Operations of the products of so many rows, of `inputs` columns of x and of h."""

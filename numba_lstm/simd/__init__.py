@@ -10,7 +10,7 @@ Inside a `numba_lstm.jit.kernel`:
   `vmax`, `where_gt`, `round_even`, `exp2_int`, `polynomial`, `hsum` are functions of vectors.
 - ``transpose_block`` and ``transpose_block_add`` transpose V rows of V items.
 - ``atomic_add``, ``atomic_load``, ``atomic_store``, ``atomic_replace``, ``counter_at``, ``fence``,
-  ``pause`` and ``yield_core`` are for threads that wait for each other.
+  ``pause``, ``yield_core`` and ``ticks`` are for threads that wait for each other.
 - ``part_of``, ``call_part`` and ``call_system`` call functions by their addresses.
 - ``gemm_tile`` and ``gemm_tile_t`` are the microkernels.
 """
@@ -25,6 +25,7 @@ from .atomics import (
     counter_at,
     fence,
     pause,
+    ticks,
     yield_core,
 )
 from .calls import call_part, call_system, part_of
@@ -87,6 +88,7 @@ __all__ = [
     "shift",
     "store",
     "store_n",
+    "ticks",
     "transpose_block",
     "transpose_block_add",
     "vmax",

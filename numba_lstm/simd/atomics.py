@@ -1,8 +1,9 @@
-"""Atomic operations on an int64, and two ways to wait, for threads that wait for each other."""
+"""Atomic operations on an int64, two ways to wait, and a clock: for threads that share work."""
 
 from __future__ import annotations
 
 import ctypes
+import platform
 from typing import Any
 
 from llvmlite import ir
@@ -12,6 +13,7 @@ from numba.extending import intrinsic
 
 from .denormals import IS_X86
 
+_IS_ARM64 = platform.machine().lower() in ("arm64", "aarch64")
 _HAS_YIELD = hasattr(ctypes.pythonapi, "sched_yield")  # POSIX's, which each process has loaded
 
 
@@ -124,3 +126,21 @@ def yield_core(typingctx):
         return _rest(context, b)
 
     return types.void(), codegen
+
+
+@intrinsic
+def ticks(typingctx):
+    """A clock that counts evenly, in units of its own; 0 at all times where there is none."""
+
+    def codegen(context, b, sig, args):
+        i64 = ir.IntType(64)
+        if IS_X86:
+            name = "llvm.readcyclecounter"
+            return b.call(
+                cgutils.get_or_insert_function(b.module, ir.FunctionType(i64, []), name), []
+            )
+        if _IS_ARM64:
+            return b.asm(ir.FunctionType(i64, []), "mrs $0, cntvct_el0", "=r", [], True)
+        return ir.Constant(i64, 0)
+
+    return types.int64(), codegen

@@ -22,7 +22,8 @@ def test_caches_are_read_where_the_system_tells(tmp_path):
     ):
         index = tmp_path / f"index{number}"
         index.mkdir()
-        for name, text in (("level", level), ("type", kind), ("size", size)):
+        about = {"level": level, "type": kind, "size": size, "shared_cpu_list": "0"}
+        for name, text in about.items():
             (index / name).write_text(text + "\n")
     (tmp_path / "index3").mkdir()  # tells nothing
     found = machine._caches(tmp_path)

@@ -61,7 +61,7 @@ def test_the_summary_names_every_loss_every_error_and_every_warning():
 def test_the_machine_is_described_in_three_lines():
     lines = report.describe_machine(result()).splitlines()
     assert lines[0] == "A Fine CPU (L2 1024K)"
-    assert "2 threads, omp, 256-bit vectors for haswell; peak 100 GFLOP/s" in lines[1]
+    assert "2 threads, 256-bit vectors for haswell; peak 100 GFLOP/s" in lines[1]
     assert lines[2] == "numba_lstm 0.1, torch 2.0"
 
 

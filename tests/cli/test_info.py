@@ -8,6 +8,7 @@ import re
 
 import pytest
 from cli_tool import ROOT, cli
+from lstm_tool import run_python
 
 from numba_lstm import __version__
 
@@ -21,6 +22,10 @@ def test_it_tells_versions_target_threads_and_cache():
     assert figures["threads"] >= 1
     assert figures["workers"] == figures["threads"] - 1
     assert os.path.isabs(figures["cache_folder"])
+    caches = figures["caches"]
+    assert 0 < caches["l1d"] <= caches["l2"] and caches["l3"] > 0 and caches["l3_cpus"] >= 1
+    assert figures["tuning"] is False and figures["known_plans"] >= 0
+    assert os.path.dirname(figures["plans_file"]) == figures["cache_folder"]
     plain = cli("info")
     assert [line.split()[0] for line in plain.out.splitlines()] == list(figures)
 
@@ -46,6 +51,29 @@ def test_without_a_home_and_without_a_compiler_it_goes_on():
     assert "none (there is no home folder)" in result.out
     result = cli("info", NUMBA_DISABLE_JIT="1")
     assert result.code == 0 and "NUMBA_DISABLE_JIT: expected" in result.out
+
+
+def test_plans_are_listed_with_their_times_and_the_rules(tmp_path):
+    program = """
+from numba_lstm.plans import store, switch
+from numba_lstm.plans.tuner import Known
+switch.on = True
+store.keep("infer lstm T=16", Known("rows:1 fused", "panels:2 team fused", 1.5e-6, 2e-5, 2))
+store.save()
+"""
+    assert cli("info", "--plans", NUMBA_LSTM_CACHE_DIR=str(tmp_path)).out.count("µs a step") == 2
+    run_python(program, NUMBA_LSTM_CACHE_DIR=str(tmp_path))
+    result = cli("info", "--plans", NUMBA_LSTM_CACHE_DIR=str(tmp_path))
+    *_, heads, line = result.out.splitlines()
+    assert re.split(r" {2,}", heads)[:2] == ["sizes", "plan"]
+    expected = ["infer lstm T=16", "rows:1 fused", "1.50", "panels:2 team fused", "20.00"]
+    assert re.split(r" {2,}", line) == expected
+    about = {"NUMBA_LSTM_CACHE_DIR": str(tmp_path), "NUMBA_LSTM_TUNE": "1"}
+    figures = json.loads(cli("info", "--plans", "--json", **about).out)
+    assert figures["tuning"] is True and figures["known_plans"] == 1
+    (plan,) = figures["plans"]
+    assert plan["sizes"] == "infer lstm T=16" and plan["plan"] == "rows:1 fused"
+    assert plan["step_seconds"] == 1.5e-6 and plan["rule_step_seconds"] == 2e-5
 
 
 def test_only_the_bench_needs_scipy():

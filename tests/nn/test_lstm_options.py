@@ -81,7 +81,7 @@ from numba_lstm import nn
 make = lambda *a, **k: nn.LSTM(*a, peepholes=True, coupled=True, **k)
 print(json.dumps(t.forced_bits(make, 4)))
 """
-    count = json.loads(run_python(program, NUMBA_NUM_THREADS="4", OMP_WAIT_POLICY="PASSIVE"))
+    count = json.loads(run_python(program, NUMBA_NUM_THREADS="4"))
     assert count == len(SIZES) * 8 * 2 * 2
 
 

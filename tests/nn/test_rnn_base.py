@@ -58,7 +58,7 @@ import json, schedules_tool as t
 kinds = [kind for kind in t.MODULES if kind != "rnn-relu"]
 print(json.dumps({kind: t.forced_bits(kind, 4) for kind in kinds}))
 """
-    counts = json.loads(run_python(program, NUMBA_NUM_THREADS="4", OMP_WAIT_POLICY="PASSIVE"))
+    counts = json.loads(run_python(program, NUMBA_NUM_THREADS="4"))
     # Schedules (1,1) (2,1) (2,2) (3,1) (3,3) (4,1) (4,2) (4,4), two sources, with lengths or not.
     assert set(counts.values()) == {len(SIZES) * 8 * 2 * 2}
 

@@ -230,7 +230,7 @@ for kind in kinds:
     counts.append(t.forced_bits(lambda *a, **k: z.make(kind, *a, **k).eval(), 4))
 print(json.dumps(counts))
 """
-    about = {"NUMBA_NUM_THREADS": "4", "OMP_WAIT_POLICY": "PASSIVE"}
+    about = {"NUMBA_NUM_THREADS": "4"}
     counts = json.loads(run_python(program, Path(__file__).parent, **about))
     assert set(counts) == {5 * 8 * 2 * 2}
 

@@ -41,7 +41,7 @@ print(json.dumps([
     t.forced_bits("lstm", 3, sizes=sizes[1:4], dtype="f8", **whole),
 ]))
 """
-    counts = json.loads(run_python(program, NUMBA_NUM_THREADS="4", OMP_WAIT_POLICY="PASSIVE"))
+    counts = json.loads(run_python(program, NUMBA_NUM_THREADS="4"))
     # Schedules (1,1) (2,1) (2,2) (3,1) (3,3) (4,1) (4,2) (4,4), by two sources.
     assert counts == [len(SIZES) * 8 * 2, 3 * 5 * 2]
 
@@ -78,7 +78,7 @@ for number, (steps, batch, hidden) in enumerate(sizes):
     for nt, found in enumerate(results, 1):
         assert_same_bits(found, results[0], (number, nt))
 """
-    about = {"NUMBA_NUM_THREADS": "4", "OMP_WAIT_POLICY": "PASSIVE"}
+    about = {"NUMBA_NUM_THREADS": "4"}
     run_python(program, Path(__file__).parent, **about)
 
 

@@ -58,7 +58,6 @@ for batch in (2, 40):
     assert_same_bits(results[2], results[0])
 """,
         NUMBA_NUM_THREADS="4",
-        OMP_WAIT_POLICY="PASSIVE",
     )
 
 

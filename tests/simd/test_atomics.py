@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from numba_lstm.jit import driver, kernel
 from numba_lstm.parts import parts
@@ -13,8 +14,10 @@ from numba_lstm.simd import (
     atomic_replace,
     atomic_store,
     counter_at,
+    denormals,
     fence,
     pause,
+    ticks,
     yield_core,
 )
 
@@ -32,6 +35,14 @@ def _operations(crew, nt, counter, found):
         pause()
         yield_core()
         fence()
+
+
+@driver
+def _time(crew, nt, n):
+    begin = ticks()
+    for _ in range(n):
+        pause()
+    return ticks() - begin
 
 
 @driver
@@ -61,6 +72,12 @@ def test_a_number_is_stored_at_an_address():
     counter = np.array([7, 8])
     _store(1, counter.ctypes.data + 8)
     assert counter.tolist() == [7, 11]
+
+
+@pytest.mark.skipif(not denormals.IS_X86, reason="elsewhere there may be no clock")
+def test_ticks_count_time():
+    short, long = (min(_time(1, n) for _ in range(5)) for n in (1_000, 10_000))
+    assert 0 < 3 * short < long
 
 
 def test_no_addend_of_several_threads_is_lost():

@@ -25,6 +25,6 @@ def own_crew() -> Iterator[None]:
 @contextmanager
 def patient_teams() -> Iterator[None]:
     """As `own_crew`, one whose teams wait long for each of their threads."""
-    patience = {"TEAM_PATIENCE": SECONDS, "TEAM_PATIENCE_ASLEEP": SECONDS}
+    patience = {"TEAM_PATIENCE": SECONDS, "TEAM_PATIENCE_ASLEEP": SECONDS, "ALONE": 0}
     with mock.patch.multiple(tuning, **patience), own_crew():
         yield

@@ -113,7 +113,7 @@ class BackwardArguments(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """What one thread runs between a fork and the join: steps s0 … s1, of each phases f0 … f1.
+    """What one thread runs until all have finished: steps s0 … s1, of each phases f0 … f1.
 
     Steps are counted in the order in which they run. See `turns`.
     """

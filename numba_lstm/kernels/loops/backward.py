@@ -166,7 +166,7 @@ def backward_driver(name: str, run: Any, slots: int, windows: tuple, phases: int
             hidden, masked, keep, drop, zone_h, zone_c, carry, dcells, constants,
         )  # fmt: skip
         tiles = np.empty((nt, 32 * PANEL * lanes(z)), z.dtype)
-        counters = np.zeros(1, np.int64)
+        counters = np.zeros(2, np.int64)
         stop = end + (end == offsets.size - 1)  # a step more, for dh0 of the rows of the first one
         return take_turns(
             crew, nt, columns, team, reverse, offsets, shares, begin, stop, counters, tiles,

@@ -273,7 +273,7 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
             has_initial, h0, c0, u, gate_state, y, y_column, constants, masked, keep, drop, zone_h,
             zone_c, fresh,
         )  # fmt: skip
-        tiles, counters = np.empty((nt, 32 * PANEL * v), y.dtype), np.zeros(1, np.int64)
+        tiles, counters = np.empty((nt, 32 * PANEL * v), y.dtype), np.zeros(2, np.int64)
         alone = columns == 1
         begin = -1 if alone else 0  # threads that are alone prepare their rows themselves
         if not alone:

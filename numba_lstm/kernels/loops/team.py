@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from ...jit import kernel
 from ...parts import rest
-from ...simd import atomic_add, atomic_load, atomic_replace, pause
+from ...simd import atomic_add, atomic_load, atomic_replace, pause, shift, ticks
 
-__all__ = ["failed", "gather", "wait_for_all"]
+__all__ = ["LOST", "failed", "gather", "wait_for_all"]
 
 _FAILED = -(1 << 60)
+LOST = 1  # behind the counter: ticks that threads have waited for one that was late
+_LATE = 2_000  # pauses, 20 to 80 µs
 
 
 @kernel
@@ -52,7 +54,11 @@ def wait_for_all(counter, target):
     It stands at n after `gather`, so n threads wait for 2·n first, then for 3·n, and so on.
     """
     atomic_add(counter, 1)
-    spins = 0
+    spins, begin = 0, 0
     while atomic_load(counter) < target:
+        if spins == _LATE:
+            begin = ticks()
         rest(spins)
         spins += 1
+    if begin > 0:
+        atomic_add(shift(counter, LOST), ticks() - begin)

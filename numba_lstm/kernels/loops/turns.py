@@ -12,10 +12,10 @@ from __future__ import annotations
 from typing import Any
 
 from ...jit import kernel
-from ...parts import all_here, dismiss, hire, patience, run_hired
-from ...simd import at, flush_denormals, restore_denormals
+from ...parts import all_here, dismiss, hire, patience, run_hired, work_alone_after
+from ...simd import at, atomic_add, flush_denormals, restore_denormals, ticks
 from .arguments import Turn
-from .team import failed, gather
+from .team import LOST, failed, gather
 
 __all__ = ["count_turns", "next_turn", "steps_of_turn", "taking_turns"]
 
@@ -61,7 +61,8 @@ def taking_turns(thread_part: Any, phases: int) -> Any:
 
     It takes (crew, nt, columns, team, reverse, offsets, shares, begin, end, counters, tiles, given)
     and gives whether there was a team. ``thread_part(given, t, q, counter, tile)`` is what thread q
-    runs of a turn t. `counters` is a zero, and `tiles` has a row of scratch for each thread.
+    runs of a turn t. `counters` are two zeros, see `team`; `tiles` has a row of scratch for each
+    thread.
     """
 
     @kernel
@@ -72,7 +73,10 @@ def taking_turns(thread_part: Any, phases: int) -> Any:
         mode = flush_denormals()
         counter, alone, met = at(counters, (0,)), columns == 1, 0
         if team:
+            since = ticks()
             met = 1 if gather(counter, nt, patience(hired, q)) else -1
+            if q == 0 and met < 0:
+                atomic_add(at(counters, (LOST,)), ticks() - since)
         s0, s1, f0, f1 = steps_of_turn(turn, alone, met, begin, end, phases)
         t = Turn(nt, columns, alone, team, reverse, offsets, shares, s0, s1, f0, f1)
         thread_part(given, t, q, counter, at(tiles, (q, 0)))
@@ -91,6 +95,8 @@ def taking_turns(thread_part: Any, phases: int) -> Any:
                 tiles, given,
             ))  # fmt: skip
             team, turn, turns = next_turn(turn, turns, team, at(counters, (0,)), steps, phases)
+        if hired != 0:
+            work_alone_after(hired, counters[LOST])
         dismiss(hired)
         return team
 

@@ -6,9 +6,10 @@ import itertools
 
 import pytest
 
-from numba_lstm import threads, tuning
+from numba_lstm import system, threads, tuning
 from numba_lstm.kernels.loops.forward import FUSED, PROJECTED
 from numba_lstm.kernels.loops.schedule import Schedule, choose, input_source
+from numba_lstm.system import Caches
 
 
 @pytest.fixture(params=[1, 2, 3, 4, 8])
@@ -37,6 +38,17 @@ def test_small_work_runs_on_the_calling_thread(nt):
 def test_many_rows_are_shared_without_waiting_and_few_share_the_panels(nt):
     assert choose(100, 512, 16, 10**8, 1e11) == Schedule(nt, 1)
     assert choose(100, 1, 16, 10**8, 1e11)[:2] == (nt, nt)
+
+
+@pytest.mark.parametrize("l2", [256 << 10, 512 << 10, 1 << 20, 4 << 20])
+def test_threads_share_panels_where_a_step_s_weights_outgrow_this_machine_s_second_level_cache(
+    monkeypatch, l2
+):
+    monkeypatch.setattr(threads, "_chosen", 2)
+    monkeypatch.setattr(system, "caches", lambda: Caches(32 << 10, l2, 32 << 20, 2, True))
+    monkeypatch.delattr(tuning, "L2_BYTES")  # asked for before, of the true machine
+    for share, columns in ((0.7, 1), (0.8, 2)):
+        assert choose(100, 4, 16, int(share * l2), 1e11).columns == columns
 
 
 def test_a_batch_of_one_with_little_work_a_step_is_not_split_into_panels(nt):

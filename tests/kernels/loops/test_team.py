@@ -45,7 +45,7 @@ def _rounds(crew, nt, counter, left, seen):
 
 
 def fresh():
-    return np.zeros(1, np.int64)
+    return np.zeros(2, np.int64)
 
 
 def test_one_alone_is_a_team_of_one():
