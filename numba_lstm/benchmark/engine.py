@@ -104,6 +104,9 @@ class Measurement:
         For each peer further figures by name, each a list like `values`.
     quiet : list of float
         Where busy loops ran beside the rounds: our seconds on one thread before they began.
+    plans : list of dict
+        Ours after the rounds: {"sizes", "plan", "rule"}, names of what ran and of what would have
+        run without measured plans.
     error : str or None
         Why there are no figures.
     """
@@ -113,6 +116,7 @@ class Measurement:
     values: dict[str, list[float]] = field(default_factory=dict)
     details: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     quiet: list[float] = field(default_factory=list)
+    plans: list[dict[str, str]] = field(default_factory=list)
     error: str | None = None
 
     def add(self, peer: str, value: float, **details: float) -> None:
@@ -244,6 +248,7 @@ class Engine:
                 for worker in turn if number % 2 == 0 else reversed(turn):
                     block = worker.ask("time", seconds=s.block, warm_seconds=s.warm)
                     one.add(worker.peer, block["median"], p99=block["p99"], calls=block["calls"])
+        one.plans = workers[OURS.name].ask("plans") or []
 
     def _warm(self, worker: Any) -> None:
         s = self.settings

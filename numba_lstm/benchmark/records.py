@@ -32,6 +32,7 @@ def pooled(runs: Sequence[Sequence[Measurement]]) -> list[Measurement]:
             for peer, details in each.details.items():
                 for name, numbers in details.items():
                     one.details.setdefault(peer, {}).setdefault(name, []).extend(numbers)
+        one.plans = same[-1].plans
         if one.error:
             one = Measurement(one.case, one.kind, error=one.error)
         together.append(one)
@@ -93,6 +94,8 @@ def record(
         "interval": {name: list(ratios.interval(ours, one.values[name])) for name in peers},
         "rounds": len(ours),
     }
+    if one.plans:
+        found["plans"] = one.plans
     if one.kind == "memory":
         found["ours_mib"] = told[OURS.name]["mib"]
     if one.quiet and seconds is not None:

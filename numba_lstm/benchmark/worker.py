@@ -74,6 +74,12 @@ class Worker:
         """Time a block of calls."""
         return time_calls(self._ready().run, seconds, warm_seconds, self._call).to_json()
 
+    def plans(self) -> list[dict[str, str]]:
+        """What runs by a measured plan, and what would run by the rules; of ours only."""
+        from ..plans.registry import report
+
+        return [{name: one[name] for name in ("sizes", "plan", "rule")} for one in report()]
+
     def memory(self, steps: int) -> dict[str, Any]:
         """Run a few times; gives bytes resident before and at the peak."""
         from .memory import peak_bytes, resident_bytes
