@@ -69,9 +69,7 @@ def test_softplus_is_within_4_ulp(rng, dtype):
 def test_denormals_outside_are_as_they_were(nt):
     x, dtype = np.zeros((64, 65), np.float32), np.dtype(np.float32)
     targets, row_losses = np.zeros(64, np.int64), np.empty(64)
-    run_as(
-        losses.cross_entropy, nt, x, targets, 1.0, True, x.copy(), row_losses, losses.ones[dtype]
-    )
+    losses.cross_entropy(nt, x, targets, 1.0, True, x.copy(), row_losses, losses.ones[dtype])
     assert np.multiply(np.full(40, 1e-39, np.float32), np.float32(0.5)).min() > 0
 
 
