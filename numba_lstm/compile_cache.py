@@ -44,7 +44,7 @@ _DIGEST = 32  # bytes of SHA-256 in front of each entry
 # What numba reads from the environment and puts into machine code, and its own caches forget.
 _CONFIGURATION = (
     "OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "DEBUGINFO_DEFAULT", "DEBUG_NRT",
-    "LLVM_PASS_TIMINGS", "DISABLE_OPENMP",
+    "LLVM_PASS_TIMINGS",
 )  # fmt: skip
 _settings: Any = config  # its names are made when it is imported
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from threads_tool import run_as
 
 from numba_lstm.kernels import optim
 
@@ -45,9 +44,9 @@ def test_updates_are_the_same_for_any_number_of_threads(rng, sizes, dtype):
     results = []
     for nt in (1, 2, 3):
         a, b, c = copies(p), copies(m), copies(v)
-        run_as(optim.adam, nt, table(a, g, b, c), adam, like)
+        optim.adam(nt, table(a, g, b, c), adam, like)
         d, e = copies(p), copies(m)
-        run_as(optim.sgd, nt, table(d, g, e), sgd, like)
+        optim.sgd(nt, table(d, g, e), sgd, like)
         results.append([*a, *b, *c, *d, *e])
     assert same(results[0], results[1]) and same(results[0], results[2])
     # Each item was updated, and none twice.
@@ -64,7 +63,7 @@ def test_norms_are_the_same_for_any_number_of_threads(rng, sizes, dtype):
     results = []
     for nt in (1, 2, 3):
         sums = np.full(blocks, np.nan)
-        run_as(optim.squared_norms, nt, table(g), sums, np.empty(0, dtype))
+        optim.squared_norms(nt, table(g), sums, np.empty(0, dtype))
         results.append(sums)
     assert same([results[0]] * 2, results[1:])
     exact = sum((a.astype(np.longdouble) ** 2).sum() for a in g)
@@ -77,12 +76,12 @@ def test_scaling_reaches_every_item_once(rng, sizes, dtype):
     g = random_arrays(rng, sizes, dtype)
     for nt in (1, 2, 3):
         scaled = copies(g)
-        run_as(optim.scale, nt, table(scaled), 0.3, np.empty(0, dtype))
+        optim.scale(nt, table(scaled), 0.3, np.empty(0, dtype))
         assert same(scaled, [a * dtype.type(0.3) for a in g])
 
 
 @pytest.mark.parametrize("nt", [1, 2, 3])
 def test_denormals_outside_are_as_they_were(rng, nt):
     g = random_arrays(rng, [64, 64], np.float32)
-    run_as(optim.scale, nt, table(g), 1e-30, np.empty(0, np.float32))
+    optim.scale(nt, table(g), 1e-30, np.empty(0, np.float32))
     assert np.multiply(np.full(40, 1e-39, np.float32), np.float32(0.5)).min() > 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from threads_tool import run_as
 
 from numba_lstm.kernels import pack
 from numba_lstm.simd import PANEL, STRIP, TARGET
@@ -143,11 +142,11 @@ def test_two_threads_pack_the_same(rng):
         columns = np.full(pack.packed_columns_shape(count, k, v), np.nan, "f4")
         plain = np.full(pack.packed_columns_shape(len(w), k, v), np.nan, "f4")
         back, back_columns = np.empty_like(w), np.empty_like(w)
-        run_as(pack.pack_rows, nt, w, gates, LSTM, 0, rows)
-        run_as(pack.pack_columns, nt, w, gates, LSTM, columns)
-        run_as(pack.pack_columns, nt, w, 1, pack.PLAIN, plain)
-        run_as(pack.unpack_rows, nt, rows, gates, LSTM, 0, False, back)
-        run_as(pack.unpack_columns, nt, plain, False, back_columns)
+        pack.pack_rows(nt, w, gates, LSTM, 0, rows)
+        pack.pack_columns(nt, w, gates, LSTM, columns)
+        pack.pack_columns(nt, w, 1, pack.PLAIN, plain)
+        pack.unpack_rows(nt, rows, gates, LSTM, 0, False, back)
+        pack.unpack_columns(nt, plain, False, back_columns)
         results.append((rows, columns, plain, back, back_columns))
     for one, two in zip(*results):
         assert np.array_equal(one, two)
