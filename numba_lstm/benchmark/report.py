@@ -32,7 +32,7 @@ def describe_machine(result: dict[str, Any]) -> str:
     machine, versions = result["machine"], result["versions"]
     caches = ", ".join(f"{name} {size}" for name, size in machine["caches"].items())
     loops = result["busy_loops"]
-    where = [threads_in_words(result["threads"]), machine["threading_layer"]]
+    where = [threads_in_words(result["threads"])]
     where += [isa_in_words(result)] * (result["isa"] != NATIVE)
     vectors = f"{machine['vector_bits']}-bit vectors for {machine['target_cpu']}"
     where += [f"beside {loops} busy loop{'s' * (loops != 1)}"] * bool(loops)

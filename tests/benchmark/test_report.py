@@ -80,7 +80,7 @@ def test_a_peer_that_is_held_to_nothing_has_an_asterisk_and_a_line_and_no_verdic
     text = report.summary(held)
     assert "* onnxruntime cannot be held to AVX2: it is measured as it is" in text
     assert "x onnxruntime" not in text and "behind in 0" in text
-    assert "omp, held to AVX2, 256-bit vectors" in report.describe_machine(held)
+    assert "2 threads, held to AVX2, 256-bit vectors" in report.describe_machine(held)
     assert "*" not in report.table(result()) and "held" not in report.summary(result())
 
 
