@@ -219,7 +219,7 @@ def test_a_global_that_changes_while_others_run_leaves_no_wrong_entry(mine):
 
 # Programs without files of source
 
-OLD, NEW = "total = packed.shape[0] * PANEL", "total = PANEL * packed.shape[0]"
+OLD, NEW = "total = packed.shape[0] * strip", "total = strip * packed.shape[0]"
 
 
 def pack_up(source: Path, target: Path, form: str) -> Path:

@@ -428,8 +428,8 @@ class mutate_all:
     >>> p, q = Parameter([1.0]), Parameter([2.0])
     >>> with mutate_all([p, q]) as (a, b):
     ...     a[0], b[0] = b[0], a[0]
-    >>> p.numpy(), q.numpy(), p.version, q.version
-    (array([2.], dtype=float32), array([1.], dtype=float32), 1, 1)
+    >>> p.numpy().tolist(), q.numpy().tolist(), p.version, q.version
+    ([2.0], [1.0], 1, 1)
     """
 
     __slots__ = ("_parameters",)

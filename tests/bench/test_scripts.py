@@ -25,7 +25,11 @@ def test_the_microkernel_s_blocks_are_compared_with_the_peak(tmp_path):
     assert [one["dtype"] for one in result["microkernels"]] == ["float32", "float64"]
     for one in result["microkernels"]:
         blocks = one["blocks"]
-        assert len({(b["transposed"], b["m"], b["nv"]) for b in blocks}) == len(blocks) >= 8
+        assert (
+            len({(b["transposed"], b["strip"], b["m"], b["nv"]) for b in blocks})
+            == len(blocks)
+            >= 8
+        )
         for block in blocks:
             assert block["fraction"] == pytest.approx(block["gflops"] / one["peak_gflops"])
     assert out.count("full block") == 2

@@ -64,7 +64,9 @@ def test_an_error_ends_them_and_passes(error):
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_they_end_with_their_parent_however_it_ends(how):
     program = (
-        "import sys, time\n"
+        "import signal, time\n"
+        # Beneath nohup it would be ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from numba_lstm.benchmark.busy import busy_loops\n"
         "with busy_loops(2) as pids:\n"
         "    print(*pids, flush=True)\n"
