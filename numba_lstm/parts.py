@@ -15,9 +15,10 @@ The crew is an array of int64, shared by the caller and the workers; `workers` m
 - OWNER is 1 while a thread's job runs. Another thread that comes meanwhile runs all of its parts
   itself.
 - ALONE_UNTIL is when the crew may be hired again. Where other processes take the cores, a worker
-  may stop for milliseconds in the middle of a part, and all that one can do is to wait for it.
-  After such a loss callers work alone for a multiple of it (`tuning.ALONE`). So they never lose
-  more than a part of their time, however busy the machine is.
+  may stop for milliseconds in the middle of a part, and all that one can do is to wait for it. LOST
+  is what that has cost more than workers have saved, in ticks. When it is more than nothing callers
+  work alone for a multiple of it (`tuning.ALONE`). So they never lose more than a part of their
+  time, however busy the machine is.
 - A worker without a job looks at JOB for a while, then sets its SLEEPING, looks once more, and
   sleeps in a semaphore of the system. Who has a job for it sets SLEEPING back and wakes it.
 """
@@ -50,6 +51,7 @@ from .workers import (
     ALONE_UNTIL,
     CAPACITY,
     CELL,
+    CREDIT,
     DATA,
     DONE,
     FUNCTION,
@@ -57,6 +59,7 @@ from .workers import (
     LATE,
     LEAVE,
     LONG_PATIENCE,
+    LOST,
     NT,
     OWNER,
     PATIENCE,
@@ -72,6 +75,7 @@ from .workers import (
 
 __all__ = [
     "all_here",
+    "count_loss",
     "dismiss",
     "hire",
     "parts",
@@ -80,10 +84,9 @@ __all__ = [
     "run_hired",
     "run_pauses",
     "serve",
-    "work_alone_after",
 ]
 
-# In units of LATE, 50 µs: what counts as lost at most, 100 ms.
+# In units of LATE, 50 µs: what a job counts as lost at most, 100 ms.
 _MOST_LOST = 2_000
 # Pauses before a waiting thread offers its core to others: 10 to 40 µs. The thread that is waited
 # for may need it.
@@ -126,12 +129,18 @@ def dismiss(hired):
 
 
 @kernel
-def work_alone_after(hired, lost):
-    """So many ticks were lost with waiting: for a multiple of them `hire` gives nothing."""
-    if lost > 0:
-        state = counter_at(hired)
-        # A process that was stopped meanwhile, for an hour say, has not lost that to a worker.
-        state[ALONE_UNTIL] = ticks() + state[ALONE] * min(lost, _MOST_LOST * state[LATE])
+def count_loss(hired, lost):
+    """Count that a job cost so many ticks more than the caller alone would have needed.
+
+    Fewer, if negative. It may have been stopped for an hour with its process: a job counts 100 ms
+    at most.
+    """
+    state = counter_at(hired)
+    total = state[LOST] + min(lost, _MOST_LOST * state[LATE])
+    state[LOST] = max(total, -state[CREDIT])
+    if total > state[LATE]:
+        state[ALONE_UNTIL] = ticks() + state[ALONE] * total
+        state[LOST] = 0
 
 
 @kernel
@@ -195,12 +204,13 @@ def _run(hired, nt, function, data):
             call_part(function, data, q)
         else:
             begun_by_workers += 1
-    end, spins = ticks(), 0
+    part, spins = ticks() - begin, 0
     while atomic_load(shift(state, DONE)) < begun_by_workers:
         rest(spins)
         spins += 1
-    # More than the caller would have taken for all parts.
-    work_alone_after(hired, ticks() - end - (nt - 1) * (end - begin) - state[LATE])
+    # `part` is the caller's time for its own ones. Alone it would have taken it for those of
+    # workers, too, of which each is about as long as part 0.
+    count_loss(hired, ticks() - begin - part * nt // (nt - begun_by_workers))
 
 
 @kernel

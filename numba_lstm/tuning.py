@@ -21,14 +21,19 @@ WORKER_SPINS = 100e-6
 TEAM_PATIENCE = 20e-6
 TEAM_PATIENCE_ASLEEP = 100e-6
 
-# When a caller has lost time with waiting for a worker that another process kept from its core, it
-# works alone for so many times as long. A wait counts from LATE seconds on.
+# A job's time is compared with what the caller alone would have needed for it. What waiting for
+# late workers has cost more than workers have saved before, of which CREDIT seconds count at most,
+# is a loss. From LATE seconds on callers then work alone for ALONE times as long, so that no more
+# than a part of their time is lost. Without the credit a machine that is interrupted for 10 ms now
+# and then, as a virtual one is, was at half its speed all the time.
 ALONE = 8
 LATE = 50e-6
+CREDIT = 10e-3
 
 # The least flops of a step that a team is worth. Its threads wait 0.1 µs for each other after each
-# step, and longer if their work is uneven. A core of Zen 4 does 11000 flops in 0.1 µs.
-MIN_TEAM_WORK = 1 << 14
+# step, and longer if their work is uneven; what one has computed has to come to the others. 45
+# steps of 16000 flops took 0.03 ms on one thread and 0.05 as a team.
+MIN_TEAM_WORK = 1 << 15
 
 # Flops that packing or unpacking an item counts for when threads are chosen. It takes as long as 16
 # flops but waits for memory: 98304 items take 13 µs on one thread and 18 on two, 393216 take 67 and

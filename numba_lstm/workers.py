@@ -31,11 +31,11 @@ _FAULTS = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP")
 LINE = 16
 JOB, LEAVE, NT, FUNCTION, DATA = range(5)
 DONE = LINE
-OWNER, WOKEN, ALONE_UNTIL = range(2 * LINE, 2 * LINE + 3)
+OWNER, WOKEN, ALONE_UNTIL, LOST = range(2 * LINE, 2 * LINE + 4)
 # What is written once: how many parts there may be, how many workers there are, how long to wait in
 # pauses, what counts as late in ticks, and the addresses of the system's functions.
-CAPACITY, WORKERS, SPINS, PATIENCE, LONG_PATIENCE, LATE, ALONE, SLEEP, WAKE = range(
-    3 * LINE, 3 * LINE + 9
+CAPACITY, WORKERS, SPINS, PATIENCE, LONG_PATIENCE, LATE, ALONE, CREDIT, SLEEP, WAKE = range(
+    3 * LINE, 3 * LINE + 10
 )
 # Of each part and worker: its cell, what its sleep needs, and memory for a semaphore.
 SEATS, SEAT = 4 * LINE, 3 * LINE
@@ -125,6 +125,8 @@ class Crew:
         self.words[LONG_PATIENCE] = round(tuning.TEAM_PATIENCE_ASLEEP / pause)
         self.words[LATE] = round(tuning.LATE / tick)
         self.words[ALONE] = tuning.ALONE
+        self.words[CREDIT] = round(tuning.CREDIT / tick)
+        self.words[LOST] = -self.words[CREDIT]  # a new thread's first job may take long
 
     def grow(self, nt: int) -> None:
         """Have workers for `nt` threads, or as many as can be had."""

@@ -120,6 +120,7 @@ def _wait_for_a_late_one(crew, nt, counter, pauses):
 
 def test_after_a_worker_that_was_late_callers_work_alone_for_a_while(monkeypatch):
     monkeypatch.setattr(tuning, "ALONE", 3)
+    monkeypatch.setattr(tuning, "CREDIT", 0.0)
     with own_crew():
         assert met(2)
         words = workers._crew.words
@@ -134,6 +135,30 @@ def test_after_a_worker_that_was_late_callers_work_alone_for_a_while(monkeypatch
         counter[:] = 0
         _meet(2, counter, 100_000_000)
         assert counter.tolist() == [2, 2]
+
+
+def test_a_loss_that_workers_have_saved_before_costs_nothing_more(monkeypatch):
+    monkeypatch.setattr(tuning, "CREDIT", 100.0)
+    with own_crew():
+        assert met(2)
+        words = workers._crew.words
+        words[workers.LOST] = -words[workers.CREDIT]
+        _wait_for_a_late_one(2, np.zeros(2, np.int64), 2_000_000)
+        assert words[workers.ALONE_UNTIL] == 0
+        assert -words[workers.CREDIT] < words[workers.LOST] < 0
+
+
+def test_what_workers_save_is_credited_up_to_a_limit():
+    with own_crew():
+        assert met(2)
+        words = workers._crew.words
+        words[workers.LOST] = 0
+        counter = np.zeros(2, np.int64)
+        for _ in range(20_000):
+            counter[:] = 0
+            _meet(2, counter, 1000)
+            assert words[workers.LOST] >= -words[workers.CREDIT]
+        assert words[workers.LOST] < 0 or words[workers.ALONE_UNTIL] > 0
 
 
 def test_a_worker_that_sleeps_is_woken():
@@ -175,6 +200,7 @@ def test_settings_are_pauses_of_what_tuning_says_in_seconds(monkeypatch):
     assert words[workers.LONG_PATIENCE] == round(tuning.TEAM_PATIENCE_ASLEEP * 1e8)
     assert words[workers.LATE] == round(tuning.LATE * 1e9)
     assert words[workers.ALONE] == tuning.ALONE
+    assert words[workers.CREDIT] == round(tuning.CREDIT * 1e9)
 
 
 FORKS = """

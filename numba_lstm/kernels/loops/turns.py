@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...jit import kernel
-from ...parts import all_here, dismiss, hire, patience, run_hired, work_alone_after
+from ...parts import all_here, count_loss, dismiss, hire, patience, run_hired
 from ...simd import at, atomic_add, flush_denormals, restore_denormals, ticks
 from .arguments import Turn
 from .team import LOST, failed, gather
@@ -96,7 +96,8 @@ def taking_turns(thread_part: Any, phases: int) -> Any:
             ))  # fmt: skip
             team, turn, turns = next_turn(turn, turns, team, at(counters, (0,)), steps, phases)
         if hired != 0:
-            work_alone_after(hired, counters[LOST])
+            # For all threads: `run_hired` has taken their waiting for work.
+            count_loss(hired, nt * counters[LOST])
         dismiss(hired)
         return team
 
