@@ -16,9 +16,9 @@ The crew is an array of int64, shared by the caller and the workers; `workers` m
   itself.
 - ALONE_UNTIL is when the crew may be hired again. Where other processes take the cores, a worker
   may stop for milliseconds in the middle of a part, and all that one can do is to wait for it. LOST
-  is what that has cost more than workers have saved, in ticks. When it is more than nothing callers
-  work alone for a multiple of it (`tuning.ALONE`). So they never lose more than a part of their
-  time, however busy the machine is.
+  is what that has cost more than workers have saved, in ticks; of what they saved 10 ms count at
+  most. From 50 µs on callers work alone for a multiple of it (`tuning.ALONE`). So they lose no more
+  than a part of their time, however busy the machine is.
 - A worker without a job looks at JOB for a while, then sets its SLEEPING, looks once more, and
   sleeps in a semaphore of the system. Who has a job for it sets SLEEPING back and wakes it.
 """
@@ -116,7 +116,11 @@ def hire(crew, nt):
     if crew == 0 or nt == 1:
         return 0
     state = counter_at(crew)
-    if state[WORKERS] == 0 or nt > state[CAPACITY] or ticks() < state[ALONE_UNTIL]:
+    if state[WORKERS] == 0 or nt > state[CAPACITY]:
+        return 0
+    alone = state[ALONE_UNTIL] - ticks()
+    # More than it can have been: the clock was set back, as by a machine that slept.
+    if 0 < alone <= state[ALONE] * _MOST_LOST * state[LATE]:
         return 0
     return crew if atomic_replace(shift(state, OWNER), 0, 1) else 0
 
@@ -130,10 +134,10 @@ def dismiss(hired):
 
 @kernel
 def count_loss(hired, lost):
-    """Count that a job cost so many ticks more than the caller alone would have needed.
+    """Count how many ticks more a job took than the caller alone would have needed.
 
-    Fewer, if negative. It may have been stopped for an hour with its process: a job counts 100 ms
-    at most.
+    A negative number is what workers have saved. A process may have been stopped for an hour
+    meanwhile: a job counts 100 ms at most.
     """
     state = counter_at(hired)
     total = state[LOST] + min(lost, _MOST_LOST * state[LATE])

@@ -137,8 +137,12 @@ class Crew:
                 worker = threading.Thread(
                     target=self._serve, args=(i,), name=f"numba_lstm-{i}", daemon=True
                 )
-                worker.start()
-                self.workers.append(worker)
+                self.workers.append(worker)  # first: an interrupt may come right after the start
+                try:
+                    worker.start()
+                except RuntimeError:
+                    self.workers.pop()
+                    raise
         self.words[WORKERS] = len(self.workers)
 
     def _serve(self, i: int) -> None:
@@ -198,7 +202,11 @@ def crew(nt: int) -> int:
 
 def _grown(nt: int) -> int:
     global _crew, _address, _ready
-    with _lock:
+    # Another thread may be starting workers, or this one, interrupted by a signal whose handler
+    # computes. Meanwhile callers do everything themselves.
+    if not _lock.acquire(blocking=False):
+        return _address
+    try:
         if nt > _ready and _find_serve is not None:
             # Where the system has no semaphores callers do everything themselves.
             with contextlib.suppress(AttributeError, OSError):
@@ -208,6 +216,8 @@ def _grown(nt: int) -> int:
                 _address = _crew.address
             _ready = nt
         return _address
+    finally:
+        _lock.release()
 
 
 def count(nt: int) -> int:
@@ -219,7 +229,10 @@ def count(nt: int) -> int:
 def _retire() -> None:
     """At exit: machine code is unmapped after that, also under a worker that waits."""
     global _crew, _address, _ready
+    held = _lock.acquire(timeout=1.0)  # by a thread that starts workers right now
     retired, _crew, _address, _ready = _crew, None, 0, sys.maxsize
+    if held:
+        _lock.release()
     if retired is not None:
         retired.retire()
 

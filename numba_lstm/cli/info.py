@@ -44,6 +44,9 @@ def _caches_text(caches: Any) -> str:
 
 def _print_plans(plans: list[dict[str, Any]]) -> None:
     """A line for each, the columns under their names."""
+    if not plans:
+        click.echo("\nno plans yet: they are kept once they were found while the machine was quiet")
+        return
     rows = [("sizes", "plan", "µs a step", "the rule's plan", "µs a step")]
     for one in plans:
         times = [f"{1e6 * one[name]:.2f}" for name in ("step_seconds", "rule_step_seconds")]

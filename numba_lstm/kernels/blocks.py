@@ -34,7 +34,8 @@ def strips_of_panel(strip: int) -> int:
 def row_block(left, strip):
     """Rows in the next block when `left` rows are left: MR, or a good part of the last two blocks.
 
-    7 rows are 4 + 3 and not 6 + 1, because a block of one row waits for the loads of its weights.
+    7 rows are 4 + 3 (5 + 2 on 16 registers) and not 6 + 1, because a block of one row waits for the
+    loads of its weights.
     """
     mr = _MR_3 if strip == 3 else MR
     if left <= mr:

@@ -103,6 +103,11 @@ class Search:
         self.lost = 0.0  # seconds, against running the first one all the time
         self.verdict: Verdict | None = None
 
+    @property
+    def live(self) -> bool:
+        """Whether there is a candidate to run. Not after the verdict, or an exception before it."""
+        return self.verdict is None and bool(self._queue)
+
     def next(self) -> tuple[int, bool]:
         """Give the candidate to run now, and whether its time counts."""
         index = self._queue[0]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from .search import Search
@@ -36,6 +38,20 @@ class Slot:
         self.trial: Trial | None = None
         self.lost = 0.0
         self.began: float | None = None
+
+    @contextlib.contextmanager
+    def taken(self) -> Iterator[bool]:
+        """Within it tuners may be changed, if it gives True. It never waits.
+
+        Another thread may write plans to a slow disk meanwhile, or this one may, interrupted by a
+        signal whose handler runs a layer.
+        """
+        mine = self.lock.acquire(blocking=False)
+        try:
+            yield mine
+        finally:
+            if mine:
+                self.lock.release()
 
     def free(self, now: float) -> bool:
         """Whether a trial may begin. One that was never ended is forgotten after a minute.

@@ -120,8 +120,8 @@ def save(patience: float = 5.0) -> None:
             plans = {key: list(known) for key, known in list(merged.items())[-MOST:]}
             content = {"machine": machine(), "plans": plans}
             write_atomic(where, json.dumps(content, indent=0) + "\n")
-        _new.clear()
         _read = merged
+        _new.clear()
 
 
 @contextlib.contextmanager
@@ -156,7 +156,7 @@ def _load() -> dict[str, Known]:
     if not isinstance(plans, dict):
         return {}
     found = ((key, _known(value)) for key, value in list(plans.items())[-MOST:])
-    return {key: known for key, known in found if known is not None}
+    return {key: known for key, known in found if known is not None and key.isprintable()}
 
 
 def _known(value: Any) -> Known | None:
@@ -164,7 +164,8 @@ def _known(value: Any) -> Known | None:
     if not isinstance(value, list) or len(value) != len(Known._fields):
         return None
     plan, rule, time, rule_time, checks = value
-    if not all(isinstance(name, str) and len(name) < 200 for name in (plan, rule)):
+    names = (plan, rule)
+    if not all(isinstance(name, str) and len(name) < 200 and name.isprintable() for name in names):
         return None
     if type(checks) is not int or not 1 <= checks < 1 << 31:
         return None

@@ -146,7 +146,11 @@ class Tuner:
         now = self._clock()
         if self._search is None and now < self._retry_at:
             return self.plan, None
-        with slot.current.lock:
+        with slot.current.taken() as mine:
+            if not mine:
+                return self.plan, None
+            if self._search is not None and not self._search.live:
+                self._recover()
             if self._search is None and self.busy and now >= self._retry_at:
                 self._look_again(now)
             if self._search is None or not slot.current.free(now):
@@ -157,9 +161,18 @@ class Tuner:
             slot.current.trial = trial
             return self.candidates[self._searched[index]].plan, trial
 
+    def _recover(self) -> None:
+        """Go on after an exception, such as a Ctrl-C, in the middle of a search's last step."""
+        if self._has_home:
+            self._go_steady(self.time)
+        else:
+            self._search_all()
+
     def end(self, trial: Trial, seconds: float, steps: float) -> None:
         """Take how long a trial of so many steps took."""
-        with slot.current.lock:
+        with slot.current.taken() as mine:
+            if not mine:
+                return
             if slot.current.trial is trial:
                 slot.current.trial = None
             if trial.search is not self._search:
@@ -176,8 +189,9 @@ class Tuner:
     def watch(self, step: float) -> None:
         """Take the seconds for a step of a call that was no trial."""
         if self._search is None and self.monitor.note(step):
-            with slot.current.lock:
-                self._slow(step)
+            with slot.current.taken() as mine:
+                if mine:
+                    self._slow(step)
 
     def is_small(self, steps: float) -> bool:
         """Whether a call of so many steps is not worth being timed, or not any more."""
@@ -224,8 +238,8 @@ class Tuner:
     def _begin_search(self, chosen: list[int], keep_first: bool = True) -> None:
         entrants = [_entrant(self.candidates[index].plan) for index in chosen]
         careful = self.busy and not self._has_home
-        self._search = Search(entrants, keep_first, self._warmed, careful)
         self._searched, self._search_began = chosen, self._clock()
+        self._search = Search(entrants, keep_first, self._warmed, careful)
         self._looks = self._crowded_looks = 0
         self.steady = False
 

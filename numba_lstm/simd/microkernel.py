@@ -250,16 +250,19 @@ def _microkernel_module(item: types.Type) -> ir.Module:
             module, _micro_type(item, _I64, _I64, _I64), _micro_name(item, transposed)
         )
         b = ir.IRBuilder(dispatch.append_basic_block("entry"))
-        done = b.append_basic_block("done")
+        done, unknown = (b.append_basic_block(name) for name in ("done", "unknown"))
         strip, m, nv, *rest = dispatch.args
         size = b.add(b.mul(b.add(b.mul(strip, _I64(_MOST)), m), _I64(_MOST)), nv)
-        switch = b.switch(size, done)
+        switch = b.switch(size, unknown)
         for each in blocks(transposed):
             block = b.append_basic_block("case")
             switch.add_case(_I64((each[0] * _MOST + each[1]) * _MOST + each[2]), block)
             b.position_at_end(block)
             b.call(_Micro(item, transposed, *each).function(module), rest, tail=True)
             b.branch(done)
+        b.position_at_end(unknown)  # rather than a C that nobody has written
+        b.call(module.declare_intrinsic("llvm.trap", [], ir.FunctionType(ir.VoidType(), [])), [])
+        b.unreachable()
         b.position_at_end(done)
         b.ret_void()
     return module

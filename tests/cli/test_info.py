@@ -61,7 +61,7 @@ switch.on = True
 store.keep("infer lstm T=16", Known("rows:1 fused", "panels:2 team fused", 1.5e-6, 2e-5, 2))
 store.save()
 """
-    assert cli("info", "--plans", NUMBA_LSTM_CACHE_DIR=str(tmp_path)).out.count("µs a step") == 2
+    assert "no plans yet" in cli("info", "--plans", NUMBA_LSTM_CACHE_DIR=str(tmp_path)).out
     run_python(program, NUMBA_LSTM_CACHE_DIR=str(tmp_path))
     result = cli("info", "--plans", NUMBA_LSTM_CACHE_DIR=str(tmp_path))
     *_, heads, line = result.out.splitlines()

@@ -9,7 +9,7 @@ import threading
 import pytest
 from plans_tool import Machine, made_up
 
-from numba_lstm.plans import slot
+from numba_lstm.plans import search, slot
 from numba_lstm.plans.tuner import FIRM, Known, Tuner
 
 
@@ -69,6 +69,32 @@ def test_the_first_calls_cost_little_more_than_by_the_rule(call):
     # Beside the bound itself one call more, and the first run on each number of threads.
     assert seconds - 200 * call <= max(0.005, min(20 * call, 3.0)) + 2 * 0.4 * call
     assert machine.plan == "rule:2"
+
+
+@pytest.mark.parametrize("where", ["_end_round", "_finish"])
+def test_an_interrupt_in_the_last_step_of_a_search_leaves_calls_that_run(monkeypatch, where):
+    machine = Machine({"rule:2": 1e-3, "other:2": 0.8e-3})
+
+    def interrupted(*about):
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(search.Search, where, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        machine.call(30)
+    monkeypatch.setattr(slot, "current", slot.Slot())
+    machine.call(30)
+    assert machine.plan == "other:2" and machine.tuner.state() == "steady"
+
+
+def test_calls_do_not_wait_for_whoever_holds_the_lock():
+    """It may be held while plans go to a slow disk, or by this thread below a signal's handler."""
+    machine = Machine({"rule:2": 1e-3, "other:2": 0.8e-3})
+    with slot.current.lock:
+        machine.call(30)
+        assert set(machine.ran) == {"rule:2"}
+    machine.call(30)
+    assert machine.plan == "other:2"
 
 
 def test_on_a_noisy_machine_nothing_is_kept_until_it_is_quiet():

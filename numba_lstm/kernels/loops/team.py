@@ -14,11 +14,11 @@ from ...jit import kernel
 from ...parts import rest
 from ...simd import atomic_add, atomic_load, atomic_replace, pause, shift, ticks
 
-__all__ = ["LOST", "failed", "gather", "wait_for_all"]
+__all__ = ["WAITED", "failed", "gather", "wait_for_all"]
 
 _FAILED = -(1 << 60)
-LOST = 1  # behind the counter: ticks that threads have waited for one that was late
-_LATE = 2_000  # pauses, 20 to 80 µs
+WAITED = 1  # behind the counter: ticks that threads have waited for one that was late
+_BEFORE_CLOCK = 2_000  # pauses, 20 to 80 µs
 
 
 @kernel
@@ -56,9 +56,9 @@ def wait_for_all(counter, target):
     atomic_add(counter, 1)
     spins, begin = 0, 0
     while atomic_load(counter) < target:
-        if spins == _LATE:
+        if spins == _BEFORE_CLOCK:
             begin = ticks()
         rest(spins)
         spins += 1
     if begin > 0:
-        atomic_add(shift(counter, LOST), ticks() - begin)
+        atomic_add(shift(counter, WAITED), ticks() - begin)

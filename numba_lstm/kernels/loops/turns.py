@@ -15,7 +15,7 @@ from ...jit import kernel
 from ...parts import all_here, count_loss, dismiss, hire, patience, run_hired
 from ...simd import at, atomic_add, flush_denormals, restore_denormals, ticks
 from .arguments import Turn
-from .team import LOST, failed, gather
+from .team import WAITED, failed, gather
 
 __all__ = ["count_turns", "next_turn", "steps_of_turn", "taking_turns"]
 
@@ -76,7 +76,7 @@ def taking_turns(thread_part: Any, phases: int) -> Any:
             since = ticks()
             met = 1 if gather(counter, nt, patience(hired, q)) else -1
             if q == 0 and met < 0:
-                atomic_add(at(counters, (LOST,)), ticks() - since)
+                atomic_add(at(counters, (WAITED,)), ticks() - since)
         s0, s1, f0, f1 = steps_of_turn(turn, alone, met, begin, end, phases)
         t = Turn(nt, columns, alone, team, reverse, offsets, shares, s0, s1, f0, f1)
         thread_part(given, t, q, counter, at(tiles, (q, 0)))
@@ -97,7 +97,7 @@ def taking_turns(thread_part: Any, phases: int) -> Any:
             team, turn, turns = next_turn(turn, turns, team, at(counters, (0,)), steps, phases)
         if hired != 0:
             # For all threads: `run_hired` has taken their waiting for work.
-            count_loss(hired, nt * counters[LOST])
+            count_loss(hired, nt * counters[WAITED])
         dismiss(hired)
         return team
 
