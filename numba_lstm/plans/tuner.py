@@ -4,11 +4,13 @@
                     ▲                                                                  │
                     └──────────────(the settled plan is fast again)────────────────────┘
 
-The first search settles a plan, which may be kept on disk. In STEADY calls are timed, and nothing
-more. When most of them take twice as long as expected, the machine has become busy, and another
-plan, on fewer threads mostly, may be the fastest meanwhile: that is searched for among all
-candidates and kept in memory only. In BUSY the settled plan is compared with that one after 0.25 s,
-then after twice as long each time up to 10 s, until it is as fast as it was.
+The first search settles a plan, which may be kept on disk. It takes a few milliseconds, and another
+program may have had a core for just as long. So another plan than the rule's is compared with that
+again after 0.25 s and 2.25 s later. In STEADY calls are timed, and nothing more. When most of them
+take twice as long as expected, the machine has become busy, and another plan, on fewer threads
+mostly, may be the fastest meanwhile: that is searched for among all candidates and kept in memory
+only. In BUSY the settled plan is compared with that one after 0.25 s, then after twice as long each
+time up to 10 s, until it is as fast as it was.
 
 A call whose first time says that it is not worth it is SMALL, and runs by the rule for ever.
 """
@@ -40,6 +42,8 @@ _RETRY, _RETRY_MOST, _SEARCH_MOST = 0.25, 10.0, 300.0
 # How often it is looked at whether other processes need the CPUs, and in which share of the looks
 # they may: then times are those of a busy machine, however little they scatter.
 _LOOK_SECONDS, _CROWDED = 0.005, 0.2
+# After how many seconds the first search's choice is compared with the rule's plan again.
+_CONFIRM_AFTER = (0.25, 2.25)
 # A search is followed by at least so many times its own duration without one.
 _REST = 20
 # The settled plan is as fast as it was, if it takes no more than so many times what it took.
@@ -118,6 +122,7 @@ class Tuner:
         self._searched: list[int] = []  # the candidates of the search's entrants
         self._search_began = 0.0
         self._has_home = False  # whether `_home` is more than a first guess
+        self._to_confirm: list[float] = []  # seconds until each comparison of it that is to come
         self._retry = _RETRY
         self._patience, self._search_at = _RETRY, -math.inf
         self._in_vain = 0.0
@@ -151,7 +156,9 @@ class Tuner:
                 return self.plan, None
             if self._search is not None and not self._search.live:
                 self._recover()
-            if self._search is None and self.busy and now >= self._retry_at:
+            if self._search is None and self._to_confirm and now >= self._retry_at:
+                self._begin_search([0, self._home])
+            elif self._search is None and self.busy and now >= self._retry_at:
                 self._look_again(now)
             if self._search is None or not slot.current.free(now):
                 return self.plan, None
@@ -164,6 +171,7 @@ class Tuner:
     def _recover(self) -> None:
         """Go on after an exception, such as a Ctrl-C, in the middle of a search's last step."""
         if self._has_home:
+            self._to_confirm.clear()
             self._go_steady(self.time)
         else:
             self._search_all()
@@ -263,6 +271,8 @@ class Tuner:
         be slow because of what the program does between them.
         """
         self.monitor.slow = 0
+        if self._to_confirm:
+            return
         now = self._clock()
         if self._search is not None or now < self._no_search_before:
             return
@@ -301,6 +311,8 @@ class Tuner:
         best = self._searched[verdict.best]
         if not self._has_home:
             self._settle(best, verdict)
+        elif self._to_confirm:
+            self._confirm(best, verdict)
         elif best == self._home and verdict.time <= _AS_FAST * self.time:
             self._busy_until = self._clock()
             self._rest()
@@ -327,8 +339,25 @@ class Tuner:
         self._checks = self._checks + 1 if confirmed else 1
         self._rule = self._names[0]
         self.time, self.rule_time = verdict.time, verdict.first_time
-        self._go_steady(self.time)
         self._keep(self.known())
+        self._to_confirm = list(_CONFIRM_AFTER) if best and not confirmed else []
+        self._go_on()
+
+    def _confirm(self, best: int, verdict: Verdict) -> None:
+        """The settled plan was compared with the rule's once more."""
+        del self._to_confirm[0]
+        if best != self._home:
+            self._home, self.time, self.rule_time = best, verdict.time, verdict.first_time
+            self._to_confirm = []
+            self._keep(self.known())
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """After the settled plan was found: steady, or until it is compared again."""
+        self._go_steady(self.time)
+        if self._to_confirm:
+            self.steady = False
+            self._retry_at = self._clock() + self._to_confirm[0]
 
     def known(self) -> Known:
         """What is settled, for the disk and for people."""
@@ -349,7 +378,7 @@ class Tuner:
         """Tell in a word: small, searching, busy or steady."""
         if self.small:
             return "small"
-        if self._search is not None:
+        if self._search is not None and not self._to_confirm:
             return "searching"
         return "busy" if self.busy else "steady"
 

@@ -87,6 +87,29 @@ def test_an_interrupt_in_the_last_step_of_a_search_leaves_calls_that_run(monkeyp
     assert machine.plan == "other:2" and machine.tuner.state() == "steady"
 
 
+def test_a_choice_that_was_made_while_another_program_had_a_core_is_given_up():
+    machine = Machine({"rule:2": 2e-3, "one:1": 1.4e-3})
+    machine.call(30)
+    assert machine.plan == "one:1" and machine.kept[-1].plan == "one:1"
+    machine.times["rule:2"] = 0.8e-3
+    machine.call(400)
+    assert machine.plan == "rule:2" and machine.tuner.steady
+    assert machine.kept[-1].plan == "rule:2"
+
+
+def test_a_choice_is_compared_with_the_rules_plan_twice_and_then_no_more():
+    machine = Machine({"rule:2": 1e-3, "one:1": 0.7e-3})
+    machine.call(30)
+    assert not machine.tuner.steady
+    machine.ran.clear()
+    machine.call(6000)
+    assert machine.plan == "one:1" and machine.tuner.steady
+    assert 4 <= list(machine.ran).count("rule:2") <= 12
+    machine.ran.clear()
+    machine.call(20_000)
+    assert "rule:2" not in machine.ran
+
+
 def test_calls_do_not_wait_for_whoever_holds_the_lock():
     """It may be held while plans go to a slow disk, or by this thread below a signal's handler."""
     machine = Machine({"rule:2": 1e-3, "other:2": 0.8e-3})
@@ -249,6 +272,9 @@ def test_a_plan_that_was_found_where_the_rule_said_otherwise_holds():
 
 def test_a_settled_plan_on_one_thread_that_is_short_is_not_timed_any_more():
     machine = Machine({"rule:2": 90e-6, "one:1": 15e-6})
+    for _ in range(3):  # found, and compared again twice
+        machine.call(30)
+        machine.now += 3.0
     machine.call(30)
     assert machine.plan == "one:1" and machine.tuner.steady and machine.kept
     assert machine.way.tuner is None and machine.way.begin() == (machine.tuner.plan, None)
