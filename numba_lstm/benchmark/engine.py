@@ -40,8 +40,8 @@ class Settings:
     first_warm : float
         Its calls before the first round.
     settle_calls : int
-        So many of ours before the first round, if they do not take longer than `settle`: plans are
-        chosen by measuring the first calls.
+        So many of ours before the first round, and more until their plans are found, if they do not
+        take longer than `settle`.
     settle : float
     limit : float
         No further round begins after so long.
@@ -63,7 +63,7 @@ class Settings:
     warm: float = 0.012
     first_warm: float = 0.3
     settle_calls: int = 30
-    settle: float = 1.5
+    settle: float = 15.0
     limit: float = 12.0
     cold_rounds: int = 7
     memory_rounds: int = 3

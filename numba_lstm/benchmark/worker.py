@@ -63,12 +63,18 @@ class Worker:
         return self._call
 
     def settle(self, calls: int, seconds: float) -> None:
-        """Run until there were so many calls, or for so long; plans are measured in such calls."""
-        end = time.monotonic() + seconds
-        for _ in range(calls):
-            if time.monotonic() >= end:
+        """Run so many calls at least, and until all plans are found, but no longer than `seconds`.
+
+        A plan is found by trying several ways, of which some are slow.
+        """
+        from ..plans.registry import report
+
+        end, done = time.monotonic() + seconds, 0
+        while time.monotonic() < end:
+            if done >= calls and all(one["state"] != "searching" for one in report()):
                 break
             self._ready().run()
+            done += 1
 
     def time(self, seconds: float, warm_seconds: float) -> dict[str, Any]:
         """Time a block of calls."""
