@@ -143,4 +143,4 @@ def held(isa: Isa | None, peer: Peer) -> bool:
 def told(isa: Isa | None, peer: Peer) -> dict[str, str]:
     """The environment that a peer's process gets."""
     switches = {} if isa is None else isa.switches.get(peer.module, {})
-    return {"NUMBA_LSTM_TUNE": "1", **switches, **peer.environment}
+    return {**switches, **peer.environment}

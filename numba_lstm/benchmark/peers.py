@@ -49,7 +49,10 @@ class Peer:
         return kind in self.kinds and (plain or not self.cells)
 
 
-OURS = Peer("ours", "ours", (), ("infer", "train", "step", "latency", "cold", "memory"))
+OURS = Peer(
+    "ours", "ours", (), ("infer", "train", "step", "latency", "cold", "memory"),
+    environment={"NUMBA_LSTM_TUNE": "1"},
+)  # fmt: skip
 _CELLS = ("lstm", "gru", "rnn")
 PEERS = {
     peer.name: peer

@@ -99,7 +99,8 @@ def test_memory_comes_from_a_fresh_process_each_time():
 def test_cold_starts_once_before_it_counts_and_compiles_into_an_empty_cache():
     (one,), log = measured(["cold"], replace(FULL, cold_rounds=2))
     assert [entry[0] for entry in log] == ["ours", "torch"] * 3 + ["ours"]
-    assert log[-1][2:] == ("NUMBA_LSTM_CACHE_DIR",)
+    assert "NUMBA_LSTM_CACHE_DIR" in log[-1][2:]
+    assert all("NUMBA_LSTM_CACHE_DIR" not in entry[2:] for entry in log[:-1])
     assert one.values["ours"] == [2.0, 2.0]
     assert one.details["ours"]["first_with_compiling"] == [10.2]
 
@@ -164,7 +165,7 @@ def test_every_process_of_a_peer_gets_its_environment(monkeypatch, every_isa):
     assert {name for name, _ in started} == {"ours", "rules"}
     for name, environment in started:
         assert environment["NUMBA_CPU_NAME"] == "x86-64-v3"
-        assert environment.get("NUMBA_LSTM_TUNE") == ("0" if name == "rules" else None)
+        assert environment["NUMBA_LSTM_TUNE"] == ("0" if name == "rules" else "1")
     cold = [entry for entry in log if entry[1] == "cold"]
     assert cold and all("NUMBA_CPU_NAME" in entry for entry in cold)
 
