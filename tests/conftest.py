@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 # torch's threads would spin beside ours in one process; with this they sleep.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # of torch's threads
 # No test depends on what was measured, and none writes plans into the user's folder.
 os.environ["NUMBA_LSTM_TUNE"] = "0"
 

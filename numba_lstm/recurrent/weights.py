@@ -185,6 +185,6 @@ class Weights:
 @lru_cache(maxsize=128)
 def _bias_places(gates: int, hidden: int, order: tuple[int, ...], v: int) -> np.ndarray:
     """What `pack.unpack_bias` makes of the places themselves."""
-    panels = pack.packed_rows_shape(len(order), hidden, 1, v)[0]
+    panels = -(-pack.vectors(len(order), hidden, v) // PANEL)
     places = np.arange(panels * PANEL * v)
     return pack.unpack_bias(places, gates, hidden, np.array(order, np.int64), v)
