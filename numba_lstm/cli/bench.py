@@ -100,7 +100,7 @@ def _peer_names() -> Iterable[str]:
 @click.option(
     "--random",
     "drawn",
-    type=click.IntRange(1),
+    type=click.IntRange(1, 10_000),
     metavar="N",
     help="Instead of CASEs, N shapes drawn by --seed.",
 )
@@ -145,9 +145,12 @@ def bench(
     **options: Any,
 ) -> None:
     """Compare with other libraries."""
+    from ..benchmark.peers import DEFAULT, parse
+
     with bad_input():
         chosen = _choose(cases, drawn, seed)
         wanted = _kinds(kinds)
+        options["peers"] = parse(",".join(options["peers"] or DEFAULT))
         if only_list:
             _list(chosen, wanted, json_file)
             return
@@ -205,7 +208,7 @@ def _run(
     kinds: tuple[str, ...],
     files: tuple[str | None, str | None],
     *,
-    peers: tuple[str, ...],
+    peers: list[Any],
     threads: int | None,
     quick: bool,
     isa: str,
@@ -213,7 +216,6 @@ def _run(
     repeat: int,
 ) -> dict[str, Any]:
     from ..benchmark.engine import FULL, QUICK
-    from ..benchmark.peers import DEFAULT, parse
     from ..benchmark.run import run
     from ..threads import get_num_threads, most_threads
 
@@ -227,11 +229,10 @@ def _run(
         raise ValueError(
             f"--kind: expected some of the chosen cases' kinds, {there}, got {', '.join(kinds)}"
         )
-    others = parse(",".join(peers or DEFAULT))
     _check_files(*files)  # before the minutes of measuring, not after them
     return run(
         chosen,
-        others,
+        peers,
         threads or get_num_threads(),
         replace(QUICK if quick else FULL, isa=isa, busy=busy),
         kinds=kinds,

@@ -16,7 +16,6 @@ from ..kernels.loops.schedule import Schedule, choose, input_source
 from ..plans import candidates, registry, switch
 from ..plans.plan import Plan, Sizes, near, near_mean
 from ..plans.way import Way
-from ..simd import PANEL
 from .steps import Steps
 from .weights import Weights
 
@@ -37,7 +36,7 @@ def forward_rule(w: Weights, steps: Steps, by_token: bool) -> Plan:
     count, batch = steps.count, steps.mean
     in_loop = 0 if by_token else w.inputs  # columns of x that each step multiplies
     flops = w.step_flops(steps.rows, in_loop)
-    weight_bytes = (w.size + in_loop) * w.panels * PANEL * w.lanes * w.w_hh.dtype.itemsize
+    weight_bytes = (w.size + in_loop) * w.row_items * w.w_hh.dtype.itemsize
     schedule = choose(count, batch, w.panels, weight_bytes, flops)
     rows = -(-batch * schedule.columns // schedule.nt)
     source = TOKENS if by_token else input_source(count, rows, flops)

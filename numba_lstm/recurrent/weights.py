@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..kernels import pack
+from ..kernels.blocks import strips_of_panel
 from ..kernels.loops.cell import Cell
 from ..parameters.parameter import Parameter
 from ..simd import PANEL, TARGET
@@ -90,6 +91,8 @@ class Weights:
         V, and the P panels that hold the units.
     padded, padded_h : int
         H with the units of padding, and the columns that h takes.
+    row_items : int
+        Items of a packed row of all units: what one row of W_ih or W_hh takes.
     plans : dict
         How to run, by shape; see `plan`.
     operands : Operands or None
@@ -120,6 +123,7 @@ class Weights:
         "parameters",
         "plans",
         "present",
+        "row_items",
         "settings",
         "size",
     )
@@ -150,6 +154,7 @@ class Weights:
         self.size = w_hh.shape[1]
         self.padded = cell.padded(self.hidden, self.lanes)
         self.padded_h = cell.padded_h(self.size, self.lanes)
+        self.row_items = self.panels * strips_of_panel(cell.strip) * cell.strip * self.lanes
         self.plans: dict[Any, Any] = {}
         self.operands: Operands | None = None
         self.columns_ih: tuple[int, np.ndarray] | None = None
@@ -179,7 +184,7 @@ class Weights:
 
     def step_flops(self, rows: int, inputs: int) -> float:
         """Operations of the products of so many rows, of `inputs` columns of x and of h."""
-        return 2.0 * rows * self.panels * PANEL * self.lanes * (self.size + inputs)
+        return 2.0 * rows * self.row_items * (self.size + inputs)
 
 
 @lru_cache(maxsize=128)

@@ -159,6 +159,12 @@ def test_the_cases_are_listed_with_their_kinds(measured):
     assert found and all(one["kinds"] == ["cold"] for one in found) and measured == []
 
 
+def test_a_list_refuses_an_unknown_peer_and_too_many_random_cases(measured):
+    for args, said in (("--peers", "nobody"), "--peers: expected"), (("--random", 10**9), "10000"):
+        done = bench(*args, "--list")
+        assert done.exit_code == 2 and said in done.stderr
+
+
 def test_the_isa_and_the_busy_loops_reach_the_run_and_the_rest_is_as_ever(measured):
     assert bench("--isa", "avx2", "--busy", 2).exit_code == 0
     settings = measured[0][3]

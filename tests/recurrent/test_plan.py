@@ -64,6 +64,12 @@ def test_the_inputs_part_comes_from_what_the_form_of_the_input_allows(weights, t
     assert forward_plan(normalised, whole(100, 1), False)[1:] == (FUSED, 30)
 
 
+@pytest.mark.parametrize("kind, gates", [(nn.LSTM, 4), (nn.GRU, 3), (nn.RNN, 1)])
+def test_the_rule_counts_the_products_that_the_cell_has(kind, gates):
+    weights = kind(30, 64, seed=0).weights()[0]
+    assert weights.step_flops(5, 30) == 2 * 5 * gates * 64 * (30 + 64)
+
+
 def test_of_many_shapes_only_the_last_plans_are_kept(weights):
     for count in range(1, 200):
         forward_plan(weights, whole(count, 1), False)

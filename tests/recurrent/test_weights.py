@@ -8,6 +8,7 @@ from family_tool import MODULES
 
 from numba_lstm import nn
 from numba_lstm.kernels import pack
+from numba_lstm.recurrent.operands import packed_weights
 from numba_lstm.recurrent.weights import Operands, Weights
 from numba_lstm.simd import PANEL, TARGET
 
@@ -26,7 +27,9 @@ def test_sizes_follow_from_the_weights(kind, dtype):
         assert w.padded == w.panels * units and 0 <= w.padded - hidden < units
         assert w.padded_h >= w.size and w.padded_h % v == 0
         assert (w.w_hr is not None) == (w.size != hidden or kind == "lstm-projected")
-        assert w.step_flops(5, 3) == 2 * 5 * w.panels * PANEL * v * (w.size + 3)
+        strips, rows, width = packed_weights(w).shape
+        assert (w.row_items, rows) == (strips * width, 3 + w.size)
+        assert w.step_flops(5, 3) == 2 * 5 * strips * width * rows
 
 
 @pytest.mark.parametrize("hidden", [5, 16, 35])
