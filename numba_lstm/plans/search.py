@@ -2,8 +2,8 @@
 
 Rounds go over all candidates, alternating, there and back, so that whatever else happens on the
 machine strikes all of them. A candidate that is much slower than the best is dropped at once. The
-medians of three to five rounds decide; where the times of one and the same plan scatter, as they do
-on a busy machine, of up to nine.
+medians of three to five rounds decide; of up to nine where calls are short, or where the times of
+one and the same plan scatter, as they do on a busy machine.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ _CLOSE = 0.1
 _MARGIN = 0.03
 # Times that scatter by more than this share are those of a busy machine.
 _NOISE = 0.25
+# Seconds. A shorter call is timed only after another one of the same plan: how long it takes depends
+# on which weights the caches of which core hold, and another plan leaves others there.
+_SHORT = 1e-3
 # What may be lost against the first candidate: so many of its calls, or seconds, whichever is less;
 # but small calls may lose as much as a few interruptions by the system cost.
 _LOST_CALLS, _LOST_SECONDS, _LOST_AT_LEAST = 20, 3.0, 0.005
@@ -100,6 +103,8 @@ class Search:
         self._dropped: set[int] = set()
         self._round = 1
         self._queue = list(range(len(entrants)))
+        self._previous = -1  # whose run was the last one
+        self._short = False
         self.lost = 0.0  # seconds, against running the first one all the time
         self.verdict: Verdict | None = None
 
@@ -109,7 +114,7 @@ class Search:
         return self.verdict is None and bool(self._queue)
 
     def next(self) -> tuple[int, bool]:
-        """Give the candidate to run now, and whether its time counts."""
+        """Give the candidate to run now, and whether it ran before or brings nothing new."""
         index = self._queue[0]
         return index, self._entrants[index].warms in self._warmed
 
@@ -127,10 +132,14 @@ class Search:
         if self.verdict is not None or not self._queue or self._queue[0] != index:
             return  # of a call that was overtaken
         entrant = self._entrants[index]
+        after_itself, self._previous = self._previous == index, index
         if entrant.warms not in self._warmed:
             self._warmed.add(entrant.warms)
             return
         seconds = time if seconds is None else seconds
+        self._short = seconds < _SHORT
+        if self._short and not after_itself:
+            return
         del self._queue[0]
         self.times[index].append(time)
         best = min(median(times) for times in self.times if times)
@@ -171,7 +180,7 @@ class Search:
             self._spare_first()
         alive = [n for n in range(len(self._entrants)) if n not in self._dropped]
         rounds = _ROUNDS
-        if self._careful or self._scatter(alive) > _NOISE:
+        if self._careful or self._short or self._scatter(alive) > _NOISE:
             rounds = _ROUNDS_IF_NOISY
         elif len(alive) > 1:
             first, second = sorted(median(self.times[n]) for n in alive)[:2]

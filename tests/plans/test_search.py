@@ -49,6 +49,22 @@ def test_the_first_run_that_brings_something_new_is_not_timed():
     )
 
 
+def test_a_short_call_is_timed_after_another_one_of_the_same_plan():
+    """The second plan is the faster one, once the caches hold its weights."""
+    for seconds, best in ((1e-5, 1), (1e-1, 0)):
+        before = []
+
+        def time_of(index, _, seconds=seconds, before=before):
+            moved = bool(before) and before[-1] != index
+            before.append(index)
+            return seconds * (1.0, 0.8)[index] * (1.4 if moved and index else 1.0)
+
+        search = Search(entrants(2, 2), warmed={"warm"})
+        run(search, time_of)
+        assert search.verdict.best == best
+        assert len(search.times[0]) == 9
+
+
 def test_rounds_alternate_and_go_there_and_back():
     ran = run(Search(entrants(2, 2, 2), warmed={"warm", 0}), lambda index, _: 1.0 + index / 100)
     assert [index for index, _ in ran][:9] == [0, 1, 2, 2, 1, 0, 0, 1, 2]
