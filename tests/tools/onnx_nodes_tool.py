@@ -27,7 +27,9 @@ class Node(NamedTuple):
 def random_node(rng: np.random.Generator, operator: str | None = None) -> Node:
     """Any attribute, any input there or not, small and odd sizes."""
     operator = operator or str(rng.choice(list(GATES)))
-    t, b, i, h = (int(rng.choice(some)) for some in ([1, 2, 5, 9], [1, 2, 3, 7], [1, 3, 8], [1, 5, 8, 17]))
+    t, b, i, h = (
+        int(rng.choice(some)) for some in ([1, 2, 5, 9], [1, 2, 3, 7], [1, 3, 8], [1, 5, 8, 17])
+    )
     direction = str(rng.choice(["forward", "reverse", "bidirectional"]))
     d = 2 if direction == "bidirectional" else 1
     opset = int(rng.integers(7, 23))
@@ -61,17 +63,20 @@ def random_node(rng: np.random.Generator, operator: str | None = None) -> Node:
         attributes["linear_before_reset"] = int(rng.integers(2))
     if operator == "LSTM" and rng.random() < 0.4:
         attributes["input_forget"] = int(rng.integers(2))
-    attributes |= _activations(rng, operator, d)
+    attributes |= _activations(rng, operator, d, t)
     return Node(operator, arrays, attributes, opset)
 
 
-def _activations(rng: np.random.Generator, operator: str, d: int) -> dict[str, Any]:
+def _activations(rng: np.random.Generator, operator: str, d: int, t: int) -> dict[str, Any]:
     which = rng.random()
     if which < 0.4:
         return {}
     names = DEFAULTS[operator] * d
     if which > 0.7:
         names = [str(rng.choice(list(FUNCTIONS))) for _ in names]
+        if t > 2 and operator != "RNN":  # states of unbounded gates would overflow
+            per = len(DEFAULTS[operator])
+            names[::per] = [str(rng.choice(["Sigmoid", "HardSigmoid"])) for _ in names[::per]]
         if operator == "RNN" and rng.random() < 0.4:
             names = ["Relu"] * d
     found: dict[str, Any] = {"activations": [_any_case(rng, name) for name in names]}

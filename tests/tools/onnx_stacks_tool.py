@@ -37,8 +37,8 @@ def stack_model(
     make, info = helper.make_node, helper.make_tensor_value_info
     kind, layers = type(module).__name__, module.num_layers
     d, letters = (2 if module.bidirectional else 1), ("h", "c")[: len(module.STATES)]
-    arrays: dict[str, np.ndarray] = {"axis1": np.array([1]), "zero": np.array([0]),
-                                     "one": np.array([1]), "last": np.array([0, 0, -1])}  # fmt: skip
+    constants = {"axis1": [1], "zero": [0], "one": [1], "last": [0, 0, -1]}
+    arrays = {name: np.array(value) for name, value in constants.items()}
     nodes, inputs = [], [info("x", TensorProto.FLOAT, ["N", "M", module.input_size])]
     x = "x"
     if batch_first:

@@ -59,7 +59,9 @@ class Activation(NamedTuple):
     beta: float = 0.0
 
 
-def activation(label: str, name: str, alphas: Iterator[float], betas: Iterator[float]) -> Activation:
+def activation(
+    label: str, name: str, alphas: Iterator[float], betas: Iterator[float]
+) -> Activation:
     """Find an activation by its name in any case; take its constants, if it has any.
 
     Raises

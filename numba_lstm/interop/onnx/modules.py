@@ -1,4 +1,4 @@
-"""Recurrent nodes as this library's modules, where its kernels have what the nodes' attributes say."""
+"""Recurrent nodes as modules, where the kernels have what the nodes' attributes say."""
 
 from __future__ import annotations
 
@@ -111,9 +111,7 @@ def _check_alike(
             )
 
 
-def _parameters(
-    operator: str, weights: NodeWeights
-) -> Iterator[tuple[tuple[str, int], Any]]:
+def _parameters(operator: str, weights: NodeWeights) -> Iterator[tuple[tuple[str, int], Any]]:
     """Yield ((kind, direction), values) of a layer; no biases where it has none."""
     for direction in range(weights.W.shape[0]):
         yield ("weight_ih", direction), torch_rows(operator, weights.W[direction])

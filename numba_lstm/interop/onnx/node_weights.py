@@ -44,7 +44,9 @@ class NodeWeights(NamedTuple):
         return first, second
 
 
-def check_weights(attributes: Attributes, W: Any, R: Any, B: Any = None, P: Any = None) -> NodeWeights:
+def check_weights(
+    attributes: Attributes, W: Any, R: Any, B: Any = None, P: Any = None
+) -> NodeWeights:
     """Check the shapes of a node's weights against each other and its attributes.
 
     Raises

@@ -84,6 +84,6 @@ def _dequantised(
                 f"{label(node)}: input {role}_{name}: expected shape ({d},) or ({d}, {rows}), "
                 f"got {value.shape}"
             )
-        both.append(value.reshape(-1, 1, value.shape[1] if value.ndim == 2 else 1))
+        both.append(value.reshape(-1, 1, rows if value.ndim == 2 else 1))
     values = (q.astype(np.float32) - both[1].astype(np.float32)) * both[0].astype(np.float32)
     return np.ascontiguousarray(values.swapaxes(1, 2))

@@ -129,9 +129,7 @@ class Session:
         """
         return list(self._outputs)
 
-    def run(
-        self, output_names: Sequence[str] | None, input_feed: Mapping[str, Any]
-    ) -> list[Any]:
+    def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Any]) -> list[Any]:
         """Run the graph.
 
         Parameters
@@ -194,10 +192,8 @@ class Session:
             return value
         array = np.asarray(value)
         if array.dtype != dtype:
-            if dtype != object and not np.can_cast(array.dtype, dtype, "same_kind"):
-                raise TypeError(
-                    f"input {wanted.name!r}: expected {wanted.type}, got {array.dtype}"
-                )
+            if dtype.kind != "O" and not np.can_cast(array.dtype, dtype, "same_kind"):
+                raise TypeError(f"input {wanted.name!r}: expected {wanted.type}, got {array.dtype}")
             array = array.astype(dtype)
         shape = wanted.shape
         fits = len(array.shape) == len(shape) and all(
@@ -205,9 +201,7 @@ class Session:
         )
         if shape and not fits:
             words = ", ".join("any" if one is None else str(one) for one in shape)
-            raise ValueError(
-                f"input {wanted.name!r}: expected shape ({words}), got {array.shape}"
-            )
+            raise ValueError(f"input {wanted.name!r}: expected shape ({words}), got {array.shape}")
         return array
 
 

@@ -1,4 +1,4 @@
-"""Whether a graph is a stack of recurrent layers and nothing else: by its nodes, then by its numbers.
+"""Whether a graph is a stack of recurrent layers and nothing else: by its nodes and numbers.
 
 Between layers stand nodes that only move values: Squeeze, Transpose, Reshape. Exporters write them
 in many ways, so which way is not looked at. The graph runs on random numbers instead, and each
@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from ...nn.module import Module
-from .attributes import Attributes
 from .files import label
 from .folding import inputs_of, is_recurrent
 from .operators import read_node
@@ -172,7 +171,7 @@ def _feeds(session: Session, module: Any, x_name: str) -> dict[str, Any]:
             shape = [*(shape[:-1] or [None, None]), inputs]
         sizes[name] = [one if isinstance(one, int) and one > 0 else _LENGTH for one in shape]
     longest = min(sizes[x_name][:-1])
-    feeds = {}
+    feeds: dict[str, Any] = {}
     for name, _, kind in session.get_inputs():
         if "int" in kind:
             count = int(np.prod(sizes[name]))

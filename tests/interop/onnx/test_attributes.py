@@ -22,7 +22,11 @@ def test_activations_come_in_any_case_and_constants_go_to_those_that_have_some()
         "activation_beta": [0.4],
     }
     (found,) = read_attributes("n", "LSTM", values).activations
-    assert found == (Activation("Tanh"), Activation("HardSigmoid", 0.3, 0.4), Activation("Softsign"))
+    assert found == (
+        Activation("Tanh"),
+        Activation("HardSigmoid", 0.3, 0.4),
+        Activation("Softsign"),
+    )
     (found,) = read_attributes("n", "RNN", {"activations": ["HardSigmoid"]}).activations
     assert found == (Activation("HardSigmoid", 0.2, 0.5),)
 
@@ -47,8 +51,11 @@ def test_both_directions_have_activations_of_their_own_or_share_them():
         ("LSTM", {"linear_before_reset": 1}, "attribute linear_before_reset: not one of ONNX's"),
         ("GRU", {"input_forget": 1}, "attribute input_forget: not one of ONNX's GRU"),
         ("GRU", {"activations": ["Tanh"]}, "attribute activations: expected 2 names, got 1"),
-        ("RNN", {"activations": ["ScaledTanh"], "activation_alpha": [1.0]},
-         "attribute activation_beta: expected a number for ScaledTanh, got none"),
+        (
+            "RNN",
+            {"activations": ["ScaledTanh"], "activation_alpha": [1.0]},
+            "attribute activation_beta: expected a number for ScaledTanh, got none",
+        ),
         ("RNN", {"activations": ["Swish"]}, "attribute activations: expected some of Relu, "),
     ],
 )

@@ -26,7 +26,9 @@ def onnx_tests():
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it makes the cases of all operators
-        return onnx.backend.test.BackendTest(backend, __name__).test_cases["OnnxBackendNodeModelTest"]
+        return onnx.backend.test.BackendTest(backend, __name__).test_cases[
+            "OnnxBackendNodeModelTest"
+        ]
 
 
 @pytest.mark.parametrize("name", NAMES)

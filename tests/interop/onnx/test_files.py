@@ -41,7 +41,7 @@ def test_what_is_no_onnx_file_is_refused(content, tmp_path):
 def test_a_path_that_is_absent_or_of_another_type_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError):
         interop.session(tmp_path / "no.onnx")
-    with pytest.raises(TypeError, match="path: expected a file, bytes or an onnx.ModelProto, got"):
+    with pytest.raises(TypeError, match="path: expected a file, bytes or an onnx"):
         interop.session(3)
 
 
@@ -55,8 +55,10 @@ def test_an_initializer_with_too_few_bytes_is_refused(tmp_path):
 def test_external_data_is_read_and_missed_by_name(tmp_path):
     model = onnx.load_from_string(model_bytes())
     path = tmp_path / "external.onnx"
-    onnx.save_model(model, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    onnx.save_model(
+        model, path, save_as_external_data=True, location="weights.bin", size_threshold=0
+    )
     interop.session(path)
     (tmp_path / "weights.bin").unlink()
-    with pytest.raises((ValueError, FileNotFoundError), match="weights.bin"):
+    with pytest.raises((ValueError, FileNotFoundError), match=r"weights\.bin"):
         interop.session(path)

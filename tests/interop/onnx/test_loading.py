@@ -1,4 +1,4 @@
-"""Graphs of recurrent layers become modules with the graphs' weights; others are refused by name."""
+"""Graphs of recurrent layers become modules with their weights; others are refused by name."""
 
 from __future__ import annotations
 
@@ -127,7 +127,9 @@ def test_a_file_without_recurrent_nodes_says_so():
         [info("x", FLOAT, [1, 2]), info("w", FLOAT, [2, 2])],
         [info("y", FLOAT, None)],
     )
-    with pytest.raises(ValueError, match="expected an LSTM, GRU or RNN node, got none: 1 Gemm, 1 S"):
+    with pytest.raises(
+        ValueError, match="expected an LSTM, GRU or RNN node, got none: 1 Gemm, 1 S"
+    ):
         interop.load(onnx.helper.make_model(graph))
 
 
@@ -171,7 +173,9 @@ def scale_between(graph):
     squeeze = next(node for node in graph.node if node.output[0] == "y0")
     squeeze.output[0] = "before"
     at = list(graph.node).index(squeeze) + 1
-    graph.node.insert(at, make_node("Slice", ["before", "to", "from", "ax", "by"], ["y0"], name="turn"))
+    graph.node.insert(
+        at, make_node("Slice", ["before", "to", "from", "ax", "by"], ["y0"], name="turn")
+    )
     values = {"from": [-(2**40)], "to": [-1], "ax": [0], "by": [-1]}
     graph.initializer.extend(
         onnx.numpy_helper.from_array(np.array(value), name) for name, value in values.items()
@@ -244,5 +248,7 @@ def test_weights_that_do_not_fit_are_refused_by_node_and_input(name, value, mess
 def test_a_wrong_hidden_size_is_refused():
     arrays = {"X": (5, 2, 3), "W": (1, 16, 3), "R": (1, 16, 4)}
     arrays = {key: np.zeros(shape, np.float32) for key, shape in arrays.items()}
-    with pytest.raises(ValueError, match="attribute hidden_size: expected 4, the last axis of R, got 6"):
+    with pytest.raises(
+        ValueError, match="attribute hidden_size: expected 4, the last axis of R, got 6"
+    ):
         interop.session(make_model(Node("LSTM", arrays, {"hidden_size": 6}, 14)))

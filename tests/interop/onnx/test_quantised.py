@@ -133,7 +133,7 @@ def test_a_damaged_dynamic_lstm_is_refused_by_node_and_input(rng):
     names = ["x", "W", "R", "", "", "", "", "", "sw", "zw", "absent", "zw"]
     node = make_node("DynamicQuantizeLSTM", names, ["y", "h", "c"], name="int8",
                      domain="com.microsoft", hidden_size=H)  # fmt: skip
-    with pytest.raises(ValueError, match="node 'int8' .*: input R_scale: expected a constant"):
+    with pytest.raises(ValueError, match=r"node 'int8' .*: input R_scale: expected a constant"):
         interop.session(model_of([node], arrays))
     node.input[8] = "zw2"
     arrays["zw2"] = np.zeros(5, np.float32)

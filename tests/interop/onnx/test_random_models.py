@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 import pytest
 from onnx_nodes_tool import by_time, feeds, for_onnxruntime, make_model, random_node
 
 from numba_lstm.interop import onnx as interop
 
-# All 300 on request: they take a minute.
-COUNT = int(os.environ.get("NUMBA_LSTM_ONNX_MODELS", "60"))
-TOLERANCE = 2e-6
+COUNT = 300
+TOLERANCE = 2e-6  # of the largest value, or of 1
 
 
 def onnxruntime_outputs(node):

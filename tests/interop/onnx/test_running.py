@@ -133,7 +133,12 @@ def branches(w, r):
     out = [info("h1", FLOAT, None)]
     lstm = make_node("LSTM", ["x", "w", "r"], ["", "h1"], hidden_size=5, name="inner")
     run = onnx.helper.make_graph([lstm], "run", [], out)
-    other = onnx.helper.make_graph([make_node("Constant", [], ["h1"], value=tensor("v", np.zeros((1, 2, 5), np.float32)))], "zero", [], out)
+    other = onnx.helper.make_graph(
+        [make_node("Constant", [], ["h1"], value=tensor("v", np.zeros((1, 2, 5), np.float32)))],
+        "zero",
+        [],
+        out,
+    )
     inner = make_node("If", ["second"], ["h2"], then_branch=run, else_branch=other)
     outer_out = [info("h2", FLOAT, None)]
     then = onnx.helper.make_graph([inner], "then", [], outer_out)
@@ -352,7 +357,9 @@ def test_an_operator_that_onnx_does_not_know_is_refused_by_name(tmp_path):
     )
     path = tmp_path / "strange.onnx"
     onnx.save(model, path)
-    with pytest.raises(ValueError, match=r"strange\.onnx: this graph cannot run whole: .*'Strange'"):
+    with pytest.raises(
+        ValueError, match=r"strange\.onnx: this graph cannot run whole: .*'Strange'"
+    ):
         interop.session(path)
 
 
@@ -369,7 +376,9 @@ def test_without_the_package_the_extra_is_named():
 
 
 def test_importing_the_room_imports_no_onnx():
-    code = "from numba_lstm.interop import onnx; import sys; print('numpy' in sys.modules, dir(onnx))"
+    code = (
+        "from numba_lstm.interop import onnx; import sys; print('numpy' in sys.modules, dir(onnx))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split()[0] == "False"
 

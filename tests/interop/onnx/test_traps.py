@@ -55,7 +55,7 @@ def test_the_file_is_loaded_or_refused_by_node(path):
     if "in_h0" in arrays:
         hx = arrays["in_h0"], arrays["in_c0"]
         hx = tuple(one.swapaxes(0, 1) for one in hx) if module.batch_first else hx
-    y, _ = module(x, hx, arrays["in_lens"] if "in_lens" in arrays else None)
+    y, _ = module(x, hx, arrays.get("in_lens"))
     answer = arrays["out_Y"]
     if answer.ndim == 4:
         answer = answer if module.batch_first else answer.swapaxes(1, 2)
