@@ -16,6 +16,7 @@ PUBLIC = [
     *(getattr(optim, name) for name in optim.__all__),
     losses,
     testing,
+    interop.onnx,
     interop.safetensors,
 ]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["safetensors"]
+__all__ = ["onnx", "safetensors"]
 
 
 if TYPE_CHECKING:
+    from . import onnx as onnx
     from . import safetensors as safetensors
 else:
     # Hidden from type checkers: to them every name would be there, and Any.
