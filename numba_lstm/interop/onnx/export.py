@@ -11,9 +11,8 @@ import numpy as np
 from ..._files import write_atomic
 from ...checks import flag, size
 from ...nn.module import Module
-from .export_graph import Graph, Options, Shape
+from .export_graph import Graph, Options, Shape, package
 from .export_modules import add_module
-from .files import package
 
 __all__ = ["save"]
 
@@ -107,8 +106,9 @@ def save(
     **Streaming.** Feed hn and cn to h0 and c0 of the next call: chunks then give what one call
     over the whole sequence gives.
 
-    **Sequences of length 0** give zeros in y, as here. Their final states are zero in onnxruntime,
-    where this library gives the initial ones.
+    **Nothing to do.** Sequences of length 0 give zeros in y, as here. Their final states are zero
+    in onnxruntime, where this library gives the initial ones. A batch without sequences or without
+    steps ends the process in which onnxruntime 1.32 runs it.
 
     **Token ids** that are negative count from the end of the table in ONNX; here they are refused.
 
