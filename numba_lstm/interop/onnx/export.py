@@ -11,8 +11,9 @@ import numpy as np
 from ..._files import write_atomic
 from ...checks import flag, size
 from ...nn.module import Module
-from .export_graph import Graph, Options, Shape, package
+from .export_graph import Graph, Options, Shape
 from .export_modules import add_module
+from .files import package
 
 __all__ = ["save"]
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from ..._version import __version__
 from ...parameters.parameter import Parameter
+from .files import package
 
-__all__ = ["Graph", "Options", "Shape", "Value", "check_last", "package"]
+__all__ = ["Graph", "Options", "Shape", "Value", "check_last"]
 
 # Sizes; a word stands for one that varies from call to call.
 Shape = tuple[int | str, ...]
@@ -22,23 +23,6 @@ class Value(NamedTuple):
 
     name: str
     shape: Shape
-
-
-def package() -> Any:
-    """Import the package onnx.
-
-    Raises
-    ------
-    ImportError
-        If it is absent, saying how to get it.
-    """
-    try:
-        import onnx
-    except ImportError:
-        raise ImportError(
-            "interop.onnx needs the package onnx: pip install 'numba_lstm[onnx]'"
-        ) from None
-    return onnx
 
 
 def check_last(prefix: str, x: Value, expected: tuple[int, ...]) -> None:
