@@ -16,6 +16,9 @@ PUBLIC = [
     *(getattr(optim, name) for name in optim.__all__),
     losses,
     testing,
+    interop.onnx.load,
+    interop.onnx.save,
+    interop.onnx.session,
     interop.safetensors,
 ]
 

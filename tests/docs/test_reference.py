@@ -18,6 +18,7 @@ MODULES = [
     "optim",
     "models",
     "text",
+    "interop.onnx",
     "interop.safetensors",
     "testing",
     "typing",

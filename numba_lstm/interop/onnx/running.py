@@ -9,7 +9,7 @@ import numpy as np
 
 from ...quiet import without_errors
 from . import opsets
-from .files import Source, package, read, source_name
+from .files import Source, package, read, replace, source_name
 from .folding import fold
 from .operators import operators
 
@@ -53,7 +53,11 @@ def session(path: Source) -> Session:
 
 def prepared(path: Source) -> Any:
     """Read a model, its local functions inlined and its constants folded."""
-    model, name = read(path), source_name(path)
+    return _prepared(read(path), source_name(path))
+
+
+def _prepared(model: Any, name: str) -> Any:
+    """The same of a model that has been read; in place."""
     if model.functions:
         from onnx import inliner
 
@@ -81,7 +85,8 @@ class Session:
     Notes
     -----
     Constants are folded and the weights of recurrent nodes packed once, here. A run keeps nothing,
-    so threads may share a session. An input that the file gives a value, too, keeps that value.
+    so threads may share a session. An input that the file gives a value, too, need not be given.
+    For each set of such inputs that are, the graph is made ready once more, at the first run.
 
     For a sequence of length 0 the final states are the initial ones, as everywhere in this library;
     onnxruntime gives zeros.
@@ -92,7 +97,10 @@ class Session:
         from onnx.reference import ReferenceEvaluator
 
         self._name = source_name(path)
-        model = prepared(path)
+        model = read(path)
+        self._source, self._defaults = _defaults(model)
+        self._others: dict[frozenset[str], Session] = {}
+        model = _prepared(model, self._name)
         versions = {one.domain: one.version for one in model.opset_import}
         new_ops = operators() + opsets.operators(versions.get("", 0))
         try:
@@ -121,6 +129,15 @@ class Session:
         """
         return list(self._inputs)
 
+    def get_overridable_initializers(self) -> list[NodeArg]:
+        """Give the inputs that need not be given, as the file has a value for each.
+
+        Returns
+        -------
+        list of NodeArg
+        """
+        return list(self._defaults.values())
+
     def get_outputs(self) -> list[NodeArg]:
         """Give the graph's outputs: name, shape, type.
 
@@ -139,8 +156,8 @@ class Session:
         output_names : sequence of str or None
             Which outputs; None for all.
         input_feed : mapping of str to array_like
-            Every input by name. Numbers are cast where no kind is lost: integers to floating point,
-            not back.
+            Every input by name, and those that need not be given as wanted. Numbers are cast where
+            no kind is lost: integers to floating point, not back.
 
         Returns
         -------
@@ -159,6 +176,9 @@ class Session:
         for name in output_names or ():
             if name not in known:
                 raise ValueError(f"output_names: expected some of {known}, got {name!r}")
+        given = frozenset(name for name in self._defaults if name in input_feed)
+        if given:
+            return self._with(given).run(output_names, input_feed)
         feeds = self._feeds(input_feed)
         names = known if output_names is None else list(output_names)
         results = self._evaluator.run(names, feeds)
@@ -179,6 +199,16 @@ class Session:
             Not to be written to.
         """
         return self._evaluator.run(None, self._feeds(input_feed), intermediate=True)
+
+    def _with(self, names: frozenset[str]) -> Session:
+        """The session in which these inputs have no value in the file."""
+        if names not in self._others:
+            model = type(self._source)()
+            model.CopyFrom(self._source)
+            kept = [one for one in model.graph.initializer if one.name not in names]
+            replace(model.graph.initializer, kept)
+            self._others[names] = Session(model)
+        return self._others[names]
 
     def _feeds(self, given: Mapping[str, Any]) -> dict[str, Any]:
         names = [one.name for one in self._inputs]
@@ -206,6 +236,19 @@ class Session:
             words = ", ".join("any" if one is None else str(one) for one in shape)
             raise ValueError(f"input {wanted.name!r}: expected shape ({words}), got {array.shape}")
         return array
+
+
+def _defaults(model: Any) -> tuple[Any, dict[str, NodeArg]]:
+    """The inputs that have a value in the file, and a copy of a model that has such."""
+    stored = {one.name for one in model.graph.initializer}
+    # Before IR version 4 every initializer had to be an input, too.
+    inputs = model.graph.input if model.ir_version >= 4 else ()
+    found = {one.name: _node_arg(one) for one in inputs if one.name in stored}
+    if not found:
+        return None, found
+    source = type(model)()
+    source.CopyFrom(model)
+    return source, found
 
 
 def _own(value: Any, feeds: Any) -> Any:
