@@ -10,7 +10,7 @@ from .files import replace, subgraphs
 __all__ = ["operators", "unify"]
 
 # Attributes of older BatchNormalization, and the values that say what opset 14 says without them.
-_OLD_BATCH_NORMALIZATION = {"spatial": 1, "is_test": 1}
+_PLAIN = {"spatial": 1, "is_test": 1}
 # Before opset 13 these flattened their input to two axes at `axis`, and its default was 1.
 _FLATTENING = {"Softmax", "LogSoftmax", "Hardmax"}
 
@@ -36,7 +36,9 @@ def _unify_graph(graph: Any, version: int) -> None:
         for inside in subgraphs(node):
             _unify_graph(inside, version)
         if version < 14 and node.domain == "" and node.op_type == "BatchNormalization":
-            kept = [one for one in node.attribute if _OLD_BATCH_NORMALIZATION.get(one.name) != one.i]
+            kept = [
+                one for one in node.attribute if _PLAIN.get(one.name) != one.i
+            ]
             replace(node.attribute, kept)
         if version < 13 and node.domain == "" and node.op_type in _FLATTENING:
             nodes += _flattened(node, number)
@@ -62,9 +64,9 @@ def _flattened(node: Any, number: int) -> list[Any]:
 
 
 # Operators, ONNX's implementation of them that is right below an opset, and that opset.
-# DequantizeLinear of opset 10 and 13 is that of 19 without the types that came later, but onnx looks
-# for none below 19. BatchNormalization of one output normalises by the given mean and variance since
-# opset 7, but below 14 onnx takes those of the batch, too.
+# DequantizeLinear of opset 10 and 13 is that of 19 without the types that came later, but onnx
+# looks for none below 19. BatchNormalization of one output normalises by the given mean and
+# variance since opset 7, but below 14 onnx takes those of the batch, too.
 _BELOW = (("DequantizeLinear", 19), ("BatchNormalization", 14))
 
 
