@@ -39,7 +39,8 @@ _RANDOM = {
 
 class _Constant(NamedTuple):
     value: np.ndarray
-    quantised: bool  # whether it comes from integers with a scale
+    quantised: bool = False  # whether it comes from integers with a scale
+    tensor: Any = None  # as the file has it
 
 
 def is_recurrent(node: Any) -> bool:
@@ -70,6 +71,9 @@ def fold(model: Any, name: str) -> None:
     """
     opsets.unify(model)
     folding = _Folding({one.domain: one.version for one in model.opset_import})
+    # Before IR version 4 initializers had to be inputs, too; some exporters keep them there.
+    constant = {one.name for one in model.graph.initializer}
+    replace(model.graph.input, [one for one in model.graph.input if one.name not in constant])
     folding.graph(model.graph, {})
     if folding.dequantised:
         warn(
@@ -90,11 +94,7 @@ class _Folding:
         """Fold a graph; `outer` are the constants of the graphs around it."""
         from onnx import numpy_helper
 
-        own: dict[str, _Constant] = {}
-        for tensor in graph.initializer:
-            own[tensor.name] = _Constant(_array(tensor), False)
-        # Before IR version 4 initializers had to be inputs, too; some exporters keep them there.
-        replace(graph.input, [one for one in graph.input if one.name not in own])
+        own = {one.name: _Constant(_array(one), tensor=one) for one in graph.initializer}
         hidden = {one.name for one in graph.input}
         known = {key: value for key, value in outer.items() if key not in hidden} | own
         nodes = []
@@ -115,7 +115,7 @@ class _Folding:
         replace(graph.node, nodes)
         needed = set(_names_used(graph))
         tensors = [
-            numpy_helper.from_array(constant.value, key)
+            constant.tensor or numpy_helper.from_array(constant.value, key)
             for key, constant in own.items()
             if key in needed
         ]
@@ -160,19 +160,19 @@ class _Folding:
         ):
             return None
         results = _evaluate(node, {name: known[name].value for name in names}, self.versions)
-        if results is None or not all(isinstance(one, np.ndarray) for one in results):
+        if not all(isinstance(one, np.ndarray) and one.dtype.kind not in "OSU" for one in results):
             return None
         quantised = node.op_type == "DequantizeLinear" or any(known[n].quantised for n in names)
         return {key: _Constant(one, quantised) for key, one in zip(node.output, results)}
 
 
-def _evaluate(
-    node: Any, values: Mapping[str, np.ndarray], versions: dict[str, int]
-) -> list[Any] | None:
-    """Run a single node; None where it cannot be run."""
+def _evaluate(node: Any, values: Mapping[str, np.ndarray], versions: dict[str, int]) -> list[Any]:
+    """Run a single node; [None] where it cannot be run."""
     from onnx import GraphProto, ValueInfoProto
     from onnx.reference import ReferenceEvaluator
 
+    if node.op_type == "Constant" and node.attribute and node.attribute[0].HasField("t"):
+        return [_array(node.attribute[0].t)]  # most are, and an evaluator takes a millisecond
     graph = GraphProto(
         name="constant",
         node=[node],
@@ -185,7 +185,7 @@ def _evaluate(
         )
         return evaluator.run(None, dict(values))  # type: ignore[return-value]
     except Exception:  # the run of the whole graph then says what is wrong with it
-        return None
+        return [None]
 
 
 def _array(tensor: Any) -> np.ndarray:

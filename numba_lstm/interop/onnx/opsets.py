@@ -36,9 +36,7 @@ def _unify_graph(graph: Any, version: int) -> None:
         for inside in subgraphs(node):
             _unify_graph(inside, version)
         if version < 14 and node.domain == "" and node.op_type == "BatchNormalization":
-            kept = [
-                one for one in node.attribute if _PLAIN.get(one.name) != one.i
-            ]
+            kept = [one for one in node.attribute if _PLAIN.get(one.name) != one.i]
             replace(node.attribute, kept)
         if version < 13 and node.domain == "" and node.op_type in _FLATTENING:
             nodes += _flattened(node, number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from onnx_nodes_tool import Node, make_model, random_node
+from onnx_nodes_tool import make_model, random_node
 from onnx_stacks_tool import stack_model
 
 from numba_lstm import losses, nn, optim
@@ -161,94 +161,3 @@ def test_layers_of_different_sizes_and_biases_are_one_module():
     x = rng.standard_normal((6, 2, 3)).astype(np.float32)
     (y,) = interop.session(model).run(None, {"x": x})
     assert np.abs(module(x)[0] - y[:, 0]).max() < 1e-6
-
-
-def changed(change):
-    model = stack_model(nn.GRU(3, 3, num_layers=2, seed=0))
-    change(model.graph)
-    return model
-
-
-def scale_between(graph):
-    squeeze = next(node for node in graph.node if node.output[0] == "y0")
-    squeeze.output[0] = "before"
-    at = list(graph.node).index(squeeze) + 1
-    graph.node.insert(
-        at, make_node("Slice", ["before", "to", "from", "ax", "by"], ["y0"], name="turn")
-    )
-    values = {"from": [-(2**40)], "to": [-1], "ax": [0], "by": [-1]}
-    graph.initializer.extend(
-        onnx.numpy_helper.from_array(np.array(value), name) for name, value in values.items()
-    )
-
-
-def skip_a_layer(graph):
-    next(node for node in graph.node if node.name == "layer 1").input[0] = "x"
-
-
-def other_reset(graph):
-    node = next(node for node in graph.node if node.name == "layer 1")
-    next(one for one in node.attribute if one.name == "linear_before_reset").i = 0
-
-
-def constant_state(graph):
-    node = next(node for node in graph.node if node.name == "layer 1")
-    graph.initializer.append(onnx.numpy_helper.from_array(np.ones((1, 3, 3), "f4"), "start"))
-    node.input.extend(["start"] if len(node.input) == 5 else ["", "start"])
-
-
-def weights_as_inputs(graph):
-    kept = [one for one in graph.initializer if one.name != "W1"]
-    del graph.initializer[:]
-    graph.initializer.extend(kept)
-    graph.input.append(info("W1", FLOAT, [1, 9, 3]))
-
-
-@pytest.mark.parametrize(
-    "change, message",
-    [
-        (scale_between, r"node 'layer 1' \(GRU\): input X: expected the outputs of node 'layer 0'"),
-        (skip_a_layer, r"node 'layer 1' \(GRU\): input X: expected Y of node 'layer 0'"),
-        (other_reset, r"node 'layer 1' \(GRU\): reset_after: expected True, as in node 'layer 0'"),
-        (constant_state, r"node 'layer 1' \(GRU\): input initial_h: expected zeros or an input"),
-        (weights_as_inputs, r"node 'layer 1' \(GRU\): input W: expected a constant, got 'W1'"),
-    ],
-)
-def test_what_is_no_plain_stack_is_refused_by_node(change, message):
-    with pytest.raises(ValueError, match=message):
-        interop.load(changed(change))
-    assert isinstance(interop.load(changed(lambda graph: None)), nn.GRU)
-
-
-@pytest.mark.parametrize(
-    "name, value, message",
-    [
-        ("W", None, "input W: expected weights, got none"),
-        ("R", None, "input R: expected weights, got none"),
-        ("W", (1, 15, 3), r"input W: expected shape \(1, 16, I\), got \(1, 15, 3\)"),
-        ("R", (1, 16, 5), r"input R: expected shape \(1, 20, 5\), got \(1, 16, 5\)"),
-        ("B", (1, 16), r"input B: expected shape \(1, 32\), got \(1, 16\)"),
-        ("P", (1, 16), r"input P: expected shape \(1, 12\), got \(1, 16\)"),
-        ("W", (16, 3), r"input W: expected shape \(1, 16, I\), got \(16, 3\)"),
-    ],
-)
-def test_weights_that_do_not_fit_are_refused_by_node_and_input(name, value, message):
-    arrays = {"X": (5, 2, 3), "W": (1, 16, 3), "R": (1, 16, 4)}
-    arrays = {key: np.zeros(shape, np.float32) for key, shape in arrays.items()}
-    if value is None:
-        del arrays[name]
-    else:
-        arrays[name] = np.zeros(value, np.float32)
-    model = make_model(Node("LSTM", arrays, {}, 14))
-    for use in (interop.session, interop.load, lambda m: interop.load(m, node="it")):
-        with pytest.raises(ValueError, match=rf"^model: node 'it' \(LSTM\): {message}"):
-            use(model)
-
-
-def test_a_wrong_hidden_size_is_refused():
-    arrays = {"X": (5, 2, 3), "W": (1, 16, 3), "R": (1, 16, 4)}
-    arrays = {key: np.zeros(shape, np.float32) for key, shape in arrays.items()}
-    with pytest.raises(
-        ValueError, match="attribute hidden_size: expected 4, the last axis of R, got 6"
-    ):
-        interop.session(make_model(Node("LSTM", arrays, {"hidden_size": 6}, 14)))

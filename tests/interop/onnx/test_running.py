@@ -8,23 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from onnx_nodes_tool import Node, feeds, make_model, random_node
+from onnx_graphs_tool import model_of, tensor
+from onnx_nodes_tool import Node, make_model
 
 from numba_lstm.interop import onnx as interop
 
 onnx = pytest.importorskip("onnx")
 FLOAT, INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
 make_node, info = onnx.helper.make_node, onnx.helper.make_tensor_value_info
-
-
-def tensor(name, value):
-    return onnx.numpy_helper.from_array(np.asarray(value), name)
-
-
-def model_of(nodes, inputs, outputs, initializers=(), opset=17, functions=()):
-    graph = onnx.helper.make_graph(nodes, "g", inputs, outputs, list(initializers))
-    opsets = [onnx.helper.make_opsetid("", opset), onnx.helper.make_opsetid("own", 1)]
-    return onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8, functions=functions)
 
 
 def lstm_arrays(seed=0, inputs=3, hidden=5):
@@ -45,7 +36,7 @@ def plain(w, r, opset=17):
         [info("x", FLOAT, ["T", "B", w.shape[2]])],
         [info(name, FLOAT, None) for name in ("y", "h", "c")],
         [tensor("w", w), tensor("r", r)],
-        opset,
+        opset=opset,
     )
 
 
@@ -290,45 +281,6 @@ def test_outputs_are_the_callers_own():
     assert session.run(["kept"], {"x": x})[0].tolist() == [1, 1, 1]
 
 
-def test_softmax_before_opset_13_flattens(rng):
-    onnxruntime = pytest.importorskip("onnxruntime")
-    x = rng.standard_normal((2, 3, 4)).astype(np.float32)
-    for kind in ("Softmax", "LogSoftmax", "Hardmax"):
-        for options in ({}, {"axis": 2}, {"axis": 0}):
-            model = model_of(
-                [make_node(kind, ["x"], ["y"], **options)],
-                [info("x", FLOAT, [2, 3, 4])],
-                [info("y", FLOAT, [2, 3, 4])],
-                opset=11,
-            )
-            session = onnxruntime.InferenceSession(
-                model.SerializeToString(), providers=["CPUExecutionProvider"]
-            )
-            (wanted,) = session.run(None, {"x": x})
-            (y,) = interop.session(model).run(None, {"x": x})
-            assert np.abs(y - wanted).max() < 1e-6, (kind, options)
-
-
-@pytest.mark.parametrize("opset", [8, 9, 13, 14])
-def test_batch_normalisation_of_any_opset_takes_the_given_mean(opset, rng):
-    onnxruntime = pytest.importorskip("onnxruntime")
-    names = ["scale", "bias", "mean", "var"]
-    options = {"spatial": 1, "momentum": 0.8} if opset == 8 else {"momentum": 0.8}
-    model = model_of(
-        [make_node("BatchNormalization", ["x", *names], ["y"], **options)],
-        [info("x", FLOAT, [2, 3, 4])],
-        [info("y", FLOAT, [2, 3, 4])],
-        [tensor(name, rng.uniform(1, 2, 3).astype(np.float32)) for name in names],
-        opset=opset,
-    )
-    x = rng.standard_normal((2, 3, 4)).astype(np.float32)
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-    (wanted,) = session.run(None, {"x": x})
-    assert np.abs(interop.session(model).run(None, {"x": x})[0] - wanted).max() < 1e-6
-
-
 def test_numpys_settings_of_errors_do_not_matter():
     model = model_of(
         [make_node("Sigmoid", ["x"], ["y"])], [info("x", FLOAT, [2])], [info("y", FLOAT, [2])]
@@ -410,14 +362,3 @@ def test_importing_the_room_imports_no_onnx():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split()[0] == "False"
-
-
-def test_a_random_node_runs_at_every_opset():
-    node = random_node(np.random.default_rng(3), "GRU")
-    node.attributes.pop("layout", None)
-    results = [
-        interop.session(make_model(node._replace(opset=opset))).run(None, feeds(node))
-        for opset in range(7, 23)
-    ]
-    for outputs in results:
-        assert all(np.array_equal(one, other) for one, other in zip(outputs, results[0]))
