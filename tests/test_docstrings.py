@@ -16,7 +16,9 @@ PUBLIC = [
     *(getattr(optim, name) for name in optim.__all__),
     losses,
     testing,
+    interop.npz,
     interop.safetensors,
+    interop.weights,
 ]
 
 

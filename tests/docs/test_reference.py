@@ -18,7 +18,9 @@ MODULES = [
     "optim",
     "models",
     "text",
+    "interop.npz",
     "interop.safetensors",
+    "interop.weights",
     "testing",
     "typing",
 ]
