@@ -95,8 +95,13 @@ def load(path: Source, node: str | None = None) -> Module | LoadedNode:
             return make_module(layers, batch_first=True)
         return module
     except ValueError as error:
-        names = ", ".join(label(one) for one in found)
-        hint = f"; load(path, node=NAME) gives one of: {names}" if found and node is None else ""
+        hint = ""
+        if found and node is None:
+            names = ", ".join(label(one) for one in found)
+            hint = (
+                "; interop.onnx.session runs a graph whole, and load(path, node=NAME) gives one "
+                f"of: {names}"
+            )
         raise ValueError(f"{name}: {error}{hint}") from None
 
 

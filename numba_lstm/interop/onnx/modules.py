@@ -52,7 +52,7 @@ def make_module(
     for attributes, _ in layers:
         reason = unsupported(attributes)
         if reason is not None:
-            raise ValueError(f"{attributes.label}: {reason}; interop.onnx.session runs it")
+            raise ValueError(f"{attributes.label}: {reason}")
     first = layers[0][0]
     options = _options(layers[0], layers)
     for layer in layers[1:]:

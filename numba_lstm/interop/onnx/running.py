@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...quiet import without_errors
 from . import opsets
 from .files import Source, package, read, replace, source_name
 from .folding import fold
@@ -146,6 +147,7 @@ class Session:
         """
         return list(self._outputs)
 
+    @without_errors
     def run(self, output_names: Sequence[str] | None, input_feed: Mapping[str, Any]) -> list[Any]:
         """Run the graph.
 
@@ -182,6 +184,7 @@ class Session:
         results = self._evaluator.run(names, feeds)
         return [_own(one, feeds.values()) for one in results]
 
+    @without_errors
     def values(self, input_feed: Mapping[str, Any]) -> dict[str, Any]:
         """Run the graph and give every value in it by name.
 
@@ -264,7 +267,7 @@ def _node_arg(info: Any) -> NodeArg:
     if tensor is not None:
         for dim in tensor.shape.dim:
             if dim.HasField("dim_value"):
-                shape.append(dim.dim_value)
+                shape.append(dim.dim_value if dim.dim_value >= 0 else None)
             else:
                 shape.append(dim.dim_param or None)
     return NodeArg(info.name, shape, kind)

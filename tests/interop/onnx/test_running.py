@@ -309,6 +309,35 @@ def test_softmax_before_opset_13_flattens(rng):
             assert np.abs(y - wanted).max() < 1e-6, (kind, options)
 
 
+@pytest.mark.parametrize("opset", [8, 9, 13, 14])
+def test_batch_normalisation_of_any_opset_takes_the_given_mean(opset, rng):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    names = ["scale", "bias", "mean", "var"]
+    options = {"spatial": 1, "momentum": 0.8} if opset == 8 else {"momentum": 0.8}
+    model = model_of(
+        [make_node("BatchNormalization", ["x", *names], ["y"], **options)],
+        [info("x", FLOAT, [2, 3, 4])],
+        [info("y", FLOAT, [2, 3, 4])],
+        [tensor(name, rng.uniform(1, 2, 3).astype(np.float32)) for name in names],
+        opset=opset,
+    )
+    x = rng.standard_normal((2, 3, 4)).astype(np.float32)
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    (wanted,) = session.run(None, {"x": x})
+    assert np.abs(interop.session(model).run(None, {"x": x})[0] - wanted).max() < 1e-6
+
+
+def test_numpys_settings_of_errors_do_not_matter():
+    model = model_of(
+        [make_node("Sigmoid", ["x"], ["y"])], [info("x", FLOAT, [2])], [info("y", FLOAT, [2])]
+    )
+    with np.errstate(all="raise"):
+        (y,) = interop.session(model).run(None, {"x": np.float32([-500, 500])})
+    assert y.tolist() == [0, 1]
+
+
 def test_wrong_inputs_are_refused_by_name():
     session = interop.session(plain(*lstm_arrays()))
     with pytest.raises(ValueError, match=r"input_feed: expected \['x'\], got \['x'\] missing"):
