@@ -19,7 +19,9 @@ PUBLIC = [
     interop.onnx.load,
     interop.onnx.save,
     interop.onnx.session,
+    interop.npz,
     interop.safetensors,
+    interop.weights,
 ]
 
 

@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parents[1] / "numba_lstm"
 # import its neighbours, but not in a circle.
 LAYERS = [
     {"system"},
-    {"_version", "_files", "tuning", "fingerprint", "quiet", "user_warning", "typing"},
+    {"_version", "_files", "tuning", "fingerprint", "quiet", "user_warning", "typing", "foreign"},
     {"checks", "dropout_masks"},
     {"simd", "threads"},
     {"workers", "inlining"},
@@ -42,7 +42,7 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 LLVM_USERS = ("simd/",)
 DEPENDENCIES = {"numba", "numpy", "scipy", "click", "safetensors", "llvmlite"}
-OPTIONAL = {"matplotlib"}  # in functions only
+OPTIONAL = {"matplotlib", "h5py"}  # in functions only
 PEERS = {"torch", "onnx", "onnxruntime", "openvino"}  # in functions of the benchmark only
 
 

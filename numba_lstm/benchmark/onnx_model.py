@@ -42,7 +42,7 @@ def make_model(case: Case, arrays: Arrays) -> bytes:
     """
     from ..interop.onnx.export_graph import Graph
     from ..interop.onnx.export_recurrent import add_layer, split
-    from ..interop.onnx.export_weights import to_onnx
+    from ..interop.weights import to_onnx
 
     graph, weights = Graph(np.float32, opset=17), parameters(arrays)
     value = graph.input("x", (case.T, case.B, case.I), "")

@@ -19,7 +19,9 @@ MODULES = [
     "models",
     "text",
     "interop.onnx",
+    "interop.npz",
     "interop.safetensors",
+    "interop.weights",
     "testing",
     "typing",
 ]

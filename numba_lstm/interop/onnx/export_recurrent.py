@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..weights import to_onnx
 from .export_graph import Graph, Shape, Value, check_last
-from .export_weights import to_onnx
 
 __all__ = [
     "Outputs",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import numpy as np
@@ -204,9 +205,13 @@ def test_more_than_a_file_can_hold_is_refused_before_anything_is_copied(tmp_path
         onnx.save(module, tmp_path / "model.onnx")
 
 
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "model.onnx"
     path.write_bytes(b"old")
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", lambda handle: os.write(-1, b""))
+        with pytest.raises(OSError, match=r"model\.onnx"):
+            saved(nn.LSTM(5, 7), tmp_path)
     with pytest.raises(ValueError, match="proj_size"):
         saved(nn.LSTM(5, 7, proj_size=3), tmp_path)
     assert path.read_bytes() == b"old"

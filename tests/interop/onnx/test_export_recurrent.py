@@ -225,10 +225,7 @@ def test_float64_is_exact_in_the_file_and_more_than_onnxruntime_runs(kind, rng, 
 
 
 def test_initial_states_that_are_learnt_are_the_default(rng, tmp_path):
-    try:
-        module = nn.LSTM(5, 7, 2, bidirectional=True, learn_initial_state=True, seed=1)
-    except TypeError:
-        pytest.skip("initial states cannot be learnt here")
+    module = nn.LSTM(5, 7, 2, bidirectional=True, learn_initial_state=True, seed=1)
     for name, parameter in module.named_parameters():
         if "_0_l" in name:
             parameter[...] = rng.standard_normal(parameter.shape)
