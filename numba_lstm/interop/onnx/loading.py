@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, overload
 
 from ...nn.module import Module
 from .attributes import Attributes
 from .files import UNUSED, Source, label, source_name, subgraphs
-from .folding import ROLES, inputs_of, is_recurrent
+from .folding import inputs_of, is_recurrent
 from .modules import make_module
 from .node_weights import NodeWeights, check_weights
 from .operators import read_node
 from .running import prepared
-from .stack import check_nodes, check_numbers
+from .stack import check_nodes, same_for_all, trial
 
 __all__ = ["LoadedNode", "load"]
 
@@ -53,7 +53,8 @@ def load(path: Source, node: str | None = None) -> Module | LoadedNode:
     Module
         An `nn.LSTM`, `nn.GRU` or `nn.RNN` with the graph's weights, its layers in the graph's
         order; `batch_first` where the graph takes (B, T, I). It gives y and the final states,
-        whichever of them the graph gives. A layer that runs from the end only is the module inside
+        whichever of them the graph gives. Constant initial states become parameters
+        (`learn_initial_state`). A layer that runs from the end only is the module inside
         a `Reverse`, which turns time around.
     LoadedNode
         With `node`: its module, which takes (T, B, I), or (B, T, I) with layout 1, and the names of
@@ -79,21 +80,23 @@ def load(path: Source, node: str | None = None) -> Module | LoadedNode:
     """
     model, name = prepared(path), source_name(path)
     try:
-        found = list(_recurrent_nodes(model.graph))
+        scopes = list(_recurrent_nodes(model.graph, {}))
+        found = [one for one, _ in scopes]
         if not found:
             raise ValueError(_no_node(model.graph))
         if node is not None:
-            return _load_node(_named(found, node))
+            chosen = _named(found, node)
+            return _load_node(*next(one for one in scopes if one[0] is chosen))
         outside = [one for one in model.graph.node if is_recurrent(one)]
         if len(outside) != len(found):
             inner = next(one for one in found if one not in outside)
             raise ValueError(f"{label(inner)}: expected a plain stack, got a graph inside a node")
         x_name = check_nodes(model.graph, outside)
         layers = [_layer(one) for one in outside]
-        module = make_module(layers)
-        if check_numbers(model, outside, module, x_name):
-            return make_module(layers, batch_first=True)
-        return module
+        run = trial(model, outside, layers[0][1].inputs, x_name)
+        module = make_module(layers, states=run.states)
+        run.check(module)
+        return make_module(layers, True, run.states) if run.batch_first else module
     except ValueError as error:
         hint = ""
         if found and node is None:
@@ -105,13 +108,14 @@ def load(path: Source, node: str | None = None) -> Module | LoadedNode:
         raise ValueError(f"{name}: {error}{hint}") from None
 
 
-def _recurrent_nodes(graph: Any) -> Iterator[Any]:
-    """Yield the recurrent nodes of a graph and of the graphs inside its nodes."""
+def _recurrent_nodes(graph: Any, outer: Mapping[str, Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Yield the recurrent nodes of a graph and of the graphs inside, each with its constants."""
+    known = dict(outer) | {one.name: one for one in graph.initializer}
     for node in graph.node:
         if is_recurrent(node):
-            yield node
+            yield node, known
         for inside in subgraphs(node):
-            yield from _recurrent_nodes(inside)
+            yield from _recurrent_nodes(inside, known)
 
 
 def _no_node(graph: Any) -> str:
@@ -146,10 +150,24 @@ def _layer(node: Any) -> tuple[Attributes, NodeWeights]:
     return attributes, check_weights(attributes, *(constants.get(role) for role in "WRBP"))
 
 
-def _load_node(node: Any) -> LoadedNode:
-    layer = _layer(node)
-    module = make_module([layer], batch_first=bool(layer[0].layout))
-    inputs = {role: name for role, name in inputs_of(node).items() if role in ROLES}
+def _load_node(node: Any, constants: Mapping[str, Any]) -> LoadedNode:
+    """A node as a module that starts at its initial states, if they are constants of the graph."""
+    from onnx import numpy_helper
+
+    attributes, weights = _layer(node)
+    inputs = inputs_of(node)
+    kept = {
+        role: numpy_helper.to_array(constants[inputs[role]])
+        for role in ("initial_h", "initial_c")
+        if inputs.get(role) in constants
+    }
+    states = {}
+    for role, value in kept.items():
+        value = value.swapaxes(0, 1) if attributes.layout else value
+        if value.any():
+            states[role] = same_for_all(attributes.label, role, value)
+        del inputs[role]
+    module = make_module([(attributes, weights)], bool(attributes.layout), [states])
     return LoadedNode(module, inputs, _outputs(node))
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from ...nn.gru import GRU
 from ...nn.lstm import LSTM
 from ...nn.module import Module
 from ...nn.rnn import RNN
+from ..weights import from_onnx
 from .attributes import DEFAULT_ACTIVATIONS, Attributes
-from .node_weights import NodeWeights, torch_peepholes, torch_rows
+from .node_weights import NodeWeights
 from .reverse import Reverse
 
 __all__ = ["make_module", "unsupported"]
@@ -34,7 +37,9 @@ def unsupported(attributes: Attributes) -> str | None:
 
 
 def make_module(
-    layers: Sequence[tuple[Attributes, NodeWeights]], batch_first: bool = False
+    layers: Sequence[tuple[Attributes, NodeWeights]],
+    batch_first: bool = False,
+    states: Sequence[Mapping[str, np.ndarray]] = (),
 ) -> Module:
     """Make one module of a stack of nodes, the first layer first; it has copies of the weights.
 
@@ -43,6 +48,9 @@ def make_module(
     layers : sequence of (Attributes, NodeWeights)
     batch_first : bool
         Whether the module takes and gives (B, T, …).
+    states : sequence of mapping of str to numpy.ndarray, (D, H)
+        For each layer the initial states that it starts at where none are given, by initial_h and
+        initial_c.
 
     Raises
     ------
@@ -67,16 +75,21 @@ def make_module(
         bias=any(one.B is not None for one in weights),
         batch_first=batch_first,
         bidirectional=first.directions == 2,
+        learn_initial_state=any(states),
         dtype=weights[0].W.dtype,
         seed=0,
         **options,
     )
-    for parameter in module.parameters():  # a bias or peephole that only other layers have is zero
-        parameter[...] = 0
+    values: dict[str, np.ndarray] = {}
     for number, one in enumerate(weights):
-        for name, value in _parameters(first.operator, one):
-            suffix = "_reverse" if name[1] else ""
-            getattr(module, f"{name[0]}_l{number}{suffix}")[...] = value
+        values |= from_onnx(one.W, one.R, one.B, one.P, layer=number)
+    for number, state in enumerate(states):
+        for role, both in state.items():
+            for value, suffix in zip(both, ("", "_reverse")):
+                values[f"{role[-1]}_0_l{number}{suffix}"] = value
+    for name, parameter in module.named_parameters():
+        # A bias, a peephole or a state that only other layers have is zero.
+        parameter[...] = values.get(name, 0)
     return Reverse(module) if first.direction == "reverse" else module
 
 
@@ -109,16 +122,3 @@ def _check_alike(
             raise ValueError(
                 f"{other.label}: {name}: expected {value}, as in {first.label}, got {others[name]}"
             )
-
-
-def _parameters(operator: str, weights: NodeWeights) -> Iterator[tuple[tuple[str, int], Any]]:
-    """Yield ((kind, direction), values) of a layer; no biases where it has none."""
-    for direction in range(weights.W.shape[0]):
-        yield ("weight_ih", direction), torch_rows(operator, weights.W[direction])
-        yield ("weight_hh", direction), torch_rows(operator, weights.R[direction])
-        if weights.B is not None:
-            bias_ih, bias_hh = weights.biases(direction)
-            yield ("bias_ih", direction), torch_rows(operator, bias_ih)
-            yield ("bias_hh", direction), torch_rows(operator, bias_hh)
-        if weights.P is not None:
-            yield ("weight_peephole", direction), torch_peepholes(weights.P[direction])

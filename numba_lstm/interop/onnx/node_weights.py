@@ -1,4 +1,4 @@
-"""The weights of a recurrent node: checked, and turned to the order of torch's gates."""
+"""The weights of a recurrent node, checked."""
 
 from __future__ import annotations
 
@@ -9,12 +9,7 @@ import numpy as np
 
 from .attributes import Attributes
 
-__all__ = ["NodeWeights", "check_weights", "torch_peepholes", "torch_rows"]
-
-# Where torch's gates stand in ONNX's: i, o, f, c to i, f, g, o; z, r, h to r, z, n.
-_GATES = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}
-# p_i, p_o, p_f to p_i, p_f, p_o
-_PEEPHOLES = (0, 2, 1)
+__all__ = ["NodeWeights", "check_weights"]
 
 
 class NodeWeights(NamedTuple):
@@ -77,18 +72,6 @@ def check_weights(
     dtype = np.dtype(np.float64 if W.dtype == np.float64 else np.float32)
     cast = [None if one is None else np.ascontiguousarray(one, dtype) for one in (W, R, B, P)]
     return NodeWeights(*cast)  # type: ignore[arg-type]
-
-
-def torch_rows(operator: str, rows: np.ndarray) -> np.ndarray:
-    """Rows (G·H, …) in the order of torch's gates."""
-    blocks = np.split(rows, len(_GATES[operator]))
-    return np.concatenate([blocks[at] for at in _GATES[operator]])
-
-
-def torch_peepholes(p: np.ndarray) -> np.ndarray:
-    """An LSTM's P of one direction, (3·H,), in the order of `nn.LSTM`'s."""
-    blocks = np.split(p, 3)
-    return np.concatenate([blocks[at] for at in _PEEPHOLES])
 
 
 def _is_real(value: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...checks import as_float
+from ...checks import as_float, as_lengths
 from ...nn.module import Module
 from ...nn.pullback import once
 from ...typing import Array, ArrayLike
@@ -99,10 +99,7 @@ class Reverse(Module):
             raise ValueError(f"x: expected 2 or 3 dimensions, got {x.ndim} (shape {x.shape})")
         axis = int(self.module.batch_first and x.ndim == 3)
         if lengths is not None and x.ndim == 3:
-            # Imports numba, as the module's call does.
-            from ...recurrent.ragged import check_lengths
-
-            lengths = check_lengths(lengths, x.shape[axis], x.shape[1 - axis])
+            lengths = as_lengths("lengths", lengths, x.shape[axis], x.shape[1 - axis])
         return lambda array: turned(np.asarray(array), lengths, axis)
 
 

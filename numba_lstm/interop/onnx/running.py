@@ -168,7 +168,7 @@ class Session:
         ------
         ValueError
             Naming the input that is absent, unknown or of another shape, an unknown output, or the
-            node and the input where a recurrent node's do not fit.
+            node and the input where a recurrent node's do not fit; where ONNX's evaluator fails.
         TypeError
             Naming the input that is of another kind.
         """
@@ -181,7 +181,7 @@ class Session:
             return self._with(given).run(output_names, input_feed)
         feeds = self._feeds(input_feed)
         names = known if output_names is None else list(output_names)
-        results = self._evaluator.run(names, feeds)
+        results = self._evaluated(names, feeds)
         return [_own(one, feeds.values()) for one in results]
 
     @without_errors
@@ -198,7 +198,17 @@ class Session:
         dict of str to numpy.ndarray
             Not to be written to.
         """
-        return self._evaluator.run(None, self._feeds(input_feed), intermediate=True)
+        return self._evaluated(None, self._feeds(input_feed), intermediate=True)
+
+    def _evaluated(self, names: Any, feeds: Mapping[str, Any], **options: Any) -> Any:
+        try:
+            return self._evaluator.run(names, feeds, **options)
+        except ValueError:
+            raise
+        except Exception as error:  # an operator of ONNX's, in whatever way
+            raise ValueError(
+                f"{self._name}: ONNX's evaluator cannot run it on these inputs: {error}"
+            ) from error
 
     def _with(self, names: frozenset[str]) -> Session:
         """The session in which these inputs have no value in the file."""

@@ -19,7 +19,7 @@ from .folding import inputs_of, is_recurrent
 from .operators import read_node
 from .running import Session
 
-__all__ = ["check_nodes", "check_numbers"]
+__all__ = ["Trial", "check_nodes", "same_for_all", "trial"]
 
 # Nodes that compute nothing.
 _MOVERS = {
@@ -68,8 +68,8 @@ def check_nodes(graph: Any, nodes: Sequence[Any]) -> str:
     return str(x_name)
 
 
-def check_numbers(model: Any, nodes: Sequence[Any], module: Module, x_name: str) -> bool:
-    """Check that a graph gives what a module gives, on random numbers.
+def trial(model: Any, nodes: Sequence[Any], inputs: int, x_name: str) -> Trial:
+    """Run a graph on random numbers, and check that each layer reads the one before.
 
     Parameters
     ----------
@@ -77,15 +77,10 @@ def check_numbers(model: Any, nodes: Sequence[Any], module: Module, x_name: str)
         Its graph passed `check_nodes`.
     nodes : sequence of onnx.NodeProto
         Its recurrent nodes.
-    module : Module
-        Of these layers; it takes (T, B, I).
+    inputs : int
+        I.
     x_name : str
         The input that the first layer reads.
-
-    Returns
-    -------
-    bool
-        Whether that input is (B, T, I).
 
     Raises
     ------
@@ -93,7 +88,7 @@ def check_numbers(model: Any, nodes: Sequence[Any], module: Module, x_name: str)
         Naming the first node that does not belong to a stack.
     """
     session = Session(model)
-    feeds = _feeds(session, module, x_name)
+    feeds = _feeds(session, inputs, x_name)
     try:
         values = session.values(feeds)
     except Exception as error:
@@ -105,15 +100,70 @@ def check_numbers(model: Any, nodes: Sequence[Any], module: Module, x_name: str)
                 f"{run.label}: input X: expected the outputs of {below.label} as they are, got "
                 "them changed"
             )
-    _check_states(runs, _origins(model.graph))
-    lengths = [run.sequence_lens for run in runs]
-    for run in runs:
-        if not np.array_equal(run.sequence_lens, lengths[0]):  # type: ignore[arg-type]
-            raise ValueError(f"{run.label}: input sequence_lens: expected that of {runs[0].label}")
-    y, _ = module(runs[0].x, _hx(runs), lengths[0])  # type: ignore[operator]
-    if not np.allclose(y, runs[-1].y, rtol=1e-4, atol=1e-5):
-        raise ValueError("the graph's layers give something else than a module of them")
-    return _batch_first(values[x_name], runs[0])
+        if not np.array_equal(run.sequence_lens, below.sequence_lens):  # type: ignore[arg-type]
+            raise ValueError(f"{run.label}: input sequence_lens: expected that of {below.label}")
+    return Trial(runs, _batch_first(values[x_name], runs[0]), _origins(model.graph))
+
+
+class Trial:
+    """What the nodes of a stack read and gave in a run.
+
+    Attributes
+    ----------
+    batch_first : bool
+        Whether the graph's input is (B, T, I).
+    states : list of dict of str to numpy.ndarray, (D, H)
+        The initial states of each layer that are no inputs of the graph, by initial_h and
+        initial_c; empty where they are zero.
+    """
+
+    def __init__(
+        self, runs: Sequence[_Run], batch_first: bool, origins: Mapping[str, set[Origin]]
+    ) -> None:
+        self._runs, self.batch_first = runs, batch_first
+        self.states: list[dict[str, np.ndarray]] = []
+        given = []
+        for run in runs:
+            own = {role: run.inputs[role] for role in run.states}
+            self.states.append(
+                {
+                    role: same_for_all(run.label, role, run.states[role])
+                    for role, name in own.items()
+                    if not origins.get(name) and run.states[role].any()
+                }
+            )
+            given += [run for name in own.values() if origins.get(name)]
+        if given and any(self.states):
+            raise ValueError(
+                f"{given[0].label}: expected initial states that are all constant or all inputs of "
+                "the graph, got both"
+            )
+
+    def check(self, module: Module) -> None:
+        """Check that a module of the layers, which takes (T, B, I), gives the same.
+
+        Raises
+        ------
+        ValueError
+        """
+        first, last = self._runs[0], self._runs[-1]
+        hx = None if any(self.states) else _hx(self._runs)
+        y, _ = module(first.x, hx, first.sequence_lens)  # type: ignore[operator]
+        if not np.allclose(y, last.y, rtol=1e-4, atol=1e-5):
+            raise ValueError("the graph's layers give something else than a module of them")
+
+
+def same_for_all(label: str, role: str, value: np.ndarray) -> np.ndarray:
+    """Give the row (D, H) of an initial state (D, B, H) that all sequences start at.
+
+    Raises
+    ------
+    ValueError
+        If they start at different ones, or there are none.
+    """
+    if not value.shape[1] or (value != value[:, :1]).any():
+        raise ValueError(f"{label}: input {role}: expected one state for all sequences")
+    return value[:, 0]
 
 
 class _Run:
@@ -161,10 +211,9 @@ def _origins(graph: Any) -> dict[str, set[Origin]]:
     return origins
 
 
-def _feeds(session: Session, module: Any, x_name: str) -> dict[str, Any]:
+def _feeds(session: Session, inputs: int, x_name: str) -> dict[str, Any]:
     """Random numbers for every input; for integers, which are lengths, 1, 2, …"""
     rng = np.random.default_rng(0)
-    inputs = getattr(module, "module", module).input_size  # that inside a Reverse
     sizes = {}
     for name, shape, _ in session.get_inputs():
         if name == x_name:
@@ -179,17 +228,6 @@ def _feeds(session: Session, module: Any, x_name: str) -> dict[str, Any]:
         else:
             feeds[name] = rng.standard_normal(sizes[name])
     return feeds
-
-
-def _check_states(runs: Sequence[_Run], origins: Mapping[str, set[Origin]]) -> None:
-    """Initial states come from the caller or are zero; a module keeps no others."""
-    for run in runs:
-        for role, value in run.states.items():
-            if not origins.get(run.inputs[role]) and value.any():
-                raise ValueError(
-                    f"{run.label}: input {role}: expected zeros or an input of the graph, got a "
-                    "constant, which a module does not keep"
-                )
 
 
 def _hx(runs: Sequence[_Run]) -> Any:

@@ -46,7 +46,9 @@ def test_what_onnx_cannot_compute_is_left_to_the_run():
         [tensor("a", np.ones((2, 3), np.float32))],
     )
     assert kinds(prepared(model).graph) == ["MatMul", "Add"]
-    with pytest.raises(ValueError, match="matmul"):
+    with pytest.raises(
+        ValueError, match="model: ONNX's evaluator cannot run it on these inputs: .*'MatMul'"
+    ):
         session(model).run(None, {"x": np.float32([1, 1])})
 
 
