@@ -2,8 +2,8 @@
 
 A ``.keras`` file is a zip with ``model.weights.h5`` in it. There each layer is a group below a
 group ``layers``, and its arrays stand, numbered, in groups ``vars``: ``layers/lstm/cell/vars/0``,
-of a Bidirectional ``layers/bidirectional/forward_layer/cell/vars/0``. Keras 2's ``.h5`` lists its layers
-and their arrays in attributes.
+of a Bidirectional ``layers/bidirectional/forward_layer/cell/vars/0``. Keras 2's ``.h5`` lists its
+layers and their arrays in attributes.
 """
 
 from __future__ import annotations
