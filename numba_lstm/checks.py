@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from .foreign import as_array, describe
 from .quiet import without_errors
 
 __all__ = [
@@ -113,11 +114,12 @@ def as_input(name: str, value: Any) -> np.ndarray:
     TypeError, ValueError
         As `as_float`.
     """
-    if type(value) is not _ndarray:
-        wide = getattr(value, "dtype", None) == np.float64
-        value = real_array(name, value)
+    if type(value) is _ndarray:
+        of_python = False
     else:
-        wide = value.dtype.kind == "f" and value.dtype.itemsize == 8
+        of_python = isinstance(value, (list, tuple)) or type(value) in (int, float, bool)
+        value = real_array(name, value)
+    wide = value.dtype.kind == "f" and value.dtype.itemsize == 8 and not of_python
     return as_float(name, value, _FLOATS[wide])
 
 
@@ -183,7 +185,7 @@ def as_tokens(name: str, value: Any, limit: int, ndim: int | None = None) -> np.
         if array.size == 0 and not hasattr(value, "dtype"):
             array = array.astype(_int64)  # NumPy makes float64 of an empty list
         if array.dtype.kind not in "iu":
-            raise TypeError(f"{name}: expected integers, got {_describe(value, array)}")
+            raise TypeError(f"{name}: expected integers, got {describe(value, array)}")
         if array.dtype.kind == "u" and array.dtype.itemsize == 8:
             _check_tokens(name, array, array.astype(np.uint64, copy=False), limit)
         tokens = _one_form(array, _int64)
@@ -266,7 +268,7 @@ def size(name: str, value: Any, minimum: int = 1) -> int:
     try:
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"{name}: expected an integer, got {_describe(value)}") from None
+        raise TypeError(f"{name}: expected an integer, got {describe(value)}") from None
     if number < minimum:
         raise ValueError(f"{name}: expected at least {minimum}, got {number}")
     return number
@@ -294,7 +296,7 @@ def probability(name: str, value: Any) -> float:
         If it is NaN or outside 0..1.
     """
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name}: expected a number from 0 to 1, got {_describe(value)}")
+        raise TypeError(f"{name}: expected a number from 0 to 1, got {describe(value)}")
     number = float(value)
     if math.isnan(number) or not 0.0 <= number <= 1.0:
         raise ValueError(f"{name}: expected a number from 0 to 1, got {number}")
@@ -322,7 +324,7 @@ def flag(name: str, value: Any) -> bool:
     """
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
-    raise TypeError(f"{name}: expected True or False, got {_describe(value)}")
+    raise TypeError(f"{name}: expected True or False, got {describe(value)}")
 
 
 def positive(name: str, value: Any) -> float:
@@ -347,7 +349,7 @@ def positive(name: str, value: Any) -> float:
         If it is NaN or not above 0.
     """
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name}: expected a number above 0, got {_describe(value)}")
+        raise TypeError(f"{name}: expected a number above 0, got {describe(value)}")
     number = float(value)
     if not number > 0.0:  # nor is NaN
         raise ValueError(f"{name}: expected a number above 0, got {number}")
@@ -416,7 +418,7 @@ def generator(seed: Any = None, name: str = "seed") -> np.random.Generator:
         return np.random.default_rng()
     if isinstance(seed, (bool, np.bool_)) or not isinstance(seed, (int, np.integer)):
         raise TypeError(
-            f"{name}: expected None, an integer or a numpy.random.Generator, got {_describe(seed)}"
+            f"{name}: expected None, an integer or a numpy.random.Generator, got {describe(seed)}"
         )
     if seed < 0:
         raise ValueError(f"{name}: expected at least 0, got {seed}")
@@ -459,12 +461,13 @@ def real_array(name: str, value: Any) -> np.ndarray:
     name : str
         The argument's name.
     value : array_like
-        Booleans count as numbers.
+        Booleans count as numbers. Arrays of other libraries are taken as `foreign.as_array` says.
 
     Returns
     -------
     numpy.ndarray
-        Exactly an ndarray, of kind bool, integer or float. It may be `value` itself.
+        Exactly an ndarray, of kind bool, integer or float. It may be `value` itself, or share its
+        memory.
 
     Raises
     ------
@@ -478,19 +481,9 @@ def real_array(name: str, value: Any) -> np.ndarray:
             f"{name}: expected real numbers, got a masked array that hides values; "
             "fill them first (numpy.ma.filled)"
         )
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        if isinstance(value, tuple) and any(isinstance(item, np.ndarray) for item in value):
-            raise ValueError(
-                f"{name}: expected an array, got a tuple of {len(value)}; a recurrent module gives "
-                "(y, state), of which y is the array"
-            ) from None
-        raise ValueError(f"{name}: expected an array of real numbers: {error}") from None
-    except Exception as error:  # whatever a foreign object's __array__ raises
-        raise TypeError(f"{name}: expected real numbers, got {_describe(value)}: {error}") from None
+    array = as_array(name, value)
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name}: expected real numbers, got {_describe(value, array)}")
+        raise TypeError(f"{name}: expected real numbers, got {describe(value, array)}")
     return array
 
 
@@ -530,15 +523,3 @@ def _check_tokens(name: str, tokens: np.ndarray, unsigned: np.ndarray, limit: in
 
 def _wrong_ndim(name: str, array: np.ndarray, ndim: int) -> str:
     return f"{name}: expected {ndim} dimensions, got {array.ndim} (shape {array.shape})"
-
-
-def _describe(value: Any, array: np.ndarray | None = None) -> str:
-    """A few words on what came, never a whole array."""
-    if value is None:
-        return "None"
-    if isinstance(value, (str, bytes, bool, int, float, complex, np.generic)):
-        text = repr(value)
-        return text if len(text) <= 40 else f"{text[:37]}..."
-    if array is not None and (array.ndim or array.dtype != object):
-        return f"an array of {array.dtype}"
-    return f"an object of type {type(value).__name__}"

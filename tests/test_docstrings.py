@@ -16,7 +16,12 @@ PUBLIC = [
     *(getattr(optim, name) for name in optim.__all__),
     losses,
     testing,
+    interop.onnx.load,
+    interop.onnx.save,
+    interop.onnx.session,
+    interop.npz,
     interop.safetensors,
+    interop.weights,
 ]
 
 

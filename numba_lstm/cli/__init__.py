@@ -29,6 +29,7 @@ main = CommandGroup(
         "evaluate": "evaluate:evaluate",
         "bench": "bench:bench",
         "plot": "plot:plot",
+        "export": "export:export",
         "info": "info:info",
         "warmup": "warmup:warmup",
     },

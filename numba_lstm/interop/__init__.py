@@ -5,11 +5,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__all__ = ["safetensors"]
+__all__ = ["npz", "onnx", "safetensors", "weights"]
 
 
 if TYPE_CHECKING:
+    from . import npz as npz
+    from . import onnx as onnx
     from . import safetensors as safetensors
+    from . import weights as weights
 else:
     # Hidden from type checkers: to them every name would be there, and Any.
     def __getattr__(name: str) -> Any:

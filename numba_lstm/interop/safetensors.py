@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from .._files import write_atomic
+from ..typing import ArrayLike
+from ._arrays import named_arrays
 
 __all__ = ["load", "load_with_metadata", "save"]
 
@@ -34,10 +36,12 @@ _NUMPY_DTYPES = {
     "C64": "<c8",
 }
 _NATIVE = {kind: np.dtype(stored).newbyteorder("=") for kind, stored in _NUMPY_DTYPES.items()}
+_DTYPES = frozenset(_NATIVE.values())
+_METADATA = "__metadata__"
 
 
 def save(
-    state_dict: Mapping[str, np.ndarray],
+    state_dict: Mapping[str, ArrayLike],
     path: str | os.PathLike[str],
     metadata: Mapping[str, str] | None = None,
 ) -> None:
@@ -46,34 +50,34 @@ def save(
     Parameters
     ----------
     state_dict
-        Arrays by name, of any layout and byte order.
+        Arrays by name, of any layout and byte order; what `numba_lstm` takes as arrays anywhere,
+        torch's tensors on the CPU included. bfloat16 is written as float32, with the same values.
     path
-        The file to make or replace; after a crash it is either as it was or complete.
+        The file to make or replace; after a crash it is either as it was or complete. A new one
+        has the permissions that the umask leaves.
     metadata
         Text by name, kept in the file's header.
 
     Raises
     ------
     TypeError
-        When a name is not text or a value is not an array of numbers.
+        When ``state_dict`` is no mapping, a name is not text, a value is not an array of numbers,
+        or ``metadata`` is not text by name.
+    ValueError
+        When a value is ragged, or a name is ``__metadata__``, which is the format's own.
     OSError
         When the file cannot be written.
     """
     from safetensors.numpy import save as serialize
 
-    arrays = {}
-    for name, value in state_dict.items():
-        if not isinstance(name, str):
-            raise TypeError(f"state_dict: expected names to be text, got {name!r}")
-        array = np.asarray(value)
-        if array.dtype.newbyteorder("=") not in _NATIVE.values():
-            raise TypeError(
-                f"state_dict[{name!r}]: expected an array of numbers, got dtype {array.dtype}"
-            )
-        # The library takes the memory as it lies and ignores strides: a transposed array would
-        # be saved with its values in the wrong places.
-        arrays[name] = np.ascontiguousarray(array).reshape(array.shape)
-    write_atomic(path, serialize(arrays, dict(metadata) if metadata else None))
+    arrays = named_arrays(state_dict, _DTYPES)
+    if _METADATA in arrays:
+        raise ValueError(f"state_dict: expected other names than {_METADATA!r}, the format's own")
+    about = dict(metadata or {})
+    for name, text in about.items():
+        if not (isinstance(name, str) and isinstance(text, str)):
+            raise TypeError(f"metadata: expected text by name, got {name!r}: {text!r}")
+    write_atomic(path, serialize(arrays, about or None))
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
@@ -82,7 +86,8 @@ def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     Parameters
     ----------
     path
-        The file. bfloat16 arrays, which NumPy lacks, come as float32 with the same values.
+        The file. bfloat16 arrays, which NumPy lacks, come as float32 with the same values; float16
+        stays, and `Module.load_state_dict` casts it to the module's dtype.
 
     Raises
     ------
@@ -129,7 +134,7 @@ def load_with_metadata(
     arrays = {name: _array(path, name, entry) for name, entry in entries}
     (length,) = struct.unpack("<Q", data[:8])
     header = json.loads(data[8 : 8 + length])
-    return arrays, dict(header.get("__metadata__") or {})
+    return arrays, dict(header.get(_METADATA) or {})
 
 
 def _array(path: str | os.PathLike[str], name: str, entry: Mapping) -> np.ndarray:

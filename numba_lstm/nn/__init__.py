@@ -1,6 +1,6 @@
 """Layers with torch's names: `LSTM`, `GRU`, `RNN`, their cells, `Linear`, `Embedding`, `Dropout`,
-`LayerNorm`, `ReLU`, `Tanh`, `Sigmoid`, `Identity`; `Sequential`, `ModuleList`, `ModuleDict`; and
-`Module`, of which one's own are made, and `once` for their pullbacks.
+`LayerNorm`, `ReLU`, `Tanh`, `Sigmoid`, `Softmax`, `Identity`; `Sequential`, `ModuleList`,
+`ModuleDict`; and `Module`, of which one's own are made, and `once` for their pullbacks.
 
 Each is loaded on first use, so that whoever needs only parameters imports and compiles no more.
 """
@@ -31,6 +31,7 @@ _HOMES = {
     "ReLU": "activations",
     "Sigmoid": "activations",
     "Tanh": "activations",
+    "Softmax": "softmax",
     "once": "pullback",
 }
 
@@ -53,6 +54,7 @@ __all__ = [
     "ReLU",
     "Sequential",
     "Sigmoid",
+    "Softmax",
     "Tanh",
     "init",
     "once",
@@ -81,6 +83,7 @@ if TYPE_CHECKING:
     from .rnn import RNN as RNN
     from .rnn_cell import RNNCell as RNNCell
     from .sequential import Sequential as Sequential
+    from .softmax import Softmax as Softmax
 else:
     # Hidden from type checkers: to them every name would be there, and Any.
     def __getattr__(name: str) -> Any:

@@ -64,6 +64,9 @@ class GRU(RNNBase[StateLike, StateLike, State]):
         ``linear_before_reset=1`` and in Keras's default; if not, n is Cho et al.'s, ONNX's default.
     layer_norm : bool
         Whether the products are normalised. Not without `reset_after`.
+    learn_initial_state : bool
+        Whether states that are not given start at parameters, the same for every sequence, instead
+        of at zeros: h_0_l0 (H,), …, zeros at the start.
     dtype : dtype_like
         float32 or float64.
     seed : None, int or numpy.random.Generator
@@ -144,6 +147,7 @@ class GRU(RNNBase[StateLike, StateLike, State]):
         zoneout: float = 0.0,
         reset_after: bool = True,
         layer_norm: bool = False,
+        learn_initial_state: bool = False,
         dtype: DTypeLike = np.float32,
         seed: Seed = None,
     ) -> None:
@@ -163,6 +167,7 @@ class GRU(RNNBase[StateLike, StateLike, State]):
             recurrent_dropout=recurrent_dropout,
             weight_dropout=weight_dropout,
             zoneout=zoneout,
+            learn_initial_state=learn_initial_state,
             dtype=dtype,
             seed=seed,
         )

@@ -339,7 +339,8 @@ def _own_size(hidden_size: Any, name: str) -> Any:
 def reset_recurrent_(module: M, hidden_size: int | Sequence[int], *, seed: Seed = None) -> M:
     """Draw all parameters of recurrent layers as torch does: uniformly within ±1/√H.
 
-    Of a layer normalisation the gains become 1 and the bias 0, as in torch's LayerNorm.
+    Of a layer normalisation the gains become 1 and the bias 0, as in torch's LayerNorm; learnt
+    initial states become 0.
 
     Parameters
     ----------
@@ -356,7 +357,7 @@ def reset_recurrent_(module: M, hidden_size: int | Sequence[int], *, seed: Seed 
     """
     rng = generator(seed)
     for name, parameter in module.named_parameters():
-        if name.startswith(("weight_ln_", "bias_ln_")):
+        if name.startswith(("weight_ln_", "bias_ln_", "h_0_", "c_0_")):
             constant_(parameter, float(name.startswith("weight")))
             continue
         bound = 1.0 / math.sqrt(_own_size(hidden_size, name))

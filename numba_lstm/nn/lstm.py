@@ -89,6 +89,9 @@ class LSTM(RNNBase[StatePairLike, StatePairCotangent, StatePair]):
     layer_norm : bool
         Whether the products, and c_t on its way to h_t, are normalised. Not with `proj_size`,
         `peepholes`, `cell_clip` or `coupled`.
+    learn_initial_state : bool
+        Whether states that are not given start at parameters, the same for every sequence, instead
+        of at zeros: h_0_l0 (H,) or (proj_size,), c_0_l0 (H,), …, zeros at the start.
     dtype : dtype_like
         float32 or float64.
     seed : None, int or numpy.random.Generator
@@ -181,6 +184,7 @@ class LSTM(RNNBase[StatePairLike, StatePairCotangent, StatePair]):
         cell_clip: float | None = None,
         coupled: bool = False,
         layer_norm: bool = False,
+        learn_initial_state: bool = False,
         dtype: DTypeLike = np.float32,
         seed: Seed = None,
     ) -> None:
@@ -205,6 +209,7 @@ class LSTM(RNNBase[StatePairLike, StatePairCotangent, StatePair]):
             recurrent_dropout=recurrent_dropout,
             weight_dropout=weight_dropout,
             zoneout=zoneout,
+            learn_initial_state=learn_initial_state,
             dtype=dtype,
             seed=seed,
         )
@@ -317,9 +322,10 @@ class LSTM(RNNBase[StatePairLike, StatePairCotangent, StatePair]):
         x : array_like, (T, B, I), or (B, T, I) with batch_first, or (T, I) for a single sequence
             T at least 1.
         hx : (h0, c0), optional
-            (L·D, B, H) each, or (L·D, H) for a single sequence; zeros where not given. Where the
-            layers' sizes differ each is a list of arrays, one a layer, (D, B, H_l) each, and so are
-            hn, cn and their gradients.
+            (L·D, B, H) each, or (L·D, H) for a single sequence; zeros, or with
+            `learn_initial_state` the parameters, where not given. Where the layers' sizes differ
+            each is a list of arrays, one a layer, (D, B, H_l) each, and so are hn, cn and their
+            gradients.
         lengths : array_like of int, (B,), optional
             How long each sequence is, 0 to T, in any order; T where not given. What stands in x
             after a sequence's end is not looked at, and y is zero there; the reverse direction

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from ..checks import real_array
 from ..parameters import random_state as _random
 from ..parameters.parameter import Parameter, exchanged
 from ..user_warning import warn
+from .state_dicts import read, under_prefix
 
 __all__ = ["LoadResult", "Module"]
 
@@ -129,6 +129,8 @@ class Module:
                 )
         elif isinstance(value, np.ndarray) and name in self.__dict__.get("_taken_away", ()):
             raise TypeError(f"{name}: expected a Parameter or None, got {type(value).__name__}")
+        if isinstance(value, Parameter):
+            value.name = value.name or name
         object.__setattr__(self, name, value)
         exchanged()
 
@@ -279,7 +281,9 @@ class Module:
         """
         return {name: p.numpy().copy() for name, p in self._all_names(prefix)}
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> LoadResult:
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, *, prefix: str = ""
+    ) -> LoadResult:
         """Write all parameters from a dictionary, or, on any error, none.
 
         Parameters
@@ -289,12 +293,16 @@ class Module:
             several names any one name will do; several must hold the same values.
         strict : bool
             Where False, names that are missing or not known are passed by.
+        prefix : str
+            What stands before this module's names in `state_dict`, such as ``"module."`` or
+            ``"encoder.rnn."``, with or without the last dot. Names that begin otherwise are another
+            module's and passed by.
 
         Returns
         -------
         LoadResult
             The names missing from `state_dict` and those in it that are not known: empty lists if
-            strict.
+            strict. Both without the prefix.
 
         Raises
         ------
@@ -302,33 +310,18 @@ class Module:
             If `state_dict` is no mapping, or all that is wrong is values that are not real
             numbers.
         ValueError
-            If names or shapes do not fit. The message lists everything that is wrong.
+            If names or shapes do not fit, or no name begins with `prefix`. The message lists
+            everything that is wrong, and what may be meant.
+
+        See Also
+        --------
+        numba_lstm.interop.weights : Keras's, ONNX's and other arrays under these names.
         """
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(
-                "state_dict: expected a mapping of names to arrays, got "
-                f"{type(state_dict).__name__}"
-            )
-        wanted = dict(self._all_names())
-        values, problems, only_types = _read_values(wanted, state_dict)
-        loaded = {id(wanted[name]) for name in state_dict if name in wanted}
-        missing = [
-            name
-            for name, parameter in wanted.items()
-            if name not in state_dict and id(parameter) not in loaded
-        ]
-        unexpected = [str(name) for name in state_dict if name not in wanted]
-        if strict and (missing or unexpected):
-            only_types = False
-            problems += [f"missing: {name}" for name in missing]
-            problems += [f"not known: {name}" for name in unexpected]
-        if problems:
-            error = TypeError if only_types else ValueError
-            what = type(self).__name__
-            raise error(f"state_dict does not fit this {what}:\n  " + "\n  ".join(problems))
-        for parameter, value in values:
+        given = under_prefix(state_dict, prefix)
+        found = read(type(self).__name__, dict(self._all_names()), given, strict)
+        for parameter, value in found.values:
             parameter[...] = value
-        return LoadResult(missing, unexpected)
+        return LoadResult(found.missing, found.unexpected)
 
     def random_state(self) -> dict[str, Any]:
         """Return the state of every random generator in the tree, ready for JSON.
@@ -417,30 +410,3 @@ def _warn_of_hidden(
 
 def _join(prefix: str, name: str) -> str:
     return f"{prefix}.{name}" if prefix else name
-
-
-def _read_values(
-    wanted: Mapping[str, Parameter], d: Mapping[str, Any]
-) -> tuple[list[tuple[Parameter, np.ndarray]], list[str], bool]:
-    """Read what `d` holds for each wanted name, and list in words whatever does not fit."""
-    values: dict[int, tuple[Parameter, str, np.ndarray]] = {}
-    problems: list[str] = []
-    only_types = True
-    for name, parameter in wanted.items():
-        if name not in d:
-            continue
-        try:
-            value = real_array(name, d[name])
-        except (TypeError, ValueError) as error:
-            problems.append(str(error))
-            only_types = only_types and isinstance(error, TypeError)
-            continue
-        if value.shape != parameter.shape:
-            problems.append(f"{name}: expected shape {parameter.shape}, got {value.shape}")
-            only_types = False
-            continue
-        _, other, first = values.setdefault(id(parameter), (parameter, name, value))
-        if first is not value and not np.array_equal(first, value, equal_nan=True):
-            problems.append(f"{other} and {name} are one parameter here, but the values differ")
-            only_types = False
-    return [(parameter, value) for parameter, _, value in values.values()], problems, only_types

@@ -49,6 +49,9 @@ class RNN(RNNBase[StateLike, StateLike, State]):
         In training, the probability with which each element of h keeps at a step the value that it
         had before, drawn anew at every step: h_t = k ∘ h_{t-1} + (1 - k) ∘ h, with k of 0 and 1. In
         evaluation k is the probability, so that evaluation differs from a module without.
+    learn_initial_state : bool
+        Whether states that are not given start at parameters, the same for every sequence, instead
+        of at zeros: h_0_l0 (H,), …, zeros at the start.
     dtype : dtype_like
         float32 or float64.
     seed : None, int or numpy.random.Generator
@@ -125,6 +128,7 @@ class RNN(RNNBase[StateLike, StateLike, State]):
         recurrent_dropout: float = 0.0,
         weight_dropout: float = 0.0,
         zoneout: float = 0.0,
+        learn_initial_state: bool = False,
         dtype: DTypeLike = np.float32,
         seed: Seed = None,
     ) -> None:
@@ -141,6 +145,7 @@ class RNN(RNNBase[StateLike, StateLike, State]):
             recurrent_dropout=recurrent_dropout,
             weight_dropout=weight_dropout,
             zoneout=zoneout,
+            learn_initial_state=learn_initial_state,
             dtype=dtype,
             seed=seed,
         )

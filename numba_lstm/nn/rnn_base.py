@@ -43,6 +43,7 @@ class RNNBase(Module, Generic[Given, Cotangent, Taken]):
 
     # What only some cells have.
     layer_norm: bool = False
+    learn_initial_state: bool = False  # of a module that was pickled before there was such
     zoneout_cell: float = 0.0
 
     def __init__(
@@ -59,6 +60,7 @@ class RNNBase(Module, Generic[Given, Cotangent, Taken]):
         recurrent_dropout: float = 0.0,
         weight_dropout: float = 0.0,
         zoneout: float = 0.0,
+        learn_initial_state: bool = False,
         dtype: DTypeLike = np.float32,
         seed: Seed = None,
     ) -> None:
@@ -89,6 +91,11 @@ class RNNBase(Module, Generic[Given, Cotangent, Taken]):
         for layer in range(self.num_layers):
             self._add_layer(layer)
         init.reset_recurrent_(self, self.hidden_size, seed=self.rng)
+        self.learn_initial_state = flag("learn_initial_state", learn_initial_state)
+        # Of each state, the parameters that it starts at, in the order of layers and directions.
+        self.initial_names: list[list[str]] = []
+        if self.learn_initial_state:
+            self._add_initial_states()
 
     if TYPE_CHECKING:
         # Parameters are named by layer and direction: weight_ih_l0, bias_hh_l3_reverse, ….
@@ -104,6 +111,16 @@ class RNNBase(Module, Generic[Given, Cotangent, Taken]):
                 if shape is not None:
                     setattr(self, names[-1], Parameter(np.empty(shape, self.dtype)))
             self._names.append(tuple(names))
+
+    def _add_initial_states(self) -> None:
+        """Add h_0_l0, h_0_l0_reverse, …, and those of c, zeros."""
+        endings = [names[0].removeprefix("weight_ih") for names in self._names]
+        directions = 2 if self.bidirectional else 1
+        for state, widths in zip(self.STATES, self.widths):
+            names = [f"{state[0]}_0{ending}" for ending in endings]
+            for at, name in enumerate(names):
+                setattr(self, name, Parameter(np.zeros(widths[at // directions], self.dtype)))
+            self.initial_names.append(names)
 
     def _shapes(self, layer: int) -> dict[str, tuple[int, ...] | None]:
         """The parameters of one direction, as `DirectionParameters` has them: names and shapes.
@@ -186,8 +203,9 @@ class RNNBase(Module, Generic[Given, Cotangent, Taken]):
         x : array_like, (T, B, I), or (B, T, I) with batch_first, or (T, I) for a single sequence
             T at least 1.
         h0 : array_like, (L·D, B, H), or (L·D, H) for a single sequence, optional
-            Initial states; zeros where not given. Where the layers' sizes differ a list of arrays,
-            one a layer, (D, B, H_l) each, and so are hn and their gradients.
+            Initial states; zeros, or with `learn_initial_state` the parameters, where not given.
+            Where the layers' sizes differ a list of arrays, one a layer, (D, B, H_l) each, and so
+            are hn and their gradients.
         lengths : array_like of int, (B,), optional
             How long each sequence is, 0 to T, in any order; T where not given. What stands in x
             after a sequence's end is not looked at, and y is zero there; the reverse direction
@@ -320,7 +338,9 @@ class RNNBase(Module, Generic[Given, Cotangent, Taken]):
         lengths: ArrayLike | None = None,
         reset: ArrayLike | None = None,
     ) -> tuple[Array, Taken]:
-        """As ``self(embedding(tokens), hx)``, by `vjp_tokens`'s way.
+        """As ``self(embedding(tokens), hx)``, by `vjp_tokens`'s way where that is less work.
+
+        Which it is where the tokens are at least as many as the embedding's rows.
 
         Parameters
         ----------
@@ -359,6 +379,8 @@ class RNNBase(Module, Generic[Given, Cotangent, Taken]):
                 parts.append(f"{name}={getattr(self, name)}")
         if self.layer_norm:
             parts.append("layer_norm=True")
+        if self.learn_initial_state:
+            parts.append("learn_initial_state=True")
         return ", ".join(parts)
 
 

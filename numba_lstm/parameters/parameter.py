@@ -78,6 +78,8 @@ class Parameter:
     ----------
     requires_grad : bool
         Where False the parameter is frozen: it takes no gradient and optimizers pass it by.
+    name : str
+        What errors call it: the first attribute of a module that it became, or ``""``.
 
     Notes
     -----
@@ -102,6 +104,7 @@ class Parameter:
         "_stale",
         "_version",
         "_view",
+        "name",
         "requires_grad",
     )
 
@@ -124,6 +127,7 @@ class Parameter:
         self._stale: dict[Hashable, Any] = {}
         self._lock = threading.RLock()  # reentrant: a `make` may ask for another packed form
         self.requires_grad = True
+        self.name = ""
         _alive.add(self)
         begin_epoch()
 
@@ -189,17 +193,24 @@ class Parameter:
         TypeError
             If `value` is not real numbers.
         ValueError
-            If its shape does not broadcast to the part.
+            If its shape does not broadcast to the part. The message begins with `name`.
         IndexError
             If `key` is out of range.
         """
-        self._write(key, real_array("value", value))
+        self._write(key, real_array(self.name or "value", value))
 
     @quiet.without_errors  # in float32 a value may vanish or overflow
     def _write(self, key: Any, value: np.ndarray) -> None:
         with self._lock:
             try:
                 self._data[key] = value
+            except ValueError:
+                # NumPy's words have both shapes of what it was about to copy, but no name.
+                shape = self._data[key].shape
+                raise ValueError(
+                    f"{self.name or 'value'}: expected shape {shape}, or one that broadcasts to "
+                    f"it, got {value.shape}"
+                ) from None
             finally:
                 self._bump()
                 begin_epoch()
@@ -373,6 +384,7 @@ class Parameter:
                 "grad": self._grad,
                 "version": self._version,
                 "requires_grad": self.requires_grad,
+                "name": self.name,
             }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -380,6 +392,7 @@ class Parameter:
         self._grad = state["grad"]
         self._version = state["version"]
         self.requires_grad = state["requires_grad"]
+        self.name = state.get("name", "")
 
     def __repr__(self) -> str:
         frozen = "" if self.requires_grad else ", requires_grad=False"

@@ -19,6 +19,7 @@ from ..quiet import add_into
 from .direction import DirectionCall, Saved, as_tuple, forward, infer, kernel_masks, token_table
 from .direction_backward import Cotangents, backward
 from .layout import Layout
+from .learnt_state import LearntState
 from .masks import NO_MASKS, DirectionMasks, draw_direction, keep_masks
 from .states import Flat
 from .token_ids import NO_TOKENS, check_ids
@@ -95,9 +96,13 @@ class Call:
         else:
             self.tokens = self.layout.rows_of_ids(given)
             self.x = np.empty((self.layout.steps.rows, 0), module.dtype)
-        self.initial: list[Flat | None] | None = None
+        self.initial: Sequence[Flat | None] | None = None
+        self.learnt: LearntState | None = None
         if hx is not None:
             self.initial = self.layout.states("hx", module.STATES, hx, False)
+        elif module.learn_initial_state:
+            self.learnt = LearntState(module, self.layout)
+            self.initial = self.learnt.states
 
     def _keep(self, reset: Any) -> list[np.ndarray]:
         """For each direction what the states are multiplied by before each row's step, (N,)."""
@@ -115,9 +120,19 @@ class Call:
 
     def infer(self) -> tuple[np.ndarray, CallerState]:
         """Run all layers and keep nothing."""
+        self._look_up_few()
         result = self._run(save=False)
         self.lease.release()
         return result
+
+    def _look_up_few(self) -> None:
+        """Take the embedding's rows of tokens that are fewer than it has.
+
+        Their product with W_ih is less work than that of the whole table, and has the same bits.
+        """
+        if self.embedding is not None and self.layout.steps.rows < self.embedding.shape[0]:
+            self.x = self.embedding.numpy()[self.tokens]
+            self.tokens, self.embedding = NO_TOKENS, None
 
     def forward(self) -> tuple[np.ndarray, CallerState]:
         """Run all layers and keep what `backward` needs."""
@@ -221,6 +236,8 @@ class Call:
         self.versions.check()
         dx, dinitial = self._run_back(dy, given, dcells)
         layout.hand_on(given, dinitial)
+        if self.learnt is not None:
+            self.learnt.add_gradients(dinitial)
         result = None if dx is None else layout.as_given(dx), layout.states_as_given(dinitial)
         self.lease.release()
         return result

@@ -84,6 +84,7 @@ def _is_plain(module: Any) -> bool:
         (module.training and module.drops)
         or module.zoneout
         or module.zoneout_cell
+        or module.learn_initial_state
         or type(module.hidden_size) is not int
     )
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from numba_lstm import __version__
 from numba_lstm.cli import main
 
-COMMANDS = ("train", "sample", "evaluate", "plot", "info", "warmup")
+COMMANDS = ("train", "sample", "evaluate", "plot", "export", "info", "warmup")
 
 
 def test_the_help_names_every_command_the_codes_and_completion():

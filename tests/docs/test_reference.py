@@ -18,7 +18,10 @@ MODULES = [
     "optim",
     "models",
     "text",
+    "interop.onnx",
+    "interop.npz",
     "interop.safetensors",
+    "interop.weights",
     "testing",
     "typing",
 ]

@@ -34,6 +34,7 @@ MADE_BY = {
     "Embedding": (3, 4),
     "Dropout": (),
     "LayerNorm": (3,),
+    "Softmax": (),
 }
 
 

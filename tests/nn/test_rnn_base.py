@@ -279,6 +279,49 @@ def test_ids_in_the_padding_may_be_anything(rng):
         module.infer_tokens(embedding, tokens, None, [3, 1])
 
 
+@pytest.mark.parametrize("kind", MODULES)
+def test_few_tokens_are_looked_up_and_many_projected_by_kind_with_the_same_bits(
+    rng, kind, monkeypatch
+):
+    from numba_lstm.recurrent import call
+
+    asked = []
+    table = call.token_table
+    monkeypatch.setattr(call, "token_table", lambda *about: asked.append(1) or table(*about))
+    for batch_first in (False, True):
+        module = MODULES[kind](8, 21, 2, batch_first=batch_first, bidirectional=True, seed=0)
+        embedding = nn.Embedding(24, 8, seed=1)
+        for batch, lengths in (
+            (3, None),
+            (4, None),
+            (5, None),
+            (6, [6, 0, 3, 2, 6, 6]),
+            (6, [3] * 6),
+        ):
+            shape = (batch, 6) if batch_first else (6, batch)
+            tokens = rng.integers(0, 24, shape)
+            asked.clear()
+            y, states = module.infer_tokens(embedding, tokens, None, lengths)
+            count = 6 * batch if lengths is None else sum(lengths)
+            by_rows = count < 24 or "normalised" in kind
+            assert len(asked) == (0 if by_rows else 2), (batch, lengths)
+            (y1, states1), _ = module.vjp_tokens(embedding, tokens, None, lengths)
+            y2, states2 = module(embedding(tokens), None, lengths)
+            assert np.array_equal(y, y1) and np.array_equal(y, y2)
+            for one, other, third in zip(*map(taken, (states, states1, states2)), strict=True):
+                assert np.array_equal(one, other) and np.array_equal(one, third)
+
+
+def test_errors_of_few_tokens_are_those_of_tokens(rng):
+    module, embedding = nn.LSTM(4, 5, seed=0), nn.Embedding(70, 4, seed=0)
+    with pytest.raises(ValueError, match=r"^h0: .* with tokens of shape \(3, 2\)"):
+        module.infer_tokens(embedding, rng.integers(0, 7, (3, 2)), [np.ones((1, 3, 5))] * 2)
+    with pytest.raises(ValueError, match=r"^tokens: expected at least one time step"):
+        module.infer_tokens(embedding, np.zeros((0, 2), int))
+    y, _ = module.infer_tokens(embedding, np.zeros((3, 0), int))
+    assert y.shape == (3, 0, 5)
+
+
 def exchanged(shape, dtype="f4"):
     return nn.Parameter(np.ones(shape, dtype))
 

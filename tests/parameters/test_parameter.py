@@ -8,6 +8,7 @@ import threading
 import numpy as np
 import pytest
 
+from numba_lstm import nn
 from numba_lstm.nn import Parameter
 from numba_lstm.parameters import parameter
 from numba_lstm.parameters.parameter import mutate_all
@@ -359,3 +360,36 @@ def test_numpy_sees_the_values_in_the_dtype_that_it_asks_for():
         p.__array__(np.float64, copy=False)
     assert Parameter(np.ones(2)).__array__(np.float32).dtype == np.float32
     assert repr(p) == "Parameter(shape=(2,), dtype=float32)"
+
+
+def test_a_write_of_another_shape_names_the_parameter_and_both_shapes():
+    p = Parameter(np.zeros((2, 3), "f4"))
+    with pytest.raises(
+        ValueError,
+        match=r"^value: expected shape \(2, 3\), or one that broadcasts to it, got \(2,\)$",
+    ):
+        p[...] = [1, 2]
+    linear = nn.Linear(3, 2)
+    with pytest.raises(ValueError, match=r"^weight: expected shape \(2, 3\), .* got \(3, 2\)$"):
+        linear.weight[...] = np.ones((3, 2))
+    with pytest.raises(ValueError, match=r"^weight: expected shape \(2,\), .* got \(3,\)$"):
+        linear.weight[:, 0] = np.ones(3)
+    with pytest.raises(ValueError, match=r"^bias: expected shape \(\), .* got \(2,\)$"):
+        linear.bias[0] = np.ones(2)
+    with pytest.raises(TypeError, match=r"^bias: expected real numbers, got"):
+        linear.bias[...] = None
+    with pytest.raises(IndexError):
+        linear.bias[5] = 1
+
+
+@pytest.mark.parametrize(
+    "clone", [copy.copy, copy.deepcopy, lambda p: pickle.loads(pickle.dumps(p))]
+)
+def test_a_parameter_is_called_after_its_first_place_and_so_are_its_copies(clone):
+    one, other = nn.Linear(3, 2), nn.Embedding(2, 3)
+    p = nn.Parameter(np.zeros((2, 3), "f4"))
+    assert p.name == ""
+    one.weight, other.weight = p, p
+    one.other_name = p
+    assert p.name == "weight" and clone(p).name == "weight"
+    assert clone(one).bias.name == "bias"

@@ -1,0 +1,210 @@
+"""A graph made ready to run: what is constant computed once, weights kept by their recurrent nodes.
+
+Weights often reach a recurrent node through Slice, Concat, Unsqueeze or DequantizeLinear. After
+folding they are arrays, here and in the graphs inside nodes. They then move into the node itself,
+as attributes of its own: so it can pack them when it is made, and knows that they stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...user_warning import warn
+from . import opsets
+from .attributes import OPERATORS
+from .files import UNUSED, label, replace, subgraphs
+from .quantised import dequantised_lstm, is_quantised_lstm
+
+__all__ = ["CONSTANT", "ROLES", "fold", "inputs_of", "is_recurrent"]
+
+# The inputs of the recurrent operators; P of an LSTM only.
+ROLES = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
+_WEIGHTS = ("W", "R", "B", "P")
+# The attribute that holds a constant input is called this and the input's name.
+CONSTANT = "constant_"
+
+_RANDOM = {
+    "Bernoulli",
+    "Dropout",  # in training
+    "Multinomial",
+    "RandomNormal",
+    "RandomNormalLike",
+    "RandomUniform",
+    "RandomUniformLike",
+}
+
+
+class _Constant(NamedTuple):
+    value: np.ndarray
+    quantised: bool = False  # whether it comes from integers with a scale
+    tensor: Any = None  # as the file has it
+
+
+def is_recurrent(node: Any) -> bool:
+    """Whether a node is an LSTM, a GRU or an RNN of ONNX's own."""
+    return node.domain == "" and node.op_type in OPERATORS
+
+
+def inputs_of(node: Any) -> dict[str, str]:
+    """The names of a recurrent node's inputs that are there, by `ROLES`."""
+    return {role: name for role, name in zip(ROLES, node.input) if name}
+
+
+def fold(model: Any, name: str) -> None:
+    """Make a model ready, in place.
+
+    Parameters
+    ----------
+    model : onnx.ModelProto
+        Its local functions inlined.
+    name : str
+        What messages call it.
+
+    Warns
+    -----
+    UserWarning
+        Once, naming the recurrent nodes whose weights are integers with a scale: they run in
+        floating point.
+    """
+    opsets.unify(model)
+    folding = _Folding({one.domain: one.version for one in model.opset_import})
+    # Before IR version 4 initializers had to be inputs, too; some exporters keep them there.
+    constant = {one.name for one in model.graph.initializer}
+    replace(model.graph.input, [one for one in model.graph.input if one.name not in constant])
+    folding.graph(model.graph, {})
+    if folding.dequantised:
+        warn(
+            f"{name}: the int8 weights of {', '.join(folding.dequantised)} were dequantised; "
+            "these nodes run in floating point"
+        )
+
+
+class _Folding:
+    """One pass over a model."""
+
+    def __init__(self, versions: dict[str, int]) -> None:
+        self.versions = versions
+        self.unnamed = 0
+        self.dequantised: list[str] = []
+
+    def graph(self, graph: Any, outer: Mapping[str, _Constant]) -> None:
+        """Fold a graph; `outer` are the constants of the graphs around it."""
+        from onnx import numpy_helper
+
+        own = {one.name: _Constant(_array(one), tensor=one) for one in graph.initializer}
+        hidden = {one.name for one in graph.input}
+        known = {key: value for key, value in outer.items() if key not in hidden} | own
+        nodes = []
+        for node in graph.node:
+            self._name_outputs(node)
+            if is_quantised_lstm(node):
+                self._dequantise(node, known)
+            for inside in subgraphs(node):
+                self.graph(inside, known)
+            if is_recurrent(node):
+                self._keep_weights(node, known)
+            values = self._values(node, known)
+            if values is None:
+                nodes.append(node)
+                continue
+            own |= values
+            known |= values
+        replace(graph.node, nodes)
+        needed = set(_names_used(graph))
+        tensors = [
+            constant.tensor or numpy_helper.from_array(constant.value, key)
+            for key, constant in own.items()
+            if key in needed
+        ]
+        replace(graph.initializer, tensors)
+
+    def _name_outputs(self, node: Any) -> None:
+        """Give outputs that nobody wants names: ONNX's evaluator would take '' for a value."""
+        for at, name in enumerate(node.output):
+            if not name:
+                self.unnamed += 1
+                node.output[at] = f"{UNUSED}{self.unnamed}"
+
+    def _dequantise(self, node: Any, known: Mapping[str, _Constant]) -> None:
+        self.dequantised.append(label(node))
+        arrays = {key: known[key].value for key in node.input if key in known}
+        node.CopyFrom(dequantised_lstm(node, arrays, CONSTANT))
+
+    def _keep_weights(self, node: Any, known: Mapping[str, _Constant]) -> None:
+        """Move a recurrent node's constant weights from its inputs to attributes."""
+        from onnx import helper, numpy_helper
+
+        quantised = False
+        for at, (role, name) in enumerate(zip(ROLES, node.input)):
+            if role not in _WEIGHTS or name not in known:
+                continue
+            tensor = numpy_helper.from_array(known[name].value, name)
+            node.attribute.append(helper.make_attribute(CONSTANT + role, tensor))
+            node.input[at] = ""
+            quantised |= known[name].quantised
+        if quantised:
+            self.dequantised.append(label(node))
+
+    def _values(self, node: Any, known: Mapping[str, _Constant]) -> dict[str, _Constant] | None:
+        """What a node gives if it always gives the same, else None."""
+        names = [name for name in node.input if name]
+        if (
+            node.domain != ""
+            or node.op_type in _RANDOM
+            or is_recurrent(node)
+            or any(True for _ in subgraphs(node))
+            or not all(name in known for name in names)
+        ):
+            return None
+        results = _evaluate(node, {name: known[name].value for name in names}, self.versions)
+        if not all(isinstance(one, np.ndarray) and one.dtype.kind not in "OSU" for one in results):
+            return None
+        quantised = node.op_type == "DequantizeLinear" or any(known[n].quantised for n in names)
+        return {key: _Constant(one, quantised) for key, one in zip(node.output, results)}
+
+
+def _evaluate(node: Any, values: Mapping[str, np.ndarray], versions: dict[str, int]) -> list[Any]:
+    """Run a single node; [None] where it cannot be run."""
+    from onnx import GraphProto, ValueInfoProto
+    from onnx.reference import ReferenceEvaluator
+
+    if node.op_type == "Constant" and node.attribute and node.attribute[0].HasField("t"):
+        return [_array(node.attribute[0].t)]  # most are, and an evaluator takes a millisecond
+    graph = GraphProto(
+        name="constant",
+        node=[node],
+        input=[ValueInfoProto(name=name) for name in values],
+        output=[ValueInfoProto(name=name) for name in node.output],
+    )
+    try:
+        evaluator = ReferenceEvaluator(
+            graph, opsets=versions, new_ops=opsets.operators(versions.get("", 0))
+        )
+        return evaluator.run(None, dict(values))  # type: ignore[return-value]
+    except Exception:  # the run of the whole graph then says what is wrong with it
+        return [None]
+
+
+def _array(tensor: Any) -> np.ndarray:
+    from onnx import numpy_helper
+
+    try:
+        return numpy_helper.to_array(tensor)
+    except Exception as error:
+        raise ValueError(
+            f"initializer {tensor.name!r}: expected {tuple(tensor.dims)} values, got others "
+            f"({error}); is the file whole?"
+        ) from None
+
+
+def _names_used(graph: Any) -> Iterator[str]:
+    """Names that a graph's nodes, the graphs inside them, and its outputs read."""
+    for output in graph.output:
+        yield output.name
+    for node in graph.node:
+        yield from node.input
+        for inside in subgraphs(node):
+            yield from _names_used(inside)

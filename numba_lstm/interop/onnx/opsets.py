@@ -1,0 +1,83 @@
+"""Where ONNX's evaluator does not know an older opset: the same said with operators it knows."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from .files import replace, subgraphs
+
+__all__ = ["operators", "unify"]
+
+# Attributes of older BatchNormalization, and the values that say what opset 14 says without them.
+_PLAIN = {"spatial": 1, "is_test": 1}
+# Before opset 13 these flattened their input to two axes at `axis`, and its default was 1.
+_FLATTENING = {"Softmax", "LogSoftmax", "Hardmax"}
+
+
+def unify(model: Any) -> None:
+    """Rewrite in place what the evaluator would take for the newest opset's.
+
+    Softmax and its like before opset 13, BatchNormalization before opset 14, and the domain
+    "ai.onnx", which is the empty one.
+    """
+    for one in model.opset_import:
+        if one.domain == "ai.onnx":
+            one.domain = ""
+    versions = [one.version for one in model.opset_import if one.domain == ""]
+    _unify_graph(model.graph, max(versions, default=1))
+
+
+def _unify_graph(graph: Any, version: int) -> None:
+    nodes = []
+    for number, node in enumerate(graph.node):
+        if node.domain == "ai.onnx":
+            node.domain = ""
+        for inside in subgraphs(node):
+            _unify_graph(inside, version)
+        if version < 14 and node.domain == "" and node.op_type == "BatchNormalization":
+            kept = [one for one in node.attribute if _PLAIN.get(one.name) != one.i]
+            replace(node.attribute, kept)
+        if version < 13 and node.domain == "" and node.op_type in _FLATTENING:
+            nodes += _flattened(node, number)
+        else:
+            nodes.append(node)
+    if len(nodes) != len(graph.node):
+        replace(graph.node, nodes)
+
+
+def _flattened(node: Any, number: int) -> list[Any]:
+    """Flatten, the operator on the last axis, and Reshape to what the input was."""
+    from onnx import helper
+
+    axis = next((one.i for one in node.attribute if one.name == "axis"), 1)
+    (x,), (y,) = node.input, node.output
+    shape, flat, result = (f"{y} {part} {number}" for part in ("shape", "flat", "result"))
+    return [
+        helper.make_node("Shape", [x], [shape]),
+        helper.make_node("Flatten", [x], [flat], axis=axis),
+        helper.make_node(node.op_type, [flat], [result], name=node.name, axis=1),
+        helper.make_node("Reshape", [result, shape], [y]),
+    ]
+
+
+# Operators, ONNX's implementation of them that is right below an opset, and that opset.
+# DequantizeLinear of opset 10 and 13 is that of 19 without the types that came later, but onnx
+# looks for none below 19. BatchNormalization of one output normalises by the given mean and
+# variance since opset 7, but below 14 onnx takes those of the batch, too.
+_BELOW = (("DequantizeLinear", 19), ("BatchNormalization", 14))
+
+
+@functools.cache
+def operators(version: int) -> list[Any]:
+    """ONNX's own implementations that it does not find itself for an older opset."""
+    from onnx import defs
+    from onnx.reference.ops import _op_list
+
+    found = []
+    for name, newer in _BELOW:
+        own = getattr(_op_list, f"{name}_{newer}", None)
+        if version < newer and own is not None:
+            schema = defs.get_schema(name, newer)
+            found.append(type(name, (own,), {"op_domain": "", "op_schema": schema}))
+    return found

@@ -1,0 +1,118 @@
+"""``export`` writes a run's model for other programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import types
+
+import numpy as np
+import pytest
+from cli_tool import cli, trained
+from click.testing import CliRunner
+
+import numba_lstm
+from numba_lstm import interop
+from numba_lstm.cli import main
+from numba_lstm.interop import safetensors
+
+
+def export(*args):
+    return CliRunner().invoke(main, ["export", str(trained()[0]), *map(str, args)])
+
+
+def test_a_models_parameters_are_written_as_safetensors(tmp_path):
+    out = tmp_path / "model.safetensors"
+    result = export(out)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == f"wrote {out} (safetensors, {out.stat().st_size:,} bytes)\n"
+    expected = numba_lstm.load(trained()[0]).model.state_dict()
+    found = safetensors.load(out)
+    assert found.keys() == expected.keys()
+    assert all(np.array_equal(found[name], expected[name]) for name in expected)
+
+
+def test_torch_takes_the_file(tmp_path):
+    torch = pytest.importorskip("torch")
+    torch_files = pytest.importorskip("safetensors.torch")
+    export(tmp_path / "weights", "--format", "safetensors")
+    arrays = torch_files.load_file(tmp_path / "weights")
+    theirs = torch.nn.LSTM(6, 8)
+    theirs.load_state_dict(
+        {name.removeprefix("lstm."): v for name, v in arrays.items() if name.startswith("lstm.")}
+    )
+
+
+def test_json_is_one_object(tmp_path):
+    out = tmp_path / "m.safetensors"
+    result = cli("export", trained()[0], out, "--json")
+    assert (result.code, result.err) == (0, "")
+    assert json.loads(result.out) == {
+        "file": str(out),
+        "format": "safetensors",
+        "bytes": out.stat().st_size,
+    }
+
+
+def fake_onnx(monkeypatch, save):
+    room = types.ModuleType("numba_lstm.interop.onnx")
+    room.save = save
+    monkeypatch.setitem(sys.modules, "numba_lstm.interop.onnx", room)
+    monkeypatch.setattr(interop, "onnx", room, raising=False)
+
+
+def test_onnx_is_written_by_its_own_room(tmp_path, monkeypatch):
+    saved = []
+
+    def save(module, path):
+        saved.append(module)
+        open(path, "wb").close()
+
+    fake_onnx(monkeypatch, save)
+    result = export(tmp_path / "model.onnx")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.endswith("model.onnx (onnx, 0 bytes)\n")
+    (module,) = saved
+    assert isinstance(module, numba_lstm.models.LanguageModel) and not module.training
+
+
+def test_a_package_that_is_missing_is_one_line(tmp_path, monkeypatch):
+    def save(module, path):
+        raise ImportError("onnx is not installed: pip install 'numba_lstm[onnx]'")
+
+    fake_onnx(monkeypatch, save)
+    result = export(tmp_path / "model.onnx")
+    assert result.exit_code == 2
+    assert result.stderr == "error: onnx is not installed: pip install 'numba_lstm[onnx]'\n"
+
+
+def test_onnxruntime_runs_what_was_exported(tmp_path):
+    pytest.importorskip("onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("numba_lstm.interop.onnx")
+    result = export(tmp_path / "model.onnx")
+    assert result.exit_code == 0, result.stderr
+    onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["model.bin"], "OUT: expected a name that ends in .safetensors or .onnx, or --format"),
+        (["-", "--format", "onnx"], "OUT: expected a file's name, got '-'"),
+        (["absent/m.safetensors"], "OUT: expected a file in an existing folder"),
+        ([".", "--format", "safetensors"], "OUT: expected a file, got the folder '.'"),
+        (["m", "--format", "keras"], "'keras' is not one of"),
+    ],
+)
+def test_what_cannot_be_written_is_refused(tmp_path, monkeypatch, args, words):
+    monkeypatch.chdir(tmp_path)
+    result = export(*args)
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ") and words in line
+
+
+def test_a_run_that_is_none_is_refused(tmp_path):
+    result = CliRunner().invoke(main, ["export", str(tmp_path), str(tmp_path / "m.safetensors")])
+    assert result.exit_code == 2 and result.stderr.startswith("error: ")
