@@ -55,7 +55,7 @@ def huber(
     sample_weight: ArrayLike | None = None,
     with_gradient: bool = True,
 ) -> Result:
-    """Mean of d²/2 where |d| ≤ delta and else delta (|d| - delta/2), with d = prediction - target.
+    """Mean of d²/2 where abs(d) ≤ delta, else delta (abs(d) - delta/2); d = prediction - target.
 
     Quadratic for small errors and linear for large ones, so that an outlier pulls with a bounded
     force (Huber, Robust estimation of a location parameter, 1964). torch's ``huber_loss``.

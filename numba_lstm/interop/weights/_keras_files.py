@@ -49,10 +49,10 @@ def read_keras(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray]]:
 
     Examples
     --------
-    >>> layers = read_keras("model.keras")  # doctest: +SKIP
-    >>> sorted(layers)  # doctest: +SKIP
-    ['bidirectional', 'dense']
-    >>> gru = to_module(from_keras(layers["bidirectional"], bidirectional=True))  # doctest: +SKIP
+    ::
+
+        layers = read_keras("model.keras")  # {"bidirectional": [...], "dense": [...]}
+        gru = to_module(from_keras(layers["bidirectional"], bidirectional=True))
     """
     try:
         import h5py
