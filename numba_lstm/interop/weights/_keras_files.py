@@ -47,12 +47,12 @@ def read_keras(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray]]:
     OSError
         If it cannot be read.
 
-    Examples
-    --------
-    ::
+    Notes
+    -----
+    A bidirectional GRU out of a model::
 
-        layers = read_keras("model.keras")  # {"bidirectional": [...], "dense": [...]}
-        gru = to_module(from_keras(layers["bidirectional"], bidirectional=True))
+        layers = read_keras("model.keras")  # {"bidirectional": [six arrays], "dense": [two]}
+        gru = to_module(from_keras(layers["bidirectional"], bidirectional=True), batch_first=True)
     """
     try:
         import h5py
