@@ -2,8 +2,8 @@
 
 A ``.keras`` file is a zip with ``model.weights.h5`` in it. There each layer is a group below a
 group ``layers``, and its arrays stand, numbered, in groups ``vars``: ``layers/lstm/cell/vars/0``,
-of a Bidirectional ``layers/bidirectional/forward_layer/cell/vars/0``. Keras 2's ``.h5`` lists its layers
-and their arrays in attributes.
+of a Bidirectional ``layers/bidirectional/forward_layer/cell/vars/0``. Keras 2's ``.h5`` lists its
+layers and their arrays in attributes.
 """
 
 from __future__ import annotations
@@ -102,10 +102,11 @@ def _numbered(file: Any) -> dict[str, list[np.ndarray]]:
     parts: dict[str, list[tuple[tuple[str, ...], int, np.ndarray]]] = {}
 
     def visit(name: str, item: Any) -> None:
-        *way, group, number = name.split("/")
-        owners = [at for at, word in enumerate(way) if word in _HOLDERS]
-        if not isinstance(item, h5py.Dataset) or group != "vars" or not number.isdigit():
+        words = name.split("/")
+        way, group, number = words[:-2], words[-2:-1], words[-1]
+        if not isinstance(item, h5py.Dataset) or group != ["vars"] or not number.isdigit():
             return
+        owners = [at for at, word in enumerate(way) if word in _HOLDERS]
         # Random generators are no weights, and what stands below no layer is the optimizer's.
         if not owners or owners[-1] + 1 >= len(way) or "seed_generator" in way:
             return

@@ -129,9 +129,7 @@ def _matrices(
     if len(found) == 1:
         return found[0]
     if found:
-        raise ValueError(
-            "transposed: expected True or False, as shapes fit both ways, got None"
-        )
+        raise ValueError("transposed: expected True or False, as shapes fit both ways, got None")
     same = len(set(failures)) == 1
     if len(ways) == 1 or same:
         raise ValueError(failures[0])
@@ -261,6 +259,4 @@ def to_numpy(
 
 def _check_suffix(suffix: Any) -> None:
     if not isinstance(suffix, str) or not re.fullmatch(r"(_l\d+(_reverse)?)?", suffix):
-        raise ValueError(
-            f"suffix: expected '_l0', '_l1_reverse' or such, or '', got {suffix!r}"
-        )
+        raise ValueError(f"suffix: expected '_l0', '_l1_reverse' or such, or '', got {suffix!r}")

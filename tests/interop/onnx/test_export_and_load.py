@@ -35,6 +35,19 @@ def test_a_module_comes_back_as_it_was(module, form, tmp_path):
         assert np.array_equal(state[name], value), name
 
 
+@pytest.mark.parametrize("form", [{}, {"states": False}], ids=str)
+def test_initial_states_that_are_learnt_come_back(form, rng, tmp_path):
+    module = nn.GRU(5, 7, 2, bidirectional=True, learn_initial_state=True, seed=1)
+    for name, parameter in module.named_parameters():
+        if name.startswith("h_0"):
+            parameter[...] = rng.standard_normal(7)
+    onnx.save(module, tmp_path / "model.onnx", **form)
+    again = onnx.load(tmp_path / "model.onnx")
+    assert again.learn_initial_state
+    for name, value in module.state_dict().items():
+        assert np.array_equal(again.state_dict()[name], value), name
+
+
 @pytest.mark.parametrize("module", STACKS, ids=repr)
 def test_a_session_runs_the_file_to_the_bit_with_whatever_is_given(module, rng, tmp_path):
     onnx.save(module, tmp_path / "model.onnx")
