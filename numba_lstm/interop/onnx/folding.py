@@ -95,8 +95,8 @@ class _Folding:
         from onnx import numpy_helper
 
         own = {one.name: _Constant(_array(one), tensor=one) for one in graph.initializer}
-        hidden = {one.name for one in graph.input}
-        known = {key: value for key, value in outer.items() if key not in hidden} | own
+        given = {one.name for one in graph.input}
+        known = {key: one for key, one in (dict(outer) | own).items() if key not in given}
         nodes = []
         for node in graph.node:
             self._name_outputs(node)

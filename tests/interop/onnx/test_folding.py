@@ -46,9 +46,7 @@ def test_what_onnx_cannot_compute_is_left_to_the_run():
         [tensor("a", np.ones((2, 3), np.float32))],
     )
     assert kinds(prepared(model).graph) == ["MatMul", "Add"]
-    with pytest.raises(
-        ValueError, match="model: ONNX's evaluator cannot run it on these inputs: .*'MatMul'"
-    ):
+    with pytest.raises(ValueError, match=r"^model: ONNX's evaluator cannot run it .*MatMul"):
         session(model).run(None, {"x": np.float32([1, 1])})
 
 
@@ -65,25 +63,24 @@ def test_texts_stay_as_they_are():
     assert y.tolist() in (["b"], [b"b"])
 
 
-def test_inputs_of_a_loops_body_hide_constants_and_keep_their_places():
-    """A body's input may have the name of an outer constant, or of an initializer of its own."""
+def test_inputs_of_a_body_keep_their_places_and_hide_constants_of_their_names():
     body = onnx.helper.make_graph(
-        [make_node("Add", ["state", "k"], ["next"]), make_node("Identity", ["go"], ["on"])],
+        [make_node("Add", ["state", "k"], ["next"])],
         "body",
-        [info("t", onnx.TensorProto.INT64, []), info("go", onnx.TensorProto.BOOL, []),
-         info("state", FLOAT, [1])],
-        [info("on", onnx.TensorProto.BOOL, []), info("next", FLOAT, [1])],
-    )  # fmt: skip
+        [info("state", FLOAT, [1]), info("k", FLOAT, [1])],
+        [info("next", FLOAT, [1])],
+        [tensor("state", np.float32([50]))],
+    )
     model = model_of(
-        [make_node("Loop", ["count", "yes", "x"], ["y"], body=body)],
-        [info("x", FLOAT, [1])],
+        [make_node("Scan", ["start", "x"], ["y"], body=body, num_scan_inputs=1)],
+        [info("start", FLOAT, [1]), info("x", FLOAT, [3, 1])],
         [info("y", FLOAT, [1])],
-        [tensor("count", np.array(3)), tensor("yes", np.array(True)),
-         tensor("k", np.float32([2]))],
-    )  # fmt: skip
-    inside = prepared(model).graph.node[0].attribute[0].g
-    assert [one.name for one in inside.input] == ["t", "go", "state"]
-    assert session(model).run(None, {"x": np.float32([1])})[0].tolist() == [7]
+        [tensor("k", np.float32([2]))],
+    )
+    inside = next(one.g for one in prepared(model).graph.node[0].attribute if one.name == "body")
+    assert [one.name for one in inside.input] == ["state", "k"] and kinds(inside) == ["Add"]
+    x = np.float32([[1], [2], [3]])
+    assert session(model).run(None, {"start": np.float32([4]), "x": x})[0].tolist() == [10]
 
 
 def test_initializers_that_are_inputs_too_are_constants_before_ir_version_4():

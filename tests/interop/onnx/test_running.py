@@ -268,10 +268,10 @@ def test_other_floats_run_and_come_back_as_they_are(dtype, bound):
 
 def test_outputs_are_the_callers_own():
     model = model_of(
-        [make_node("Identity", ["x"], ["same"]), make_node("Identity", ["k"], ["kept"])],
+        [make_node("Unsqueeze", ["x", "axis"], ["same"]), make_node("Identity", ["k"], ["kept"])],
         [info("x", FLOAT, ["T"])],
         [info("same", FLOAT, None), info("kept", FLOAT, None)],
-        [tensor("k", np.ones(3, np.float32))],
+        [tensor("k", np.ones(3, np.float32)), tensor("axis", np.array([0]))],
     )
     session = interop.session(model)
     x = np.zeros(3, np.float32)
