@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .read_series import read_series
-from .series import Series
 from .sequences import Sequences
+from .series import Series
 from .table import Table
 from .ts import read_ts
 

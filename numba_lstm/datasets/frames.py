@@ -25,9 +25,7 @@ def read_parquet(file: Path) -> Table:
         table = pyarrow.parquet.ParquetFile(file).read()
     except (pyarrow.ArrowException, OSError) as error:
         raise ValueError(f"{file}: expected a Parquet file: {error}") from None
-    return _checked(
-        {name: _of_arrow(table.column(name)) for name in table.column_names}, str(file)
-    )
+    return _checked({name: _of_arrow(table.column(name)) for name in table.column_names}, str(file))
 
 
 def is_frame(value: Any) -> bool:
@@ -76,8 +74,12 @@ def _of_pandas(column: Any) -> np.ndarray:
     if getattr(kind, "tz", None) is not None:
         column = column.dt.tz_convert("UTC").dt.tz_localize(None)
     elif getattr(kind, "kind", "O") in "fiub":
-        return column.to_numpy(dtype=np.float64, na_value=np.nan) if _nulls(column) else _known(
-            column.to_numpy(dtype=kind.numpy_dtype if hasattr(kind, "numpy_dtype") else None)
+        return (
+            column.to_numpy(dtype=np.float64, na_value=np.nan)
+            if _nulls(column)
+            else _known(
+                column.to_numpy(dtype=kind.numpy_dtype if hasattr(kind, "numpy_dtype") else None)
+            )
         )
     return _known(column.to_numpy())
 

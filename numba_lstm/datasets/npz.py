@@ -27,7 +27,7 @@ def read_npz(file: Path) -> Sequences:
         sequences, note = _by_lengths(x, lengths, file)
         notes.append(note)
     elif x.ndim in (2, 3):
-        sequences = [one.reshape(len(one), -1) for one in x]
+        sequences = list(x if x.ndim == 3 else x[:, :, None])
     else:
         raise ValueError(
             f"{file}: x: expected shape (N, T) or (N, T, I), or lengths beside it, got {x.shape}"
@@ -52,11 +52,19 @@ def read_npz(file: Path) -> Sequences:
 
 def _arrays(file: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(file, allow_pickle=False) as stored:
-            if not hasattr(stored, "files"):
-                raise ValueError("it is a single .npy array")
+        stored = np.load(file, allow_pickle=False)
+        if isinstance(stored, np.ndarray):
+            raise ValueError("it is a single array, a .npy file")
+        with stored:
             return {name: stored[name] for name in stored.files}
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, KeyError, NotImplementedError) as error:
+    except (
+        ValueError,
+        EOFError,
+        OSError,
+        zipfile.BadZipFile,
+        KeyError,
+        NotImplementedError,
+    ) as error:
         words = "objects in it need pickle, which can run code" if "pickle" in str(error) else error
         raise ValueError(f"{file}: expected a .npz file of plain arrays: {words}") from None
 
@@ -65,7 +73,9 @@ def _find(arrays: dict[str, np.ndarray], names: tuple[str, ...], file: Path) -> 
     for name in names:
         if name in arrays:
             return arrays[name]
-    raise ValueError(f"{file}: expected an array {names[0]!r}, got {', '.join(arrays) or 'nothing'}")
+    raise ValueError(
+        f"{file}: expected an array {names[0]!r}, got {', '.join(arrays) or 'nothing'}"
+    )
 
 
 def _texts(arrays: dict[str, np.ndarray], name: str) -> list[str]:
@@ -80,7 +90,7 @@ def _by_lengths(x: np.ndarray, lengths: np.ndarray, file: Path) -> tuple[list[np
     if x.ndim == 3 and len(x) == len(counts) and counts.max(initial=0) <= x.shape[1]:
         return [one[:n] for one, n in zip(x, counts)], "sequences are padded; lengths cut them"
     if x.ndim in (1, 2) and counts.sum() == len(x):
-        steps = x.reshape(len(x), -1)
+        steps = x if x.ndim == 2 else x[:, None]
         return np.split(steps, np.cumsum(counts)[:-1]), "sequences stand one after the other"
     raise ValueError(
         f"{file}: lengths: expected those of {len(x)} padded sequences, or a sum of {len(x)} "

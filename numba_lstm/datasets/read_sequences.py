@@ -161,7 +161,7 @@ def _differ(
     if same.any():
         place = int(np.argmax(same))
         row, other = int(after[place]), int(before[place])
-        what = f"{ids[row]!r} has the time of {table.place(other)} again"
+        what = f"{str(ids[row])!r} has the time of {table.place(other)} again"
         raise ValueError(table.fault(row, time, what))
 
 
@@ -180,6 +180,6 @@ def _constant(
     if wrong.size:
         row = int(wrong[0])
         was = table.place(int(first[member[row]]))
-        what = f"{ids[row]!r} has {str(values[row])!r} here and {str(values[first[member[row]]])!r}"
+        what = f"{str(ids[row])!r} has {str(values[row])!r} here and {str(values[first[member[row]]])!r}"
         raise ValueError(table.fault(row, name, f"{what} in {was}"))
     return values[first]

@@ -87,9 +87,7 @@ def read_series(
     for i in np.argsort(first):
         rows = order[member[order] == i]
         parts.append(
-            Series(
-                values[rows], times.values[rows], id=str(found[i]), notes=tuple(notes), **about
-            )
+            Series(values[rows], times.values[rows], id=str(found[i]), notes=tuple(notes), **about)
         )
     return parts
 

@@ -137,11 +137,12 @@ def interval_errors(errors: np.ndarray, level: float = 0.9) -> tuple[np.ndarray,
     if not array.size:
         raise ValueError(f"errors: expected at least one, got shape {array.shape}")
     tail = (1 - level) / 2
-    if (folds + 1) * tail < 1:
+    if round((folds + 1) * tail, 9) < 1:
         array = np.broadcast_to(array.reshape(-1, 1, targets), (folds * horizon, horizon, targets))
     ordered = np.sort(array, axis=0)
     count = len(ordered)
-    low = max(int(np.floor((count + 1) * tail)), 1)
+    # Rounded, because 20 times (1 - 0.8) / 2 is a little less than 2.
+    low = max(int(np.floor(round((count + 1) * tail, 9))), 1)
     return ordered[low - 1], ordered[count - low]
 
 

@@ -70,9 +70,7 @@ class Sequences:
         source: str = "sequences",
         notes: Sequence[str] = (),
     ) -> None:
-        arrays = [
-            as_float(f"x[{i}]", one, np.dtype(np.float64), ndim=2) for i, one in enumerate(x)
-        ]
+        arrays = [as_float(f"x[{i}]", one, np.dtype(np.float64), ndim=2) for i, one in enumerate(x)]
         if not arrays:
             raise ValueError(f"{source}: expected at least one sequence, got none")
         width = arrays[0].shape[1]
@@ -90,7 +88,9 @@ class Sequences:
         found: tuple[str, ...] = ()
         if targets is not None and targets.dtype.kind == "U":
             if targets.ndim != 1:
-                raise ValueError(f"y: expected a class for each sequence, got shape {targets.shape}")
+                raise ValueError(
+                    f"y: expected a class for each sequence, got shape {targets.shape}"
+                )
             found = tuple(classes) or _sorted(set(targets.tolist()))
             unknown = set(targets.tolist()) - set(found)
             if unknown:
@@ -146,9 +146,7 @@ class Sequences:
         """
         places = np.arange(len(self))[rows]
         y = None if self.y is None else self.y[places]
-        return self._with(
-            x=[self.x[i] for i in places], y=y, ids=[self.ids[i] for i in places]
-        )
+        return self._with(x=[self.x[i] for i in places], y=y, ids=[self.ids[i] for i in places])
 
     def map(self, function: Any) -> Sequences:
         """Return the same with each x replaced by what `function` gives for it.

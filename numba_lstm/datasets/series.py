@@ -287,7 +287,9 @@ def _filled(filled: Series, series: Series, where: str) -> Series:
     notes = []
     rows = len(filled) - len(series)
     if rows:
-        notes.append(f"{rows} rows are missing and filled on straight lines: {missing_times(series)}")
+        notes.append(
+            f"{rows} rows are missing and filled on straight lines: {missing_times(series)}"
+        )
     single = int(np.isnan(series.values).sum())
     if single:
         notes.append(f"{single} missing values are filled on straight lines")

@@ -38,10 +38,22 @@ _FORMS = {
     **{name: re.compile(month, re.ASCII) for name, month in _MONTHS.items()},
 }
 _NUMBER = re.compile(r"[+-]?\d{1,18}(?:\.\d+)?", re.ASCII)
-_NAMES = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-_LONG = (
-    "january february march april may june july august september october november december sept"
-).split()
+_NAMES = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_LONG = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+    "sept",
+]
 
 Place = Callable[[int], str]
 
@@ -213,8 +225,12 @@ def _without_offsets(
     if kinds == [None]:
         return Times(local, tuple(notes))
     if None in kinds:
-        row = next(row for row, offset in enumerate(offsets) if (offset is None) != (offsets[0] is None))
-        what = f"{found[row][0]!r} and {found[0][0]!r} of {place(0)}: one has an offset, one has none"
+        row = next(
+            row for row, offset in enumerate(offsets) if (offset is None) != (offsets[0] is None)
+        )
+        what = (
+            f"{found[row][0]!r} and {found[0][0]!r} of {place(0)}: one has an offset, one has none"
+        )
         raise _fault(place, row, name, what)
     said = f"column {name!r}: offsets {', '.join(str(kind) for kind in kinds[:3])}"
     said += ", …" if len(kinds) > 3 else ""

@@ -63,7 +63,9 @@ def read_ts(file: Path, encoding: str | None = None) -> Sequences:
         values = [_values(part, where, header) for part in parts]
         lengths = sorted({len(one) for one in values})
         if len(lengths) > 1:
-            raise ValueError(f"{where}: case {case} has channels of {lengths[0]} and {lengths[-1]} steps")
+            raise ValueError(
+                f"{where}: case {case} has channels of {lengths[0]} and {lengths[-1]} steps"
+            )
         x.append(np.array(values, dtype=np.float64).T)
     if not x:
         raise ValueError(f"{file}: no cases: expected lines behind @data, got none")
@@ -94,7 +96,7 @@ def _read_header(lines: Iterator[tuple[int, str]], file: Path) -> _Header:
         where = f"{file}: line {number}"
         if not line.startswith("@"):
             raise ValueError(f"{where}: expected a header line such as '@data', got {line[:40]!r}")
-        key, *words = line[1:].split()
+        key, *words = line[1:].split() or [""]
         key = key.lower()
         if key == "data":
             return header
@@ -104,7 +106,9 @@ def _read_header(lines: Iterator[tuple[int, str]], file: Path) -> _Header:
                 header.classes = tuple(words[1:])
         elif key in _COUNTS:
             if len(words) != 1 or not _COUNT.fullmatch(words[0]) or int(words[0]) == 0:
-                raise ValueError(f"{where}: @{key}: expected a whole number, got {' '.join(words)!r}")
+                raise ValueError(
+                    f"{where}: @{key}: expected a whole number, got {' '.join(words)!r}"
+                )
             header.counts[_COUNTS[key]] = int(words[0])
         elif key != "problemname":
             header.notes.append(f"line {number}: @{key} is not known and left out")

@@ -53,9 +53,7 @@ def test_all_give_the_same_table(tmp_path, kind):
     np.testing.assert_array_equal(table.numbers("value"), [0.5, np.nan, 2.5])
     np.testing.assert_array_equal(table.numbers("flag"), [1, 0, 1])
     assert table.text("name").tolist() == ["x", "x", "y"]
-    np.testing.assert_array_equal(
-        table.times("day").values, np.array(DAYS, "datetime64[us]")
-    )
+    np.testing.assert_array_equal(table.times("day").values, np.array(DAYS, "datetime64[us]"))
     with pytest.raises(ValueError, match=r"(row 1|line 2), column 'name': 'x' is no number"):
         table.numbers("name")
 
@@ -96,10 +94,15 @@ def test_categories_decimals_and_small_types_are_numbers_and_text(tmp_path):
 
 
 def test_sequences_and_series_come_from_frames():
-    frame = pandas.DataFrame({"id": [1, 1, 2], "t": [1, 0, 0], "a": [2.0, 1, 3], "y": ["u", "u", "v"]})
+    frame = pandas.DataFrame(
+        {"id": [1, 1, 2], "t": [1, 0, 0], "a": [2.0, 1, 3], "y": ["u", "u", "v"]}
+    )
     for source in (frame, polars.from_pandas(frame)):
         found = read_sequences(source, id="id", time="t", label="y")
-        assert [one.ravel().tolist() for one in found.x] == [[1, 2], [3]] and found.ids == ("1", "2")
+        assert [one.ravel().tolist() for one in found.x] == [[1, 2], [3]] and found.ids == (
+            "1",
+            "2",
+        )
 
 
 def test_what_does_not_fit_is_named(tmp_path):

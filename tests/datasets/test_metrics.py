@@ -38,7 +38,10 @@ def test_a_median_has_the_least_pinball_loss(rng):
     y = rng.exponential(size=2000)
     for q in (0.1, 0.5, 0.9):
         best = metrics.pinball(y, np.full_like(y, np.quantile(y, q)), q)
-        assert all(metrics.pinball(y, np.full_like(y, np.quantile(y, q) + d), q) > best for d in (-0.2, 0.2))
+        assert all(
+            metrics.pinball(y, np.full_like(y, np.quantile(y, q) + d), q) > best
+            for d in (-0.2, 0.2)
+        )
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,12 @@ def test_whole_numbers_are_classes_and_floats_are_targets(npz):
     found = npz(x=x, y=np.array([0.5, 1, 2]))
     assert found.y.tolist() == [0.5, 1, 2] and found.classes == ()
     assert "y are targets" in found.notes
-    named = npz(x=x, y=np.array([0, 1, 1]), classes=np.array(["0", "1", "2"]), names=["v"], ids=[7, 8, 9])
-    assert named.classes == ("0", "1", "2") and named.names == ("v",) and named.ids == ("7", "8", "9")
+    named = npz(
+        x=x, y=np.array([0, 1, 1]), classes=np.array(["0", "1", "2"]), names=["v"], ids=[7, 8, 9]
+    )
+    assert (
+        named.classes == ("0", "1", "2") and named.names == ("v",) and named.ids == ("7", "8", "9")
+    )
 
 
 @pytest.mark.parametrize(
@@ -61,7 +65,10 @@ def test_whole_numbers_are_classes_and_floats_are_targets(npz):
         ({"x": np.zeros((5, 1)), "lengths": [3, 1]}, "a sum of 5 steps, got 2 lengths"),
         ({"x": np.zeros((2, 3, 1)), "y": [1, 2, 3]}, "y: expected 2 values"),
         ({"x": np.zeros((2, 3, 1)), "y": [0.5, np.nan]}, r"y\[1\]: expected a finite number"),
-        ({"x": np.zeros((2, 3, 1)), "y": [1, 2], "classes": ["1"]}, "'2' is not among the classes 1"),
+        (
+            {"x": np.zeros((2, 3, 1)), "y": [1, 2], "classes": ["1"]},
+            "'2' is not among the classes 1",
+        ),
         ({"x": np.zeros((0, 3, 1))}, "expected at least one sequence"),
         ({"x": np.zeros((2, 0, 1))}, r"x\[0\]: expected at least one step"),
     ],
@@ -71,7 +78,9 @@ def test_what_does_not_fit_is_named(npz, arrays, message):
         npz(**arrays)
 
 
-@pytest.mark.parametrize("data", [b"", b"x", b"PK\x03\x04", b"\x93NUMPY", b"PK\x05\x06" + b"\0" * 18])
+@pytest.mark.parametrize(
+    "data", [b"", b"x", b"PK\x03\x04", b"\x93NUMPY", b"PK\x05\x06" + b"\0" * 18]
+)
 def test_what_is_no_npz_file_is_refused(tmp_path, data):
     file = tmp_path / "d.npz"
     file.write_bytes(data)
@@ -79,7 +88,9 @@ def test_what_is_no_npz_file_is_refused(tmp_path, data):
         read_sequences(file)
     np.save(tmp_path / "one.npy", np.zeros(3))
     (tmp_path / "one.npy").rename(file)
-    with pytest.raises(ValueError, match=r"d\.npz: expected a \.npz file of plain arrays: it is a"):
+    with pytest.raises(
+        ValueError, match=r"d\.npz: expected a \.npz file of plain arrays: it is a single"
+    ):
         read_sequences(file)
 
 

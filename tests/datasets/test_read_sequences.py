@@ -37,7 +37,9 @@ def test_rows_are_grouped_by_id_and_sorted_by_time(table):
 
 def test_the_order_of_the_rows_does_not_matter_with_a_time(table):
     header, *rows = LONG.splitlines()
-    again = read_sequences(table("\n".join([header, *rows[::-1]])), id="id", time="t", label="label")
+    again = read_sequences(
+        table("\n".join([header, *rows[::-1]])), id="id", time="t", label="label"
+    )
     found = read_sequences(table(), id="id", time="t", label="label")
     assert again.ids == ("z", "x", "y")
     for name in found.ids:
@@ -55,7 +57,6 @@ def test_without_a_time_rows_must_stand_together(table):
 
 
 def test_columns_may_be_chosen_and_targets_are_numbers(table):
-    found = read_sequences(table(), id="id", time="t", columns=["a"], target="a")
     text = "id,t,a,y,z\n1,0,5,0.5,1\n1,1,6,0.5,1\n2,0,7,-1,2\n"
     found = read_sequences(table(text), id="id", time="t", target="y", columns=["a"])
     assert found.y.tolist() == [0.5, -1] and found.classes == () and found.width == 1
@@ -69,10 +70,22 @@ def test_columns_may_be_chosen_and_targets_are_numbers(table):
         ({}, "id: .*long.csv: expected the column that tells the sequences apart; there are 'id'"),
         ({"id": "nr"}, "no column 'nr'; there are 'id', 't', 'label', 'a', 'b'"),
         ({"id": "id", "time": "t"}, "line 2, column 'label': 'red' is no number"),
-        ({"id": "id", "time": "t", "label": "t"}, "line 3, column 't': 'x' has '1' here and '0' in line 2"),
-        ({"id": "id", "time": "t", "label": "b"}, "line 5, column 'b': nothing is written here"),
-        ({"id": "id", "time": "t", "target": "b"}, "line 5, column 'b': a target is missing"),
-        ({"id": "id", "time": "t", "target": "a"}, "line 3, column 'a': 'x' has '2.0' here and '1.0'"),
+        (
+            {"id": "id", "time": "t", "label": "t", "columns": ["a"]},
+            "line 3, column 't': 'x' has '1' here and '0' in line 2",
+        ),
+        (
+            {"id": "id", "time": "t", "label": "b", "columns": ["a"]},
+            "line 5, column 'b': nothing is written here",
+        ),
+        (
+            {"id": "id", "time": "t", "target": "b", "columns": ["a"]},
+            "line 5, column 'b': a target is missing",
+        ),
+        (
+            {"id": "id", "time": "t", "target": "a", "columns": ["b"]},
+            "line 3, column 'a': 'x' has '2.0' here and '1.0'",
+        ),
         ({"id": "id", "time": "a", "label": "label", "columns": []}, "expected a column besides"),
         ({"id": "id", "label": "label", "target": "a"}, "expected a label or a target, got both"),
     ],

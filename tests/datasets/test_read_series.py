@@ -7,7 +7,9 @@ import pytest
 
 from numba_lstm.datasets import read_series, read_table
 
-TEXT = "day,shop,sales,price,holiday\n2021-01-02,b,2,20,0\n2021-01-01,b,1,10,1\n2021-01-01,a,3,30,1\n"
+TEXT = (
+    "day,shop,sales,price,holiday\n2021-01-02,b,2,20,0\n2021-01-01,b,1,10,1\n2021-01-01,a,3,30,1\n"
+)
 
 
 @pytest.fixture
@@ -38,7 +40,10 @@ def test_there_is_one_series_for_each_id_in_the_order_of_the_file(table):
         ({"time": "when", "target": "sales"}, "no column 'when'; there are 'day', 'shop'"),
         ({"time": "day", "target": "shop"}, "line 2, column 'shop': 'b' is no number"),
         ({"time": "shop", "target": "sales"}, "line 2, column 'shop': 'b' is no time"),
-        ({"time": "day", "target": "sales"}, "line 4, column 'day': 2021-01-01 stands in line 3, too"),
+        (
+            {"time": "day", "target": "sales"},
+            "line 4, column 'day': 2021-01-01 stands in line 3, too",
+        ),
         ({"time": "day", "target": ["sales", "sales"]}, "column 'sales' is asked for twice"),
         ({"time": "day", "target": "sales", "id": "day"}, "column 'day' is asked for twice"),
         ({"time": "day", "target": []}, "target: expected at least one column"),
@@ -51,7 +56,9 @@ def test_what_does_not_fit_is_named(table, options, message):
 
 def test_an_hour_that_the_clock_repeats_is_named(table):
     text = "t,v\n2021-10-31 01:00,1\n2021-10-31 02:00,2\n2021-10-31 02:00,3\n2021-10-31 03:00,4\n"
-    with pytest.raises(ValueError, match="2021-10-31T02:00:00 stands in line 3, too; .* need offsets"):
+    with pytest.raises(
+        ValueError, match="2021-10-31T02:00:00 stands in line 3, too; .* need offsets"
+    ):
         read_series(table(text), time="t", target="v")
     fixed = text.replace(":00,1", ":00+02:00,1").replace(":00,2", ":00+02:00,2")
     fixed = fixed.replace(":00,3", ":00+01:00,3").replace(":00,4", ":00+01:00,4")

@@ -47,7 +47,9 @@ def test_measures_are_those_of_all_folds(rng):
 
 
 def test_a_series_that_is_too_short_says_what_is_needed():
-    with pytest.raises(ValueError, match="5 folds, horizon 12 and a history of 2 need 62 rows, got 60"):
+    with pytest.raises(
+        ValueError, match="5 folds, horizon 12 and a history of 2 need 62 rows, got 60"
+    ):
         backtest(baselines.seasonal_naive(1), series(), 12)
     with pytest.raises(ValueError, match="history of 50 need 55 rows, got 40"):
         backtest(baselines.linear(), series(rows=40), 5, folds=1, window=50)

@@ -58,7 +58,9 @@ def test_gaps_are_named_in_ranges():
 
 def test_gaps_and_missing_values_are_refused_unless_they_are_to_be_filled():
     series = daily(np.delete(np.arange(59), [2, 3]))
-    with pytest.raises(ValueError, match=r"s\.csv: one row is expected every 1 day; missing: 2021-01-03 to"):
+    with pytest.raises(
+        ValueError, match=r"s\.csv: one row is expected every 1 day; missing: 2021-01-03 to"
+    ):
         regular(series)
     for how in ("fill", "few"):
         np.testing.assert_allclose(regular(series, how).values, daily().values)
@@ -66,7 +68,9 @@ def test_gaps_and_missing_values_are_refused_unless_they_are_to_be_filled():
     holes = daily()
     holes.values[5, 0] = np.nan
     for how in ("error", "steps"):
-        with pytest.raises(ValueError, match="1 values are missing, the first in column 'a' at 2021-01-06"):
+        with pytest.raises(
+            ValueError, match="1 values are missing, the first in column 'a' at 2021-01-06"
+        ):
             regular(holes, how)
     np.testing.assert_allclose(regular(holes, "fill").values, daily().values)
     with pytest.raises(ValueError, match="how: expected"):

@@ -152,11 +152,11 @@ def test_csv_19_thousands_and_currency():
 
 
 def test_csv_21_two_series_ask_for_an_id():
-    with pytest.raises(ValueError, match=r"line 3, column 'date': 2021-01-01 stands in line 2.*id="):
+    with pytest.raises(
+        ValueError, match=r"line 3, column 'date': 2021-01-01 stands in line 2.*id="
+    ):
         sales("21-two-series-in-one")
-    both = read_series(
-        TRAPS / "21-two-series-in-one.csv", time="date", target="sales", id="store"
-    )
+    both = read_series(TRAPS / "21-two-series-in-one.csv", time="date", target="sales", id="store")
     assert [one.id for one in both] == ["1", "2"]
     for one in both:
         assert np.all(np.diff(one.time) > 0 * DAY) and len(one) == 84
