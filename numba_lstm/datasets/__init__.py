@@ -1,4 +1,4 @@
-"""Data from files: tables, sequences with classes or targets, and time series; measures of forecasts.
+"""Data from files: tables, sequences with classes or targets, time series; what judges forecasts.
 
 CSV, ``.npz`` and sktime's ``.ts`` need NumPy only; Parquet needs the extra ``tables``. What was
 inferred stands in the `notes` of what is read; nothing that may mean two things is guessed.
@@ -6,7 +6,7 @@ inferred stands in the `notes` of what is read; nothing that may mean two things
 >>> weather = load_seattle_weather()
 >>> result = backtest(baselines.seasonal_naive(1), weather, horizon=7, folds=20)
 >>> round(result.measures["mae"], 2), weather.frequency.words
-(3.0, '1 day')
+(3.12, '1 day')
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The calendar as columns that are known ahead: where in the day, the week and the year a time is."""
+"""The calendar as columns that are known ahead: the place in the day, the week and the year."""
 
 from __future__ import annotations
 

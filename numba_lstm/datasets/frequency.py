@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +36,7 @@ _SEASONS = {"D": 7, "B": 5, "h": 24, "min": 1440, "MS": 12, "ME": 12}
 class Frequency:
     """A step in time.
 
-    Attributes
+    Parameters
     ----------
     count : int or float
         So many units make a step.
@@ -49,7 +50,7 @@ class Frequency:
     >>> days = np.array(["2021-01-01", "2021-01-02", "2021-01-04"], "datetime64[us]")
     >>> daily = Frequency(1, "D")
     >>> str(daily), daily.words, daily.season, daily.places(days).tolist()
-    ('D', '1 day', 7, [0, 1, 3])
+    ('D', '1 day', 7, [0.0, 1.0, 3.0])
     >>> daily.after(days[-1], 2).astype("datetime64[D]").tolist()
     [datetime.date(2021, 1, 5), datetime.date(2021, 1, 6)]
     """
@@ -89,7 +90,7 @@ class Frequency:
         """
         return _counted(times, self.unit) / self.count
 
-    def after(self, time: np.generic, count: int) -> np.ndarray:
+    def after(self, time: Any, count: int) -> np.ndarray:
         """Give the `count` times that follow.
 
         Parameters
@@ -102,7 +103,7 @@ class Frequency:
         steps = np.arange(1, count + 1) * self.count
         if self.unit == "step":
             return time + steps
-        moment = np.datetime64(time, "us")
+        moment = np.asarray(time).astype("datetime64[us]")[()]
         if self.unit in ("MS", "ME"):
             return _months_after(moment, steps.astype(np.int64), self.unit)
         if self.unit == "B":

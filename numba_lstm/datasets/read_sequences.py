@@ -179,7 +179,7 @@ def _constant(
     wrong = np.flatnonzero(values != values[first][member])
     if wrong.size:
         row = int(wrong[0])
-        was = table.place(int(first[member[row]]))
-        what = f"{str(ids[row])!r} has {str(values[row])!r} here and {str(values[first[member[row]]])!r}"
-        raise ValueError(table.fault(row, name, f"{what} in {was}"))
+        other = int(first[member[row]])
+        what = f"{str(ids[row])!r} has {str(values[row])!r} here and {str(values[other])!r}"
+        raise ValueError(table.fault(row, name, f"{what} in {table.place(other)}"))
     return values[first]

@@ -17,9 +17,9 @@ __all__ = ["Backtest", "backtest", "interval_errors", "origins_of"]
 
 @dataclass(frozen=True, eq=False)
 class Backtest:
-    """Forecasts of the past beside the truth.
+    """Forecasts of the past beside the truth; all parameters are attributes.
 
-    Attributes
+    Parameters
     ----------
     origins : numpy.ndarray
         (F,) int64, the row of the series at which each forecast begins.
@@ -172,7 +172,7 @@ def backtest(
     folds
         The number of origins; the last one's forecast ends with the series.
     stride
-        The rows from one origin to the next; by default `horizon`, so that forecasts do not overlap.
+        The rows from one origin to the next; by default `horizon`: no overlap.
     window
         The rows of history that a forecast sees (a sliding window); by default all (an expanding
         one).
@@ -200,11 +200,10 @@ def backtest(
         ahead = slice(origin, origin + horizon)
         future = series.future[ahead] if series.known else None
         values = np.asarray(forecast(series.part(start, origin), horizon, future), dtype=np.float64)
-        if values.shape != (horizon, series.targets) or not np.isfinite(values).all():
-            raise ValueError(
-                f"forecast: expected finite values of shape {(horizon, series.targets)}, got "
-                f"{'NaN or infinity' if values.shape == (horizon, series.targets) else values.shape}"
-            )
+        shape = (horizon, series.targets)
+        if values.shape != shape or not np.isfinite(values).all():
+            got = "NaN or infinity" if values.shape == shape else values.shape
+            raise ValueError(f"forecast: expected finite values of shape {shape}, got {got}")
         truths.append(series.target[ahead])
         times.append(series.time[ahead])
         said.append(values)

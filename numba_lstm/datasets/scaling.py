@@ -17,7 +17,7 @@ __all__ = ["Scaler"]
 class Scaler:
     """Means and standard deviations of columns.
 
-    Attributes
+    Parameters
     ----------
     mean, scale : numpy.ndarray
         (C,) float64. The scale of a constant column is 1, so it becomes 0 and comes back whole.

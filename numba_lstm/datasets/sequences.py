@@ -1,4 +1,4 @@
-"""Sequences of unequal length, each with a class or a target, as classifiers and regressors take."""
+"""Sequences of unequal length, each with a class or a target, for classifiers and regressors."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["Sequences"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sequences:
-    """Sequences and, where they are known, their classes or targets.
+    """Sequences and, where they are known, their classes or targets; all parameters are attributes.
 
-    Attributes
+    Parameters
     ----------
     x : tuple of numpy.ndarray
         Each (T_i, I) float64; NaN where nothing is written.
@@ -29,8 +29,8 @@ class Sequences:
     names : tuple of str
         The I columns.
     classes : tuple of str
-        All classes, sorted (as numbers where they are whole numbers); empty where `y` are targets, or None. One that occurs in no sequence
-        may be among them.
+        All classes, sorted (as numbers where they are whole numbers); empty where `y` are targets
+        or None. One that occurs in no sequence may be among them.
     ids : tuple of str
         What the source calls each sequence.
     source : str

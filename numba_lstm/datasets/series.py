@@ -17,9 +17,9 @@ __all__ = ["Series", "missing_times", "regular", "shown"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Series:
-    """A time series of one or several columns.
+    """A time series of one or several columns; all parameters are attributes.
 
-    Attributes
+    Parameters
     ----------
     values : numpy.ndarray
         (T, C) float64; NaN where nothing is written. The columns to forecast come first.

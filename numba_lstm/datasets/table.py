@@ -17,7 +17,7 @@ __all__ = ["Column", "Table"]
 class Column:
     """One column as it was read.
 
-    Attributes
+    Parameters
     ----------
     cells : numpy.ndarray
         (N,) text without the spaces around it, or what a Parquet file or a frame has: numbers or
@@ -32,9 +32,9 @@ class Column:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Columns by name, as a CSV or Parquet file or a frame has them.
+    """Columns by name, as a CSV or Parquet file or a frame has them; parameters are attributes.
 
-    Attributes
+    Parameters
     ----------
     source : str
         Where it comes from, for messages.
@@ -117,7 +117,7 @@ class Table:
         return column.cells if column.reading.numbers is None else column.reading.numbers
 
     def place(self, row: int) -> str:
-        """Where a row stands, for messages."""
+        """Where the row of number `row` stands, for messages."""
         return f"row {row + 1}" if self.lines is None else f"line {self.lines[row]}"
 
     def numbers(self, name: str) -> np.ndarray:
@@ -183,7 +183,7 @@ class Table:
             raise ValueError(f"{self.source}: {error}") from None
 
     def fault(self, row: int, name: str, what: str) -> str:
-        """A message on one cell."""
+        """A message on the cell in `row` and column `name`, and `what` is the matter with it."""
         return f"{self.source}: {self.place(row)}, column {name!r}: {what}"
 
     def _column(self, name: str) -> Column:

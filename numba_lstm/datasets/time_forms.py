@@ -16,7 +16,8 @@ import numpy as np
 __all__ = ["Times", "read_times"]
 
 _CLOCK = (
-    r"(?:(?:T|,? +)(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<part>\d{1,9}))?)?"
+    r"(?:(?:T|,? +)(?P<hour>\d{1,2}):(?P<minute>\d\d)"
+    r"(?::(?P<second>\d\d)(?:[.,](?P<part>\d{1,9}))?)?"
     r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?)?(?: ?(?P<offset>Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?"
 )
 _NAME = r"(?P<name>[A-Za-z]{3,9})\.?"
@@ -38,22 +39,12 @@ _FORMS = {
     **{name: re.compile(month, re.ASCII) for name, month in _MONTHS.items()},
 }
 _NUMBER = re.compile(r"[+-]?\d{1,18}(?:\.\d+)?", re.ASCII)
-_NAMES = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
-_LONG = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-    "sept",
-]
+_LONG = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+_NAMES = [name[:3] for name in _LONG]
+
 
 Place = Callable[[int], str]
 
@@ -194,7 +185,7 @@ def _at(match: re.Match[str], row: int, name: str, place: Place, dayfirst: bool)
         month = 3 * int(parts["quarter"]) - 2
     if "name" in parts:
         word = parts["name"].lower()
-        if word not in _NAMES and word not in _LONG:
+        if word not in (*_NAMES, *_LONG, "sept"):
             raise _fault(place, row, name, f"{match[0]!r}: {parts['name']!r} is no month")
         month = _NAMES.index(word[:3]) + 1
     hour, part = int(parts.get("hour", 0)), parts.get("part", "")

@@ -104,7 +104,7 @@ def test_a_column_takes_the_decimal_mark_that_others_show(table):
     assert table("a;b\n1.5;1,234\n").numbers("b") == 1234
     assert table('a,b\n1.5,"1,234"\n').numbers("b") == 1234
     both = table("a;b;c\n1.5;1,5;1,234\n")
-    with pytest.raises(ValueError, match="line 2, column 'c': '1,234' may be 1234 or 1.234"):
+    with pytest.raises(ValueError, match=r"line 2, column 'c': '1,234' may be 1234 or 1\.234"):
         both.numbers("c")
 
 
@@ -112,12 +112,12 @@ def test_one_point_two_three_four_is_a_number_above_one_unless_semicolons_make_i
     found = table("a,b\n1.234,x\n")
     assert found.numbers("a") == 1.234
     assert "'a' does not show its decimal mark: taken for points" in found.notes[0]
-    with pytest.raises(ValueError, match="may be 1.234 or 1234; say decimal="):
+    with pytest.raises(ValueError, match=r"may be 1\.234 or 1234; say decimal="):
         table("a;b\n1.234;x\n").numbers("a")
     assert table("a;b\n1.234;x\n", decimal=",").numbers("a") == 1234
-    with pytest.raises(ValueError, match="'10,132' may be 10132 or 10.132"):
+    with pytest.raises(ValueError, match=r"'10,132' may be 10132 or 10\.132"):
         table('a,b\n"10,132",x\n').numbers("a")
-    with pytest.raises(ValueError, match="decimal: expected '.' or ','"):
+    with pytest.raises(ValueError, match=r"decimal: expected '\.' or ','"):
         table("a,b\n1,2\n", decimal="x")
 
 

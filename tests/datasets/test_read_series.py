@@ -56,9 +56,7 @@ def test_what_does_not_fit_is_named(table, options, message):
 
 def test_an_hour_that_the_clock_repeats_is_named(table):
     text = "t,v\n2021-10-31 01:00,1\n2021-10-31 02:00,2\n2021-10-31 02:00,3\n2021-10-31 03:00,4\n"
-    with pytest.raises(
-        ValueError, match="2021-10-31T02:00:00 stands in line 3, too; .* need offsets"
-    ):
+    with pytest.raises(ValueError, match=r"2021-10-31T02:00:00 stands in line 3.* need offsets"):
         read_series(table(text), time="t", target="v")
     fixed = text.replace(":00,1", ":00+02:00,1").replace(":00,2", ":00+02:00,2")
     fixed = fixed.replace(":00,3", ":00+01:00,3").replace(":00,4", ":00+01:00,4")

@@ -79,7 +79,7 @@ def test_gaps_and_missing_values_are_refused_unless_they_are_to_be_filled():
 
 def test_many_gaps_are_not_filled_unless_that_is_said():
     series = daily(np.delete(np.arange(59), np.arange(3, 50, 5)))
-    with pytest.raises(ValueError, match="missing: .* and 4 more"):
+    with pytest.raises(ValueError, match=r"missing: .* and 4 more"):
         regular(series, "few")
     assert len(regular(series, "fill")) == 59
 

@@ -63,7 +63,8 @@ def test_times_are_read_and_left_out(ts):
     header = "@timestamps true\n@classLabel true a b\n@data\n"
     found = ts(
         header + "(0,1.5),(2,2.5):(0,3),(2,4):a\n"
-        "(2007-01-01 00:00:00,5),(2007-01-01 00:30:00,?):(2007-01-01 00:00:00,6),(2007-01-01 00:30:00,7):b\n"
+        "(2007-01-01 00:00:00,5),(2007-01-01 00:30:00,?):"
+        "(2007-01-01 00:00:00,6),(2007-01-01 00:30:00,7):b\n"
     )
     assert found.x[0].tolist() == [[1.5, 3], [2.5, 4]]
     np.testing.assert_array_equal(found.x[1], [[5, 6], [np.nan, 7]])
