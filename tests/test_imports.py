@@ -29,7 +29,7 @@ LAYERS = [
     {"recurrent"},
     {"nn"},
     {"losses", "optim", "testing"},
-    {"text"},
+    {"text", "datasets"},
     {"models"},
     {"interop"},
     {"training"},
@@ -42,7 +42,7 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 LLVM_USERS = ("simd/",)
 DEPENDENCIES = {"numba", "numpy", "scipy", "click", "safetensors", "llvmlite"}
-OPTIONAL = {"matplotlib", "h5py"}  # in functions only
+OPTIONAL = {"matplotlib", "h5py", "pyarrow"}  # in functions only
 PEERS = {"torch", "onnx", "onnxruntime", "openvino"}  # in functions of the benchmark only
 
 
@@ -262,6 +262,10 @@ def test_the_rule_finds_a_circle():
         (
             "from numba_lstm import losses; losses.masked([2], 3)",
             ["numba_lstm.kernels", "scipy", "click", "torch"],
+        ),
+        (
+            "import numba_lstm.datasets",
+            ["numba", "llvmlite", "scipy", "click", "pandas", "pyarrow", "numba_lstm.nn"],
         ),
         ("import numba_lstm.reference", ["numba", "llvmlite", "scipy", "click", "numba_lstm.nn"]),
     ],
