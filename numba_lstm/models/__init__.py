@@ -5,13 +5,30 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-_HOMES = {"LanguageModel": "language_model", "generate": "sampling", "generate_text": "writing"}
+_HOMES = {
+    "Forecaster": "forecaster",
+    "LanguageModel": "language_model",
+    "SequenceClassifier": "classifier",
+    "SequenceRegressor": "regressor",
+    "generate": "sampling",
+    "generate_text": "writing",
+}
 
-__all__ = ["LanguageModel", "generate", "generate_text"]
+__all__ = [
+    "Forecaster",
+    "LanguageModel",
+    "SequenceClassifier",
+    "SequenceRegressor",
+    "generate",
+    "generate_text",
+]
 
 
 if TYPE_CHECKING:
+    from .classifier import SequenceClassifier as SequenceClassifier
+    from .forecaster import Forecaster as Forecaster
     from .language_model import LanguageModel as LanguageModel
+    from .regressor import SequenceRegressor as SequenceRegressor
     from .sampling import generate as generate
     from .writing import generate_text as generate_text
 else:

@@ -15,10 +15,9 @@ from ..checks import dtype as check_dtype
 from ..nn import GRU, LSTM, RNN, Dropout, Embedding, Linear, Module
 from ..nn.pullback import once
 from ..typing import Array, ArrayLike, DTypeLike, Seed
+from .stacks import STACKS
 
 __all__ = ["LanguageModel"]
-
-_STACKS: dict[str, Any] = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
 
 
 class LogitsPullback(Protocol):
@@ -91,7 +90,7 @@ class LanguageModel(Module):
         self.embedding_size = size("embedding_size", embedding_size)
         self.hidden_size = size("hidden_size", hidden_size)
         self.num_layers = size("num_layers", num_layers)
-        self.cell = choice("cell", cell, tuple(_STACKS))
+        self.cell = choice("cell", cell, tuple(STACKS))
         self.dtype = check_dtype(dtype)
         self.tie_weights = flag("tie_weights", tie_weights)
         dropout = probability("dropout", dropout)
@@ -111,7 +110,7 @@ class LanguageModel(Module):
         # With one layer there is nothing between layers, and torch warns of dropout there.
         between = dropout if self.num_layers > 1 else 0.0
         sizes = self.embedding_size, self.hidden_size, self.num_layers
-        setattr(self, self.cell, _STACKS[self.cell](*sizes, dropout=between, **about))
+        setattr(self, self.cell, STACKS[self.cell](*sizes, dropout=between, **about))
         self.dropout = Dropout(dropout, seed=rng)
         self.decoder = Linear(self.hidden_size, self.vocab_size, **about)
         if self.tie_weights:
