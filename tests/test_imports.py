@@ -29,7 +29,7 @@ LAYERS = [
     {"recurrent"},
     {"nn"},
     {"losses", "optim", "testing"},
-    {"text", "interop"},
+    {"text", "datasets", "interop"},
     {"models"},
     {"training"},
     {"ahead"},
@@ -41,7 +41,7 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 LLVM_USERS = ("simd/",)
 DEPENDENCIES = {"numba", "numpy", "scipy", "click", "safetensors", "llvmlite"}
-OPTIONAL = {"matplotlib"}  # in functions only
+OPTIONAL = {"matplotlib", "pyarrow"}  # in functions only
 PEERS = {"torch", "onnx", "onnxruntime", "openvino"}  # in functions of the benchmark only
 
 
