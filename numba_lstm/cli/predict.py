@@ -25,9 +25,7 @@ written is a table with a row for each sequence: id, predicted, and the probabil
 
 @click.command(help=_HELP)
 @click.argument("run", type=FOLDER, metavar="RUN")
-@click.option(
-    "--input", "source", type=FILE, required=True, metavar="FILE", help="The sequences."
-)
+@click.option("--input", "source", type=FILE, required=True, metavar="FILE", help="The sequences.")
 @click.option(
     "--output",
     type=FILE,

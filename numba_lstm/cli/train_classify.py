@@ -61,7 +61,9 @@ def classify(
 def _finish(trainer: RunTrainer, run: Run) -> tuple[dict[str, Any], list[str]]:
     """Measure the model that was kept, and keep and tell what is found."""
     from ..training.sequence_results import measure
+    from ..training.sequence_task import ClassifyTask
 
+    assert isinstance(trainer.task, ClassifyTask)
     results = measure(trainer.task, run)
     test = results.get("test", {})
     more = {"test_loss": test.get("loss"), "test_accuracy": test.get("accuracy")}
