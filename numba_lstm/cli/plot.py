@@ -88,8 +88,8 @@ def _draw_confusion(axis: Any, part: str, found: dict[str, Any], classes: tuple[
 def _draw(
     records: list[dict[str, Any]],
     title: str,
-    unit: str,
-    confusion: tuple[str, dict[str, Any], tuple[str, ...]] | None,
+    unit: str = "token",
+    confusion: tuple[str, dict[str, Any], tuple[str, ...]] | None = None,
 ) -> Any:
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator

@@ -22,8 +22,13 @@ its label (--label), perhaps one to sort the steps by (--time), and numbers in a
 are scaled by what the training part holds. The best model by validation is kept, and measured on
 the test part where there is one.
 
-A run is a folder. Ctrl-C saves it, --resume goes on with it; predict, evaluate, plot and export
-take it.
+A run is a folder. Ctrl-C saves it, --resume goes on with it; predict, evaluate and plot take it.
+
+\b
+An example, whose data come with sktime (98.5 % of the test part are found):
+  numba-lstm train classify --data japanese-vowels --valid-fraction 0 \\
+      --hidden 100 --bidirectional --pooling max --dropout 0.5 --input-dropout 0.1 \\
+      --epochs 80
 """
 
 
