@@ -14,6 +14,7 @@ from ._version import __version__
 
 __all__ = [
     "__version__",
+    "estimators",
     "get_num_threads",
     "get_tuning",
     "interop",
@@ -43,6 +44,7 @@ _HOMES = {
 
 
 if TYPE_CHECKING:
+    from . import estimators as estimators
     from . import interop as interop
     from . import losses as losses
     from . import models as models

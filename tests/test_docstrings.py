@@ -8,12 +8,13 @@ from types import FunctionType, ModuleType
 
 import pytest
 
-from numba_lstm import interop, losses, models, nn, optim, testing
+from numba_lstm import estimators, interop, losses, models, nn, optim, testing
 
 PUBLIC = [
     *(getattr(nn, name) for name in nn.__all__),
     *(getattr(models, name) for name in models.__all__),
     *(getattr(optim, name) for name in optim.__all__),
+    *(getattr(estimators, name) for name in estimators.__all__),
     losses,
     testing,
     interop.safetensors,
