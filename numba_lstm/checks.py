@@ -21,6 +21,7 @@ __all__ = [
     "as_cotangent",
     "as_float",
     "as_input",
+    "as_lengths",
     "as_tokens",
     "choice",
     "dtype",
@@ -192,6 +193,49 @@ def as_tokens(name: str, value: Any, limit: int, ndim: int | None = None) -> np.
         # A negative id, seen as unsigned, is a huge one: one comparison finds both kinds.
         _check_tokens(name, tokens, tokens.view(np.uint64), limit)
     return tokens
+
+
+def as_lengths(name: str, value: Any, most: int, batch: int | None = None) -> np.ndarray:
+    """Check how long sequences are: (B,) whole numbers from 0 to `most`.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name.
+    value : array_like of int
+        Lengths, of any integer dtype.
+    most : int
+        The steps of the longest sequence that there may be.
+    batch : int, optional
+        B, how many there must be.
+
+    Returns
+    -------
+    numpy.ndarray of int64, (B,)
+        A new array.
+
+    Raises
+    ------
+    TypeError
+        If they are no integers.
+    ValueError
+        If there are not B of them, or one is out of range.
+    """
+    lengths = real_array(name, value)
+    if lengths.size == 0 and not hasattr(value, "dtype"):
+        lengths = lengths.astype(_int64)
+    if lengths.dtype.kind not in "iu":
+        raise TypeError(f"{name}: expected integers, got an array of {lengths.dtype}")
+    if lengths.ndim != 1 or batch not in (None, lengths.size):
+        expected = "B" if batch is None else batch
+        raise ValueError(f"{name}: expected shape ({expected},), got {lengths.shape}")
+    wrong = (lengths < 0) | (lengths > most)
+    if wrong.any():
+        place = int(np.argmax(wrong))
+        raise ValueError(
+            f"{name}: expected 0 to {most}, got {int(lengths[place])} at index {place}"
+        )
+    return lengths.astype(_int64)
 
 
 def size(name: str, value: Any, minimum: int = 1) -> int:

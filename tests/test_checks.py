@@ -213,6 +213,34 @@ def test_tokens_of_another_number_of_dimensions_are_refused():
         checks.as_tokens("tokens", [1, 2], 5, ndim=2)
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64, np.uint64])
+def test_lengths_of_any_integer_dtype_become_int64(dtype):
+    found = checks.as_lengths("lengths", np.array([0, 2, 4], dtype), 4, 3)
+    assert found.dtype == np.int64 and found.tolist() == [0, 2, 4]
+    assert checks.as_lengths("lengths", [], 4, 0).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "error", "message"),
+    [
+        ([1, 2], ValueError, r"expected shape \(3,\), got \(2,\)"),
+        ([1, 5, 2], ValueError, "expected 0 to 4, got 5 at index 1"),
+        ([1, 2, -1], ValueError, "expected 0 to 4, got -1 at index 2"),
+        ([1.0, 2.0, 3.0], TypeError, "expected integers, got an array of float64"),
+        ([True, True, True], TypeError, "expected integers, got an array of bool"),
+    ],
+)
+def test_lengths_are_refused_by_name(lengths, error, message):
+    with pytest.raises(error, match=f"^lengths: {message}"):
+        checks.as_lengths("lengths", lengths, 4, 3)
+
+
+def test_lengths_without_a_number_of_them_are_one_axis_of_any_size():
+    assert checks.as_lengths("lengths", [0, 2], 2).tolist() == [0, 2]
+    with pytest.raises(ValueError, match=r"^lengths: expected shape \(B,\), got \(1, 2\)"):
+        checks.as_lengths("lengths", [[0, 2]], 2)
+
+
 def test_size():
     assert checks.size("hidden_size", np.int32(3)) == 3
     assert type(checks.size("hidden_size", np.int32(3))) is int

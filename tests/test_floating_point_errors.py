@@ -108,6 +108,14 @@ def test_losses(dtype, size):
     losses.mse(x, -x)
     losses.cross_entropy(x, [0, 1, 2, -100])
     losses.binary_cross_entropy_with_logits(x, np.full(x.shape, 0.5))
+    for weights in (None, [1, 0, 2, 1e-300]):
+        about = {"sample_weight": weights}
+        losses.cross_entropy(x, [0, 1, 2, -100], weight=[1, 2, 0], label_smoothing=0.1, **about)
+        losses.mse(x, -x, **about)
+        losses.binary_cross_entropy_with_logits(x, np.full(x.shape, 0.5), **about)
+        losses.huber(x, -x, **about)
+        losses.quantile(x, -x[:, 0], [0.1, 0.5, 0.9], **about)
+        losses.ctc(np.stack([x, -x]), [[1], [2], [1], [2]], **about)
 
 
 @pytest.mark.parametrize("value", [1e-320, 1e-100, 1e-42, 1e300])

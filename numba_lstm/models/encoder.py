@@ -116,9 +116,7 @@ class Encoder(Module):
             outputs[beyond] = 0
         return outputs
 
-    def vjp(
-        self, x: ArrayLike, lengths: ArrayLike | None = None
-    ) -> tuple[Array, ArrayPullback]:
+    def vjp(self, x: ArrayLike, lengths: ArrayLike | None = None) -> tuple[Array, ArrayPullback]:
         """Compute what `__call__` does, and a pullback.
 
         `x` must keep its values until the pullback has been called.

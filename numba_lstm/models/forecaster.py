@@ -220,7 +220,7 @@ class Forecaster(Encoder):
             shape = (*shape[:at], batch, *shape[at:])
         future = as_float("future", future, self.dtype, shape=shape)
         rows = self._batch_first(future)
-        return x, rows.reshape(*rows.shape[:-2], -1)
+        return x, rows.reshape(*rows.shape[:-2], self.horizon * self.future_size)
 
     def _by_step(self, outputs: Array) -> Array:
         """The head's outputs (B, K·O) as y."""

@@ -41,7 +41,7 @@ def last(
     h = hn[-1] if by_layer else hn[-directions:]  # (D, B, H)
     features = np.moveaxis(h, 0, -2)
     shape = features.shape
-    features = features.reshape(*shape[:-2], -1)
+    features = features.reshape(*shape[:-2], shape[-2] * shape[-1])
     count, whole = len(hn), None if by_layer else hn.shape
 
     def spread(dfeatures: np.ndarray) -> tuple[None, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import flag, real_array
+from ..checks import as_lengths, flag, real_array
 from ..typing import Array, ArrayLike
 
 __all__ = ["pad_sequence", "unpad_sequence"]
@@ -104,15 +104,13 @@ def unpad_sequence(y: ArrayLike, lengths: ArrayLike, batch_first: bool = False) 
     >>> unpad_sequence([[1, 2, 3], [4, 0, 0]], [3, 1], batch_first=True)
     [array([1, 2, 3]), array([4])]
     """
-    from ..recurrent.ragged import check_lengths
-
     batch_first = flag("batch_first", batch_first)
     padded = real_array("y", y)
     if padded.ndim < 2:
         raise ValueError(f"y: expected at least 2 dimensions, got {padded.ndim}")
     by_sequence = padded if batch_first else padded.swapaxes(0, 1)
     batch, count = by_sequence.shape[:2]
-    checked = check_lengths(lengths, count, batch)
+    checked = as_lengths("lengths", lengths, count, batch)
     return [row[:length].copy() for row, length in zip(by_sequence, checked)]
 
 

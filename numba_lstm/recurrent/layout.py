@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import as_lengths
 from ..parameters.scratch import Lease
 from .states import Flat, check_state, new_state, pair_or_one, state_taken
 from .steps import Steps, whole
@@ -69,11 +70,11 @@ class Layout:
             self._cut(lengths)
 
     def _cut(self, lengths: Any) -> None:
-        from .ragged import Ragged, check_lengths
+        from .ragged import Ragged
 
         if not self.batched:
             raise ValueError("lengths: expected none for a single sequence, whose length is x's")
-        checked = check_lengths(lengths, self.count, self.batch)
+        checked = as_lengths("lengths", lengths, self.count, self.batch)
         if (checked < self.count).any():
             self.ragged = Ragged(checked, self.count, self.batch_first)
             self.steps = self.ragged.steps

@@ -6,44 +6,15 @@ length inside; `Steps` says which rows belong to which step. Padding is neither 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from .. import threads
-from ..checks import real_array
 from ..kernels.embedding import gather_rows
 from ..parameters.scratch import Lease
 from .states import Flat
 from .steps import Steps
 
-__all__ = ["Ragged", "check_lengths"]
-
-
-def check_lengths(value: Any, count: int, batch: int) -> np.ndarray:
-    """Check `lengths`: (B,) whole numbers from 0 to T.
-
-    Raises
-    ------
-    TypeError
-        If they are no integers.
-    ValueError
-        If there are not B of them, or one is out of range.
-    """
-    lengths = real_array("lengths", value)
-    if lengths.size == 0 and not hasattr(value, "dtype"):
-        lengths = lengths.astype(np.int64)
-    if lengths.dtype.kind not in "iu":
-        raise TypeError(f"lengths: expected integers, got an array of {lengths.dtype}")
-    if lengths.shape != (batch,):
-        raise ValueError(f"lengths: expected shape ({batch},), got {lengths.shape}")
-    wrong = (lengths < 0) | (lengths > count)
-    if wrong.any():
-        place = int(np.argmax(wrong))
-        raise ValueError(
-            f"lengths: expected 0 to {count}, got {int(lengths[place])} at index {place}"
-        )
-    return lengths.astype(np.int64)
+__all__ = ["Ragged"]
 
 
 class Ragged:

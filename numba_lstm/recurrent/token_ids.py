@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import as_tokens, real_array
+from ..checks import as_lengths, as_tokens, real_array
 
 __all__ = ["NO_TOKENS", "check_ids"]
 
@@ -36,12 +36,10 @@ def check_ids(module: Any, embedding: Any, tokens: Any, lengths: Any) -> np.ndar
 
 def _without_padding(module: Any, tokens: Any, lengths: Any) -> np.ndarray:
     """The ids with 0 where they stand for nothing: -1 and -100 are usual there."""
-    from .ragged import check_lengths
-
     array = real_array("tokens", tokens)
     if array.ndim != 2:
         return array
     count, batch = array.shape[:: -1 if module.batch_first else 1]
-    checked = check_lengths(lengths, count, batch)
+    checked = as_lengths("lengths", lengths, count, batch)
     real = np.arange(count)[:, None] < checked
     return np.where(real.T if module.batch_first else real, array, array.dtype.type(0))

@@ -12,6 +12,7 @@ plain LSTM by position.
 """
 
 from . import (
+    ctc,
     embedding,
     gru_cell,
     linear,
@@ -25,6 +26,7 @@ from . import (
 )
 
 __all__ = [
+    "ctc",
     "embedding",
     "gru_cell",
     "linear",

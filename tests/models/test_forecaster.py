@@ -86,6 +86,12 @@ def test_an_empty_sequence_is_forecast_from_the_bias_and_the_future(rng):
     assert np.array_equal(y[:, 1].reshape(-1), model.head.bias.numpy())
 
 
+def test_a_batch_of_no_sequences_works():
+    y, pullback = make().vjp(np.zeros((5, 0, 3)), np.zeros((4, 0, 2)))
+    assert y.shape == (4, 0, 2)
+    assert [one.shape for one in pullback(y)] == [(5, 0, 3), (4, 0, 2)]
+
+
 def test_without_a_future_its_gradient_is_none(rng):
     y, pullback = make(future=0).vjp(rng.standard_normal((5, 4, 3)))
     dx, dfuture = pullback(np.ones_like(y))
@@ -109,21 +115,21 @@ def test_repr_shows_the_sizes():
 def test_a_future_that_does_not_fit_is_refused(size, future, words):
     model = make(future=size)
     for call in (model, model.vjp):
-        with pytest.raises(ValueError, match=f"^{words}"):
+        with pytest.raises(ValueError, match=rf"^{words}"):
             call(np.zeros((5, 4, 3)), future)
 
 
 def test_wrong_sizes_inputs_and_cotangents_are_refused_by_name():
     for name, value in (("horizon", 0), ("output_size", 0), ("future_size", -1)):
         sizes = {"output_size": 1, "horizon": 2, "future_size": 0, name: value}
-        with pytest.raises(ValueError, match=f"^{name}: expected at least"):
+        with pytest.raises(ValueError, match=rf"^{name}: expected at least"):
             Forecaster(3, 4, **sizes)
     model = make(future=0)
-    with pytest.raises(ValueError, match="^x: expected shape"):
+    with pytest.raises(ValueError, match=r"^x: expected shape"):
         model(np.zeros((5, 4, 2)))
-    with pytest.raises(ValueError, match="^x: expected shape"):
+    with pytest.raises(ValueError, match=r"^x: expected shape"):
         make()(np.zeros(3), np.zeros((4, 2)))
     y, pullback = model.vjp(np.zeros((5, 4, 3)))
-    with pytest.raises(ValueError, match="^dy: expected shape"):
+    with pytest.raises(ValueError, match=r"^dy: expected shape"):
         pullback(y[0])
     assert all(p.grad is None for p in model.parameters())

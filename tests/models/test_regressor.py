@@ -30,5 +30,5 @@ def test_it_learns_sums_of_a_sequence_and_of_its_beginnings(pooling, shape):
 
 
 def test_no_outputs_are_refused():
-    with pytest.raises(ValueError, match="^output_size: expected at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"^output_size: expected at least 1, got 0"):
         SequenceRegressor(3, 4, 0)

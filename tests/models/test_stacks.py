@@ -19,7 +19,7 @@ def test_the_stack_is_of_the_cell(cell, kind):
 @pytest.mark.parametrize("cell", STACKS)
 def test_an_option_that_the_cell_does_not_have_is_refused_with_those_it_has(cell):
     for name in ("droput", "batch_frist"):
-        with pytest.raises(TypeError, match=f"^SequenceClassifier: unknown argument '{name}'.*bias"):
+        with pytest.raises(TypeError, match=rf"^SequenceClassifier: unknown .*'{name}'.*bias"):
             SequenceClassifier(3, 4, 2, cell=cell, **{name: 1})
     with pytest.raises(TypeError) as caught:
         Forecaster(3, 4, 2, 5, cell=cell, droput=1)

@@ -6,7 +6,19 @@ import numpy as np
 import pytest
 from gradcheck import check_vjp
 
-from numba_lstm.nn import Dropout, Embedding, Module, Parameter, Sequential, once
+from numba_lstm.nn import (
+    GRU,
+    LSTM,
+    RNN,
+    Dropout,
+    Embedding,
+    Linear,
+    Module,
+    Parameter,
+    Sequential,
+    Tanh,
+    once,
+)
 
 
 class Scale(Module):
@@ -26,8 +38,8 @@ class Scale(Module):
         return self.factor.numpy() * x**2, once(pullback)
 
 
-class RNNBase(Module):
-    """Returns a tuple, as recurrent layers do."""
+class Pair(Module):
+    """Returns a tuple and is no recurrent layer."""
 
     def __call__(self, x):
         return self.vjp(x)[0]
@@ -68,28 +80,116 @@ def test_indexing_length_and_iteration():
 
 
 def test_a_tuple_in_the_middle_is_refused_by_name_and_leaves_gradients_alone():
-    model = Sequential(Scale(1.0), RNNBase(), Scale(1.0))
+    model = Sequential(Scale(1.0), Pair(), Scale(1.0))
     for call in (model, model.vjp):
         with pytest.raises(TypeError) as caught:
             call(np.ones(2))
         message = str(caught.value)
-        assert "module 1 (RNNBase) returned a tuple, and module 2 (Scale) takes one" in message
+        assert "module 1 (Pair) returned a tuple, and module 2 (Scale) takes one" in message
     assert model[0].factor.grad is None
 
 
 def test_a_tuple_of_the_first_module_is_refused_too():
-    model = Sequential(RNNBase(), Scale(1.0))
+    model = Sequential(Pair(), Scale(1.0))
     for call in (model, model.vjp):
-        with pytest.raises(TypeError, match=r"module 0 \(RNNBase\) returned a tuple, and module 1"):
+        with pytest.raises(TypeError, match=r"module 0 \(Pair\) returned a tuple, and module 1"):
             call(np.ones(2))
 
 
 def test_a_tuple_at_the_end_is_the_output():
-    model, x = Sequential(Scale(3.0), RNNBase()), np.array([1.0, 2.0])
+    model, x = Sequential(Scale(3.0), Pair()), np.array([1.0, 2.0])
     y, state = model(x)
     assert y.tolist() == [6, 24] and state == 15
     _, pullback = model.vjp(x)
     assert pullback(np.array([1.0, 1.0]), 1.0).tolist() == [18, 36]
+
+
+KINDS = [LSTM, GRU, RNN]
+LENGTHS = np.array([5, 0, 2])
+
+
+@pytest.mark.parametrize("lengths", [None, LENGTHS])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_recurrent_module_passes_its_outputs_on(kind, lengths, rng):
+    options = {"dtype": "float64", "seed": 0}
+    model = Sequential(
+        Linear(2, 3, **options),
+        kind(3, 4, bidirectional=True, **options),
+        Dropout(0.3, seed=1),
+        Sequential(Tanh(), kind(8, 5, **options)),
+        Linear(5, 2, **options),
+    )
+    x = rng.standard_normal((5, 3, 2))
+    check_vjp(model, x, lengths, rng=rng, samples=10)
+    linear, first, dropout, (tanh, second), head = model.eval()
+    y = second(tanh(dropout(first(linear(x), lengths=lengths)[0])), lengths=lengths)[0]
+    assert np.array_equal(model(x, lengths), head(y))
+    assert np.array_equal(model(x, lengths), model.vjp(x, lengths)[0])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_recurrent_module_at_the_end_gives_the_tuple_and_takes_its_cotangents(kind, rng):
+    model = Sequential(Linear(2, 3, seed=0), Sequential(kind(3, 4, seed=1)))
+    x = rng.standard_normal((5, 3, 2)).astype("f4")
+    (y, state), pullback = model.vjp(x, LENGTHS)
+    expected, expected_state = model[1][0](model[0](x), lengths=LENGTHS)
+    assert np.array_equal(y, expected)
+    assert np.array_equal(state[0], expected_state[0])
+    assert pullback(y, state).shape == x.shape
+
+
+def test_a_recurrent_module_at_the_start_gives_the_gradient_of_its_state_too(rng):
+    model = Sequential(GRU(2, 3, seed=0), Linear(3, 1, seed=0))
+    y, pullback = model.vjp(rng.standard_normal((5, 3, 2)))
+    dx, dh0 = pullback(np.ones_like(y))
+    assert dx.shape == (5, 3, 2) and dh0.shape == (1, 3, 3)
+
+
+def test_torch_gives_the_same_where_a_user_takes_y_by_hand(rng):
+    torch = pytest.importorskip("torch")
+    model = Sequential(LSTM(2, 3, dtype="float64", seed=0), Linear(3, 4, dtype="float64", seed=0))
+    lstm, linear = torch.nn.LSTM(2, 3).double(), torch.nn.Linear(3, 4).double()
+    for ours, theirs in zip(model, (lstm, linear)):
+        theirs.load_state_dict({k: torch.from_numpy(v) for k, v in ours.state_dict().items()})
+    x = rng.standard_normal((5, 3, 2))
+    expected = linear(lstm(torch.from_numpy(x))[0]).detach().numpy()
+    assert np.allclose(model(x), expected, rtol=1e-12, atol=1e-12)
+
+
+class Last(Module):
+    """A module of one's own that takes lengths: the last step of each sequence."""
+
+    def __call__(self, x, lengths=None):
+        return self.vjp(x, lengths)[0]
+
+    def vjp(self, x, lengths=None):
+        at = np.maximum(np.asarray(lengths), 1) - 1, np.arange(x.shape[1])
+
+        def pullback(dy):
+            dx = np.zeros_like(x)
+            dx[at] = dy
+            return dx
+
+        return x[at], once(pullback)
+
+
+def test_lengths_go_to_a_module_of_ones_own_that_takes_them(rng):
+    model = Sequential(LSTM(2, 3, dtype="float64", seed=0), Last(), Linear(3, 1, dtype="float64"))
+    lengths = np.array([5, 1, 2])
+    assert model(np.ones((5, 3, 2)), lengths).shape == (3, 1)
+    check_vjp(model, rng.standard_normal((5, 3, 2)), lengths, rng=rng)
+
+
+def test_lengths_that_no_module_takes_are_refused():
+    model = Sequential(Scale(1.0), Sequential(Scale(2.0)))
+    for call in (model, model.vjp):
+        with pytest.raises(TypeError, match=r"^lengths: expected None, as no module"):
+            call(np.ones(2), [1, 2])
+
+
+def test_wrong_lengths_are_refused_by_the_module_that_takes_them():
+    with pytest.raises(ValueError, match=r"^lengths: expected 0 to 5, got 6"):
+        Sequential(GRU(2, 3), Linear(3, 1))(np.ones((5, 1, 2)), [6])
 
 
 def test_an_embedding_at_the_start_gets_its_gradient():

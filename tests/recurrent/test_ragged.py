@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from numba_lstm.parameters.scratch import Lease
-from numba_lstm.recurrent.ragged import Ragged, check_lengths
+from numba_lstm.recurrent.ragged import Ragged
 
 
 @pytest.mark.parametrize("batch_first", [False, True])
@@ -33,25 +33,3 @@ def test_with_empty_sequences_alone_one_step_runs_no_rows():
     ragged = Ragged(np.zeros(3, np.int64), 4, False)
     assert (ragged.some, ragged.steps.count, ragged.steps.rows) == (0, 1, 0)
     assert not ragged.scatter(np.ones((0, 2)), (4, 3, 2)).any()
-
-
-@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64, np.uint64])
-def test_lengths_of_any_integer_dtype_become_int64(dtype):
-    found = check_lengths(np.array([0, 2, 4], dtype), 4, 3)
-    assert found.dtype == np.int64 and found.tolist() == [0, 2, 4]
-    assert check_lengths([], 4, 0).shape == (0,)
-
-
-@pytest.mark.parametrize(
-    ("lengths", "error", "message"),
-    [
-        ([1, 2], ValueError, r"expected shape \(3,\), got \(2,\)"),
-        ([1, 5, 2], ValueError, "expected 0 to 4, got 5 at index 1"),
-        ([1, 2, -1], ValueError, "expected 0 to 4, got -1 at index 2"),
-        ([1.0, 2.0, 3.0], TypeError, "expected integers, got an array of float64"),
-        ([True, True, True], TypeError, "expected integers, got an array of bool"),
-    ],
-)
-def test_lengths_are_refused_by_name(lengths, error, message):
-    with pytest.raises(error, match=f"^lengths: {message}"):
-        check_lengths(lengths, 4, 3)

@@ -53,3 +53,54 @@ def test_bce_with_logits_equals_torch_and_complex_step(rng):
     assert_close(ref.binary_cross_entropy_with_logits(z, t), theirs, 1e-14)
     numeric = complex_gradient(lambda moved: ref.binary_cross_entropy_with_logits(moved, t), z)
     assert_close(ref.binary_cross_entropy_with_logits_gradient(z, t), numeric, 1e-12)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_weighted_cross_entropy_equals_torch_and_complex_step(rng, smoothing):
+    torch = pytest.importorskip("torch")
+    logits, targets, weight = rng.standard_normal((6, 5)), rng.integers(0, 5, 6), rng.random(5)
+    targets[2] = -100
+    theirs = torch.nn.functional.cross_entropy(
+        *map(torch.tensor, (logits, targets, weight)), label_smoothing=smoothing
+    )
+    found = ref.cross_entropy(logits, targets, weight=weight, label_smoothing=smoothing)
+    assert_close(found, theirs.item(), 1e-13)
+    options = {"weight": weight, "label_smoothing": smoothing, "sample_weight": rng.random(6)}
+    numeric = complex_gradient(lambda z: ref.cross_entropy(z, targets, **options), logits)
+    assert_close(ref.cross_entropy_gradient(logits, targets, **options), numeric, 1e-12)
+
+
+def test_sample_weights_are_how_often_a_row_counts(rng):
+    logits, targets, rows = rng.standard_normal((3, 5)), np.array([0, 4, 2]), [0, 0, 2]
+    found = ref.cross_entropy(logits, targets, sample_weight=np.array([2, 0, 1]))
+    assert_close(found, ref.cross_entropy(logits[rows], targets[rows]), 1e-14)
+
+
+@pytest.mark.parametrize("name", ["mse", "binary_cross_entropy_with_logits", "huber"])
+def test_weighted_losses_of_pairs_equal_complex_step(rng, name):
+    x, t, w = 2 * rng.standard_normal((5, 3)), rng.random((5, 3)), rng.random((5, 3))
+    loss, gradient = getattr(ref, name), getattr(ref, f"{name}_gradient")
+    for weights in (None, w):
+        numeric = complex_gradient(lambda z, w=weights: loss(z, t, sample_weight=w), x)
+        assert_close(gradient(x, t, sample_weight=weights), numeric, 1e-12)
+    counts = np.array([[2, 0, 1]] * 5)
+    repeated = [0, 0, 2]
+    found = loss(x, t, sample_weight=counts)
+    assert_close(found, loss(x[:, repeated], t[:, repeated]), 1e-14)
+
+
+def test_huber_equals_torch(rng):
+    torch = pytest.importorskip("torch")
+    p, t = 3 * rng.standard_normal((2, 5, 3))
+    for delta in (0.3, 1.0, 20.0):
+        theirs = torch.nn.functional.huber_loss(*map(torch.tensor, (p, t)), delta=delta)
+        assert_close(ref.huber(p, t, delta), theirs, 1e-14)
+
+
+def test_quantile_equals_its_definition_and_complex_step(rng):
+    x, t, q = rng.standard_normal((4, 2)), rng.standard_normal(4), np.array([0.2, 0.9])
+    d = t[:, None] - x
+    assert_close(ref.quantile(x, t, q), np.maximum(q * d, (q - 1) * d).mean(), 1e-14)
+    for weights in (None, rng.random(4)):
+        numeric = complex_gradient(lambda z, w=weights: ref.quantile(z, t, q, w), x)
+        assert_close(ref.quantile_gradient(x, t, q, weights), numeric, 1e-12)

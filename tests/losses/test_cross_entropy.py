@@ -1,4 +1,4 @@
-"""Losses have torch's numbers and true gradients, are stable, and refuse what has no meaning."""
+"""Cross entropy: torch's numbers, true gradients, stability, weights, smoothing, refusals."""
 
 from __future__ import annotations
 
@@ -7,24 +7,10 @@ import math
 import numpy as np
 import pytest
 from gradcheck import assert_close, central_gradient
+from losses_tool import DTYPES, TOLERANCE, torch_result
 
 from numba_lstm import losses
 from numba_lstm.reference import losses as reference
-
-DTYPES = [np.float32, np.float64]
-TOLERANCE = {np.float32: 1e-6, np.float64: 1e-13}
-PAIRS = [losses.mse, losses.binary_cross_entropy_with_logits]
-
-
-def torch_result(name, x, targets, **options):
-    torch = pytest.importorskip("torch")
-    tensor = torch.tensor(x, requires_grad=True)
-    loss = getattr(torch.nn.functional, name)(tensor, torch.tensor(targets), **options)
-    loss.backward()
-    return loss.item(), tensor.grad.numpy()
-
-
-# --- cross entropy ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -193,10 +179,6 @@ def test_bad_logits_are_refused_by_name(logits, error, message):
 def test_nothing_to_average_is_refused():
     with pytest.raises(ValueError, match=r"targets: .*at least one.*none"):
         losses.cross_entropy(np.zeros((0, 5)), np.zeros(0, np.int64))
-    with pytest.raises(ValueError, match=r"prediction: .*at least one"):
-        losses.mse(np.zeros((3, 0)), np.zeros((3, 0)))
-    with pytest.raises(ValueError, match=r"logits: .*at least one"):
-        losses.binary_cross_entropy_with_logits([], [])
 
 
 @pytest.mark.parametrize("bad", [1.0, None, True, "x"])
@@ -205,120 +187,121 @@ def test_ignore_index_is_an_integer(bad):
         losses.cross_entropy(np.zeros((2, 5)), [0, 1], ignore_index=bad)
 
 
-# --- mean squared error, binary cross entropy -------------------------------------------------
+# --- weights and smoothing ----------------------------------------------------------------------
 
-SHAPES = [(), (1,), (7,), (70,), (5, 13), (127,), (3, 43), (2, 9001)]
-TORCH = {
-    losses.mse: "mse_loss",
-    losses.binary_cross_entropy_with_logits: "binary_cross_entropy_with_logits",
-}
+SMOOTHING = [0.0, 0.1, 1.0]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("function", PAIRS)
-def test_losses_of_pairs_equal_torch(rng, function, shape, dtype):
-    x = np.asarray(rng.standard_normal(shape) * 5, dtype)
-    targets = np.asarray(rng.random(shape), dtype)
-    loss, gradient = function(x, targets)
-    # torch in float64: its own float32 sums are less exact than ours.
+@pytest.mark.parametrize("smoothing", SMOOTHING)
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("N, V, scale", [(1, 1, 1), (5, 7, 1), (70, 15, 30), (9, 65, 1e3)])
+def test_class_weights_and_smoothing_equal_torch(rng, N, V, scale, weighted, smoothing, dtype):
+    torch = pytest.importorskip("torch")
+    x = (rng.standard_normal((N, V)) * scale).astype(dtype)
+    targets = rng.integers(0, V, N)
+    targets[2:4] = -100
+    weight = rng.random(V).astype(dtype) + 0.1 if weighted else None
+    loss, gradient = losses.cross_entropy(x, targets, weight=weight, label_smoothing=smoothing)
+    # In float64: torch's own float32 sums are less exact than ours.
     theirs, their_gradient = torch_result(
-        TORCH[function], x.astype(np.float64), targets.astype(np.float64)
+        "cross_entropy",
+        x.astype(np.float64),
+        targets,
+        weight=None if weight is None else torch.from_numpy(weight).double(),
+        label_smoothing=smoothing,
     )
-    assert loss == pytest.approx(theirs, rel=TOLERANCE[dtype])
     assert gradient.dtype == dtype
-    assert_close(gradient, their_gradient, TOLERANCE[dtype])
+    assert loss == pytest.approx(theirs, rel=TOLERANCE[dtype], abs=TOLERANCE[dtype])
+    assert np.abs(gradient - their_gradient).max() * N <= 3 * TOLERANCE[dtype]
 
 
-@pytest.mark.parametrize("function", PAIRS)
-def test_gradients_of_pairs_equal_differences(rng, function):
-    x, targets = rng.standard_normal((3, 7)), rng.random((3, 7))
-    _, gradient = function(x, targets)
-    assert_close(gradient, central_gradient(lambda z: function(z, targets)[0], x), 1e-9)
+@pytest.mark.parametrize("smoothing", SMOOTHING)
+@pytest.mark.parametrize("with_weight", [False, True])
+@pytest.mark.parametrize("with_samples", [False, True])
+def test_weighted_gradients_equal_differences_and_the_reference(
+    rng, with_samples, with_weight, smoothing
+):
+    x, targets = rng.standard_normal((3, 4, 9)), rng.integers(0, 9, (3, 4))
+    targets[1, 2] = -100
+    options = {
+        "weight": rng.random(9) if with_weight else None,
+        "sample_weight": rng.random((3, 4)) if with_samples else None,
+        "label_smoothing": smoothing,
+    }
+    if with_samples:
+        options["sample_weight"][0, 1] = 0
+    loss, gradient = losses.cross_entropy(x, targets, **options)
+    assert loss == pytest.approx(reference.cross_entropy(x, targets, **options), rel=1e-13)
+    assert_close(gradient, reference.cross_entropy_gradient(x, targets, **options), 1e-13)
+    numeric = central_gradient(lambda z: losses.cross_entropy(z, targets, **options)[0], x)
+    assert_close(gradient, numeric, 1e-9)
+    assert losses.cross_entropy(x, targets, **options, with_gradient=False) == (loss, None)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_binary_cross_entropy_is_stable_at_extreme_logits(dtype):
-    x = np.array([-1e4, 1e4, -1e4, 1e4, -80, 80, 0, 1e-30], dtype)
-    targets = np.array([0, 1, 1, 0, 0, 1, 0.5, 1], dtype)
-    loss, gradient = losses.binary_cross_entropy_with_logits(x, targets)
-    theirs, their_gradient = torch_result(
-        "binary_cross_entropy_with_logits", x.astype(np.float64), targets.astype(np.float64)
+def test_weights_of_one_change_nothing(rng):
+    x, targets = rng.standard_normal((6, 9)), rng.integers(0, 9, 6)
+    loss, gradient = losses.cross_entropy(x, targets)
+    for options in ({"weight": np.ones(9)}, {"sample_weight": np.full(6, 3)}):
+        other, other_gradient = losses.cross_entropy(x, targets, **options)
+        assert other == pytest.approx(loss, rel=1e-14)
+        assert_close(other_gradient, gradient, 1e-14)
+
+
+@pytest.mark.parametrize("smoothing", SMOOTHING)
+def test_a_weight_is_how_often_a_row_counts(rng, smoothing):
+    x, targets = rng.standard_normal((3, 5)), np.array([0, 4, 2])
+    loss, gradient = losses.cross_entropy(
+        x, targets, sample_weight=[2, 1, 0], label_smoothing=smoothing
     )
-    assert loss == pytest.approx(theirs, rel=TOLERANCE[dtype])
-    assert np.abs(gradient - their_gradient).max() <= TOLERANCE[dtype]
+    rows = [0, 0, 1]
+    expected, by_row = losses.cross_entropy(x[rows], targets[rows], label_smoothing=smoothing)
+    assert loss == pytest.approx(expected, rel=1e-14)
+    assert_close(gradient, np.stack([by_row[0] + by_row[1], by_row[2], 0 * by_row[0]]), 1e-14)
 
 
-@pytest.mark.parametrize("function", PAIRS)
-def test_nan_reaches_the_loss(function, rng):
-    for place in (0, 16, 36):
-        x = rng.standard_normal(37).astype(np.float32)
-        x[place] = np.nan
-        loss, gradient = function(x, np.zeros(37))
-        assert math.isnan(loss)
-        assert np.flatnonzero(np.isnan(gradient)).tolist() == [place]
+@pytest.mark.parametrize("smoothing", SMOOTHING)
+def test_whatever_stands_in_a_row_of_no_weight_changes_nothing(rng, smoothing):
+    x, targets = rng.standard_normal((4, 6)), np.array([0, 1, 5, 2])
+    options = {"sample_weight": [1, 0, 2, 1], "label_smoothing": smoothing}
+    loss, gradient = losses.cross_entropy(x, targets, **options)
+    assert not gradient[1].any()
+    x[1] = np.nan
+    again, gradient_again = losses.cross_entropy(x, targets, **options)
+    assert again == loss and np.array_equal(gradient, gradient_again)
 
 
-@pytest.mark.parametrize("function", PAIRS)
-def test_pairs_of_different_shape_or_kind_are_refused(function):
-    first, second = ("prediction", "target") if function is losses.mse else ("logits", "targets")
-    with pytest.raises(ValueError, match=rf"{second}: expected shape \(2, 3\), got \(3,\)"):
-        function(np.zeros((2, 3)), np.zeros(3))
-    with pytest.raises(TypeError, match=f"{first}: .*None"):
-        function(None, np.zeros(3))
-    with pytest.raises(TypeError, match=f"{second}: "):
-        function(np.zeros(3), np.zeros(3, complex))
+def test_classes_ruled_out_have_no_share_but_a_share_of_the_smoothing(rng):
+    x, targets = rng.standard_normal((4, 6)), np.array([0, 1, 5, 2])
+    x[:, 3] = -np.inf
+    theirs, their_gradient = torch_result("cross_entropy", x, targets)
+    weighted, gradient = losses.cross_entropy(x, targets, weight=np.ones(6))
+    assert weighted == pytest.approx(theirs, rel=1e-14)
+    assert_close(gradient, their_gradient, 1e-14)
+    assert losses.cross_entropy(x, targets, label_smoothing=0.1)[0] == math.inf
 
 
-# --- what all have in common ------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"weight": [1, 2]}, ValueError, r"weight: expected shape \(5,\), got \(2,\)"),
+        ({"weight": [1, 2, -1, 0, 0]}, ValueError, r"weight: .*got -1.0 at index \(2,\)"),
+        ({"weight": [1, np.nan, 1, 0, 0]}, ValueError, "weight: expected finite.*got nan"),
+        ({"weight": [0, 0, 0, 0, 1]}, ValueError, "weight: expected a class above 0 among the"),
+        ({"weight": "a"}, TypeError, "weight: expected real numbers"),
+        ({"sample_weight": [1]}, ValueError, r"sample_weight: expected shape \(2,\), got \(1,\)"),
+        ({"sample_weight": [[1, 1]]}, ValueError, r"sample_weight: expected shape \(2,\), got"),
+        ({"sample_weight": [1, np.inf]}, ValueError, "sample_weight: expected finite.*got inf"),
+        ({"sample_weight": [0, 0]}, ValueError, "sample_weight: expected at least one .*above 0"),
+        ({"label_smoothing": 1.5}, ValueError, "label_smoothing: expected a number from 0 to 1"),
+        ({"label_smoothing": True}, TypeError, "label_smoothing: expected a number from 0 to 1"),
+    ],
+)
+def test_bad_weights_and_smoothing_are_refused_by_name(options, error, message):
+    with pytest.raises(error, match=rf"^{message}"):
+        losses.cross_entropy(np.zeros((2, 5)), [0, 1], **options)
 
 
-def call(function, x, targets, **options):
-    if function is losses.cross_entropy:
-        targets = (np.asarray(targets) > 0.5).any(axis=-1).astype(np.int64)
-    return function(x, targets, **options)
-
-
-ALL = [losses.cross_entropy, *PAIRS]
-
-
-@pytest.mark.parametrize("function", ALL)
-def test_inputs_are_not_written_and_results_are_new(function, rng):
-    x, targets = rng.standard_normal((6, 7)), rng.random((6, 7))
-    x_before, targets_before = x.copy(), targets.copy()
-    _, gradient = call(function, x, targets)
-    assert np.array_equal(x, x_before) and np.array_equal(targets, targets_before)
-    _, again = call(function, x, targets)
-    assert not np.shares_memory(gradient, x) and not np.shares_memory(gradient, again)
-    x.flags.writeable = targets.flags.writeable = False
-    assert np.array_equal(call(function, x, targets)[1], gradient)
-
-
-@pytest.mark.parametrize("function", ALL)
-def test_any_real_dtype_and_layout_is_cast(function, rng):
-    x, targets = rng.integers(-3, 4, (6, 7)), rng.random((6, 7)).astype(np.float32)
-    loss, gradient = call(function, x.astype(np.float32), targets)
-    for form in (x, x.astype("f2"), x.astype(">f4"), np.asfortranarray(x.astype("f4"))):
-        same_loss, same_gradient = call(function, form, targets)
-        assert same_loss == loss
-        assert same_gradient.dtype == np.float32
-        assert np.array_equal(same_gradient, gradient)
-    wide_loss, wide_gradient = call(function, x.tolist(), targets.tolist())
-    assert wide_loss == pytest.approx(loss, rel=1e-6)
-    assert call(function, x.astype(">f8"), targets)[1].dtype == np.float64
-    assert wide_gradient.shape == (6, 7)
-
-
-@pytest.mark.parametrize("function", ALL)
-def test_without_gradient_the_loss_is_the_same_to_the_bit(function, rng):
-    for rows in (3, 5000):  # on one thread and on several
-        x, targets = rng.standard_normal((rows, 65)).astype(np.float32), rng.random((rows, 65))
-        assert call(function, x, targets, with_gradient=False) == (
-            call(function, x, targets)[0],
-            None,
-        )
-
-
-@pytest.mark.parametrize("function", ALL)
-def test_the_loss_is_a_python_float(function):
-    assert type(call(function, np.zeros((2, 3), np.float32), np.ones((2, 3)))[0]) is float
+def test_weights_of_nothing_but_ignored_targets_are_refused():
+    with pytest.raises(ValueError, match=r"^weight: expected a class above 0 among the targets"):
+        losses.cross_entropy(np.zeros((2, 5)), [0, -100], sample_weight=[0, 1])
