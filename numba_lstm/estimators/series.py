@@ -10,9 +10,10 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
 
+from ..user_warning import warn
 from .samples import Samples, is_many, read_many
 
-__all__ = ["ExogenousColumns", "Form", "WindowBatches", "origins", "read_series", "tails"]
+__all__ = ["ExogenousColumns", "Form", "WindowBatches", "check_times", "origins", "read_series", "tails"]
 
 _FLOATS = [np.float64, np.float32]
 
@@ -67,7 +68,12 @@ def read_series(name: str, owner: Any, value: Any, reset: bool) -> tuple[Samples
     ------
     TypeError, ValueError
         Naming the argument: one number, values that are no finite numbers, no rows, other columns
-        than before.
+        than before, a frame whose index is not in order of time.
+
+    Warns
+    -----
+    UserWarning
+        If a frame's times are not at equal distances.
     """
     if isinstance(value, numbers.Number):
         raise TypeError(f"{name}: expected a series, got {value!r}")
@@ -95,7 +101,44 @@ def read_series(name: str, owner: Any, value: Any, reset: bool) -> tuple[Samples
         samples = Samples(steps, np.full(count, length, np.int64))
         named = value if array.ndim == 2 else steps
     validate_data(owner, named, skip_check_array=True, reset=reset)
+    for n, one in enumerate(value if form.many and is_many(value) else [value]):
+        check_times(f"{name}[{n}]" if form.many else name, one)
     return samples.replace(samples.steps.astype(np.float64, copy=False)), form
+
+
+def check_times(name: str, value: Any) -> None:
+    """Look at the index of a frame of pandas, if it is one of times: its rows follow each other.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument, if a row does not come after the one before.
+
+    Warns
+    -----
+    UserWarning
+        If they have no common distance, which months and business days have, too.
+    """
+    index = getattr(value, "index", None)
+    if not hasattr(index, "freq"):  # which only times have
+        return
+    if not (index.is_monotonic_increasing and index.is_unique):
+        raise ValueError(
+            f"{name}: expected rows in order of time, each time once; sort_index() sorts them"
+        )
+    if _has_gaps(index):
+        warn(
+            f"{name}: expected rows at equal distances in time, got an index that has gaps; "
+            "asfreq() shows where"
+        )
+
+
+def _has_gaps(index: Any) -> bool:
+    if len(index) < 3:
+        return False
+    if hasattr(index, "inferred_freq"):  # points in time
+        return index.freq is None and index.inferred_freq is None
+    return (index[-1] - index[0]).n + 1 != len(index)  # periods
 
 
 def tails(series: Samples, count: int, before: int = 0) -> np.ndarray:

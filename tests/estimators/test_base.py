@@ -144,6 +144,12 @@ def test_a_penalty_makes_weights_smaller():
     assert size(40.0) < 0.5 * size(0.0)
 
 
+@pytest.mark.parametrize("solver, decay", [("adam", 0.1), ("sgd", 0.1), ("adamw", 4.0)])
+def test_the_penalty_is_divided_by_the_number_of_samples(solver, decay):
+    model = LSTMRegressor(**SMALL, solver=solver, alpha=4.0).partial_fit(*data(LSTMRegressor))
+    assert model._optimizer.param_groups[0]["weight_decay"] == pytest.approx(decay)
+
+
 def test_training_stops_where_the_loss_no_longer_falls():
     X, y = data(LSTMRegressor)
     model = LSTMRegressor(**{**SMALL, "max_iter": 200}, tol=10.0, n_iter_no_change=3).fit(X, y)

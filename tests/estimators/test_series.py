@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -158,3 +160,24 @@ def test_each_pass_has_another_order_and_a_seed_the_same_ones():
 
 def test_samples_of_one_series_are_one_sequence():
     assert isinstance(read(ONE)[0], Samples) and len(read(ONE)[0]) == 1
+
+
+def test_times_that_are_not_in_order_are_refused_and_gaps_are_told():
+    pd = pytest.importorskip("pandas")
+    days = pd.date_range("2024-01-01", periods=6, freq="D")
+    frame = pd.DataFrame(ONE, index=days)
+    for good in (frame, frame.set_index(days.to_period()), frame.set_index(days.shift(freq="ME"))):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            read(good[:3])
+            read([good, good[2:]])
+    with pytest.raises(ValueError, match="y: expected rows in order of time"):
+        read(frame[::-1])
+    with pytest.raises(ValueError, match=r"y\[1\]: expected rows in order of time, each time once"):
+        read([frame, frame.iloc[[0, 0, 1]]])
+    for gapped in (frame, frame.set_index(days.to_period())):
+        with pytest.warns(UserWarning, match="y: expected rows at equal distances"):
+            read(gapped.iloc[[0, 1, 2, 5]])
+        with pytest.raises(ValueError, match="in order of time"):
+            read(gapped.iloc[[1, 0, 2]])
+    read(frame.reset_index(drop=True).iloc[[0, 1, 2, 5]])
