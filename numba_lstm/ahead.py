@@ -92,13 +92,13 @@ def _language_models() -> None:
     from .text import CharVocabulary
     from .training.config import TrainConfig
     from .training.data import Data
-    from .training.loop import Trainer
-    from .training.session import make_model
+    from .training.loading import make_model
+    from .training.text_task import TextTask
 
     vocabulary = CharVocabulary([chr(code) for code in range(32, 97)])
     small = TrainConfig(steps=1, hidden=16, embedding=8, batch=2, seq_len=4)
     for config in (small, TrainConfig(steps=1)):
         tokens = np.arange(config.batch * config.seq_len + 1) % len(vocabulary)
         model = make_model(config, len(vocabulary))
-        Trainer(config, Data(vocabulary, tokens, tokens), model).warm_up()
+        TextTask(config, Data(vocabulary, tokens, tokens), model).warm_up()
         list(generate(model, tokens[:2], 2, seed=0))

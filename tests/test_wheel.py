@@ -43,6 +43,7 @@ def test_what_an_older_build_left_does_not_go_into_the_wheel(tmp_path):
     assert {name for name in names if name.endswith(".py")} == python
     assert "numba_lstm/py.typed" in names
     assert "numba_lstm/text/shakespeare.txt.xz" in names
+    assert "numba_lstm/datasets/seattle_weather.csv.xz" in names
 
 
 def test_every_extra_has_something_behind_it():

@@ -27,6 +27,7 @@ main = CommandGroup(
         "train": "train:train",
         "sample": "sample:sample",
         "evaluate": "evaluate:evaluate",
+        "predict": "predict:predict",
         "bench": "bench:bench",
         "plot": "plot:plot",
         "info": "info:info",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ._classified import evaluate_classifier
 from ._errors import bad_input
 from ._kernels import announce_compiling, set_threads, threads_option
 from ._output import json_option, print_json
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-_HELP = """Measure how well the model of a RUN predicts a text, each token from all before it.
+_HELP = """Measure how good the model of a RUN is.
 
-The text is read in one pass from its first token to its last. Losses are in nats a token.
+A language model predicts each token of a text from all before it; the text is read in one pass from
+its first token to its last, and losses are in nats a token. A classifier is given a file of labelled
+sequences, such as its run was trained on; losses are in nats a sequence.
 """
 
 
@@ -27,10 +30,11 @@ The text is read in one pass from its first token to its last. Losses are in nat
 @click.option(
     "--data",
     type=FILE,
-    metavar="TEXT",
+    metavar="FILE",
     multiple=True,
-    help="A text file, a folder of *.txt, - for standard input, or 'shakespeare'; may be given "
-    "several times (default: the text that the run validates on).",
+    help="A text file, a folder of *.txt, - for standard input, or 'shakespeare', which may be "
+    "given several times; for a classifier a file of sequences (default: what the run holds back "
+    "to test or to validate on).",
 )
 @unknown_option("")
 @click.option(
@@ -51,8 +55,19 @@ def evaluate(
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Measure a model on a text."""
+    """Measure a model."""
     set_threads(threads)
+    with bad_input():
+        from ..training.checkpoint import Run
+
+        kind = Run(run).kind.kind
+        if kind == "classify":
+            for name, given in (("unknown", unknown is not None), ("streams", streams != 1)):
+                if given:
+                    raise ValueError(f"{name}: expected a run of a language model, got a classifier")
+    if kind == "classify":
+        evaluate_classifier(run, data, as_json)
+        return
     with bad_input():
         from ..training.data import load_data
         from ..training.evaluation import evaluate as measure

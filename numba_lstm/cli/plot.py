@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,8 +11,18 @@ from ._errors import BadInput, bad_input
 from ._paths import FILE, FOLDER, check_output, suffix
 from ._text import printable
 
+if TYPE_CHECKING:
+    from ..training.checkpoint import Run
 
-@click.command(help="Draw the losses of a RUN against steps and against time.")
+
+_HELP = """Draw the losses of a RUN against steps and against time.
+
+Of a classifier that has come to its end the confusion matrix is drawn, too: of its test part, or
+else of what it validates on.
+"""
+
+
+@click.command(help=_HELP)
 @click.argument("run", type=FOLDER, metavar="RUN")
 @click.option(
     "-o",
@@ -27,10 +37,12 @@ def plot(run: str, output: str) -> None:
     with bad_input():
         from ..training.checkpoint import Run
 
-        records = list(Run(run).metrics())
+        opened = Run(run)
+        records = list(opened.metrics())
         if not records:
             raise ValueError(f"{run}: expected a run with metrics, but nothing was logged yet")
         check_output(output, "output")
+        confusion = _confusion(opened) if opened.kind.kind == "classify" else None
     try:
         import matplotlib
     except ImportError:
@@ -39,24 +51,62 @@ def plot(run: str, output: str) -> None:
         ) from None
     # No window is opened, and none could be on a server.
     matplotlib.use("Agg")
-    figure = _draw(records, printable(Path(run).absolute().name))
+    unit = "sequence" if opened.kind.kind == "classify" else "token"
+    figure = _draw(records, printable(Path(run).absolute().name), unit, confusion)
     with bad_input():
         _save(figure, output)
 
 
-def _draw(records: list[dict[str, Any]], title: str) -> Any:
+def _confusion(run: Run) -> tuple[str, dict[str, Any], tuple[str, ...]] | None:
+    """Which part was measured at the end, what was found, and the classes."""
+    from ..training.sequence_results import read_results
+    from ..training.sequence_session import read_meaning
+
+    results = read_results(run)
+    part = next((name for name in ("test", "valid") if name in results), None)
+    return None if part is None else (part, results[part], read_meaning(run).classes)
+
+
+def _draw_confusion(axis: Any, part: str, found: dict[str, Any], classes: tuple[str, ...]) -> None:
+    """Counts in their fields; the shade is the share of the true class."""
+    counts = found["confusion"]
+    shares = [[n / max(sum(row), 1) for n in row] for row in counts]
+    axis.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
+    if len(classes) <= 20:
+        for i, row in enumerate(counts):
+            for j, n in enumerate(row):
+                color = "white" if shares[i][j] > 0.5 else "black"
+                axis.text(j, i, str(n), ha="center", va="center", color=color, fontsize=8)
+    names = [printable(name) for name in classes]
+    axis.set_xticks(range(len(names)), names, rotation=90 if max(map(len, names)) > 3 else 0)
+    axis.set_yticks(range(len(names)), names)
+    axis.set_xlabel("found")
+    axis.set_ylabel("true")
+    axis.set_title(f"{'test' if part == 'test' else 'validation'}: {found['accuracy']:.2%} right")
+
+
+def _draw(
+    records: list[dict[str, Any]],
+    title: str,
+    unit: str,
+    confusion: tuple[str, dict[str, Any], tuple[str, ...]] | None,
+) -> Any:
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
     validated = [record["val_loss"] for record in records if record.get("val_loss") is not None]
     best = f"validation (best {min(validated):.4f})" if validated else ""
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
-    by_step, by_time = figure.subplots(1, 2, sharey=True)
+    figure = Figure(figsize=(10 if confusion is None else 15, 4.2), layout="constrained")
+    losses = figure
+    if confusion is not None:
+        losses, beside = figure.subfigures(1, 2, width_ratios=(2, 1))
+        _draw_confusion(beside.subplots(), *confusion)
+    by_step, by_time = losses.subplots(1, 2, sharey=True)
     minutes = max(record["seconds"] for record in records) >= 120.0
-    unit = 60.0 if minutes else 1.0
+    second = 60.0 if minutes else 1.0
     axes = (
         (by_step, "step", lambda record: record["step"]),
-        (by_time, "minutes" if minutes else "seconds", lambda record: record["seconds"] / unit),
+        (by_time, "minutes" if minutes else "seconds", lambda record: record["seconds"] / second),
     )
     for axis, label, place in axes:
         for key, words, style in (
@@ -68,7 +118,7 @@ def _draw(records: list[dict[str, Any]], title: str) -> Any:
                 axis.plot(*zip(*points, strict=True), label=words, **style)
         axis.set_xlabel(label)
         axis.grid(alpha=0.3)
-    by_step.set_ylabel("loss, nats a token")
+    by_step.set_ylabel(f"loss, nats a {unit}")
     by_step.xaxis.set_major_locator(MaxNLocator(integer=True))
     by_step.legend()
     figure.suptitle(title)

@@ -1,31 +1,26 @@
-"""``numba-lstm train …``."""
+"""``numba-lstm train …``, and of it ``train lm``."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..training.config import ConfigError, TrainConfig, merge, read_toml
-from ._errors import DIVERGED, bad_input
+from ..training.config import TrainConfig, merge
 from ._group import CommandGroup
-from ._kernels import announce_compiling, set_threads
-from ._output import json_option, print_json
 from ._paths import FILE, FOLDER
+from ._training import Layers, config_options, run_options, stopped_early, train_run
 
 if TYPE_CHECKING:
     from ..training.checkpoint import Run
-    from ..training.loop import Trainer
-    from ..training.progress import Progress
+    from ..training.run_loop import RunTrainer
 
 _SAMPLE_TOKENS = {"char": 400, "word": 100, "whitespace": 100}
 
-train = CommandGroup("train", {"lm": "train:lm"}, help="Train a model.")
+train = CommandGroup(
+    "train", {"lm": "train:lm", "classify": "train_classify:classify"}, help="Train a model."
+)
 
-
-_PATHS = {"data": FILE, "valid": FILE, "init": FOLDER}
 
 _LM_HELP = """Train a language model on a text file, or on the bundled Shakespeare.
 
@@ -37,46 +32,9 @@ In a file given to --config each option is a line, such as `hidden = 256`.
 """
 
 
-def config_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command a flag for each option of `TrainConfig`; those not given come as None."""
-    for about in reversed(dataclasses.fields(TrainConfig)):
-        kind, choices = about.metadata["kind"], about.metadata["choices"]
-        flag = "--" + about.name.replace("_", "-")
-        words = about.metadata["help"]
-        if about.default is not None and kind is not bool:
-            words = f"{words.rstrip('.')} (default {about.default})."
-        if kind is bool:
-            flag = f"{flag}/--no-{flag[2:]}"
-        value = click.Choice(choices) if choices else _PATHS.get(about.name, kind)
-        extra: dict[str, Any] = {} if kind is bool else {"type": value}
-        if about.metadata["several"]:
-            extra["multiple"] = True
-        command = click.option(flag, about.name, default=None, help=words, **extra)(command)
-    return command
-
-
 @click.command(help=_LM_HELP)
-@config_options
-@click.option(
-    "--config",
-    "config_files",
-    type=FILE,
-    multiple=True,
-    metavar="FILE.toml",
-    help="Read options; flags win, and of several files the later ones.",
-)
-@click.option(
-    "--out",
-    type=FOLDER,
-    metavar="RUN",
-    help="The run's new folder (default: runs/lm-DATE-TIME).",
-)
-@click.option(
-    "--resume", "resumed", type=FOLDER, metavar="RUN", help="Go on with an interrupted run."
-)
-@click.option("--quiet", is_flag=True, help="Print nothing but errors (and JSON).")
-@json_option
-@click.pass_context
+@config_options(TrainConfig, {"data": FILE, "valid": FILE, "init": FOLDER})
+@run_options("lm")
 def lm(
     ctx: click.Context,
     config_files: tuple[str, ...],
@@ -87,50 +45,24 @@ def lm(
     **options: Any,
 ) -> None:
     """Train a language model."""
-    flags = {name: value for name, value in options.items() if value not in (None, ())}
-    with bad_input():
-        trainer, run = _prepare(flags, config_files, out, resumed, quiet)
-    progress = trainer.progress
-    if not quiet:
-        click.echo(f"run: {run.path}", err=True)
-        announce_compiling(progress.note)
-    status, code = _train(trainer, run, progress)
-    summary = {"run": str(run.path), "status": status, **trainer.summary()}
-    if not quiet and code == 0:
-        _print_people(run, summary, trainer.config, to_stderr=as_json)
-    if as_json:
-        print_json(summary)
-    ctx.exit(code)
+
+    def finish(trainer: RunTrainer, run: Run) -> tuple[dict[str, Any], list[str]]:
+        return {}, [] if quiet else _lines(trainer, run)
+
+    train_run(
+        ctx,
+        _merged,
+        finish,
+        config_files=config_files,
+        out=out,
+        resumed=resumed,
+        quiet=quiet,
+        as_json=as_json,
+        options=options,
+    )
 
 
-def _prepare(
-    flags: dict[str, Any],
-    config_files: tuple[str, ...],
-    out: str | None,
-    resumed: str | None,
-    quiet: bool,
-) -> tuple[Trainer, Run]:
-    """Read and check everything; only then is a new run's folder made."""
-    excluded = {"out": out, "config": config_files, "init": flags.get("init")}
-    for other, value in excluded.items():
-        if resumed is not None and value not in (None, ()):
-            raise ConfigError(f"resume and {other}: expected one of them, got both")
-    if out == "":
-        raise ConfigError("out: expected a folder's name, got ''")
-    layers = [*((file, read_toml(file)) for file in config_files), ("", flags)]
-    config = _merged(layers)
-    set_threads(config.threads)
-    # The imports that cost time come after what can be refused without them.
-    from ..training import session
-    from ..training.progress import Progress
-
-    progress = Progress(quiet=quiet)
-    if resumed is not None:
-        return session.resume(resumed, flags, progress)
-    return session.start(config, out, progress)
-
-
-def _merged(layers: list[tuple[str, dict[str, Any]]]) -> TrainConfig:
+def _merged(layers: Layers) -> TrainConfig:
     if not any(options.get("init") for _, options in layers):
         return merge(*layers)
     from ..training.initial import merge_with_init  # imports NumPy
@@ -138,56 +70,11 @@ def _merged(layers: list[tuple[str, dict[str, Any]]]) -> TrainConfig:
     return merge_with_init(*layers)
 
 
-def _train(trainer: Trainer, run: Run, progress: Progress) -> tuple[str, int]:
-    """Train; how that ended, and the exit code."""
-    from ..training.data import naming_vocabulary
-    from ..training.interrupt import Interrupted
-    from ..training.step import Diverged
-
-    again = f"numba-lstm train lm --resume {run.path}"
-    before = trainer.counters.step
-    try:
-        with naming_vocabulary(trainer.config, trainer.model.vocab_size):
-            trainer.run(run)
-    except Interrupted as signal:
-        if not signal.between_steps and not _go_back(trainer, run):
-            click.echo("interrupted: nothing was saved", err=True)
-        else:
-            step = trainer.counters.step
-            click.echo(f"interrupted: saved at step {step}; go on: {again}", err=True)
-        return "interrupted", signal.exit_code
-    except Diverged as error:
-        click.echo(f"error: diverged: {error}; the last good checkpoint is kept", err=True)
-        return "diverged", DIVERGED
-    if before and trainer.counters.step == before:
-        click.echo(
-            "nothing was trained: the run had come to its end before; a greater --steps, --epochs, "
-            "--minutes or --patience goes on",
-            err=True,
-        )
-    return "done", 0
-
-
-def _go_back(trainer: Trainer, run: Run) -> bool:
-    """Have the trainer's figures tell what is on the disk; False if that is nothing.
-
-    A second signal may have come in the middle of a step or of saving: what it cut off is lost.
-    """
-    from ..training.counters import Counters
-
-    try:
-        trainer.counters = Counters(**run.load().counters)
-    except (ValueError, OSError):
-        return False
-    return True
-
-
-def _print_people(
-    run: Run, summary: dict[str, Any], config: TrainConfig, *, to_stderr: bool
-) -> None:
+def _lines(trainer: RunTrainer, run: Run) -> list[str]:
     """The figures and a sample of text."""
     import math
 
+    summary, config = trainer.summary(), trainer.config
     unit = "character" if config.level == "char" else "token"
     speed = summary["tokens_per_second"]
     lines = [
@@ -210,12 +97,8 @@ def _print_people(
         if summary["val_skipped"]:
             lines.append(f"{summary['val_skipped']} {unit}s of the validation text were left out")
     if summary["stopped_early"]:
-        lines.append(
-            f"stopped early: no better validation in the last {config.patience}; go on with "
-            "--resume and a greater --patience"
-        )
-    for line in [*lines, f"saved in {run.path}", "", "a sample:", _sample(run, config.level)]:
-        click.echo(line, err=to_stderr)
+        lines.append(stopped_early(config.patience))
+    return [*lines, f"saved in {run.path}", "", "a sample:", _sample(run, config.level)]
 
 
 def _sample(run: Run, level: str) -> str:

@@ -2,8 +2,9 @@
 
 It holds::
 
-    config.toml         the resolved options
-    vocab.json          the vocabulary
+    config.toml         the resolved options, and the run's kind
+    vocab.json          what the model's numbers mean: the vocabulary, or its like (the options'
+                        class says which name it has)
     model.safetensors   the best model by validation so far (the last one where nothing validates)
     metrics.jsonl       a line for each logging step
     resume.safetensors  all that an identical continuation needs: the last model, the optimizer,
@@ -28,12 +29,13 @@ import numpy as np
 
 from .._files import locked, write_atomic
 from ..interop import safetensors
-from .config import TrainConfig, merge, read_toml, write_toml
+from .kinds import kind_of
+from .options import TrainingOptions, merge_options, read_toml, write_toml
 from .folders import FolderTaken, RunError, claim, put_in_place
 
 __all__ = ["Checkpoint", "Run", "RunError"]
 
-CONFIG, VOCAB, MODEL = "config.toml", "vocab.json", "model.safetensors"
+CONFIG, MODEL = "config.toml", "model.safetensors"
 METRICS, RESUME = "metrics.jsonl", "resume.safetensors"
 # One key only: the format does not keep the order of several, and equal runs make equal files.
 _KEY = "numba_lstm"
@@ -97,7 +99,16 @@ class Run:
     Raises
     ------
     RunError
-        When it is missing or lacks its config or vocabulary.
+        When it is missing, or lacks its options or what its model's numbers mean.
+    ConfigError
+        When its options are of no kind that there is.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The folder.
+    kind : type
+        The class of its options.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -107,9 +118,21 @@ class Run:
         if not self.path.is_dir():
             what = "no such folder" if not self.path.exists() else "expected a folder, got a file"
             raise RunError(f"{self.path}: {what}")
-        missing = [name for name in (CONFIG, VOCAB) if not (self.path / name).is_file()]
-        if missing:
-            raise RunError(f"{self.path}: expected a run, but it has no {' and no '.join(missing)}")
+        self._require(CONFIG)
+        options = self.path / CONFIG
+        self.kind = kind_of(str(options), read_toml(options))
+        self._require(self.kind.beside)
+
+    def _require(self, name: str) -> None:
+        if not (self.path / name).is_file():
+            raise RunError(f"{self.path}: expected a run, but it has no {name}")
+
+    def require_kind(self, kind: str) -> None:
+        """Raise RunError unless the run is of this kind."""
+        if self.kind.kind != kind:
+            raise RunError(
+                f"{self.path}: expected a run of train {kind}, got one of train {self.kind.kind}"
+            )
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -134,8 +157,8 @@ class Run:
     def create(
         cls,
         path: str | os.PathLike[str],
-        config: TrainConfig,
-        vocabulary: Mapping[str, Any],
+        config: TrainingOptions,
+        beside: Mapping[str, Any],
         checkpoint: Checkpoint,
     ) -> Run:
         """Make a run's folder, complete from the moment it can be seen.
@@ -146,8 +169,8 @@ class Run:
             Absent, or an empty folder; folders above it are made.
         config
             The resolved options.
-        vocabulary
-            For JSON.
+        beside
+            What the model's numbers mean, for JSON.
         checkpoint
             Where the run stands; its model is written as the model, too.
 
@@ -161,13 +184,13 @@ class Run:
 
         def fill(folder: Path) -> None:
             write_atomic(folder / CONFIG, _options_text(config))
-            write_atomic(folder / VOCAB, json.dumps(vocabulary, ensure_ascii=True) + "\n")
+            write_atomic(folder / config.beside, json.dumps(beside, ensure_ascii=True) + "\n")
             write_atomic(folder / METRICS, "")
             run = cls(folder)
             run.save_model(checkpoint.model)
             run.save(checkpoint)
 
-        put_in_place(Path(path), fill, (CONFIG, VOCAB, METRICS, MODEL, RESUME))
+        put_in_place(Path(path), fill, (CONFIG, config.beside, METRICS, MODEL, RESUME))
         return cls(path)
 
     @classmethod
@@ -197,20 +220,20 @@ class Run:
                     folder.rmdir()
                 raise
 
-    # -- options and vocabulary ---------------------------------------------------------------
+    # -- options, and what the numbers mean ---------------------------------------------------
 
-    def config(self, flags: Mapping[str, Any] | None = None) -> TrainConfig:
-        """Read the run's options, with ``flags`` over them."""
+    def config(self, flags: Mapping[str, Any] | None = None) -> Any:
+        """Read the run's options, with ``flags`` over them; of the class that `kind` is."""
         path = self.path / CONFIG
-        return merge((str(path), read_toml(path)), ("", flags or {}))
+        return merge_options(self.kind, (str(path), read_toml(path)), ("", flags or {}))
 
-    def write_config(self, config: TrainConfig) -> None:
+    def write_config(self, config: TrainingOptions) -> None:
         """Replace the run's options, for a continuation that changed some."""
         write_atomic(self.path / CONFIG, _options_text(config))
 
-    def vocabulary(self) -> Any:
-        """Read the vocabulary's JSON."""
-        return _read_json(self.path / VOCAB)
+    def beside(self) -> Any:
+        """Read what the model's numbers mean: the vocabulary's JSON, or that of its like."""
+        return _read_json(self.path / self.kind.beside)
 
     # -- the model ----------------------------------------------------------------------------
 
@@ -221,10 +244,8 @@ class Run:
 
     def model(self) -> dict[str, np.ndarray]:
         """Read the model's state dict; RunError when there is none, ValueError when damaged."""
-        path = self.path / MODEL
-        if not path.is_file():
-            raise RunError(f"{self.path}: expected a run, but it has no {MODEL}")
-        return safetensors.load(path)
+        self._require(MODEL)
+        return safetensors.load(self.path / MODEL)
 
     # -- where it stands ----------------------------------------------------------------------
 
@@ -310,9 +331,10 @@ class Run:
         )
 
 
-def _options_text(config: TrainConfig) -> str:
+def _options_text(config: TrainingOptions) -> str:
     # How many threads a machine has is no property of the run.
-    return write_toml({k: v for k, v in config.values().items() if k != "threads"})
+    values = {name: value for name, value in config.values().items() if name != "threads"}
+    return write_toml({"kind": config.kind, **values})
 
 
 def _read_json(path: Path) -> Any:

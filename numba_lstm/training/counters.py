@@ -1,10 +1,10 @@
-"""What a run counts, all of which a continuation needs."""
+"""What a training counts, all of which a continuation needs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-__all__ = ["Counters"]
+__all__ = ["Counters", "TextCounters"]
 
 
 @dataclass
@@ -14,27 +14,23 @@ class Counters:
     Attributes
     ----------
     step, tokens
-        Steps done, and tokens trained on.
+        Steps done, and what they trained on: tokens of a text, or time steps of sequences.
     seconds
         The time training has taken, validation and saving included, over all continuations.
     position
-        The streams' position.
+        Batches taken, over all passes over the data.
     loss_sum, loss_count
-        The losses of the steps since the last line of metrics.
+        The losses of the steps since the last line of metrics, and the sum of their weights.
     measured_step
         The step of the last line of metrics.
     train_loss, val_loss
         Of the last line that had them.
-    best_loss, best_known_loss, best_step
-        Of the best validation so far; over all tokens, and over those that are not unknown.
+    best_loss, best_step
+        Of the best validation so far.
     since_best
         Validations since then, none of them better.
-    windows
-        Windows in a pass over the text.
-    text_length, text_digest
-        The text's `Fingerprint`.
     digest, valid_digest
-        Fingerprints of all tokens, and of those that validate.
+        Fingerprints of all data, and of those that validate.
     """
 
     step: int = 0
@@ -42,21 +38,61 @@ class Counters:
     seconds: float = 0.0
     position: int = 0
     loss_sum: float = 0.0
-    loss_count: int = 0
+    loss_count: float = 0
     measured_step: int = 0
     train_loss: float | None = None
     val_loss: float | None = None
     best_loss: float | None = None
-    best_known_loss: float | None = None
     best_step: int | None = None
     since_best: int = 0
-    windows: int = 0
-    text_length: int = 0
-    text_digest: str = ""
     digest: str = ""
     valid_digest: str = ""
 
-    def on_text_of(self, other: Counters) -> Counters:
+    def count(self, loss: float, weight: float, tokens: int) -> None:
+        """Count a step with its loss, the weight of that in the mean, and its tokens."""
+        self.step += 1
+        self.tokens += tokens
+        self.loss_sum += loss * weight
+        self.loss_count += weight
+
+    def mean_loss(self) -> float | None:
+        """The mean loss since the last measurement; where no step was done since, the one of it."""
+        return self.loss_sum / self.loss_count if self.loss_count else self.train_loss
+
+    def measured(self) -> None:
+        """Keep the mean loss, and begin the next one."""
+        self.train_loss = self.mean_loss()
+        self.loss_sum, self.loss_count, self.measured_step = 0.0, 0, self.step
+
+    def judge(self, loss: float, min_delta: float = 0.0) -> bool:
+        """Count a measured loss; whether it is the best so far, by more than ``min_delta``."""
+        better = self.best_loss is None or loss < self.best_loss - min_delta
+        self.since_best = 0 if better else self.since_best + 1
+        if better:
+            self.best_loss, self.best_step = loss, self.step
+        return better
+
+
+@dataclass
+class TextCounters(Counters):
+    """Of a language model's training.
+
+    Attributes
+    ----------
+    best_known_loss
+        Of the best validation, over the tokens that are not unknown.
+    windows
+        Windows in a pass over the text.
+    text_length, text_digest
+        The text's `Fingerprint`.
+    """
+
+    best_known_loss: float | None = None
+    windows: int = 0
+    text_length: int = 0
+    text_digest: str = ""
+
+    def on_text_of(self, other: TextCounters) -> TextCounters:
         """The same run over the text that ``other`` is of; where that is not the text so far, at
         the beginning of its next pass."""
         position = self.position

@@ -41,7 +41,9 @@ def merge_with_init(*layers: tuple[str, Mapping[str, Any]]) -> TrainConfig:
     init = next((options["init"] for _, options in reversed(layers) if options.get("init")), None)
     if init is None:
         return merge(*layers)
-    shape = _shape(Run(_as_path(init)).config())
+    run = Run(_as_path(init))
+    run.require_kind(TrainConfig.kind)
+    shape = _shape(run.config())
     config = merge((f"init: {init}", shape), *layers)
     _check_shape(config, shape)
     return config

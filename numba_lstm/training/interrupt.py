@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 __all__ = ["Interrupted", "Interrupts"]
@@ -37,22 +37,28 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Interrupts:
-    """Hears SIGINT and SIGTERM while it is entered as a context.
+    """Hears SIGINT and SIGTERM, or other signals, while it is entered as a context.
 
     The first signal is only remembered, and raised by the next `check`; a second one is raised at
     once, wherever the program is, and nothing may be saved then. Within `at_once` the first is
     raised at once, too. In any thread but the main one signals cannot be heard, and nothing is
     changed.
+
+    Parameters
+    ----------
+    signals
+        Which ones are heard.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, signals: Sequence[int] = (signal.SIGINT, signal.SIGTERM)) -> None:
+        self._signals = signals
         self._heard: int | None = None
         self._at_once = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():
-            for signum in (signal.SIGINT, signal.SIGTERM):
+            for signum in self._signals:
                 self._before[signum] = signal.signal(signum, self._hear)
         return self
 

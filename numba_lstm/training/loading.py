@@ -16,7 +16,7 @@ import numpy as np
 
 from ..models import LanguageModel
 from ..text import Vocabulary, vocabulary_from_json
-from .checkpoint import VOCAB, Run
+from .checkpoint import Run
 from .config import ConfigError, TrainConfig
 from .folders import RunError
 
@@ -88,6 +88,7 @@ def load(path: str | os.PathLike[str]) -> LoadedRun:
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"path: expected a folder's name, got {type(path).__name__}")
     run = Run(path)
+    run.require_kind(TrainConfig.kind)
     config = run.config()
     vocabulary = read_vocabulary(run)
     # Read before parameters are drawn: what is missing is told at once.
@@ -108,11 +109,11 @@ def read_vocabulary(run: Run) -> Vocabulary:
     RunError
         When the file is damaged.
     """
-    found = run.vocabulary()
+    found = run.beside()
     try:
         return vocabulary_from_json(found)
     except ValueError as error:
-        raise RunError(f"{run.path / VOCAB}: {error}") from None
+        raise RunError(f"{run.path / run.kind.beside}: {error}") from None
 
 
 def make_model(config: TrainConfig, vocab_size: int) -> LanguageModel:

@@ -28,6 +28,8 @@ class Progress:
         Write nothing at all.
     now
         The clock, in seconds.
+    unit
+        What a token of the training is.
     """
 
     def __init__(
@@ -35,11 +37,13 @@ class Progress:
         stream: TextIO | None = None,
         quiet: bool = False,
         now: Callable[[], float] = time.monotonic,
+        unit: str = "tok",
     ) -> None:
         self._stream = sys.stderr if stream is None else stream
         self._quiet = quiet
         self._live = not quiet and self._stream.isatty()
         self._now = now
+        self._unit = unit
         self._drawn = -_REDRAW_SECONDS
         self._shown = 0
 
@@ -53,16 +57,20 @@ class Progress:
             last three may be None.
         """
         if self._live and self._now() - self._drawn >= _REDRAW_SECONDS:
-            self._draw(_line(info, self._width()))
+            self._draw(_line(info, self._width(), self._unit))
             self._drawn = self._now()
 
     def validated(self, record: dict[str, Any], best: bool) -> None:
-        """Leave a line about a validation."""
-        mark = "  (best)" if best else ""
-        self.note(
-            f"step {record['step']}  {clock_time(record['seconds'])}  "
-            f"train loss {record['train_loss']:.4f}  val loss {record['val_loss']:.4f}{mark}"
-        )
+        """Leave a line about a measurement: of a record with step, seconds, train_loss, val_loss
+        (which may be None), and perhaps epoch and val_accuracy."""
+        parts = [f"epoch {record['epoch']}"] if "epoch" in record else []
+        parts += [f"step {record['step']}", clock_time(record["seconds"])]
+        parts.append(f"train loss {record['train_loss']:.4f}")
+        if record["val_loss"] is not None:
+            parts.append(f"val loss {record['val_loss']:.4f}")
+        if record.get("val_accuracy") is not None:
+            parts.append(f"val accuracy {record['val_accuracy']:.2%}")
+        self.note("  ".join(parts) + ("  (best)" if best else ""))
 
     def note(self, text: str) -> None:
         """Leave a line."""
@@ -95,7 +103,7 @@ def clock_time(seconds: float) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
-def _line(info: dict[str, Any], width: int) -> str:
+def _line(info: dict[str, Any], width: int, unit: str) -> str:
     """The rewritten line, cut to the terminal."""
     fraction = min(max(info["fraction"], 0.0), 1.0)
     parts = [f"{fraction:4.0%}", f"step {info['step']}", clock_time(info["seconds"])]
@@ -105,7 +113,7 @@ def _line(info: dict[str, Any], width: int) -> str:
         if info.get(name) is not None:
             parts.append(f"{words} {info[name]:.4f}")
     if info.get("tokens_per_second") is not None:
-        parts.append(f"{info['tokens_per_second']:,.0f} tok/s")
+        parts.append(f"{info['tokens_per_second']:,.0f} {unit}/s")
     text = "  ".join(parts)
     room = width - len(text) - 3
     if room >= 10:

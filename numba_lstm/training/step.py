@@ -1,23 +1,67 @@
-"""One step of training: what a window of tokens changes, and by which rule."""
+"""One step of training: what a batch changes, and by which rule."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import losses, optim
-from .config import TrainConfig
 
 if TYPE_CHECKING:
     from ..models import LanguageModel
+    from ..nn import Module
+    from .options import TrainingOptions
 
-__all__ = ["Diverged", "make_optimizer", "make_schedule", "train_step"]
+__all__ = ["Diverged", "make_optimizer", "make_schedule", "train_step", "update"]
 
 
 class Diverged(ArithmeticError):
     """The loss, the gradient or a parameter stopped being a finite number."""
+
+
+def update(
+    optimizer: optim.Optimizer,
+    forward: Callable[[], tuple[float, Callable[[], Any]]],
+    clip: float | None = None,
+    step: int = 0,
+) -> float:
+    """Update the parameters of an optimizer once.
+
+    Parameters
+    ----------
+    optimizer
+        Its parameters' gradients are cleared first.
+    forward
+        Gives the loss, and a function that adds its gradients.
+    clip
+        The highest norm of all gradients together; None or 0 does not clip.
+    step
+        Its number, for messages.
+
+    Returns
+    -------
+    float
+        The loss before the update.
+
+    Raises
+    ------
+    Diverged
+        When the loss or the gradient is not finite; the parameters are then as they were.
+    """
+    optimizer.zero_grad()
+    loss, backward = forward()
+    if not math.isfinite(loss):
+        raise Diverged(f"the loss at step {step} is {loss}")
+    backward()
+    norm = optim.grad_norm([p for group in optimizer.param_groups for p in group["params"]])
+    if not math.isfinite(norm):
+        raise Diverged(f"the gradient's norm at step {step} is {norm}")
+    # Clipping in the optimizer's own pass spares one over all gradients.
+    optimizer.step(grad_scale=optim.clip_scale(norm, clip) if clip else 1.0)
+    return loss
 
 
 def train_step(
@@ -29,7 +73,7 @@ def train_step(
     clip: float,
     step: int = 0,
 ) -> tuple[float, Any]:
-    """Update a model's parameters once.
+    """Update a language model's parameters once.
 
     Parameters
     ----------
@@ -56,29 +100,25 @@ def train_step(
     Diverged
         When the loss or the gradient is not finite; the parameters are then as they were.
     """
-    optimizer.zero_grad()
-    (logits, state), pullback = model.vjp(inputs, state)
-    loss, dlogits = losses.cross_entropy(logits, targets)
-    loss = float(loss)
-    if not math.isfinite(loss):
-        raise Diverged(f"the loss at step {step} is {loss}")
-    pullback(dlogits)
-    norm = optim.grad_norm(model.parameters())
-    if not math.isfinite(norm):
-        raise Diverged(f"the gradient's norm at step {step} is {norm}")
-    # Clipping in the optimizer's own pass spares one over all gradients.
-    optimizer.step(grad_scale=optim.clip_scale(norm, clip) if clip else 1.0)
+
+    def forward() -> tuple[float, Callable[[], Any]]:
+        nonlocal state
+        (logits, state), pullback = model.vjp(inputs, state)
+        loss, dlogits = losses.cross_entropy(logits, targets)
+        return float(loss), lambda: pullback(dlogits)
+
+    loss = update(optimizer, forward, clip, step)
     return loss, state
 
 
-def make_optimizer(config: TrainConfig, model: LanguageModel) -> optim.Optimizer:
+def make_optimizer(config: TrainingOptions, model: Module) -> optim.Optimizer:
     """The optimizer that the options name, over a model's parameters."""
     kinds = {"adam": optim.Adam, "adamw": optim.AdamW, "sgd": optim.SGD}
     options = {} if config.weight_decay is None else {"weight_decay": config.weight_decay}
     return kinds[config.optimizer](model.parameters(), lr=config.lr, **options)
 
 
-def make_schedule(config: TrainConfig, optimizer: optim.Optimizer) -> optim.ConstantLR:
+def make_schedule(config: TrainingOptions, optimizer: optim.Optimizer) -> optim.ConstantLR:
     """The learning rate's course that the options name."""
     kinds = {"cosine": optim.CosineLR, "constant": optim.ConstantLR}
     return kinds[config.schedule](optimizer, warmup=config.warmup)

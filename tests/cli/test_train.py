@@ -118,10 +118,10 @@ def test_killed_and_interrupted_and_resumed_equals_uninterrupted(tmp_path, text_
 def test_an_interrupted_run_tells_the_step_that_is_on_disk(
     tmp_path, text_file, monkeypatch, between_steps
 ):
-    from numba_lstm.training import loop
+    from numba_lstm.training import run_loop
     from numba_lstm.training.interrupt import Interrupted
 
-    step = loop.Trainer._step
+    step = run_loop.RunTrainer._step
 
     def stop_after_six(self):
         step(self)
@@ -130,7 +130,7 @@ def test_an_interrupted_run_tells_the_step_that_is_on_disk(
                 raise Interrupted(signal.SIGINT)
             self.interrupts._heard = signal.SIGINT
 
-    monkeypatch.setattr(loop.Trainer, "_step", stop_after_six)
+    monkeypatch.setattr(run_loop.RunTrainer, "_step", stop_after_six)
     options = ["--steps", 12, "--valid-every", 4, "--out", tmp_path / "run", "--quiet", "--json"]
     args = ["train", "lm", "--data", text_file, *TINY, *options]
     result = CliRunner().invoke(main, list(map(str, args)))
@@ -158,14 +158,14 @@ def test_a_resumed_run_at_its_end_says_that_nothing_was_trained(tmp_path, text_f
 def test_an_interrupted_run_without_a_checkpoint_says_that_nothing_was_saved(
     tmp_path, text_file, monkeypatch
 ):
-    from numba_lstm.training import loop
+    from numba_lstm.training import run_loop
     from numba_lstm.training.interrupt import Interrupted
 
     def lose_the_folder(self):
         (tmp_path / "run" / "resume.safetensors").unlink()
         raise Interrupted(signal.SIGINT)
 
-    monkeypatch.setattr(loop.Trainer, "_step", lose_the_folder)
+    monkeypatch.setattr(run_loop.RunTrainer, "_step", lose_the_folder)
     options = ["--steps", 12, "--out", tmp_path / "run", "--quiet"]
     args = ["train", "lm", "--data", text_file, *TINY, *options]
     result = CliRunner().invoke(main, list(map(str, args)))
@@ -327,12 +327,12 @@ def test_what_a_validation_text_has_too_much_is_left_out_and_told(tmp_path, text
 def test_a_lack_of_memory_names_the_vocabulary_and_what_makes_it_smaller(
     tmp_path, text_file, monkeypatch, place, code
 ):
-    from numba_lstm.training import loop, session
+    from numba_lstm.training import run_loop, text_session
 
     def ask_too_much(*_):
         raise MemoryError("Unable to allocate 398 MiB")
 
-    owner = session if place == "make_model" else loop.Trainer
+    owner = text_session if place == "make_model" else run_loop.RunTrainer
     monkeypatch.setattr(owner, place, ask_too_much)
     options = [*TINY, "--level", "word", "--steps", 1, "--quiet", "--out", tmp_path / "run"]
     args = ["train", "lm", "--data", text_file, *options]

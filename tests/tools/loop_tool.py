@@ -6,8 +6,9 @@ import signal
 
 from numba_lstm.training.checkpoint import Run
 from numba_lstm.training.config import merge
-from numba_lstm.training.loop import Trainer
-from numba_lstm.training.session import make_model
+from numba_lstm.training.run_loop import RunTrainer
+from numba_lstm.training.loading import make_model
+from numba_lstm.training.text_task import TextTask
 
 OPTIONS = {
     "hidden": 8,
@@ -35,7 +36,8 @@ class Clock:
 
 def make(data, path=None, clock=None, **options):
     config = merge(("", {**OPTIONS, **options}))
-    trainer = Trainer(config, data, make_model(config, len(data.vocabulary)), now=clock or Clock())
+    task = TextTask(config, data, make_model(config, len(data.vocabulary)))
+    trainer = RunTrainer(task, now=clock or Clock())
     if path is None:
         return trainer
     run = Run.create(path, config, data.vocabulary.to_json(), trainer.checkpoint())

@@ -45,7 +45,7 @@ def run(tmp_path):
 
 def test_everything_comes_back_with_its_types(run):
     assert same(vars(Run(run.path).load()), vars(make_checkpoint()))
-    assert run.vocabulary() == VOCABULARY
+    assert run.beside() == VOCABULARY
     assert same(dict(sorted(run.model().items())), dict(sorted(make_checkpoint().model.items())))
     assert list(run.metrics()) == []
 
@@ -174,7 +174,7 @@ def test_damaged_folders_are_refused_by_what_is_wrong(run, tmp_path):
         run.model()
     (run.path / "vocab.json").write_text("{")
     with pytest.raises(RunError, match=r"vocab\.json: expected JSON"):
-        run.vocabulary()
+        run.beside()
     (run.path / "metrics.jsonl").write_text(json.dumps([1]) + "\n")
     with pytest.raises(RunError, match="line 1: expected a JSON object with a step"):
         list(run.metrics())
@@ -191,7 +191,7 @@ def test_a_state_of_a_later_format_is_refused(run, monkeypatch):
 def test_a_vocabulary_of_any_characters_comes_back(tmp_path):
     strange = {"level": "char", "tokens": ["\0", "\udc80", "\ufeff", "\U0001f600"]}
     run = Run.create(tmp_path / "run", CONFIG, strange, make_checkpoint())
-    assert run.vocabulary() == strange
+    assert run.beside() == strange
     assert (run.path / "vocab.json").read_bytes().isascii()
 
 

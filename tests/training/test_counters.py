@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from numba_lstm.training.counters import Counters
+from numba_lstm.training.counters import TextCounters
 
 
 def test_a_run_goes_on_at_the_beginning_of_the_next_pass_over_a_grown_text():
-    before = Counters(step=25, tokens=99, position=25, windows=10, text_length=50, digest="old")
-    here = Counters(windows=14, text_length=70, text_digest="t", digest="new", valid_digest="v")
+    before = TextCounters(step=25, tokens=99, position=25, windows=10, text_length=50, digest="old")
+    here = TextCounters(windows=14, text_length=70, text_digest="t", digest="new", valid_digest="v")
     after = before.on_text_of(here)
     assert (after.step, after.tokens) == (25, 99)
     assert (after.position, after.windows) == (3 * 14, 14)
@@ -16,14 +16,14 @@ def test_a_run_goes_on_at_the_beginning_of_the_next_pass_over_a_grown_text():
 
 
 def test_a_whole_pass_is_not_begun_again():
-    before = Counters(step=20, position=20, windows=10, digest="old")
-    assert before.on_text_of(Counters(windows=14, digest="new")).position == 2 * 14
+    before = TextCounters(step=20, position=20, windows=10, digest="old")
+    assert before.on_text_of(TextCounters(windows=14, digest="new")).position == 2 * 14
 
 
 def test_on_the_same_text_it_stays_where_it_is_and_learns_what_it_did_not_know():
     # A run of an older version counted neither windows nor characters.
-    before = Counters(step=25, position=25, digest="same")
-    here = Counters(windows=10, text_length=50, text_digest="t", digest="same", valid_digest="v")
+    before = TextCounters(step=25, position=25, digest="same")
+    here = TextCounters(windows=10, text_length=50, text_digest="t", digest="same", valid_digest="v")
     after = before.on_text_of(here)
     assert (after.step, after.position, after.windows) == (25, 25, 10)
     assert (after.text_length, after.text_digest, after.valid_digest) == (50, "t", "v")

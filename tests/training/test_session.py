@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import numba_lstm
-from numba_lstm.training import session
+from numba_lstm.training import loading, session
 from numba_lstm.training.checkpoint import RunError
 from numba_lstm.training.config import ConfigError, merge
 from numba_lstm.training.progress import Progress
@@ -128,7 +128,7 @@ def test_a_run_of_an_older_version_goes_on_and_its_text_may_grow_from_then_on(ru
     trainer.run(again)
     assert trainer.counters.best_loss < 9.0
     (tmp_path / "text.txt").write_text(TEXT + TEXT)
-    assert session.resume(run.path, {"steps": 6})[0].data.grown_by == len(TEXT)
+    assert session.resume(run.path, {"steps": 6})[0].task.data.grown_by == len(TEXT)
 
 
 class Told(Progress):
@@ -155,11 +155,11 @@ def test_a_text_that_has_grown_is_gone_on_with_and_a_line_says_so(run, tmp_path,
     trainer, again = session.resume(run.path, flags, told)
     (line,) = told.lines
     assert f"{len(more)} characters longer than before" in line
-    assert trainer.streams.position % len(trainer.streams) == 0
-    assert trainer.data.train.size > len(TEXT)
+    assert trainer.task.streams.position % len(trainer.task.streams) == 0
+    assert trainer.task.data.train.size > len(TEXT)
     # The best so far is judged by what validates now.
     model = numba_lstm.load(run.path).model
-    expected = trainer._evaluate(model, trainer.data.valid)
+    expected = trainer.task._evaluate(model, trainer.task.data.valid)
     losses = []
     loop = trainer._loop
     trainer._loop = lambda: (losses.append(trainer.counters.best_loss), loop())
@@ -179,14 +179,14 @@ def test_passes_over_a_text_that_has_grown_are_counted_on(config, tmp_path):
     config = merge(("", {**config.values(), "steps": None, "epochs": 2}))
     trainer, run = session.start(config, tmp_path / "run")
     trainer.run(run)
-    before = len(trainer.streams)
+    before = len(trainer.task.streams)
     assert trainer.counters.step == 2 * before
     (tmp_path / "text.txt").write_text(TEXT * 2)
     trainer, run = session.resume(run.path, {"epochs": 3})
-    assert trainer.total_steps == 2 * before + len(trainer.streams)
+    assert trainer.total_steps == 2 * before + len(trainer.task.streams)
     assert trainer.summary()["epochs"] == 2
     trainer.run(run)
-    assert trainer.counters.step == 2 * before + len(trainer.streams)
+    assert trainer.counters.step == 2 * before + len(trainer.task.streams)
     trainer, _ = session.resume(run.path)
     assert (trainer.fraction(), trainer.summary()["epochs"]) == (1.0, 3)
 
@@ -248,13 +248,13 @@ def test_a_run_that_another_trains_is_left_as_it_is(run):
 )
 def test_the_memory_a_model_needs_is_that_of_its_parameters(config, monkeypatch, options):
     config = merge(("", {**config.values(), **options}))
-    needed = sum(p.numpy().nbytes for p in session.make_model(config, 30).parameters())
+    needed = sum(p.numpy().nbytes for p in loading.make_model(config, 30).parameters())
     told = {"SC_PAGE_SIZE": needed, "SC_PHYS_PAGES": 1}
     monkeypatch.setattr(os, "sysconf", told.__getitem__, raising=False)
-    session.make_model(config, 30)
+    loading.make_model(config, 30)
     told["SC_PAGE_SIZE"] = needed - 1
     with pytest.raises(ConfigError, match="fits in memory"):
-        session.make_model(config, 30)
+        loading.make_model(config, 30)
 
 
 @pytest.mark.parametrize("name", ["hidden", "embedding", "layers"])
@@ -262,7 +262,7 @@ def test_of_a_model_too_large_the_greatest_size_is_named(config, monkeypatch, na
     told = {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 1}
     monkeypatch.setattr(os, "sysconf", told.__getitem__, raising=False)
     with pytest.raises(ConfigError, match=rf"^{name}: expected a model that fits in memory, got 9"):
-        session.make_model(merge(("", {**config.values(), name: 9})), 30)
+        loading.make_model(merge(("", {**config.values(), name: 9})), 30)
 
 
 @pytest.mark.parametrize(

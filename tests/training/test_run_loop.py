@@ -10,19 +10,20 @@ import pytest
 from loop_tool import OPTIONS, Clock, again, contents, make, stop_after
 
 from numba_lstm import optim
-from numba_lstm.training import loop as module
+from numba_lstm.training import run_loop, text_task
 from numba_lstm.training.checkpoint import Run
 from numba_lstm.training.config import ConfigError, merge
 from numba_lstm.training.evaluation import Evaluation, evaluate
 from numba_lstm.training.interrupt import Interrupted
-from numba_lstm.training.loop import Trainer
 from numba_lstm.training.progress import Progress
-from numba_lstm.training.session import make_model
+from numba_lstm.training.run_loop import RunTrainer
+from numba_lstm.training.loading import make_model
 from numba_lstm.training.step import Diverged
+from numba_lstm.training.text_task import TextTask
 
 
 def test_reporting_and_saving_more_often_change_no_parameter(data, tmp_path, whole, monkeypatch):
-    monkeypatch.setattr(module, "_SAVE_SECONDS", -1.0)
+    monkeypatch.setattr(run_loop, "_SAVE_SECONDS", -1.0)
     trainer, run = make(data, tmp_path / "often", log_every=1, valid_every=2)
     trainer.run(run)
     for name, array in whole[0].model.state_dict().items():
@@ -171,7 +172,7 @@ def test_divergence_stops_the_run_and_keeps_the_last_good_checkpoint(
 ):
     trainer, run = make(data, tmp_path / "run")
     step = trainer._step
-    real_norm, real_evaluate = optim.grad_norm, module.evaluate
+    real_norm, real_evaluate = optim.grad_norm, text_task.evaluate
 
     def bad_step():
         parameter = trainer.model.decoder.bias
@@ -180,7 +181,7 @@ def test_divergence_stops_the_run_and_keeps_the_last_good_checkpoint(
         step()
         if trainer.counters.step == 6 and what == "parameter":
             trainer.model.embedding.weight[len(data.vocabulary) - 1] = np.inf
-            monkeypatch.setattr(module, "_SAVE_SECONDS", -1.0)
+            monkeypatch.setattr(run_loop, "_SAVE_SECONDS", -1.0)
 
     def bad_norm(parameters):
         norm = real_norm(parameters)
@@ -194,7 +195,7 @@ def test_divergence_stops_the_run_and_keeps_the_last_good_checkpoint(
 
     monkeypatch.setattr(trainer, "_step", bad_step)
     monkeypatch.setattr(optim, "grad_norm", bad_norm)
-    monkeypatch.setattr(module, "evaluate", bad_evaluate)
+    monkeypatch.setattr(text_task, "evaluate", bad_evaluate)
     with pytest.raises(Diverged, match=words):
         trainer.run(run)
     kept = run.load()
@@ -205,9 +206,9 @@ def test_divergence_stops_the_run_and_keeps_the_last_good_checkpoint(
 
 def test_the_state_is_carried_within_an_epoch_and_dropped_at_its_end(data, tmp_path, monkeypatch):
     trainer, run = make(data, tmp_path / "run", epochs=2, steps=None)
-    assert trainer.total_steps == 2 * len(trainer.streams)
+    assert trainer.total_steps == 2 * len(trainer.task.streams)
     given = []
-    real = module.train_step
+    real = text_task.train_step
 
     def record(model, optimizer, inputs, targets, state, *rest):
         result = real(model, optimizer, inputs, targets, state, *rest)
@@ -215,10 +216,10 @@ def test_the_state_is_carried_within_an_epoch_and_dropped_at_its_end(data, tmp_p
         return result
 
     monkeypatch.setattr(trainer, "warm_up", lambda: None)
-    monkeypatch.setattr(module, "train_step", record)
+    monkeypatch.setattr(text_task, "train_step", record)
     trainer.run(run)
     for number, (state, _) in enumerate(given):
-        if number % len(trainer.streams) == 0:
+        if number % len(trainer.task.streams) == 0:
             assert state is None
         else:
             assert state is given[number - 1][1]
@@ -291,7 +292,7 @@ def test_clipping_bounds_the_step_and_zero_does_not(data, clip):
 def test_what_a_run_needs_is_compiled_before_its_first_step(data, tmp_path, monkeypatch):
     trainer, run = make(data, tmp_path / "run", steps=1)
     calls = []
-    real_step, real_evaluate = module.train_step, module.evaluate
+    real_step, real_evaluate = text_task.train_step, text_task.evaluate
 
     def step(model, optimizer, inputs, targets, state, *rest):
         calls.append((model is trainer.model, inputs.shape, state is not None))
@@ -301,8 +302,8 @@ def test_what_a_run_needs_is_compiled_before_its_first_step(data, tmp_path, monk
         calls.append((model is trainer.model, "evaluate"))
         return real_evaluate(model, *rest, **options)
 
-    monkeypatch.setattr(module, "train_step", step)
-    monkeypatch.setattr(module, "evaluate", evaluation)
+    monkeypatch.setattr(text_task, "train_step", step)
+    monkeypatch.setattr(text_task, "evaluate", evaluation)
     trainer.run(run)
     # On a copy of the model, without a state and with one, as training and validation will run.
     assert calls == [
@@ -358,7 +359,8 @@ def test_the_figures_that_are_shown_are_those_of_the_run(data, tmp_path):
 
     config = merge(("", {**OPTIONS, "valid_every": 100}))
     model = make_model(config, len(data.vocabulary))
-    trainer = Trainer(config, data, model, progress=Shown(quiet=True), now=Clock(tick=0.5))
+    task = TextTask(config, data, model)
+    trainer = RunTrainer(task, progress=Shown(quiet=True), now=Clock(tick=0.5))
     trainer.run(Run.create(tmp_path / "run", config, {}, trainer.checkpoint()))
     summary = trainer.summary()
     assert summary["tokens"] == 12 * 15

@@ -10,7 +10,7 @@ import pytest
 from loop_tool import Clock, again, contents, make, stop_after
 
 from numba_lstm import losses
-from numba_lstm.training import loop as module
+from numba_lstm.training import text_task
 from numba_lstm.training.checkpoint import Run, RunError
 from numba_lstm.training.interrupt import Interrupted
 
@@ -96,14 +96,14 @@ def test_an_interruption_amid_a_step_leaves_the_checkpoint_and_changes_no_bit(
 
         monkeypatch.setattr(trainer.optimizer, "step", half_a_step)
     else:
-        real_train_step = module.train_step
+        real_train_step = text_task.train_step
 
         def whole_step(*args):
             result = real_train_step(*args)
             in_step_seven()
             return result
 
-        monkeypatch.setattr(module, "train_step", whole_step)
+        monkeypatch.setattr(text_task, "train_step", whole_step)
     with pytest.raises(Interrupted) as caught:
         trainer.run(run)
     assert not caught.value.between_steps

@@ -1,0 +1,203 @@
+"""What the ``train`` commands share: their flags, beginning or resuming a run, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..training.options import ConfigError, TrainingOptions, options_of, read_toml
+from ._errors import DIVERGED, bad_input
+from ._kernels import announce_compiling, set_threads
+from ._output import json_option, print_json
+from ._paths import FILE, FOLDER
+
+if TYPE_CHECKING:
+    from ..training.checkpoint import Run
+    from ..training.progress import Progress
+    from ..training.run_loop import RunTrainer
+
+__all__ = ["Layers", "config_options", "run_options", "stopped_early", "train_run"]
+
+Layers = list[tuple[str, dict[str, Any]]]
+
+
+def config_options(
+    kind: type[TrainingOptions], paths: Mapping[str, Any]
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command a flag for each option of a kind of run; those not given come as None.
+
+    Parameters
+    ----------
+    kind
+        The class of the options.
+    paths
+        Of options that name a file or a folder, click's type.
+    """
+
+    def give(command: Callable[..., Any]) -> Callable[..., Any]:
+        for about in reversed(options_of(kind)):
+            of, choices = about.metadata["kind"], about.metadata["choices"]
+            flag = "--" + about.name.replace("_", "-")
+            words = about.metadata["help"]
+            if about.default is not None and of is not bool:
+                words = f"{words.rstrip('.')} (default {about.default})."
+            if of is bool:
+                flag = f"{flag}/--no-{flag[2:]}"
+            value = click.Choice(choices) if choices else paths.get(about.name, of)
+            extra: dict[str, Any] = {} if of is bool else {"type": value}
+            if about.metadata["several"]:
+                extra["multiple"] = True
+            command = click.option(flag, about.name, default=None, help=words, **extra)(command)
+        return command
+
+    return give
+
+
+def run_options(kind: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the options that say where a run is, and what is printed."""
+    options = (
+        click.option(
+            "--config",
+            "config_files",
+            type=FILE,
+            multiple=True,
+            metavar="FILE.toml",
+            help="Read options; flags win, and of several files the later ones.",
+        ),
+        click.option(
+            "--out",
+            type=FOLDER,
+            metavar="RUN",
+            help=f"The run's new folder (default: runs/{kind}-DATE-TIME).",
+        ),
+        click.option(
+            "--resume", "resumed", type=FOLDER, metavar="RUN", help="Go on with an interrupted run."
+        ),
+        click.option("--quiet", is_flag=True, help="Print nothing but errors (and JSON)."),
+        json_option,
+        click.pass_context,
+    )
+
+    def give(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return give
+
+
+def train_run(
+    ctx: click.Context,
+    merged: Callable[[Layers], TrainingOptions],
+    finish: Callable[[RunTrainer, Run], tuple[dict[str, Any], list[str]]],
+    *,
+    config_files: tuple[str, ...],
+    out: str | None,
+    resumed: str | None,
+    quiet: bool,
+    as_json: bool,
+    options: dict[str, Any],
+    unit: str = "tok",
+) -> None:
+    """Begin a run or go on with one, train it, print what came of it, and end the command.
+
+    Parameters
+    ----------
+    ctx
+        The command's.
+    merged
+        Makes the options of layers of them.
+    finish
+        Called after a training that was not cut short; gives what is added to the figures, and
+        people's lines.
+    config_files, out, resumed, quiet, as_json
+        Of `run_options`.
+    options
+        The flags of `config_options`.
+    unit
+        What a token is, for the progress.
+    """
+    flags = {name: value for name, value in options.items() if value not in (None, ())}
+    with bad_input():
+        excluded = {"out": out, "config": config_files, "init": flags.get("init")}
+        for other, value in excluded.items():
+            if resumed is not None and value not in (None, ()):
+                raise ConfigError(f"resume and {other}: expected one of them, got both")
+        if out == "":
+            raise ConfigError("out: expected a folder's name, got ''")
+        # Only when everything was read and checked a new run's folder is made.
+        config = merged([*((file, read_toml(file)) for file in config_files), ("", flags)])
+        set_threads(config.threads)
+        # The imports that cost time come after what can be refused without them.
+        from ..training import session
+        from ..training.progress import Progress
+
+        progress = Progress(quiet=quiet, unit=unit)
+        if resumed is not None:
+            trainer, run = session.resume(resumed, flags, progress, config.kind)
+        else:
+            trainer, run = session.start(config, out, progress)
+    if not quiet:
+        click.echo(f"run: {run.path}", err=True)
+        announce_compiling(progress.note)
+    status, code = _train(trainer, run)
+    summary = {"run": str(run.path), "status": status, **trainer.summary()}
+    if code == 0:
+        more, lines = finish(trainer, run)
+        summary.update(more)
+        for line in [] if quiet else lines:
+            click.echo(line, err=as_json)
+    if as_json:
+        print_json(summary)
+    ctx.exit(code)
+
+
+def _train(trainer: RunTrainer, run: Run) -> tuple[str, int]:
+    """Train; how that ended, and the exit code."""
+    from ..training.interrupt import Interrupted
+    from ..training.step import Diverged
+
+    again = f"numba-lstm train {trainer.config.kind} --resume {run.path}"
+    before = trainer.counters.step
+    try:
+        with trainer.task.naming_sizes():
+            trainer.run(run)
+    except Interrupted as signal:
+        if not signal.between_steps and not _go_back(trainer, run):
+            click.echo("interrupted: nothing was saved", err=True)
+        else:
+            step = trainer.counters.step
+            click.echo(f"interrupted: saved at step {step}; go on: {again}", err=True)
+        return "interrupted", signal.exit_code
+    except Diverged as error:
+        click.echo(f"error: diverged: {error}; the last good checkpoint is kept", err=True)
+        return "diverged", DIVERGED
+    if before and trainer.counters.step == before:
+        click.echo(
+            "nothing was trained: the run had come to its end before; a greater --steps, --epochs, "
+            "--minutes or --patience goes on",
+            err=True,
+        )
+    return "done", 0
+
+
+def _go_back(trainer: RunTrainer, run: Run) -> bool:
+    """Have the trainer's figures tell what is on the disk; False if that is nothing.
+
+    A second signal may have come in the middle of a step or of saving: what it cut off is lost.
+    """
+    try:
+        trainer.counters = type(trainer.counters)(**run.load().counters)
+    except (ValueError, OSError):
+        return False
+    return True
+
+
+def stopped_early(patience: int | None) -> str:
+    """A line about a run whose patience is at its end."""
+    return (
+        f"stopped early: no better validation in the last {patience}; go on with "
+        "--resume and a greater --patience"
+    )

@@ -1,0 +1,87 @@
+"""``numba-lstm train classify``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..training.classify_config import ClassifyConfig
+from ..training.options import merge_options
+from ._paths import FILE
+from ._training import Layers, config_options, run_options, stopped_early, train_run
+
+if TYPE_CHECKING:
+    from ..training.checkpoint import Run
+    from ..training.run_loop import RunTrainer
+
+_HELP = """Train a classifier of sequences, which may be of unequal length.
+
+A long table has a row for each step, a column that says which sequence it belongs to (--id), one of
+its label (--label), perhaps one to sort the steps by (--time), and numbers in all others. Columns
+are scaled by what the training part holds. The best model by validation is kept, and measured on
+the test part where there is one.
+
+A run is a folder. Ctrl-C saves it, --resume goes on with it; predict, evaluate, plot and export
+take it.
+"""
+
+
+@click.command(help=_HELP)
+@config_options(ClassifyConfig, {"data": FILE, "test": FILE})
+@run_options("classify")
+def classify(
+    ctx: click.Context,
+    config_files: tuple[str, ...],
+    out: str | None,
+    resumed: str | None,
+    quiet: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Train a classifier of sequences."""
+
+    def merged(layers: Layers) -> ClassifyConfig:
+        return merge_options(ClassifyConfig, *layers)
+
+    train_run(
+        ctx,
+        merged,
+        _finish,
+        config_files=config_files,
+        out=out,
+        resumed=resumed,
+        quiet=quiet,
+        as_json=as_json,
+        options=options,
+        unit="time steps",
+    )
+
+
+def _finish(trainer: RunTrainer, run: Run) -> tuple[dict[str, Any], list[str]]:
+    """Measure the model that was kept, and keep and tell what is found."""
+    from ..training.sequence_results import measure
+
+    results = measure(trainer.task, run)
+    test = results.get("test", {})
+    more = {"test_loss": test.get("loss"), "test_accuracy": test.get("accuracy")}
+    summary = trainer.summary()
+    sizes = summary["sequences"]
+    lines = [
+        f"trained {summary['steps']} steps ({summary['epochs']:.1f} passes over {sizes['train']} "
+        f"sequences) in {summary['seconds']:.1f} s",
+        f"train loss {summary['train_loss']:.4f} nats a sequence",
+    ]
+    if summary["val_loss"] is not None:
+        lines.append(
+            f"validation loss {summary['val_loss']:.4f}, accuracy {summary['val_accuracy']:.2%} "
+            f"of {sizes['valid']} sequences, best at step {summary['best_step']}"
+        )
+    if test:
+        lines.append(
+            f"test loss {test['loss']:.4f}, accuracy {test['accuracy']:.2%} of {sizes['test']} "
+            "sequences"
+        )
+    if summary["stopped_early"]:
+        lines.append(stopped_early(trainer.config.patience))
+    return more, [*lines, f"saved in {run.path}"]

@@ -1,0 +1,100 @@
+"""The calendar as columns that are known ahead: the place in the day, the week and the year."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .frequency import Frequency
+from .series import Series
+
+__all__ = ["calendar", "with_calendar"]
+
+_HOUR = 3_600_000_000
+
+
+@dataclass(frozen=True)
+class _Cycle:
+    name: str
+    period: float  # in hours
+    harmonics: int
+
+
+_DAY = _Cycle("day", 24.0, 2)
+_WEEK = _Cycle("week", 168.0, 3)
+_YEAR = _Cycle("year", 24 * 365.2425, 2)
+
+
+def calendar(time: np.ndarray, frequency: Frequency) -> tuple[tuple[str, ...], np.ndarray]:
+    """Give sines and cosines of the cycles that a frequency is fine enough to show.
+
+    Parameters
+    ----------
+    time
+        (T,) datetime64, such as a series' ``time`` or what ``frequency.after`` gives.
+    frequency
+        Its step: with hours there are the day, the week and the year; with days the week and the
+        year; with weeks and months the year.
+
+    Returns
+    -------
+    names : tuple of str
+        Such as "year sin 1".
+    values : numpy.ndarray
+        (T, len(names)) float64, from -1 to 1.
+
+    Raises
+    ------
+    ValueError
+        Times are plain numbers.
+    """
+    moments = np.asarray(time)
+    if moments.dtype.kind != "M":
+        raise ValueError("time: expected dates, got plain numbers, which have no calendar")
+    # From a Monday at midnight, so that a week begins at phase 0; the year's phase is by its days.
+    monday = np.datetime64("1970-01-05", "us")
+    hours = (moments.astype("datetime64[us]") - monday).astype(np.int64) / _HOUR
+    start = moments.astype("datetime64[Y]").astype("datetime64[us]")
+    in_year = (moments.astype("datetime64[us]") - start).astype(np.int64) / _HOUR
+    names, columns = [], []
+    for cycle in _cycles(frequency):
+        phase = (in_year if cycle is _YEAR else hours) / cycle.period
+        for k in range(1, cycle.harmonics + 1):
+            for word, wave in (("sin", np.sin), ("cos", np.cos)):
+                names.append(f"{cycle.name} {word} {k}")
+                columns.append(wave(2 * np.pi * k * phase))
+    values = np.stack(columns, axis=1) if columns else np.empty((len(moments), 0))
+    return tuple(names), values
+
+
+def with_calendar(series: Series) -> Series:
+    """Add the calendar's columns, which are known ahead, to a series.
+
+    Parameters
+    ----------
+    series
+        With dates and a frequency.
+
+    Returns
+    -------
+    Series
+
+    Raises
+    ------
+    ValueError
+        Its times are plain numbers, or keep no step.
+    """
+    if series.frequency is None:
+        raise ValueError(f"{series.source}: expected rows that keep a step, got irregular ones")
+    names, values = calendar(series.time, series.frequency)
+    return series.with_columns(values, names, known=True)
+
+
+def _cycles(frequency: Frequency) -> list[_Cycle]:
+    unit, count = frequency.unit, frequency.count
+    if unit in ("MS", "ME"):
+        return [_YEAR] if count < 12 else []
+    if unit in ("D", "B"):
+        return [*([_WEEK] if count < 7 else []), *([_YEAR] if count < 180 else [])]
+    return [_DAY, _WEEK, _YEAR]

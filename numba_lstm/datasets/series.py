@@ -1,0 +1,296 @@
+"""Time series: values in order of time, the columns to forecast and those that help."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..checks import as_float, choice
+from .frequency import Frequency, find_frequency, gaps
+
+__all__ = ["Series", "missing_times", "regular", "shown"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Series:
+    """A time series of one or several columns; all parameters are attributes.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        (T, C) float64; NaN where nothing is written. The columns to forecast come first.
+    time : numpy.ndarray
+        (T,) datetime64[us], or numbers; rising, no time twice.
+    names : tuple of str
+        The C columns.
+    targets : int
+        K: so many columns are to be forecast.
+    known : tuple of str
+        Columns whose values are known ahead, such as a holiday.
+    id : str
+        What the source calls this series; empty where it has one only.
+    source : str
+        Where it comes from, for messages.
+    notes : tuple of str
+        What was inferred.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the attribute: shapes that do not fit, times that do not rise, an unknown column.
+
+    Examples
+    --------
+    >>> days = np.array(["2021-01-01", "2021-01-02", "2021-01-03", "2021-01-05"], "datetime64[us]")
+    >>> sales = Series([[1.0], [2.0], [3.0], [5.0]], days, ("sales",))
+    >>> str(sales.frequency), [str(day)[:10] for day in sales.gaps], len(sales)
+    ('D', ['2021-01-04'], 4)
+    """
+
+    values: np.ndarray
+    time: np.ndarray
+    names: tuple[str, ...]
+    targets: int = 1
+    known: tuple[str, ...] = ()
+    id: str = ""
+    source: str = "series"
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        values = as_float("values", self.values, np.dtype(np.float64), ndim=2)
+        time = np.asarray(self.time)
+        time = time.astype("datetime64[us]") if time.dtype.kind == "M" else time
+        if time.dtype.kind not in "Mif" or time.shape != (len(values),) or not len(values):
+            raise ValueError(
+                f"time: expected ({len(values)},) datetime64 or numbers, got {time.dtype} of shape "
+                f"{time.shape}"
+            )
+        if len(time) > 1 and not np.all(time[1:] > time[:-1]):
+            row = int(np.argmin(time[1:] > time[:-1])) + 1
+            raise ValueError(f"time: expected rising times, got {time[row]} after {time[row - 1]}")
+        if len(self.names) != values.shape[1]:
+            raise ValueError(f"names: expected {values.shape[1]}, got {len(self.names)}")
+        if not 1 <= self.targets <= values.shape[1]:
+            raise ValueError(f"targets: expected 1 to {values.shape[1]}, got {self.targets}")
+        for name in self.known:
+            if name not in self.names[self.targets :]:
+                raise ValueError(f"known: {name!r} is no column besides the targets")
+        for name, value in (("values", values), ("time", time), ("names", tuple(self.names))):
+            object.__setattr__(self, name, value)
+
+    def __len__(self) -> int:
+        """Return T."""
+        return len(self.values)
+
+    def __repr__(self) -> str:
+        every = "irregular" if self.frequency is None else f"every {self.frequency.words}"
+        name = f", id={self.id!r}" if self.id else ""
+        return (
+            f"Series({len(self)} rows from {shown(self.time[0])} to {shown(self.time[-1])}, "
+            f"{every}, {len(self.gaps)} gaps, columns={list(self.names)}, "
+            f"targets={self.targets}{name})"
+        )
+
+    @cached_property
+    def frequency(self) -> Frequency | None:
+        """The step, if the rows keep one."""
+        return find_frequency(self.time)
+
+    @cached_property
+    def gaps(self) -> tuple[Any, ...]:
+        """The times that are missing on the grid of `frequency`; the first thousand of them."""
+        return () if self.frequency is None else tuple(gaps(self.time, self.frequency))
+
+    @property
+    def target(self) -> np.ndarray:
+        """(T, K), the columns to forecast."""
+        return self.values[:, : self.targets]
+
+    @property
+    def future(self) -> np.ndarray:
+        """(T, E), the columns that are known ahead."""
+        return self.values[:, [self.names.index(name) for name in self.known]]
+
+    def part(self, start: int | None = None, stop: int | None = None) -> Series:
+        """Return the rows from `start` up to `stop`, by Python's rules for slices.
+
+        Parameters
+        ----------
+        start, stop
+            Rows.
+
+        Raises
+        ------
+        ValueError
+            No row is left.
+        """
+        rows = slice(start, stop)
+        return replace(self, values=self.values[rows], time=self.time[rows])
+
+    def split(self, fraction: float) -> tuple[Series, Series]:
+        """Cut in two by time.
+
+        Parameters
+        ----------
+        fraction
+            The share of the last part, above 0 and below 1.
+
+        Raises
+        ------
+        ValueError
+            It is no such number, or leaves a part empty.
+        """
+        if not 0 < fraction < 1:
+            raise ValueError(f"fraction: expected a number above 0 and below 1, got {fraction}")
+        cut = len(self) - round(fraction * len(self))
+        if cut in (0, len(self)):
+            raise ValueError(f"fraction: of {len(self)} rows {fraction} leaves a part empty")
+        return self.part(None, cut), self.part(cut)
+
+    def with_columns(self, values: np.ndarray, names: Sequence[str], known: bool = False) -> Series:
+        """Return the series with columns added behind those that it has.
+
+        Parameters
+        ----------
+        values
+            (T, C').
+        names
+            Theirs.
+        known
+            Whether they are known ahead.
+        """
+        more = tuple(names)
+        return replace(
+            self,
+            values=np.concatenate([self.values, values], axis=1),
+            names=(*self.names, *more),
+            known=(*self.known, *(more if known else ())),
+        )
+
+
+def regular(series: Series, how: str = "error") -> Series:
+    """Make sure that a series has a number in every column at every step.
+
+    Parameters
+    ----------
+    series
+        As it was read.
+    how
+        What becomes of missing rows and values: ``"error"`` refuses them; ``"fill"`` puts them on
+        the straight line between their neighbours; ``"few"`` does so where at most a tenth of the
+        rows is missing and refuses otherwise; ``"steps"`` takes each row for a step, whatever the
+        time between them, and refuses missing values.
+
+    Returns
+    -------
+    Series
+        Without gaps and NaN; its notes say what was done.
+
+    Raises
+    ------
+    ValueError
+        Naming the source and the missing times: something is missing, or the rows keep no step,
+        and `how` does not help.
+    """
+    choice("how", how, ("error", "few", "fill", "steps"))
+    where = f"{series.source}: " + (f"series {series.id!r}: " if series.id else "")
+    if how == "steps" and (series.gaps or series.frequency is None):
+        note = "each row is taken for a step; times are left out"
+        time = np.arange(len(series), dtype=np.int64)
+        series = replace(series, time=time, notes=(*series.notes, note))
+    if series.frequency is None and len(series) > 2:
+        steps = np.diff(series.time)
+        raise ValueError(
+            f"{where}the rows keep no step (from {_step(steps.min())} to {_step(steps.max())}); "
+            "'steps' takes each row for a step"
+        )
+    if how == "few":
+        how = "fill" if 9 * len(series.gaps) <= len(series) else "error"
+    if series.gaps and how == "error":
+        assert series.frequency is not None
+        raise ValueError(
+            f"{where}one row is expected every {series.frequency.words}; missing: "
+            f"{missing_times(series)}; 'fill' puts values between their neighbours, 'steps' takes "
+            "each row for a step"
+        )
+    filled = _on_grid(series) if series.gaps else series
+    holes = np.isnan(filled.values)
+    if holes.any() and how != "fill":
+        row, column = (int(i) for i in np.argwhere(holes)[0])
+        raise ValueError(
+            f"{where}{int(holes.sum())} values are missing, the first in column "
+            f"{series.names[column]!r} at {shown(series.time[row])}; 'fill' puts values between "
+            "their neighbours"
+        )
+    return _filled(filled, series, where) if holes.any() else filled
+
+
+def shown(time: Any) -> str:
+    """A time for messages: a date where it is midnight."""
+    return str(time).removesuffix(".000000").removesuffix("T00:00:00")
+
+
+def _step(step: Any) -> str:
+    return str(step) if not isinstance(step, np.timedelta64) else str(step.item())
+
+
+def missing_times(series: Series, limit: int = 6) -> str:
+    """The gaps in words: single times and ranges, at most `limit` of them.
+
+    Parameters
+    ----------
+    series
+        With a frequency.
+    limit
+        So many are named.
+    """
+    assert series.frequency is not None
+    times = np.array(series.gaps, dtype=series.time.dtype)
+    places = np.round(series.frequency.places(np.concatenate([series.time[:1], times])))[1:]
+    runs = np.split(np.arange(len(times)), np.flatnonzero(np.diff(places) > 1) + 1)
+    named = [
+        shown(times[run[0]]) + (f" to {shown(times[run[-1]])}" if len(run) > 1 else "")
+        for run in runs[:limit]
+    ]
+    return ", ".join(named) + (f" and {len(runs) - limit} more" if len(runs) > limit else "")
+
+
+def _on_grid(series: Series) -> Series:
+    assert series.frequency is not None
+    places = np.round(series.frequency.places(series.time)).astype(np.int64)
+    count = int(places[-1]) + 1
+    if count > 100 * len(series):
+        raise ValueError(
+            f"{series.source}: {count - len(series)} of {count} rows are missing: too many to fill"
+        )
+    values = np.full((count, series.values.shape[1]), np.nan)
+    values[places] = series.values
+    time = np.empty(count, dtype=series.time.dtype)
+    time[1:] = series.frequency.after(series.time[0], count - 1)
+    time[places] = series.time
+    return replace(series, values=values, time=time)
+
+
+def _filled(filled: Series, series: Series, where: str) -> Series:
+    values = filled.values.copy()
+    steps = np.arange(len(values))
+    holes = np.isnan(values)
+    for column, name in enumerate(series.names):
+        there = ~holes[:, column]
+        if not there.any():
+            raise ValueError(f"{where}column {name!r} has no value at all")
+        values[:, column] = np.interp(steps, steps[there], values[there, column])
+    notes = []
+    rows = len(filled) - len(series)
+    if rows:
+        notes.append(
+            f"{rows} rows are missing and filled on straight lines: {missing_times(series)}"
+        )
+    single = int(np.isnan(series.values).sum())
+    if single:
+        notes.append(f"{single} missing values are filled on straight lines")
+    return replace(filled, values=values, notes=(*series.notes, *notes))

@@ -1,0 +1,168 @@
+"""A training that keeps all it needs in memory: what `Trainer.fit` runs."""
+
+from __future__ import annotations
+
+import math
+import signal
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import optim
+from .counters import Counters
+from .history import History
+from .interrupt import Interrupts
+from .loop import Loop
+from .step import Diverged
+from .supervised import Supervised
+
+__all__ = ["Fit"]
+
+
+class Fit(Loop):
+    """One call of `Trainer.fit`: it measures at the end of each pass over the batches.
+
+    Parameters
+    ----------
+    trainer
+        Whose callbacks are called.
+    task
+        What is trained.
+    restore_best
+        Whether the model is to have the weights of the best validation at the end.
+    about
+        As `Loop` takes it.
+    """
+
+    def __init__(
+        self, trainer: Any, task: Supervised, *, restore_best: bool, **about: Any
+    ) -> None:
+        super().__init__(task, trainer.optimizer, Counters(), **about)
+        self.history = History()
+        self._trainer = trainer
+        self._restore_best = restore_best and task.validates
+        self._measured_passes = 0
+        self._told_to_stop = False
+        self._at_step = _having(trainer.callbacks, "on_step_end")
+        self._at_epoch = _having(trainer.callbacks, "on_epoch_end")
+        # The last weights that are known to be good.
+        self._kept: dict[str, np.ndarray] = {}
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            self.interrupts = Interrupts((signal.SIGINT,))
+        else:  # the program has a way of its own to be interrupted
+            self.interrupts = Interrupts(())
+
+    def run(self) -> None:
+        """Train to the end.
+
+        Raises
+        ------
+        Diverged, KeyboardInterrupt
+            As `Trainer.fit` says.
+        """
+        model = self.task.model
+        self._kept = self._finite_model()
+        try:
+            with self.interrupts:
+                self._start_clock()
+                self._loop()
+            self.history.stopped = self._reason()
+            if self._restore_best:
+                model.load_state_dict(self._kept)
+        except KeyboardInterrupt:
+            self.history.stopped = "interrupted"
+            raise
+        except Diverged:
+            self.history.stopped = "diverged"
+            self._go_back()
+            raise
+        finally:
+            self.progress.clear()
+
+    def _reason(self) -> str:
+        if self._told_to_stop:
+            return "callback"
+        if self.stopped_early():
+            return "patience"
+        return self.budget.used_up(self.task, self.counters)
+
+    def _go_back(self) -> None:
+        """Leave good weights: those before the step that failed, unless better ones are known."""
+        model = self.task.model
+        finite = all(np.isfinite(p.numpy()).all() for p in model.parameters())
+        if not finite or (self._restore_best and self.counters.best_step is not None):
+            model.load_state_dict(self._kept)
+
+    def _stops(self) -> bool:
+        return self._told_to_stop or self.stopped_early()
+
+    def _is_due(self, finished: bool) -> bool:
+        c = self.counters
+        ended = self.task.passes > self._measured_passes
+        return c.step > c.measured_step and (ended or finished or self._told_to_stop)
+
+    def _step(self) -> None:
+        before = self.counters.step
+        super()._step()
+        if self._at_step and self.counters.step > before:
+            c = self.counters
+            record = {
+                "epoch": self.task.passes + 1,
+                "step": c.step,
+                "train_loss": c.mean_loss(),
+                "seconds": c.seconds,
+                "lr": _lr(self.optimizer),
+            }
+            self._call(self._at_step, record)
+
+    def _measure(self, finished: bool) -> None:
+        """Write the record of a pass, or of what was done of it."""
+        c, task = self.counters, self.task
+        ended = task.passes > self._measured_passes
+        self._measured_passes = task.passes
+        val_loss = self._validate().loss if task.validates else None
+        model = self._finite_model()
+        self._read_clock()
+        c.measured()
+        c.val_loss = val_loss
+        assert c.train_loss is not None
+        loss = c.train_loss if val_loss is None else val_loss
+        better = c.judge(loss, self.min_delta)
+        record = {
+            "epoch": task.passes if ended else task.passes + 1,
+            "step": c.step,
+            "train_loss": c.train_loss,
+            "val_loss": val_loss,
+            "seconds": c.seconds,
+            "lr": _lr(self.optimizer),
+        }
+        if better or not self._restore_best:
+            self._kept = model
+        if better:
+            self.history.best_epoch, self.history.best_loss = record["epoch"], loss
+        self.history.epochs.append(record)
+        self.progress.validated(record, better)
+        if ended:
+            self._plan(loss)
+        self._call(self._at_epoch, record)
+
+    def _plan(self, loss: float) -> None:
+        """Have the schedules that count passes, or look at losses, do so."""
+        if isinstance(self.schedule, optim.StepLR):
+            self.schedule.step()
+        elif isinstance(self.schedule, optim.ReduceLROnPlateau):
+            self.schedule.step(loss)
+
+    def _call(self, functions: Sequence[Any], record: dict[str, Any]) -> None:
+        for function in functions:
+            if function(self._trainer, record):
+                self._told_to_stop = True
+
+
+def _having(callbacks: Sequence[Any], name: str) -> list[Any]:
+    return [getattr(one, name) for one in callbacks if hasattr(one, name)]
+
+
+def _lr(optimizer: optim.Optimizer) -> float:
+    return float(optimizer.param_groups[0]["lr"])

@@ -1,0 +1,96 @@
+"""The step of a series is found from its times, and what breaks it is counted on the calendar."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from numba_lstm.datasets import Frequency, find_frequency
+from numba_lstm.datasets.frequency import gaps
+
+
+def span(start, stop, step):
+    return np.arange(start, stop, step, dtype="datetime64[us]")
+
+
+DAYS = span("2021-01-01", "2021-04-01", np.timedelta64(1, "D"))
+MONTHS = np.arange("2020-01", "2022-06", dtype="datetime64[M]")
+
+
+@pytest.mark.parametrize(
+    ("times", "name", "words", "season"),
+    [
+        (DAYS, "D", "1 day", 7),
+        (DAYS[::2], "2D", "2 days", 1),
+        (DAYS[::7], "7D", "7 days", 52),
+        (DAYS[np.is_busday(DAYS.astype("datetime64[D]"))], "B", "1 business day", 5),
+        (span("2021-01-01", "2021-01-03", np.timedelta64(1, "h")), "h", "1 hour", 24),
+        (span("2021-01-01", "2021-01-03", np.timedelta64(15, "m")), "15min", "15 minutes", 96),
+        (span("2021-01-01", "2021-01-02", np.timedelta64(90, "m")), "90min", "90 minutes", 16),
+        (span("2021-01-01", "2021-01-02", np.timedelta64(10, "s")), "10s", "10 seconds", 1),
+        (np.datetime64("2021-01-01", "us") + np.arange(9) * 40_000, "40ms", "40 milliseconds", 1),
+        (MONTHS.astype("datetime64[us]"), "MS", "1 month", 12),
+        (MONTHS[::3].astype("datetime64[us]"), "3MS", "3 months", 4),
+        (MONTHS[::12].astype("datetime64[us]"), "12MS", "12 months", 1),
+        ((MONTHS + 1).astype("datetime64[D]") - 1, "ME", "1 month", 12),
+        (MONTHS.astype("datetime64[D]") + 14, "MS", "1 month", 12),
+        (np.arange(1900, 1980), "step", "1 step", 1),
+        (np.arange(0, 100, 5), "5step", "5 steps", 1),
+        (np.arange(20) * 0.1, "0.1step", "0.1 steps", 1),
+    ],
+)
+def test_a_step_is_found_and_goes_on(times, name, words, season):
+    times = times.astype("datetime64[us]") if times.dtype.kind == "M" else times
+    found = find_frequency(times)
+    assert (str(found), found.words, found.season) == (name, words, season)
+    assert gaps(times, found) == []
+    np.testing.assert_allclose(found.places(times), np.arange(len(times)), atol=1e-6)
+    ahead = found.after(times[0], len(times) - 1)
+    if times.dtype.kind == "f":
+        np.testing.assert_allclose(ahead, times[1:])
+    else:
+        np.testing.assert_array_equal(ahead, times[1:])
+
+
+@pytest.mark.parametrize(
+    ("times", "left_out"),
+    [
+        (DAYS, [3, 10, 11]),
+        (DAYS[np.is_busday(DAYS.astype("datetime64[D]"))], [4, 20]),
+        (span("2021-01-01", "2021-01-03", np.timedelta64(1, "h")), [1, 2, 30]),
+        (MONTHS.astype("datetime64[us]"), [5, 6]),
+        (np.arange(1900, 1980), [1, 40]),
+    ],
+)
+def test_what_is_missing_is_named(times, left_out):
+    kept = np.delete(times, left_out)
+    found = find_frequency(kept)
+    assert found == find_frequency(times)
+    assert gaps(kept, found) == [times[i] for i in left_out]
+    assert gaps(kept, found, limit=1) == [times[left_out[0]]]
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        DAYS[:2],
+        DAYS[[0, 1, 3, 6, 10, 15]],
+        np.array([0, 2, 4, 5, 7, 9]),
+        np.array([0.0, 0.1, 0.25, 0.3, 0.45]),
+        span("2021-01-01", "2021-01-02", np.timedelta64(1, "h")) + (np.arange(24) % 2) * 1000,
+    ],
+)
+def test_times_that_keep_no_step_have_no_frequency(times):
+    assert find_frequency(times) is None
+
+
+def test_a_weekend_within_shows_that_all_days_count():
+    week = DAYS[np.is_busday(DAYS.astype("datetime64[D]"))]
+    saturday = np.sort(np.append(week, np.datetime64("2021-01-02", "us")))
+    assert str(find_frequency(saturday)) == "D" and len(gaps(saturday, Frequency(1, "D"))) > 20
+
+
+def test_a_business_day_follows_a_friday():
+    friday = np.datetime64("2021-01-01T17:00", "us")
+    ahead = Frequency(1, "B").after(friday, 2)
+    assert ahead.tolist() == np.array(["2021-01-04T17", "2021-01-05T17"], "M8[us]").tolist()

@@ -1,0 +1,120 @@
+"""Sequences are split by class, scaled by what trains, and read again with a run's columns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from classify_tool import sequences, write_csv
+
+from numba_lstm.training.classify_config import ClassifyConfig
+from numba_lstm.training.options import ConfigError, merge_options
+from numba_lstm.training.sequence_data import load_sequences, read_part
+
+TABLE = {"id": "series", "time": "when", "label": "kind"}
+
+
+def config(path, **options):
+    return merge_options(ClassifyConfig, ("", {"data": str(path), **TABLE, **options}))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return write_csv(tmp_path / "train.csv")
+
+
+def test_each_part_has_its_share_of_each_class_and_no_sequence_twice(path):
+    data = load_sequences(config(path, test_fraction=0.2, valid_fraction=0.25))
+    sizes = {name: getattr(data, name).labels for name in ("train", "valid", "test")}
+    assert {name: np.bincount(labels).tolist() for name, labels in sizes.items()} == {
+        "train": [12, 12, 12],
+        "valid": [4, 4, 4],
+        "test": [4, 4, 4],
+    }
+    ids = [*data.train.ids, *data.valid.ids, *data.test.ids]
+    assert sorted(ids) == sorted(f"s{k}" for k in range(60))
+    assert data.meaning.classes == ("falls", "level", "rises")
+    assert data.meaning.columns == ("up", "down")
+
+
+def test_scaling_is_fitted_on_the_training_part_only(path):
+    data = load_sequences(config(path, test_fraction=0.2))
+    steps = np.concatenate(data.train.x).astype(np.float64)
+    np.testing.assert_allclose(steps.mean(axis=0), 0.0, atol=1e-6)
+    np.testing.assert_allclose(steps.std(axis=0), 1.0, atol=1e-6)
+    assert abs(np.concatenate(data.test.x).mean()) > 1e-6
+    x = sequences()[0]
+    own = np.concatenate([x[int(name[1:])] for name in data.train.ids])
+    np.testing.assert_allclose(data.meaning.mean, own.mean(axis=0))
+
+
+def test_the_seed_decides_the_parts(path):
+    one, two = (load_sequences(config(path, seed=3)) for _ in range(2))
+    assert one.digest() == two.digest()
+    assert one.digest() != load_sequences(config(path, seed=4)).digest()
+
+
+def test_a_test_file_is_another_part(path, tmp_path):
+    other = write_csv(tmp_path / "test.csv", 9, seed=1)
+    data = load_sequences(config(path, test=str(other)))
+    assert (len(data.test), len(data.train) + len(data.valid)) == (9, 60)
+
+
+def test_nothing_is_held_back_where_nothing_is_asked_for(path):
+    data = load_sequences(config(path, valid_fraction=0.0))
+    assert (len(data.train), data.valid, data.test) == (60, None, None)
+    assert data.valid_digest() == ""
+
+
+def test_a_file_to_predict_needs_no_labels_and_its_columns_are_found_by_name(path, tmp_path):
+    options = config(path)
+    meaning = load_sequences(options).meaning
+    with_labels = read_part(str(path), options, meaning, "input", labelled=False)
+    bare = write_csv(tmp_path / "bare.csv", labelled=False)
+    without = read_part(str(bare), options, meaning, "input", labelled=False)
+    assert with_labels.labels is None and without.labels is None
+    assert all(map(np.array_equal, with_labels.x, without.x))
+    other = write_csv(tmp_path / "other.csv", columns=("up", "side"))
+    with pytest.raises(ValueError, match="down"):
+        read_part(str(other), options, meaning, "input")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"data": None}, "data: expected a file of sequences"),
+        ({"label": None, "columns": None}, "kind"),
+        ({"valid_fraction": 0.001}, "valid_fraction: .*leaves a part empty"),
+        ({"test_fraction": 0.001}, "test_fraction: .*leaves a part empty"),
+        ({"id": "nobody"}, "nobody"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_name(path, options, words):
+    options = {k: v for k, v in options.items() if k != "columns"}
+    merged = {"data": str(path), **TABLE, **options}
+    given = {name: value for name, value in merged.items() if value is not None}
+    with pytest.raises(ValueError, match=words):
+        load_sequences(merge_options(ClassifyConfig, ("", given)))
+
+
+def test_a_label_that_training_has_not_is_refused(path, tmp_path):
+    text = write_csv(tmp_path / "test.csv", 6).read_text().replace("rises", "soars")
+    (tmp_path / "test.csv").write_text(text)
+    with pytest.raises(ConfigError, match=r"test: .*test\.csv: expected labels .*got soars"):
+        load_sequences(config(path, test=str(tmp_path / "test.csv")))
+
+
+def test_one_class_is_none_to_tell(path):
+    text = path.read_text().replace("rises", "level").replace("falls", "level")
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="expected at least two classes, got only level"):
+        load_sequences(config(path))
+
+
+def test_a_missing_number_is_told_by_sequence_step_and_column(path):
+    lines = path.read_text().splitlines()
+    cells = lines[3].split(",")
+    cells[3] = ""
+    lines[3] = ",".join(cells)
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(ConfigError, match="got none in down at step 3 of sequence s0"):
+        load_sequences(config(path))
