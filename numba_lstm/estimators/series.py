@@ -10,10 +10,19 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
 
+from ..datasets.frequency import find_frequency, gaps
 from ..user_warning import warn
 from .samples import Samples, is_many, read_many
 
-__all__ = ["ExogenousColumns", "Form", "WindowBatches", "check_times", "origins", "read_series", "tails"]
+__all__ = [
+    "ExogenousColumns",
+    "Form",
+    "WindowBatches",
+    "check_times",
+    "origins",
+    "read_series",
+    "tails",
+]
 
 _FLOATS = [np.float64, np.float32]
 
@@ -117,28 +126,39 @@ def check_times(name: str, value: Any) -> None:
     Warns
     -----
     UserWarning
-        If they have no common distance, which months and business days have, too.
+        If rows are missing, or there is no step in time that they keep.
     """
-    index = getattr(value, "index", None)
+    index: Any = getattr(value, "index", None)
     if not hasattr(index, "freq"):  # which only times have
         return
     if not (index.is_monotonic_increasing and index.is_unique):
         raise ValueError(
             f"{name}: expected rows in order of time, each time once; sort_index() sorts them"
         )
-    if _has_gaps(index):
-        warn(
-            f"{name}: expected rows at equal distances in time, got an index that has gaps; "
-            "asfreq() shows where"
-        )
+    if hasattr(index, "to_timestamp"):  # periods
+        index = index.to_timestamp()
+    clocks = [index]
+    if getattr(index, "tz", None) is not None:
+        # Days are of one length by the clock of the place, hours by that of the world.
+        clocks = [index.tz_convert(None), index.tz_localize(None)]
+    found = [_fault(clock.to_numpy()) for clock in clocks]
+    if all(found):
+        warn(f"{name}: expected rows at equal distances in time, got {found[0]}")
 
 
-def _has_gaps(index: Any) -> bool:
-    if len(index) < 3:
-        return False
-    if hasattr(index, "inferred_freq"):  # points in time
-        return index.freq is None and index.inferred_freq is None
-    return (index[-1] - index[0]).n + 1 != len(index)  # periods
+def _fault(times: np.ndarray) -> str:
+    """What is wrong with the distances of times, in words; "" for nothing."""
+    if len(times) < 3:
+        return ""
+    if times.dtype.kind == "M":
+        times = times.astype("datetime64[us]")
+    else:  # since some moment
+        times = times.astype("timedelta64[us]").astype(np.int64)
+    frequency = find_frequency(times)
+    if frequency is None:
+        return "times that keep no step"
+    missing = gaps(times, frequency, limit=1)
+    return f"none for {missing[0]}" if missing else ""
 
 
 def tails(series: Samples, count: int, before: int = 0) -> np.ndarray:

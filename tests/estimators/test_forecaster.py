@@ -72,31 +72,6 @@ def test_many_series_have_exogenous_columns_each(rng):
     assert model.predict(X=future).shape == (2, 4)
 
 
-@pytest.mark.parametrize(
-    "fit_x, y, X, message",
-    [
-        (None, None, np.ones(4), "X: expected None, as in fit"),
-        (np.ones(160), None, None, "X: expected exogenous columns, as in fit, got None"),
-        (np.ones(160), None, np.ones(3), "X: expected 4 rows, got 3"),
-        (np.ones(160), SEASON, np.ones(160), "X: expected 164 rows, got 160"),
-        (np.ones(160), None, np.ones((4, 2)), "2 features"),
-        (np.ones(160), None, [np.ones(4), np.ones(4)], "X: expected 1 series, as y has, got 2"),
-        (np.ones(160), None, np.full(4, np.nan), "Input X contains NaN"),
-        (None, SEASON[:11], None, "y: expected at least the window's 12 rows, got n_samples=11"),
-        (None, [SEASON, SEASON[:5]], None, r"y\[1\]: expected at least the window's 12 rows"),
-    ],
-)
-def test_what_does_not_fit_the_model_is_refused_by_name(fit_x, y, X, message):
-    model = quick().fit(SEASON, fit_x)
-    with pytest.raises(ValueError, match=message):
-        model.predict(y, X)
-
-
-def test_exogenous_rows_must_be_those_of_the_series():
-    with pytest.raises(ValueError, match="X: expected 160 rows, got 159"):
-        quick().fit(SEASON, np.ones(159))
-
-
 def test_another_horizon_is_forecast_in_blocks():
     model = quick().fit(SEASON)
     usual = model.predict()
@@ -105,13 +80,6 @@ def test_another_horizon_is_forecast_in_blocks():
     np.testing.assert_array_equal(model.predict(horizon=2), usual[:2])
     with pytest.raises(ValueError, match="horizon: expected at least 1"):
         model.predict(horizon=0)
-
-
-def test_further_blocks_want_their_exogenous_rows():
-    model = quick().fit(SEASON, np.ones(160))
-    assert model.predict(X=np.ones(8), horizon=7).shape == (7,)
-    with pytest.raises(ValueError, match="X: expected 8 rows, got 7"):
-        model.predict(X=np.ones(7), horizon=7)
 
 
 def test_quantiles_hold_their_share(rng):
@@ -142,19 +110,6 @@ def test_differences_follow_a_trend_beyond_the_values_that_were_seen():
     assert np.abs(without - line[150:154]).max() > 30.0
 
 
-def test_the_scale_is_that_of_the_part_that_trains():
-    y = np.concatenate([SEASON[:80], SEASON[:20] + 1000.0])
-    model = quick(early_stopping=True, validation_fraction=0.2).fit(y)
-    np.testing.assert_allclose(model.scaler_.mean_, SEASON[:80].mean())
-    assert len(model.validation_loss_curve_) == 2
-
-
-def test_the_window_is_found_where_it_is_not_given():
-    assert quick(window="auto").fit(SEASON).window_ == 24
-    assert quick(window="auto", horizon=20).fit(SEASON).window_ == 40
-    assert quick(window="auto", horizon=1).fit(SEASON[:11]).window_ == 5
-
-
 def test_the_score_is_r2_over_all_windows():
     model = quick().fit(SEASON)
     found = [model.predict(SEASON[:t]) for t in range(12, 157)]
@@ -177,11 +132,3 @@ def test_frames_give_what_arrays_give():
         assert model.feature_names_in_.tolist() == ["a", "b"]
     with pytest.raises(ValueError, match="feature names"):
         model.predict(pd.DataFrame(y, columns=["b", "a"]), np.ones(164))
-
-
-@pytest.mark.parametrize(
-    "name, value", [("horizon", 0), ("window", 0), ("difference", 1), ("loss", "mae")]
-)
-def test_options_of_its_own_are_checked(name, value):
-    with pytest.raises((TypeError, ValueError), match=name):
-        quick(**{name: value}).fit(SEASON)

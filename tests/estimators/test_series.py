@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
+pd = pytest.importorskip("pandas")
 
 from numba_lstm.estimators.samples import Samples
 from numba_lstm.estimators.series import (
@@ -48,7 +49,7 @@ def test_forms_of_series(value, form, lengths, width):
 
 
 def test_frames_and_series_of_pandas_and_polars():
-    pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    pl = pytest.importorskip("polars")
     for frame in (pd.DataFrame(ONE, columns=["a", "b"]), pl.DataFrame(ONE, schema=["a", "b"])):
         owner = ExogenousColumns()
         samples, form = read(frame, True, owner)
@@ -162,22 +163,46 @@ def test_samples_of_one_series_are_one_sequence():
     assert isinstance(read(ONE)[0], Samples) and len(read(ONE)[0]) == 1
 
 
-def test_times_that_are_not_in_order_are_refused_and_gaps_are_told():
-    pd = pytest.importorskip("pandas")
-    days = pd.date_range("2024-01-01", periods=6, freq="D")
-    frame = pd.DataFrame(ONE, index=days)
-    for good in (frame, frame.set_index(days.to_period()), frame.set_index(days.shift(freq="ME"))):
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            read(good[:3])
-            read([good, good[2:]])
+DAYS = pd.date_range("2024-01-01", periods=6, freq="D")
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        DAYS,
+        DAYS.to_period(),
+        pd.date_range("2024-01-31", periods=6, freq="ME"),
+        pd.date_range("2024-01-05", periods=6, freq="B"),
+        pd.date_range("2024-03-29", periods=6, freq="D", tz="Europe/Berlin"),
+        pd.date_range("2024-03-31", periods=6, freq="h", tz="Europe/Berlin"),
+        pd.timedelta_range(0, periods=6, freq="h"),
+        pd.RangeIndex(6)[::-1],
+        pd.Index(list("fedcba")),
+    ],
+    ids=lambda index: type(index).__name__,
+)
+def test_times_at_equal_distances_are_taken_in_silence(index):
+    frame = pd.DataFrame(ONE, index=index)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read(frame)
+        read(frame[0])
+        read([frame, frame[:2]])
+
+
+@pytest.mark.parametrize("index", [DAYS, DAYS.to_period(), DAYS - DAYS[0]])
+def test_times_out_of_order_are_refused_and_gaps_are_told(index):
+    frame = pd.DataFrame(ONE, index=index)
     with pytest.raises(ValueError, match="y: expected rows in order of time"):
         read(frame[::-1])
     with pytest.raises(ValueError, match=r"y\[1\]: expected rows in order of time, each time once"):
         read([frame, frame.iloc[[0, 0, 1]]])
-    for gapped in (frame, frame.set_index(days.to_period())):
-        with pytest.warns(UserWarning, match="y: expected rows at equal distances"):
-            read(gapped.iloc[[0, 1, 2, 5]])
-        with pytest.raises(ValueError, match="in order of time"):
-            read(gapped.iloc[[1, 0, 2]])
+    with pytest.warns(UserWarning, match="y: expected rows at equal distances in time, got none"):
+        read(frame.iloc[[0, 1, 2, 5]])
     read(frame.reset_index(drop=True).iloc[[0, 1, 2, 5]])
+
+
+def test_times_that_keep_no_step_are_told():
+    times = pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-09 03:07"])
+    with pytest.warns(UserWarning, match="times that keep no step"):
+        read(pd.Series([1.0, 2.0, 3.0], times))
