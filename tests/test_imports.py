@@ -260,6 +260,10 @@ def test_the_rule_finds_a_circle():
             "from numba_lstm import nn; nn.Module; nn.Parameter; nn.Embedding; nn.Dropout; nn.init",
             ["numba", "llvmlite", "scipy", "click", "torch"],
         ),
+        (
+            "import numba_lstm.datasets",
+            ["numba", "llvmlite", "scipy", "click", "pandas", "pyarrow", "numba_lstm.nn"],
+        ),
         ("import numba_lstm.reference", ["numba", "llvmlite", "scipy", "click", "numba_lstm.nn"]),
     ],
 )
