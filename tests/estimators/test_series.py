@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
-pd = pytest.importorskip("pandas")
 
 from numba_lstm.estimators.samples import Samples
 from numba_lstm.estimators.series import (
@@ -19,6 +18,8 @@ from numba_lstm.estimators.series import (
     read_series,
     tails,
 )
+
+pd = pytest.importorskip("pandas")
 
 
 def read(value, reset=True, owner=None):
@@ -203,6 +204,6 @@ def test_times_out_of_order_are_refused_and_gaps_are_told(index):
 
 
 def test_times_that_keep_no_step_are_told():
-    times = pd.to_datetime(["2024-01-01", "2024-01-02", "2024-01-09 03:07"])
+    times = [pd.Timestamp(2024, 1, 1), pd.Timestamp(2024, 1, 2), pd.Timestamp(2024, 1, 9, 3, 7)]
     with pytest.warns(UserWarning, match="times that keep no step"):
-        read(pd.Series([1.0, 2.0, 3.0], times))
+        read(pd.Series([1.0, 2.0, 3.0], pd.DatetimeIndex(times)))
