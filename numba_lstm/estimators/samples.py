@@ -193,9 +193,12 @@ def _arrays(name: str, items: Sequence[Any]) -> list[np.ndarray]:
     found = []
     for i, item in enumerate(items):
         try:
-            found.append(np.asarray(item))
-        except ValueError as error:
-            raise ValueError(f"{name}[{i}]: expected an array (time, features): {error}") from None
+            if hasattr(item, "iloc"):  # pandas, which has other things than NaN that are missing
+                found.append(item.to_numpy(dtype=np.float64, na_value=np.nan))
+            else:
+                found.append(np.asarray(item))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name}[{i}]: expected numbers (time, features): {error}") from None
     return found
 
 

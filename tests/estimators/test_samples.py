@@ -118,7 +118,16 @@ def test_names_of_columns_are_kept_and_others_refused(X):
         ([ARRAY[0], ARRAY[1, :2, :1]], r"X\[1\]: expected 2 features, as X\[0\] has, got 1"),
         ([ARRAY[0], ARRAY[1, 0]], r"X\[1\]: expected 2 dimensions"),
         ([ARRAY[:2], ARRAY[:1]], r"X\[0\]: expected 2 dimensions"),
-        ([[[1.0, 2.0], [3.0]], [[1.0, 2.0]]], r"X\[0\]: expected an array"),
+        ([[[1.0, 2.0], [3.0]], [[1.0, 2.0]]], r"X\[0\]: expected numbers"),
+        ([pd.DataFrame({"a": ["x"]}), pd.DataFrame({"a": ["y"]})], r"X\[0\]: expected numbers"),
+        (
+            [pd.DataFrame({"a": pd.array([1, None], "Int64")}), pd.DataFrame({"a": [1, 2]})],
+            r"X\[0\]: .* NaN or infinity at step 1",
+        ),
+        (
+            [pl.DataFrame({"a": [1, 2]}), pl.DataFrame({"a": [1, None]})],
+            r"X\[1\]: .* NaN or infinity at step 1",
+        ),
         (
             [
                 pd.DataFrame({"a": [1.0], "b": [2.0]}),
