@@ -102,8 +102,7 @@ def test_csv_07_a_missing_day_is_named_or_filled_and_weeks_do_not_slip():
     filled = regular(series, "few")
     assert np.all(np.diff(filled.time) == DAY) and len(filled) == len(series) + 4
     assert (
-        "4 of 87 rows were missing and are filled on straight lines: 2021-01-11"
-        in filled.notes[-1]
+        "4 of 87 rows were missing and are filled on straight lines: 2021-01-11" in filled.notes[-1]
     )
     # Seven rows after the gap the weekday is the same one again.
     at = int(np.flatnonzero(filled.time == np.datetime64("2021-01-18"))[0])
