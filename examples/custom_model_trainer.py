@@ -1,7 +1,7 @@
 """A model of one's own, trained by `training.Trainer`.
 
-Two steps of a noisy sequence are marked: is the noise higher at the second? An LSTM reads the sequence, learnt
-weights say how much each of its steps counts, and a linear layer decides.
+Two steps of a noisy sequence are marked: is the noise higher at the second? An LSTM reads the
+sequence, learnt weights say how much each of its steps counts, and a linear layer decides.
 """
 
 import numpy as np

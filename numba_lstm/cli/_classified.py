@@ -29,7 +29,9 @@ def evaluate_classifier(run: str, data: tuple[str, ...], as_json: bool) -> None:
             own = load_sequences(loaded.config, loaded.meaning)
             found = own.test if own.test is not None else own.valid
             if found is None:
-                raise ValueError("data: expected a file, for the run tests and validates on nothing")
+                raise ValueError(
+                    "data: expected a file, for the run tests and validates on nothing"
+                )
             part = found
     announce_compiling(lambda line: click.echo(line, err=True))
     from ..training.sequence_results import as_json as plain

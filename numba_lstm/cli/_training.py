@@ -15,7 +15,6 @@ from ._paths import FILE, FOLDER
 
 if TYPE_CHECKING:
     from ..training.checkpoint import Run
-    from ..training.progress import Progress
     from ..training.run_loop import RunTrainer
 
 __all__ = ["Layers", "config_options", "run_options", "stopped_early", "train_run"]

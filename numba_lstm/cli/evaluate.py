@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _HELP = """Measure how good the model of a RUN is.
 
 A language model predicts each token of a text from all before it; the text is read in one pass from
-its first token to its last, and losses are in nats a token. A classifier is given a file of labelled
-sequences, such as its run was trained on; losses are in nats a sequence.
+its first token to its last, and losses are in nats a token. A classifier is given a file of
+labelled sequences, such as its run was trained on; losses are in nats a sequence.
 """
 
 
@@ -64,7 +64,9 @@ def evaluate(
         if kind == "classify":
             for name, given in (("unknown", unknown is not None), ("streams", streams != 1)):
                 if given:
-                    raise ValueError(f"{name}: expected a run of a language model, got a classifier")
+                    raise ValueError(
+                        f"{name}: expected a run of a language model, got a classifier"
+                    )
     if kind == "classify":
         evaluate_classifier(run, data, as_json)
         return

@@ -88,8 +88,8 @@ def _draw_confusion(axis: Any, part: str, found: dict[str, Any], classes: tuple[
 def _draw(
     records: list[dict[str, Any]],
     title: str,
-    unit: str,
-    confusion: tuple[str, dict[str, Any], tuple[str, ...]] | None,
+    unit: str = "token",
+    confusion: tuple[str, dict[str, Any], tuple[str, ...]] | None = None,
 ) -> Any:
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -97,9 +97,10 @@ def _draw(
     validated = [record["val_loss"] for record in records if record.get("val_loss") is not None]
     best = f"validation (best {min(validated):.4f})" if validated else ""
     figure = Figure(figsize=(10 if confusion is None else 15, 4.2), layout="constrained")
-    losses = figure
+    losses: Any = figure
     if confusion is not None:
-        losses, beside = figure.subfigures(1, 2, width_ratios=(2, 1))
+        parts: Any = figure.subfigures(1, 2, width_ratios=(2, 1))
+        losses, beside = parts
         _draw_confusion(beside.subplots(), *confusion)
     by_step, by_time = losses.subplots(1, 2, sharey=True)
     minutes = max(record["seconds"] for record in records) >= 120.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -25,9 +26,7 @@ written is a table with a row for each sequence: id, predicted, and the probabil
 
 @click.command(help=_HELP)
 @click.argument("run", type=FOLDER, metavar="RUN")
-@click.option(
-    "--input", "source", type=FILE, required=True, metavar="FILE", help="The sequences."
-)
+@click.option("--input", "source", type=FILE, required=True, metavar="FILE", help="The sequences.")
 @click.option(
     "--output",
     type=FILE,
@@ -43,6 +42,8 @@ def predict(run: str, source: str, output: str, threads: int | None, as_json: bo
     with bad_input():
         if output == "-" and as_json:
             raise ValueError("output: expected a file with --json, got - (standard output)")
+        if Path(output).suffix.lower() not in ("", ".csv"):
+            raise ValueError(f"output: expected a .csv file, got {output!r}")
         from ..training.sequence_data import read_part
         from ..training.sequence_session import load_classifier
 

@@ -75,6 +75,7 @@ def _lines(trainer: RunTrainer, run: Run) -> list[str]:
     import math
 
     summary, config = trainer.summary(), trainer.config
+    assert isinstance(config, TrainConfig)
     unit = "character" if config.level == "char" else "token"
     speed = summary["tokens_per_second"]
     lines = [

@@ -22,8 +22,13 @@ its label (--label), perhaps one to sort the steps by (--time), and numbers in a
 are scaled by what the training part holds. The best model by validation is kept, and measured on
 the test part where there is one.
 
-A run is a folder. Ctrl-C saves it, --resume goes on with it; predict, evaluate, plot and export
-take it.
+A run is a folder. Ctrl-C saves it, --resume goes on with it; predict, evaluate and plot take it.
+
+\b
+An example, whose data come with sktime (98.5 % of the test part are found):
+  numba-lstm train classify --data japanese-vowels --valid-fraction 0 \\
+      --hidden 100 --bidirectional --pooling max --dropout 0.5 --input-dropout 0.1 \\
+      --epochs 80
 """
 
 
@@ -61,7 +66,9 @@ def classify(
 def _finish(trainer: RunTrainer, run: Run) -> tuple[dict[str, Any], list[str]]:
     """Measure the model that was kept, and keep and tell what is found."""
     from ..training.sequence_results import measure
+    from ..training.sequence_task import ClassifyTask
 
+    assert isinstance(trainer.task, ClassifyTask)
     results = measure(trainer.task, run)
     test = results.get("test", {})
     more = {"test_loss": test.get("loss"), "test_accuracy": test.get("accuracy")}

@@ -108,7 +108,9 @@ class Batches:
         self._root = int(checks.generator(seed).integers(2**63))
         if _is_ragged(x):
             if lengths is not None:
-                raise ValueError("lengths: expected none for a list of sequences, which have theirs")
+                raise ValueError(
+                    "lengths: expected none for a list of sequences, which have theirs"
+                )
             self._x: Any = _sequences("x", x)
             self._lengths: np.ndarray | None = np.array([len(one) for one in self._x], np.int64)
         else:
@@ -164,10 +166,10 @@ class Batches:
             targets = self._y[chosen]
             return (inputs, targets) if weight is None else (inputs, targets, weight)
         # A sequence of targets that has nothing to do with the length of x has no padding.
-        padded = lengths is not None and self._steps_of_x
-        targets = _gathered(self._y, chosen, lengths if padded else None)
-        if padded:
-            valid = np.arange(len(x))[:, None] < lengths
+        within = lengths if self._steps_of_x else None
+        targets = _gathered(self._y, chosen, within)
+        if within is not None:
+            valid = np.arange(len(x))[:, None] < within
             weight = valid * (1.0 if weight is None else weight)
         elif weight is not None:
             weight = np.broadcast_to(weight, targets.shape[:2]).copy()

@@ -29,9 +29,9 @@ import numpy as np
 
 from .._files import locked, write_atomic
 from ..interop import safetensors
+from .folders import FolderTaken, RunError, claim, put_in_place
 from .kinds import kind_of
 from .options import TrainingOptions, merge_options, read_toml, write_toml
-from .folders import FolderTaken, RunError, claim, put_in_place
 
 __all__ = ["Checkpoint", "Run", "RunError"]
 

@@ -33,7 +33,7 @@ class ClassifyConfig(TrainingOptions):
         None,
         str,
         "The sequences and their labels: a long table (.csv or .parquet, a row for each step), an "
-        ".npz with x and y, or a .ts.",
+        ".npz with x and y, or a .ts; or 'japanese-vowels', which come with sktime.",
     )
     id: str | None = option(
         None, str, "In a table, the column that says which sequence a row belongs to."
@@ -70,7 +70,11 @@ class ClassifyConfig(TrainingOptions):
         choices=("last", "mean", "max"),
     )
     dropout: float = option(
-        0.0, float, "Probability to drop a unit between layers and before the output.", low=0.0, high=1.0
+        0.0,
+        float,
+        "Probability to drop a unit between layers and before the output.",
+        low=0.0,
+        high=1.0,
     )
     input_dropout: float = option(
         0.0, float, "Probability to drop a column at all steps.", low=0.0, high=1.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import signal
 from collections.abc import Sequence
 from typing import Any
@@ -35,9 +34,7 @@ class Fit(Loop):
         As `Loop` takes it.
     """
 
-    def __init__(
-        self, trainer: Any, task: Supervised, *, restore_best: bool, **about: Any
-    ) -> None:
+    def __init__(self, trainer: Any, task: Supervised, *, restore_best: bool, **about: Any) -> None:
         super().__init__(task, trainer.optimizer, Counters(), **about)
         self.history = History()
         self._trainer = trainer
@@ -129,8 +126,9 @@ class Fit(Loop):
         assert c.train_loss is not None
         loss = c.train_loss if val_loss is None else val_loss
         better = c.judge(loss, self.min_delta)
+        epoch = task.passes if ended else task.passes + 1
         record = {
-            "epoch": task.passes if ended else task.passes + 1,
+            "epoch": epoch,
             "step": c.step,
             "train_loss": c.train_loss,
             "val_loss": val_loss,
@@ -140,7 +138,7 @@ class Fit(Loop):
         if better or not self._restore_best:
             self._kept = model
         if better:
-            self.history.best_epoch, self.history.best_loss = record["epoch"], loss
+            self.history.best_epoch, self.history.best_loss = epoch, loss
         self.history.epochs.append(record)
         self.progress.validated(record, better)
         if ended:

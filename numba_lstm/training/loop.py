@@ -122,7 +122,7 @@ class Loop:
     def _step(self) -> None:
         """Train on the next batch; where a pass over the data has ended, do nothing else."""
         c = self.counters
-        # The middle of the step, so that neither the first nor the last has a learning rate of zero.
+        # Its middle, so that neither the first step nor the last has a learning rate of zero.
         middle = self.budget.share(self.task, c, 0.5)
         batch = self.task.next()
         if batch is None:

@@ -19,7 +19,10 @@ from .sequence_meaning import Meaning
 if TYPE_CHECKING:
     from ..datasets import Sequences
 
-__all__ = ["Part", "SequenceData", "load_sequences", "read_part"]
+__all__ = ["BUNDLED", "Part", "SequenceData", "load_sequences", "read_part"]
+
+#: What ``data`` may name instead of a file; the test part comes with it.
+BUNDLED = "japanese-vowels"
 
 
 @dataclass(frozen=True)
@@ -95,9 +98,10 @@ def load_sequences(config: ClassifyConfig, meaning: Meaning | None = None) -> Se
     """
     if config.data is None:
         raise ConfigError("data: expected a file of sequences (--data FILE), got nothing")
-    train = _read("data", config.data, config)
-    rng = np.random.default_rng(config.seed)
-    test = valid = None
+    train, test = (
+        _bundled() if config.data == BUNDLED else (_read("data", config.data, config), None)
+    )
+    valid, rng = None, np.random.default_rng(config.seed)
     if config.test_fraction:
         train, test = _split(train, config.test_fraction, rng, "test_fraction")
     if config.valid_fraction:
@@ -145,6 +149,15 @@ def read_part(
     """
     found = _read(name, file, config, meaning.columns, labelled)
     return _part(found, meaning, config, f"{name}: {file}", labelled)
+
+
+def _bundled() -> tuple[Sequences, Sequences]:
+    from ..datasets import load_japanese_vowels
+
+    try:
+        return load_japanese_vowels()
+    except ImportError as error:
+        raise ConfigError(f"data: {error}") from None
 
 
 def _read(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .checkpoint import Checkpoint, Run
 from .classify_config import ClassifyConfig
 from .folders import RunError
-from .sequence_data import load_sequences
+from .sequence_data import BUNDLED, load_sequences
 from .sequence_meaning import Meaning
 from .sequence_task import ClassifyTask
 
@@ -131,6 +131,6 @@ def absolute(config: ClassifyConfig) -> ClassifyConfig:
     changes = {
         name: os.path.abspath(getattr(config, name))
         for name in ("data", "test")
-        if getattr(config, name) is not None
+        if getattr(config, name) not in (None, BUNDLED)
     }
     return dataclasses.replace(config, **changes)

@@ -127,7 +127,9 @@ class ClassifyTask(Supervised, RunTask):
         """Compile all kernels that the run will need, on copies: nothing here changes."""
         other = Supervised(copy.deepcopy(self.model), self.loss, [self._first()])
         optimizer = make_optimizer(self.config, other.model)
-        other.step(other.next(), optimizer, self.config.clip, 0)
+        batch = other.next()
+        assert batch is not None
+        other.step(batch, optimizer, self.config.clip, 0)
         with evaluating(other.model):
             for _ in other.measured("batches", [self._first()], other.model):
                 pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from .. import optim
 from ..nn import Module
 from .step import Diverged, update
-from .task import Step, Task, evaluating
+from .task import Measured, Step, Task, evaluating
 
 __all__ = ["Batch", "MeanLoss", "Supervised"]
 
@@ -78,7 +78,7 @@ class Supervised(Task):
         self.model, self.loss = model, loss
         self.batches, self.valid = batches, valid
         self.validates = valid is not None
-        self.length = len(batches) if hasattr(batches, "__len__") else None
+        self.length = len(batches) if isinstance(batches, Sized) else None
         self._iterator: Iterator[Any] | None = None
         self._quick = _takes(loss, "with_gradient")
 
@@ -116,7 +116,7 @@ class Supervised(Task):
             raise
         return Step(loss, _weight_of(batch), _steps_of(batch))
 
-    def evaluate(self, model: Module, check: Callable[[], None]) -> MeanLoss:
+    def evaluate(self, model: Module, check: Callable[[], None]) -> Measured:
         """Measure a model on what validates; it is left in the mode it was in."""
         total = weights = 0.0
         with evaluating(model):

@@ -64,9 +64,7 @@ class Task:
         """Take the next batch; None where a pass has ended, once for each."""
         raise NotImplementedError
 
-    def step(
-        self, batch: Any, optimizer: optim.Optimizer, clip: float | None, number: int
-    ) -> Step:
+    def step(self, batch: Any, optimizer: optim.Optimizer, clip: float | None, number: int) -> Step:
         """Train on a batch.
 
         Raises

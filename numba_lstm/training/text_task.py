@@ -132,9 +132,7 @@ class TextTask(RunTask):
         """The next window."""
         return next(self.streams)
 
-    def step(
-        self, batch: Any, optimizer: optim.Optimizer, clip: float | None, number: int
-    ) -> Step:
+    def step(self, batch: Any, optimizer: optim.Optimizer, clip: float | None, number: int) -> Step:
         """Train on a window, with the state that the one before left."""
         inputs, targets, fresh = batch
         if fresh:

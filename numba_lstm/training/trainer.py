@@ -201,10 +201,10 @@ class Trainer:
     def _seed_module(self) -> None:
         if self.seed is None:
             return
-        names = self.module.random_state()
-        children = checks.generator(self.seed).bit_generator.seed_seq.spawn(len(names))
-        for (_, rng), child in zip(self.module._generators(), children, strict=True):
-            rng.bit_generator.state = type(rng.bit_generator)(child).state
+        found = [rng for _, rng in self.module._generators()]
+        seeds = checks.generator(self.seed).integers(2**63, size=len(found))
+        for rng, seed in zip(found, seeds.tolist(), strict=True):
+            rng.bit_generator.state = type(rng.bit_generator)(seed).state
 
 
 def _having(name: str, value: Any, methods: Sequence[str], what: str) -> Any:

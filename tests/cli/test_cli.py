@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from numba_lstm import __version__
 from numba_lstm.cli import main
 
-COMMANDS = ("train", "sample", "evaluate", "plot", "info", "warmup")
+COMMANDS = ("train", "sample", "evaluate", "predict", "plot", "info", "warmup")
 
 
 def test_the_help_names_every_command_the_codes_and_completion():
@@ -26,7 +26,7 @@ def test_the_help_names_every_command_the_codes_and_completion():
     assert result.err == ""
 
 
-@pytest.mark.parametrize("command", [*COMMANDS[1:], "train lm"])
+@pytest.mark.parametrize("command", [*COMMANDS[1:], "train lm", "train classify"])
 def test_every_command_has_a_help(command):
     result = CliRunner().invoke(main, [*command.split(), "--help"])
     assert result.exit_code == 0
@@ -117,6 +117,8 @@ def test_completion_offers_the_commands():
         (("train", "lm", "--out"), "dir"),
         (("train", "lm", "--resume"), "dir"),
         (("train", "lm", "--init"), "dir"),
+        (("train", "classify", "--test"), "file"),
+        (("predict", "run", "--input"), "file"),
         (("sample",), "dir"),
         (("plot",), "dir"),
         (("plot", "run", "-o"), "file"),
@@ -151,7 +153,7 @@ def test_completion_offers_names_that_are_known(words, values):
 def test_every_option_that_names_a_file_is_known_to_the_completion():
     """By its metavar or its words: whatever is a file's or a run's name."""
     missed = []
-    for command in ("train lm", "sample", "evaluate", "plot", "bench", "info", "warmup"):
+    for command in ("train lm", "train classify", *COMMANDS[1:], "bench"):
         found = main
         for word in command.split():
             found = found.get_command(click.Context(found), word)

@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 from classify_tool import TINY, options, write_csv
 from cli_tool import cli, start
+from click.testing import CliRunner
+
+from numba_lstm.cli import main
 
 
 @functools.cache
@@ -136,6 +139,7 @@ def test_options_come_from_a_file(tmp_path):
         (["evaluate", "RUN", "--unknown", "skip"], "unknown: expected a run of a language model"),
         (["evaluate", "RUN", "--data", "a", "--data", "b"], "data: expected one file of sequences"),
         (["predict", "RUN", "--input", "absent.csv", "--output", "x.csv"], "absent.csv"),
+        (["predict", "RUN", "--input", "DATA", "--output", "x.xlsx"], "output: expected a .csv"),
         (["predict", "RUN", "--input", "DATA", "--output", "no/x.csv"], "output: expected a file"),
         (["predict", "RUN", "--input", "DATA", "--output", "-", "--json"], "output: expected a f"),
     ],
@@ -143,8 +147,11 @@ def test_options_come_from_a_file(tmp_path):
 def test_wrong_usage_is_one_line_and_code_2(args, words):
     folder, _ = trained()
     places = {"RUN": folder / "run", "DATA": folder / "data.csv"}
-    result = cli(*(places.get(arg, arg) for arg in args))
-    assert words in result.error(2)
+    # In this process: what is refused needs no kernels.
+    result = CliRunner().invoke(main, [str(places.get(arg, arg)) for arg in args])
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ") and words in line
 
 
 def test_predicting_with_a_language_model_is_refused(tmp_path):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
-import numpy as np
-
 from numba_lstm import testing
 
 EXAMPLE = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "custom_model_trainer.py"))

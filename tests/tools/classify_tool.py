@@ -10,7 +10,7 @@ TINY = ["--hidden", "8", "--batch", "8", "--lr", "0.02", "--log-every", "2"]
 
 
 def sequences(count=60, seed=0):
-    """(x, labels): rising, falling and level noise, of 4 to 9 steps, in a second column reversed."""
+    """(x, labels): rising, falling and level noise of 4 to 9 steps; a second column is reversed."""
     rng = np.random.default_rng(seed)
     x, labels = [], []
     for k in range(count):

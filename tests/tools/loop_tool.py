@@ -6,8 +6,8 @@ import signal
 
 from numba_lstm.training.checkpoint import Run
 from numba_lstm.training.config import merge
-from numba_lstm.training.run_loop import RunTrainer
 from numba_lstm.training.loading import make_model
+from numba_lstm.training.run_loop import RunTrainer
 from numba_lstm.training.text_task import TextTask
 
 OPTIONS = {

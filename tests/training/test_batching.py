@@ -124,9 +124,7 @@ def test_sequences_of_no_step_have_one_of_padding():
 
 
 def test_tokens_are_integers_without_features():
-    (((padded, lengths), _),) = batches(
-        [np.array([1, 2, 3]), np.array([4])], [0, 1], 2, shuffle=False
-    )
+    (((padded, _), _),) = batches([np.array([1, 2, 3]), np.array([4])], [0, 1], 2, shuffle=False)
     assert padded.dtype.kind == "i" and padded.T.tolist() == [[1, 2, 3], [4, 0, 0]]
     ((tokens, _),) = batches(np.arange(6).reshape(2, 3), [0, 1], 2, shuffle=False)
     assert tokens.T.tolist() == [[0, 1, 2], [3, 4, 5]]
@@ -135,7 +133,7 @@ def test_tokens_are_integers_without_features():
 def test_targets_for_each_step_are_time_first_and_padding_has_no_weight():
     x = sequences([3, 1])
     y = [np.array([[1.0], [2.0], [3.0]]), np.array([[4.0]])]
-    (((_, lengths), targets, weight),) = batches(x, y, 2, shuffle=False)
+    ((_, targets, weight),) = batches(x, y, 2, shuffle=False)
     assert targets.shape == (3, 2, 1) and targets[:, 1, 0].tolist() == [4.0, 0.0, 0.0]
     assert weight.T.tolist() == [[1.0, 1.0, 1.0], [1.0, 0.0, 0.0]]
     ((_, _, weight),) = batches(x, y, 2, shuffle=False, sample_weight=[0.5, 2.0])

@@ -23,7 +23,9 @@ def test_a_whole_pass_is_not_begun_again():
 def test_on_the_same_text_it_stays_where_it_is_and_learns_what_it_did_not_know():
     # A run of an older version counted neither windows nor characters.
     before = TextCounters(step=25, position=25, digest="same")
-    here = TextCounters(windows=10, text_length=50, text_digest="t", digest="same", valid_digest="v")
+    here = TextCounters(
+        windows=10, text_length=50, text_digest="t", digest="same", valid_digest="v"
+    )
     after = before.on_text_of(here)
     assert (after.step, after.position, after.windows) == (25, 25, 10)
     assert (after.text_length, after.text_digest, after.valid_digest) == (50, "t", "v")

@@ -46,7 +46,7 @@ def test_old_tokens_keep_their_rows_and_new_ones_get_fresh_ones(tmp_path, initia
     )
     assert (config.hidden, config.cell) == (8, old.config.cell)
     trainer, run = session.start(config, tmp_path / "new")
-    vocabulary = trainer.data.vocabulary
+    vocabulary = trainer.task.data.vocabulary
     assert vocabulary.tokens[: len(old.vocabulary)] == old.vocabulary.tokens
     assert set(vocabulary.tokens) == set(TEXT) | set(NEW)
     values, before = trainer.model.state_dict(), old.model.state_dict()
@@ -73,7 +73,7 @@ def test_rows_follow_their_tokens_where_a_token_for_the_unknown_comes_first(tmp_
     layer = {"data": str(tmp_path / "new.txt"), "unknown": "token", "batch": 2, "seq_len": 5}
     config = merge_with_init(("", {**layer, "init": str(initial)}))
     trainer, _ = session.start(config, tmp_path / "new")
-    vocabulary, model = trainer.data.vocabulary, trainer.model
+    vocabulary, model = trainer.task.data.vocabulary, trainer.model
     assert vocabulary.unknown_id == 0
     for token in "aZ":
         row = model.decoder.weight.numpy()[vocabulary.encode(token)[0]]

@@ -15,9 +15,9 @@ from numba_lstm.training.checkpoint import Run
 from numba_lstm.training.config import ConfigError, merge
 from numba_lstm.training.evaluation import Evaluation, evaluate
 from numba_lstm.training.interrupt import Interrupted
+from numba_lstm.training.loading import make_model
 from numba_lstm.training.progress import Progress
 from numba_lstm.training.run_loop import RunTrainer
-from numba_lstm.training.loading import make_model
 from numba_lstm.training.step import Diverged
 from numba_lstm.training.text_task import TextTask
 

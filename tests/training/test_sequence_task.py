@@ -44,9 +44,7 @@ def contents(run):
     names = ("model.safetensors", "resume.safetensors", "data.json", "config.toml")
     files = {name: (run.path / name).read_bytes() for name in names if "resume" not in name}
     found = run.load()
-    lines = [
-        {k: v for k, v in record.items() if k != "seconds"} for record in run.metrics()
-    ]
+    lines = [{k: v for k, v in record.items() if k != "seconds"} for record in run.metrics()]
     counters = {k: v for k, v in found.counters.items() if k != "seconds"}
     arrays = {name: array.tobytes() for name, array in found.model.items()}
     return files, lines, counters, arrays, found.random
@@ -165,7 +163,7 @@ def test_the_accuracy_is_what_stands_on_the_diagonal():
 
 
 def test_a_damaged_file_is_named(config, tmp_path):
-    trainer, run = session.start(config, tmp_path / "run")
+    _, run = session.start(config, tmp_path / "run")
     (run.path / "results.json").write_text('{"test": {}}')
     with pytest.raises(RunError, match=r"results\.json: expected results of a run"):
         read_results(run)

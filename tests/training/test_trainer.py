@@ -424,7 +424,7 @@ def test_modules_with_several_outputs_have_a_tuple_of_gradients():
     model = nn.LSTM(2, 3, seed=0)
 
     def loss(outputs, targets):
-        y, (hn, cn) = outputs
+        _, (hn, _) = outputs
         return float(np.square(hn).mean()), (None, (2 * hn / hn.size, None))
 
     trainer = Trainer(model, loss, optim.Adam(model.parameters(), lr=0.05))
