@@ -15,6 +15,7 @@ from ._version import __version__
 __all__ = [
     "__version__",
     "datasets",
+    "estimators",
     "get_num_threads",
     "get_tuning",
     "interop",
@@ -45,6 +46,7 @@ _HOMES = {
 
 if TYPE_CHECKING:
     from . import datasets as datasets
+    from . import estimators as estimators
     from . import interop as interop
     from . import losses as losses
     from . import models as models

@@ -8,7 +8,7 @@ from types import FunctionType, ModuleType
 
 import pytest
 
-from numba_lstm import datasets, interop, losses, models, nn, optim, testing
+from numba_lstm import datasets, estimators, interop, losses, models, nn, optim, testing
 
 PUBLIC = [
     *(getattr(nn, name) for name in nn.__all__),
@@ -22,6 +22,7 @@ PUBLIC = [
     datasets.baselines.linear,
     datasets.baselines.seasonal_naive,
     datasets.metrics,
+    *(getattr(estimators, name) for name in estimators.__all__),
     losses,
     testing,
     interop.onnx.load,

@@ -17,6 +17,7 @@ MODULES = [
     "losses",
     "optim",
     "models",
+    "estimators",
     "text",
     "interop.onnx",
     "interop.npz",

@@ -1,0 +1,324 @@
+"""A forecaster of time series with scikit-learn's interface."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import r2_score
+from sklearn.utils.validation import check_is_fitted
+
+from ..typing import Array
+from .base import ROWS
+from .forecasting import forecast, median
+from .series import origins, read_series
+from .windowed import WindowedEstimator
+
+__all__ = ["LSTMForecaster"]
+
+
+class LSTMForecaster(WindowedEstimator):
+    """Forecast time series many steps ahead by an LSTM, a GRU or an RNN.
+
+    The network reads a window of each series and gives all steps of the horizon at once. It learns
+    from every window of every series.
+
+    Parameters
+    ----------
+    horizon : int
+        The steps ahead.
+    window : int or 'auto'
+        The steps that a forecast is made from; 'auto' is twice the horizon, at least 24, and at
+        most half of what the shortest series leaves.
+    hidden_size : int or list of int
+        The units of each recurrent layer.
+    num_layers : int
+        The recurrent layers.
+    cell : {'lstm', 'gru', 'rnn'}
+        What the layers are made of.
+    bidirectional : bool
+        Whether a second direction reads each window from its end.
+    dropout : float
+        In training, the probability with which each output between layers, and each feature before
+        the last, linear layer, is dropped.
+    input_dropout, recurrent_dropout : float
+        In training, the probability with which elements of a layer's inputs, and of its state, are
+        dropped at all steps of a window.
+    difference : bool
+        Whether the network forecasts differences from the last value of a window. It then follows a
+        trend beyond the values it was trained on.
+    loss : {'squared_error', 'huber'}
+        What is minimised, of values on the scale of `standardize`. Not looked at with `quantiles`.
+    quantiles : list of float or None
+        Quantiles to learn by the pinball loss, such as [0.05, 0.5, 0.95]: between 0 and 1, rising,
+        0.5 in the middle. `predict` gives the median, and `predict_quantiles` all.
+    standardize : bool
+        Whether each column is brought to mean 0 and variance 1, as the part that trains has it.
+        Forecasts are on the series' own scale.
+    solver : {'adam', 'adamw', 'sgd'}
+        The optimizer.
+    alpha : float
+        The strength of the L2 penalty, which is divided by the number of windows; with 'adamw'
+        the decoupled weight decay itself.
+    batch_size : int or 'auto'
+        Windows of a step; 'auto' is 32.
+    learning_rate : {'constant', 'cosine'}
+        The course of the learning rate; 'cosine' falls to 0 at `max_iter` epochs.
+    learning_rate_init : float
+        The learning rate at the start.
+    max_iter : int
+        The epochs at most.
+    shuffle : bool
+        Whether windows come in another order in each epoch.
+    random_state : int, RandomState instance or None
+        For initial weights, order and dropout. An int gives the same bits each time, on any number
+        of threads.
+    tol : float
+        A loss must be lower by this to count as better.
+    verbose : bool
+        Whether a progress bar, or where there is no terminal a few lines, go to standard error.
+    warm_start : bool
+        Whether a further fit goes on with the weights and the scale of the last one.
+    momentum : float
+        Of 'sgd'.
+    clip : float or None
+        The greatest norm of the gradient.
+    early_stopping : bool
+        Whether the end of each series is set aside, training stops when its loss gets no better in
+        `n_iter_no_change` epochs, and the best weights are kept. Without it the training loss
+        decides when to stop, and the last weights are kept.
+    validation_fraction : float
+        The share of each series set aside, at its end.
+    n_iter_no_change : int
+        Epochs in a row without a better loss that end the training.
+
+    Attributes
+    ----------
+    module_ : models.Forecaster
+        The network.
+    window_ : int
+        The window's steps.
+    scaler_ : sklearn.preprocessing.StandardScaler or None
+        Means and variances of the columns, those of X behind those of y.
+    loss_curve_, validation_loss_curve_ : list of float
+        The mean loss of each epoch, over all fits that went on from another; the second is None
+        without `early_stopping`.
+    n_iter_ : int
+        The epochs.
+    loss_, best_loss_ : float
+        The last training loss, and the best loss of the last fit: on the part set aside, with
+        `early_stopping`.
+    n_features_in_ : int
+        The columns of y.
+    feature_names_in_ : numpy.ndarray of str
+        Their names, where y was a frame with names that are all strings.
+
+    See Also
+    --------
+    LSTMRegressor : for sequences with targets of their own.
+
+    Notes
+    -----
+    **y** is one series, (time,) or (time, columns), or several: (series, time, columns), or a list
+    of them of any lengths. Arrays, frames and lists of frames are taken. All columns are forecast.
+    Rows follow each other in time at equal distances; a column of times is not taken. An index of
+    times is looked at: rows out of order are refused, and gaps are warned of.
+
+    **X** holds exogenous columns, whose future is known when a forecast is made: days of the week,
+    prices, weather forecasts. It has a row for each row of y, and is a list where y is one. Columns
+    whose future is not known belong into y.
+
+    NaN, infinity, complex numbers and text are refused with a ValueError that names y or X.
+
+    A fitted estimator may forecast from several threads.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> t = np.arange(200)
+    >>> y = np.sin(2 * np.pi * t / 12) + 0.01 * t
+    >>> model = LSTMForecaster(horizon=12, window=24, hidden_size=16, max_iter=30, random_state=0)
+    >>> forecast = model.fit(y[:188]).predict()
+    >>> forecast.shape, bool(np.abs(forecast - y[188:]).max() < 0.5)
+    ((12,), True)
+    """
+
+    def __init__(
+        self,
+        horizon: Any = 1,
+        window: Any = "auto",
+        hidden_size: Any = 64,
+        *,
+        num_layers: Any = 1,
+        cell: Any = "lstm",
+        bidirectional: Any = False,
+        dropout: Any = 0.0,
+        input_dropout: Any = 0.0,
+        recurrent_dropout: Any = 0.0,
+        difference: Any = True,
+        loss: Any = "squared_error",
+        quantiles: Any = None,
+        standardize: Any = True,
+        solver: Any = "adam",
+        alpha: Any = 0.0,
+        batch_size: Any = "auto",
+        learning_rate: Any = "constant",
+        learning_rate_init: Any = 0.005,
+        max_iter: Any = 100,
+        shuffle: Any = True,
+        random_state: Any = None,
+        tol: Any = 1e-4,
+        verbose: Any = False,
+        warm_start: Any = False,
+        momentum: Any = 0.9,
+        clip: Any = 1.0,
+        early_stopping: Any = False,
+        validation_fraction: Any = 0.1,
+        n_iter_no_change: Any = 10,
+    ) -> None:
+        self._keep(locals())
+
+    def fit(self, y: Any, X: Any = None) -> LSTMForecaster:
+        """Train the network, and remember where the series end.
+
+        Parameters
+        ----------
+        y : array_like or list
+            The series; see the class's notes. Each has at least `window` + `horizon` rows, with
+            `early_stopping` some more.
+        X : array_like or list, optional
+            Exogenous columns, (time,) or (time, columns) for each series.
+
+        Returns
+        -------
+        LSTMForecaster
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming y, X or an option.
+        training.Diverged
+            If the loss is no longer finite.
+        """
+        return self._fit(y, X, incremental=False)
+
+    def partial_fit(self, y: Any, X: Any = None) -> LSTMForecaster:
+        """Train for one epoch, going on from where the last call left the network.
+
+        The first call sets the scale, and makes the network. `predict` goes on from the end of the
+        series of the last call.
+
+        Parameters
+        ----------
+        y, X
+            As for `fit`.
+
+        Returns
+        -------
+        LSTMForecaster
+            Itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `fit`; with `early_stopping`.
+        """
+        return self._fit(y, X, incremental=True)
+
+    def predict(self, y: Any = None, X: Any = None, horizon: int | None = None) -> Array:
+        """Forecast what follows.
+
+        Parameters
+        ----------
+        y : array_like or list, optional
+            The series so far, of at least the window's rows each; those of `fit` where it is not
+            given.
+        X : array_like or list, optional
+            Exogenous columns, where the model was fitted with some. Without y, of the steps to be
+            forecast; with y, of the steps of y and then of those to be forecast.
+        horizon : int, optional
+            Other steps ahead than `horizon` of the constructor. Further ones are forecast from the
+            forecast. Then X has rows for a whole multiple of the constructor's.
+
+        Returns
+        -------
+        numpy.ndarray of float64, (horizon,) or (horizon, columns)
+            In the form of y; (series, horizon) or (series, horizon, columns) for several.
+
+        Raises
+        ------
+        NotFittedError, TypeError, ValueError
+            Before `fit`; naming y, X or horizon.
+        """
+        found, form = self._forecast(y, X, horizon)
+        return form.of_forecast(median(found))
+
+    def predict_quantiles(self, y: Any = None, X: Any = None, horizon: int | None = None) -> Array:
+        """Forecast the quantiles of what follows.
+
+        Parameters
+        ----------
+        y, X
+            As for `predict`.
+        horizon : int, optional
+            At most that of the constructor, which it is where it is not given.
+
+        Returns
+        -------
+        numpy.ndarray of float64
+            The shape that `predict` gives, and an axis of the quantiles. They do not cross.
+
+        Raises
+        ------
+        NotFittedError, TypeError, ValueError
+            As `predict`; if the model was fitted without quantiles.
+        """
+        check_is_fitted(self, "module_")
+        if self._quantiles is None:
+            raise ValueError("quantiles: expected some in the constructor, got None")
+        if horizon is not None and horizon > self._horizon:
+            raise ValueError(f"horizon: expected at most {self._horizon}, got {horizon}")
+        found, form = self._forecast(y, X, horizon)
+        return form.of_forecast(np.sort(found, axis=-1))
+
+    def score(self, y: Any, X: Any = None) -> float:
+        """Give the coefficient of determination R² of forecasts from every window of y.
+
+        Parameters
+        ----------
+        y : array_like or list
+            Series as for `fit`.
+        X : array_like or list, optional
+            Exogenous columns as for `fit`.
+
+        Returns
+        -------
+        float
+            1 is the best; 0 is what the mean would give.
+
+        Raises
+        ------
+        NotFittedError, TypeError, ValueError
+            Before `fit`; naming y or X.
+        """
+        check_is_fitted(self, "module_")
+        series, form = read_series("y", self, y, False)
+        values = self._scaled(self._beside(series, X, form, False))
+        begin, _ = origins(series, self.window_, self._horizon)
+        windows = self._windows(values, begin, None)
+        true, ours = [], []
+        for at in range(0, len(begin), ROWS):
+            (x, future), targets = windows.batch(begin[at : at + ROWS])
+            found = forecast(self.module_, x, future, self._difference, self.n_features_in_)
+            if self._difference:
+                targets = targets + x[-1, :, : self.n_features_in_]
+            true.append(self._unscaled(targets[..., None]))
+            ours.append(self._unscaled(median(found)[..., None]))
+        rows = (-1, self.n_features_in_)
+        return float(
+            r2_score(
+                np.concatenate(true, axis=1).reshape(rows),
+                np.concatenate(ours, axis=1).reshape(rows),
+            )
+        )

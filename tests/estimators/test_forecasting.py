@@ -1,0 +1,63 @@
+"""Forecasts block after block, and quantiles."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn")
+
+from numba_lstm import losses, models
+from numba_lstm.estimators.forecasting import checked_quantiles, forecast, pinball
+
+
+def test_further_steps_are_forecast_from_the_forecast(rng):
+    module = models.Forecaster(3, 4, 2, horizon=2, future_size=1, seed=0).eval()
+    x = rng.normal(size=(5, 4, 3)).astype("f4")
+    future = rng.normal(size=(4, 4, 1)).astype("f4")
+    found = forecast(module, x, future, True, 2, steps=4)
+    first = module(x, future[:2]) + x[-1, :, :2]
+    np.testing.assert_allclose(found[:2, ..., 0], first, rtol=1e-6)
+    then = np.concatenate([x, np.concatenate([first, future[:2]], axis=-1)])[-5:]
+    expected = module(then, future[2:]) + first[-1]
+    np.testing.assert_allclose(found[2:, ..., 0], expected, rtol=1e-5)
+
+
+def test_many_windows_are_forecast_in_parts(rng, monkeypatch):
+    module = models.Forecaster(1, 4, 1, horizon=3, seed=0).eval()
+    x = rng.normal(size=(5, 9, 1)).astype("f4")
+    expected = forecast(module, x, None, False, 1)
+    monkeypatch.setattr("numba_lstm.estimators.forecasting.ROWS", 4)
+    np.testing.assert_allclose(forecast(module, x, None, False, 1), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "quantiles",
+    [
+        [0.1, 0.9],
+        [0.9, 0.5, 0.1],
+        [0.0, 0.5, 1.0],
+        [0.5, 0.7, 0.9],
+        0.5,
+        "all",
+        [[0.5]],
+        [np.nan, 0.5, 0.9],
+    ],
+)
+def test_quantiles_that_cannot_be_meant_are_refused(quantiles):
+    with pytest.raises(ValueError, match="quantiles: expected"):
+        checked_quantiles(quantiles)
+
+
+def test_quantiles_are_kept_as_numbers():
+    assert checked_quantiles(None) is None
+    assert checked_quantiles(np.array([0.1, 0.5, 0.9])) == (0.1, 0.5, 0.9)
+
+
+def test_the_pinball_loss_has_quantiles_beside_each_other(rng):
+    outputs, targets = rng.normal(size=(2, 4, 6)), rng.normal(size=(2, 4, 2))
+    value, gradient = pinball((0.1, 0.5, 0.9))(outputs, targets)
+    expected, whole = losses.quantile(outputs.reshape(2, 4, 2, 3), targets, [0.1, 0.5, 0.9])
+    assert value == expected
+    np.testing.assert_array_equal(gradient, whole.reshape(2, 4, 6))
+    assert pinball((0.5,))(targets, targets, with_gradient=False) == (0.0, None)
