@@ -65,6 +65,6 @@ def _safetensors(model: Any, out: str) -> None:
 
 def _onnx(model: Any, out: str) -> None:
     # It needs a package that may not be there; its ImportError says what to install.
-    from ..interop import onnx  # type: ignore[attr-defined]
+    from ..interop import onnx
 
     onnx.save(model, out)

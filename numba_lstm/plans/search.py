@@ -27,8 +27,8 @@ _CLOSE = 0.1
 _MARGIN = 0.03
 # Times that scatter by more than this share are those of a busy machine.
 _NOISE = 0.25
-# Seconds. A shorter call is timed only after another one of the same plan: how long it takes depends
-# on which weights the caches of which core hold, and another plan leaves others there.
+# Seconds. A shorter call is timed only after another one of the same plan: how long it takes
+# depends on which weights the caches of which core hold, and another plan leaves others there.
 _SHORT = 1e-3
 # What may be lost against the first candidate: so many of its calls, or seconds, whichever is less;
 # but small calls may lose as much as a few interruptions by the system cost.
