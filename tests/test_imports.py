@@ -259,6 +259,10 @@ def test_the_rule_finds_a_circle():
             "from numba_lstm import nn; nn.Module; nn.Parameter; nn.Embedding; nn.Dropout; nn.init",
             ["numba", "llvmlite", "scipy", "click", "torch"],
         ),
+        (
+            "from numba_lstm import losses; losses.masked([2], 3)",
+            ["numba_lstm.kernels", "scipy", "click", "torch"],
+        ),
         ("import numba_lstm.reference", ["numba", "llvmlite", "scipy", "click", "numba_lstm.nn"]),
     ],
 )

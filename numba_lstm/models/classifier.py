@@ -67,7 +67,8 @@ class SequenceClassifier(Encoder):
     Notes
     -----
     **Empty sequences.** A sequence of length 0 has features of zeros with every pooling, so its
-    logits are the head's bias. Only that bias gets a gradient from it.
+    logits are the head's bias, and only that bias gets a gradient from it. With
+    ``pooling="last"`` the features are the initial state, should that be learnt.
 
     **Max pooling.** Of steps with equal values the earliest gets the gradient. NaN counts as the
     largest value, so that it reaches the logits.

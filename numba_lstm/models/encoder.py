@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import as_cotangent, choice, generator, probability
+from ..checks import as_cotangent, choice, generator, probability, real_array
 from ..checks import dtype as check_dtype
 from ..nn import Dropout, Linear, Module
 from ..nn.pullback import once
@@ -160,38 +160,31 @@ class Encoder(Module):
     def _encode(self, x: Any, lengths: Any) -> Array:
         """Features (B, D·H), or without pooling (T, B, D·H) in the layout of x."""
         y, final = self.rnn(x, None, lengths)
-        if self.pooling is not None:
-            y, _ = POOLINGS[self.pooling](self.rnn, y, final, _array(lengths))
-        return self.dropout(y, inplace=True)
+        features, _ = self._pool(y, final, lengths)
+        return self.dropout(features, inplace=True)
 
     def _encode_vjp(self, x: Any, lengths: Any) -> tuple[Array, Back]:
         """The same, and a pullback (dfeatures) -> dx."""
         (y, final), rnn_back = self.rnn.vjp(x, None, lengths)
-        spread: Any = None
-        if self.pooling is not None:
-            y, spread = POOLINGS[self.pooling](self.rnn, y, final, _array(lengths))
-        features, drop_back = self.dropout.vjp(y, inplace=True)
+        features, spread = self._pool(y, final, lengths)
+        features, drop_back = self.dropout.vjp(features, inplace=True)
+        return features, lambda dfeatures: rnn_back(*spread(drop_back(dfeatures)))[0]
 
-        def back(dfeatures: Any) -> Array:
-            dfeatures = drop_back(dfeatures)
-            cotangents = (dfeatures,) if spread is None else spread(dfeatures)
-            return rnn_back(*cotangents)[0]
-
-        return features, back
+    def _pool(self, y: Array, final: Any, lengths: Any) -> tuple[Array, Back]:
+        """Features of what the stack gave for lengths that it has checked; see `pooling`."""
+        if self.pooling is None:
+            return y, lambda dfeatures: (dfeatures,)
+        lengths = None if lengths is None else real_array("lengths", lengths)
+        return POOLINGS[self.pooling](self.rnn, y, final, lengths)
 
     def _beyond(self, features: Array, lengths: Any) -> np.ndarray | None:
         """Where outputs of every step have no sequence; None where there are none."""
         if self.pooling is not None or lengths is None:
             return None
         count = features.shape[1 if self.batch_first else 0]
-        beyond = padding(np.asarray(lengths), count)
+        beyond = padding(real_array("lengths", lengths), count)
         return beyond.T if self.batch_first else beyond
 
     def extra_repr(self) -> str:
         """Return the arguments that `repr` shows."""
         return f"pooling={self.pooling!r}"
-
-
-def _array(lengths: Any) -> np.ndarray | None:
-    """Lengths that the stack has checked; a copy, for they are looked at again in the pullback."""
-    return None if lengths is None else np.array(lengths)

@@ -79,6 +79,7 @@ def mean(
     return (total / count).astype(dtype), spread
 
 
+@without_errors
 def largest(
     stack: Any, y: np.ndarray, final: Any, lengths: np.ndarray | None
 ) -> tuple[np.ndarray, Spread]:
