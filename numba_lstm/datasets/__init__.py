@@ -18,10 +18,11 @@ from .frequency import Frequency, find_frequency
 from .read_sequences import read_sequences
 from .read_series import read_series
 from .read_table import read_table
+from .regularity import missing_times, regular
 from .rolling import Backtest, backtest, interval_errors, origins_of
 from .scaling import Scaler
 from .sequences import Sequences
-from .series import Series, regular
+from .series import Series
 from .table import Table
 from .windowing import Windows, windows
 
@@ -41,6 +42,7 @@ __all__ = [
     "load_japanese_vowels",
     "load_seattle_weather",
     "metrics",
+    "missing_times",
     "origins_of",
     "read_sequences",
     "read_series",

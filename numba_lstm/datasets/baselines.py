@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..checks import size
-from .series import Series, regular
+from .regularity import regular
+from .series import Series
 from .windowing import need_rows, windows
 
 __all__ = ["Forecast", "linear", "seasonal_naive"]

@@ -36,12 +36,18 @@ def read_csv(
     said = re.fullmatch(r"sep=(.)\s*", head[0])
     if said:  # Excel's way to say it
         delimiter, number, head = delimiter or said[1], 2, head[1:]
+    comments = next((i for i, line in enumerate(head) if line.lstrip()[:1] not in ("", "#")), 0)
+    if any(line.strip() for line in head[:comments]):
+        notes.append(f"comments before line {number + comments} are left out")
+        number, head = number + comments, head[comments:]
     if delimiter is None:
         delimiter = find_delimiter(head, str(file), whole=len(head) < _HEAD)
     if delimiter != ",":
         notes.append(f"separated by {_WORDS.get(delimiter, repr(delimiter))}")
     records = _records(chain(head, lines), delimiter, str(file), number)
-    header_line, header = next(records)
+    header_line, header = next(records, (0, []))
+    if not header:
+        raise ValueError(f"{file}: expected a table, got empty lines")
     names, dropped = _names(header, file, header_line)
     rows, starts = [], []
     for start, record in records:
@@ -88,7 +94,8 @@ def find_delimiter(head: Sequence[str], name: str, whole: bool) -> str:
         except csv.Error:
             continue
         lengths = [len(record) for record in records if any(cell.strip() for cell in record)]
-        counts[delimiter] = lengths if whole else lengths[:-1] or lengths
+        if lengths:
+            counts[delimiter] = lengths if whole else lengths[:-1] or lengths
     several = {one: lengths for one, lengths in counts.items() if lengths[0] > 1}
     even = [one for one, lengths in several.items() if len(set(lengths)) == 1 and len(lengths) > 1]
     if len(even) == 1 or (not even and len(several) == 1):

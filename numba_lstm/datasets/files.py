@@ -11,7 +11,7 @@ from pathlib import Path
 __all__ = ["first_bytes", "regular_file", "text_lines"]
 
 #: No line is longer, so that a file without line ends does not fill the memory.
-LINE_LIMIT = 2**26
+LINE_LIMIT = 2**24
 
 _MARKS = [  # that of UTF-32 begins like that of UTF-16
     (codecs.BOM_UTF8, "utf-8-sig"),

@@ -73,14 +73,8 @@ def _of_pandas(column: Any) -> np.ndarray:
     kind = column.dtype
     if getattr(kind, "tz", None) is not None:
         column = column.dt.tz_convert("UTC").dt.tz_localize(None)
-    elif getattr(kind, "kind", "O") in "fiub":
-        return (
-            column.to_numpy(dtype=np.float64, na_value=np.nan)
-            if _nulls(column)
-            else _known(
-                column.to_numpy(dtype=kind.numpy_dtype if hasattr(kind, "numpy_dtype") else None)
-            )
-        )
+    elif getattr(kind, "kind", "O") in "fiub" and column.hasnans:
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
     return _known(column.to_numpy())
 
 
@@ -88,10 +82,6 @@ def _of_polars(column: Any) -> np.ndarray:
     if column.dtype.is_decimal():
         column = column.cast(float)
     return _known(column.to_numpy())
-
-
-def _nulls(column: Any) -> bool:
-    return bool(column.isna().any())
 
 
 def _known(array: np.ndarray) -> np.ndarray:

@@ -190,7 +190,7 @@ def _by_weekday(times: np.ndarray) -> bool:
     return bool(np.all(np.is_busday(days)) and weekends >= 2)
 
 
-def _months_after(moment: np.datetime64, steps: np.ndarray, unit: str) -> np.ndarray:
+def _months_after(moment: Any, steps: np.ndarray, unit: str) -> np.ndarray:
     month = moment.astype("datetime64[M]")
     if unit == "ME":
         since = moment - (month + 1).astype("datetime64[us]")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .files import regular_file
+from .groups import Groups, grouped
 from .npz import read_npz
 from .read_table import read_table
 from .sequences import Sequences
@@ -106,30 +107,29 @@ def _from_table(
     notes = list(table.notes)
     ids = table.text(id)
     values = np.stack([table.numbers(name) for name in names], axis=1)
-    found, first, member = np.unique(ids, return_index=True, return_inverse=True)
     if time is None:
         _stand_together(table, ids, id)
         notes.append("no time column: the steps are in the file's order")
-        order = np.argsort(member, kind="stable")
+        groups = grouped(ids, None)
     else:
         times = table.times(time, dayfirst)
         notes += times.notes
-        order = np.lexsort((times.values, member))
-        _differ(table, times.values, member, order, ids, time)
-    # Where each sequence's rows begin in `order`, and which sequence comes first in the file.
-    bounds = np.searchsorted(member[order], np.arange(len(found) + 1))
-    ranks = np.argsort(first)
+        groups = grouped(ids, times.values)
+        if groups.repeated is not None:
+            before, row = groups.repeated
+            what = f"{str(ids[row])!r} has the time of {table.place(before)} again"
+            raise ValueError(table.fault(row, time, what))
     y: np.ndarray | None = None
     if label is not None:
-        y = _constant(table, table.text(label), label, member, first, ids)[ranks]
+        y = _constant(table, table.text(label), label, groups)
     elif targets:
-        each = [_constant(table, table.numbers(t), t, member, first, ids) for t in targets]
-        y = each[0][ranks] if isinstance(target, str) else np.stack(each, axis=1)[ranks]
+        each = [_constant(table, table.numbers(one), one, groups) for one in targets]
+        y = each[0] if isinstance(target, str) else np.stack(each, axis=1)
     return Sequences(
-        [values[order[bounds[i] : bounds[i + 1]]] for i in ranks],
+        [values[rows] for rows in groups.rows],
         y,
         names=list(names),
-        ids=[str(found[i]) for i in ranks],
+        ids=groups.ids,
         source=table.source,
         notes=notes,
     )
@@ -147,39 +147,16 @@ def _stand_together(table: Table, ids: np.ndarray, id: str) -> None:
         seen.add(name)
 
 
-def _differ(
-    table: Table,
-    times: np.ndarray,
-    member: np.ndarray,
-    order: np.ndarray,
-    ids: np.ndarray,
-    time: str,
-) -> None:
-    """No sequence has two rows of one time."""
-    before, after = order[:-1], order[1:]
-    same = (member[before] == member[after]) & (times[before] == times[after])
-    if same.any():
-        place = int(np.argmax(same))
-        row, other = int(after[place]), int(before[place])
-        what = f"{str(ids[row])!r} has the time of {table.place(other)} again"
-        raise ValueError(table.fault(row, time, what))
-
-
-def _constant(
-    table: Table,
-    values: np.ndarray,
-    name: str,
-    member: np.ndarray,
-    first: np.ndarray,
-    ids: np.ndarray,
-) -> np.ndarray:
+def _constant(table: Table, values: np.ndarray, name: str, groups: Groups) -> np.ndarray:
     """Each sequence's value of a column that must not change within it."""
     if values.dtype.kind == "f" and np.isnan(values).any():
         raise ValueError(table.fault(int(np.argmax(np.isnan(values))), name, "a target is missing"))
-    wrong = np.flatnonzero(values != values[first][member])
+    first = np.array([rows[0] for rows in groups.rows])
+    wrong = np.flatnonzero(values != values[first][groups.member])
     if wrong.size:
         row = int(wrong[0])
-        other = int(first[member[row]])
-        what = f"{str(ids[row])!r} has {str(values[row])!r} here and {str(values[other])!r}"
+        group = groups.member[row]
+        other = int(first[group])
+        what = f"{groups.ids[group]!r} has {str(values[row])!r} here and {str(values[other])!r}"
         raise ValueError(table.fault(row, name, f"{what} in {table.place(other)}"))
     return values[first]

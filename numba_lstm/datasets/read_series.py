@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .groups import grouped
 from .read_table import read_table
 from .series import Series, shown
 from .table import Table
@@ -77,46 +78,25 @@ def read_series(
         "source": table.source,
     }
     ids = np.full(len(table), "") if id is None else table.text(id)
-    found, first, member = np.unique(ids, return_index=True, return_inverse=True)
-    order = np.lexsort((times.values, member))
-    _differ(table, times.values, member, order, time, id)
+    groups = grouped(ids, times.values)
+    if groups.repeated is not None:
+        raise ValueError(_twice(table, groups.repeated, times.values, time, id))
     notes = [*table.notes, *times.notes]
-    if _moved(order, member):
+    if groups.moved:
         notes.append("the rows were not in order of time: they are sorted")
-    parts = []
-    for i in np.argsort(first):
-        rows = order[member[order] == i]
-        parts.append(
-            Series(values[rows], times.values[rows], id=str(found[i]), notes=tuple(notes), **about)
-        )
-    return parts
+    return [
+        Series(values[rows], times.values[rows], id=name, notes=tuple(notes), **about)
+        for name, rows in zip(groups.ids, groups.rows)
+    ]
 
 
-def _moved(order: np.ndarray, member: np.ndarray) -> bool:
-    """Whether sorting changed the order within a series."""
-    same = member[order[1:]] == member[order[:-1]]
-    return bool(np.any(same & (order[1:] < order[:-1])))
-
-
-def _differ(
-    table: Table,
-    times: np.ndarray,
-    member: np.ndarray,
-    order: np.ndarray,
-    time: str,
-    id: str | None,
-) -> None:
-    """No series has one time twice."""
-    before, after = order[:-1], order[1:]
-    same = (member[before] == member[after]) & (times[before] == times[after])
-    if not same.any():
-        return
-    place = int(np.argmax(same))
-    row, other = int(after[place]), int(before[place])
-    what = f"{shown(times[row])} stands in {table.place(other)}, too"
+def _twice(
+    table: Table, rows: tuple[int, int], times: np.ndarray, time: str, id: str | None
+) -> str:
+    what = f"{shown(times[rows[1]])} stands in {table.place(rows[0])}, too"
     if id is None:
         what += (
             "; several series in one file need id= (an id column), and hours that a change of the "
             "clock repeats need offsets"
         )
-    raise ValueError(table.fault(row, time, what))
+    return table.fault(rows[1], time, what)

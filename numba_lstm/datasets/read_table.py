@@ -49,6 +49,8 @@ def read_table(
     ValueError
         Naming the file and the line: no ordinary file, not text, empty, no rows, rows of another
         length than the header, two columns of one name.
+    TypeError
+        `source` is nothing of these.
     ImportError
         A Parquet file, and pyarrow is not installed.
 

@@ -9,7 +9,8 @@ import numpy as np
 from ..checks import as_float, probability, size
 from . import metrics
 from .baselines import Forecast, season_of
-from .series import Series, regular
+from .regularity import regular
+from .series import Series
 from .windowing import need_rows
 
 __all__ = ["Backtest", "backtest", "interval_errors", "origins_of"]

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import as_float, choice
+from ..checks import as_float
 from .frequency import Frequency, find_frequency, gaps
 
-__all__ = ["Series", "missing_times", "regular", "shown"]
+__all__ = ["Series", "shown"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -31,6 +31,8 @@ class Series:
         K: so many columns are to be forecast.
     known : tuple of str
         Columns whose values are known ahead, such as a holiday.
+    frequency : Frequency, optional
+        The step that the rows keep; by default it is found, and stays None if they keep none.
     id : str
         What the source calls this series; empty where it has one only.
     source : str
@@ -56,6 +58,7 @@ class Series:
     names: tuple[str, ...]
     targets: int = 1
     known: tuple[str, ...] = ()
+    frequency: Frequency | None = None
     id: str = ""
     source: str = "series"
     notes: tuple[str, ...] = field(default=())
@@ -79,7 +82,13 @@ class Series:
         for name in self.known:
             if name not in self.names[self.targets :]:
                 raise ValueError(f"known: {name!r} is no column besides the targets")
-        for name, value in (("values", values), ("time", time), ("names", tuple(self.names))):
+        frequency = self.frequency or find_frequency(time)
+        if self.frequency is not None:
+            places = self.frequency.places(time)
+            if np.any(np.abs(places - np.round(places)) > 0.02):
+                raise ValueError(f"frequency: the rows do not keep a step of {frequency}")
+        made = {"values": values, "time": time, "names": tuple(self.names), "frequency": frequency}
+        for name, value in made.items():
             object.__setattr__(self, name, value)
 
     def __len__(self) -> int:
@@ -94,11 +103,6 @@ class Series:
             f"{every}, {len(self.gaps)} gaps, columns={list(self.names)}, "
             f"targets={self.targets}{name})"
         )
-
-    @cached_property
-    def frequency(self) -> Frequency | None:
-        """The step, if the rows keep one."""
-        return find_frequency(self.time)
 
     @cached_property
     def gaps(self) -> tuple[Any, ...]:
@@ -172,125 +176,6 @@ class Series:
         )
 
 
-def regular(series: Series, how: str = "error") -> Series:
-    """Make sure that a series has a number in every column at every step.
-
-    Parameters
-    ----------
-    series
-        As it was read.
-    how
-        What becomes of missing rows and values: ``"error"`` refuses them; ``"fill"`` puts them on
-        the straight line between their neighbours; ``"few"`` does so where at most a tenth of the
-        rows is missing and refuses otherwise; ``"steps"`` takes each row for a step, whatever the
-        time between them, and refuses missing values.
-
-    Returns
-    -------
-    Series
-        Without gaps and NaN; its notes say what was done.
-
-    Raises
-    ------
-    ValueError
-        Naming the source and the missing times: something is missing, or the rows keep no step,
-        and `how` does not help.
-    """
-    choice("how", how, ("error", "few", "fill", "steps"))
-    where = f"{series.source}: " + (f"series {series.id!r}: " if series.id else "")
-    if how == "steps" and (series.gaps or series.frequency is None):
-        note = "each row is taken for a step; times are left out"
-        time = np.arange(len(series), dtype=np.int64)
-        series = replace(series, time=time, notes=(*series.notes, note))
-    if series.frequency is None and len(series) > 2:
-        steps = np.diff(series.time)
-        raise ValueError(
-            f"{where}the rows keep no step (from {_step(steps.min())} to {_step(steps.max())}); "
-            "'steps' takes each row for a step"
-        )
-    if how == "few":
-        how = "fill" if 9 * len(series.gaps) <= len(series) else "error"
-    if series.gaps and how == "error":
-        assert series.frequency is not None
-        raise ValueError(
-            f"{where}one row is expected every {series.frequency.words}; missing: "
-            f"{missing_times(series)}; 'fill' puts values between their neighbours, 'steps' takes "
-            "each row for a step"
-        )
-    filled = _on_grid(series) if series.gaps else series
-    holes = np.isnan(filled.values)
-    if holes.any() and how != "fill":
-        row, column = (int(i) for i in np.argwhere(holes)[0])
-        raise ValueError(
-            f"{where}{int(holes.sum())} values are missing, the first in column "
-            f"{series.names[column]!r} at {shown(series.time[row])}; 'fill' puts values between "
-            "their neighbours"
-        )
-    return _filled(filled, series, where) if holes.any() else filled
-
-
 def shown(time: Any) -> str:
     """A time for messages: a date where it is midnight."""
     return str(time).removesuffix(".000000").removesuffix("T00:00:00")
-
-
-def _step(step: Any) -> str:
-    return str(step) if not isinstance(step, np.timedelta64) else str(step.item())
-
-
-def missing_times(series: Series, limit: int = 6) -> str:
-    """The gaps in words: single times and ranges, at most `limit` of them.
-
-    Parameters
-    ----------
-    series
-        With a frequency.
-    limit
-        So many are named.
-    """
-    assert series.frequency is not None
-    times = np.array(series.gaps, dtype=series.time.dtype)
-    places = np.round(series.frequency.places(np.concatenate([series.time[:1], times])))[1:]
-    runs = np.split(np.arange(len(times)), np.flatnonzero(np.diff(places) > 1) + 1)
-    named = [
-        shown(times[run[0]]) + (f" to {shown(times[run[-1]])}" if len(run) > 1 else "")
-        for run in runs[:limit]
-    ]
-    return ", ".join(named) + (f" and {len(runs) - limit} more" if len(runs) > limit else "")
-
-
-def _on_grid(series: Series) -> Series:
-    assert series.frequency is not None
-    places = np.round(series.frequency.places(series.time)).astype(np.int64)
-    count = int(places[-1]) + 1
-    if count > 100 * len(series):
-        raise ValueError(
-            f"{series.source}: {count - len(series)} of {count} rows are missing: too many to fill"
-        )
-    values = np.full((count, series.values.shape[1]), np.nan)
-    values[places] = series.values
-    time = np.empty(count, dtype=series.time.dtype)
-    time[1:] = series.frequency.after(series.time[0], count - 1)
-    time[places] = series.time
-    return replace(series, values=values, time=time)
-
-
-def _filled(filled: Series, series: Series, where: str) -> Series:
-    values = filled.values.copy()
-    steps = np.arange(len(values))
-    holes = np.isnan(values)
-    for column, name in enumerate(series.names):
-        there = ~holes[:, column]
-        if not there.any():
-            raise ValueError(f"{where}column {name!r} has no value at all")
-        values[:, column] = np.interp(steps, steps[there], values[there, column])
-    notes = []
-    rows = len(filled) - len(series)
-    if rows:
-        notes.append(
-            f"{rows} rows are missing and filled on straight lines: {missing_times(series)}"
-        )
-    single = int(np.isnan(series.values).sum())
-    if single:
-        notes.append(f"{single} missing values are filled on straight lines")
-    return replace(filled, values=values, notes=(*series.notes, *notes))

@@ -233,7 +233,7 @@ def _number_notes(columns: dict[str, Column]) -> Iterator[str]:
         if reading.numbers is not None and _is_text(column.cells):
             rows = np.flatnonzero(np.isnan(reading.numbers))
             if 0 < rows.size < len(reading.numbers):
-                yield f"column {name!r}: {rows.size} values are missing"
+                yield f"column {name!r}: {rows.size} of {len(reading.numbers)} values are missing"
     if commas:
         yield f"decimal commas in {_listed(commas)}"
     if thousands:

@@ -38,6 +38,9 @@ _FORMS = {
     **{name: re.compile(day + _CLOCK, re.ASCII) for name, day in _DAYS.items()},
     **{name: re.compile(month, re.ASCII) for name, month in _MONTHS.items()},
 }
+# Most columns are these: whole columns are then checked and read at once.
+_ISO = r"(?!0000)\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?$"
+_NOT_ISO = re.compile(rf"^(?!{_ISO})", re.ASCII | re.MULTILINE)
 _NUMBER = re.compile(r"[+-]?\d{1,18}(?:\.\d+)?", re.ASCII)
 _LONG = (
     *("january", "february", "march", "april", "may", "june"),
@@ -98,6 +101,9 @@ def read_times(cells: np.ndarray, name: str, place: Place, dayfirst: bool | None
     text = [str(cell) for cell in cells.tolist()]
     if _NUMBER.fullmatch(text[0]):
         return _numbers(text, name, place)
+    plain = _plain(text)
+    if plain is not None:
+        return Times(plain)
     form = next((form for form in _FORMS if _FORMS[form].fullmatch(text[0])), None)
     if form is None:
         raise _fault(place, 0, name, _no_time(text[0]))
@@ -114,6 +120,17 @@ def read_times(cells: np.ndarray, name: str, place: Place, dayfirst: bool | None
         notes.append(f"column {name!r}: {'day' if dayfirst else 'month'} first")
     clock = [_at(match, row, name, place, bool(dayfirst)) for row, match in enumerate(found)]
     return _without_offsets(clock, found, name, place, notes)
+
+
+def _plain(text: Sequence[str]) -> np.ndarray | None:
+    """Times of ISO 8601 without offsets; None where there are others, or days that do not exist."""
+    joined = "\n".join(text)
+    if joined.count("\n") >= len(text) or _NOT_ISO.search(joined):
+        return None
+    try:
+        return np.array(text, dtype="datetime64[us]")
+    except ValueError:
+        return None
 
 
 def _fault(place: Place, row: int, name: str, what: str) -> ValueError:

@@ -193,12 +193,12 @@ def _differences(x: list[np.ndarray], header: _Header) -> Iterator[str]:
         wrong = [case for case, one in enumerate(x, 1) if len(one) != said]
         if wrong:
             yield (
-                f"the header says {said} steps, but {len(wrong)} cases have others "
+                f"the header says {said} steps, but {len(wrong)} of {len(x)} have others "
                 f"(case {wrong[0]}: {len(x[wrong[0] - 1])})"
             )
     missing = sum(int(np.isnan(one).sum()) for one in x)
     if missing:
         word = "" if header.flags.get("missing") else ", although the header says there are none"
-        yield f"{missing} values are missing{word}"
+        yield f"{missing} of {sum(one.size for one in x)} values are missing{word}"
     if header.flags.get("timestamps"):
         yield "times are left out: each value is a step"

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..checks import size
-from .series import Series, regular
+from .regularity import regular
+from .series import Series
 
 __all__ = ["Windows", "windows"]
 

@@ -42,6 +42,14 @@ def test_the_separator_that_the_file_says_is_taken(table):
     assert found.names == ("a", "b") and found.lines.tolist() == [3]
 
 
+def test_comments_before_the_names_are_left_out_and_told(table):
+    found = table("# made by hand, yesterday\n\n# again\na,b\n1,2\n")
+    assert found.names == ("a", "b") and found.lines.tolist() == [5]
+    assert found.notes == ("comments before line 4 are left out",)
+    with pytest.raises(ValueError, match="line 2: expected the columns' names, got 1, 2"):
+        table("# a,b\n1,2\n3,4\n")
+
+
 def test_a_separator_that_is_unclear_is_asked_for(table):
     text = "a,b;c\n1,2;3\n"
     with pytest.raises(ValueError, match="may be any of ',', ';'; say delimiter="):
@@ -124,7 +132,7 @@ def test_one_point_two_three_four_is_a_number_above_one_unless_semicolons_make_i
 def test_missing_values_are_nan_and_told(table):
     found = table("a,b\n1,\nNA,3\n")
     np.testing.assert_array_equal(found["a"], [1, np.nan])
-    assert found.notes == ("column 'a': 1 values are missing", "column 'b': 1 values are missing")
+    assert found.notes == tuple(f"column {c!r}: 1 of 2 values are missing" for c in "ab")
 
 
 def test_text_stays_as_it_is_written(table):
@@ -142,3 +150,19 @@ def test_what_python_writes_is_read_back(tmp_path, rng):
             csv.writer(stream, dialect).writerows([list("abcd"), *rows.tolist()])
         found = read_table(file)
         np.testing.assert_array_equal(np.stack([found[name] for name in found], axis=1), rows)
+
+
+def test_two_thousand_damaged_files_are_read_or_refused_by_name(table, rng):
+    whole = 'day;sales;"a, b"\n2021-01-01;1.000,5;x\n2021-01-02;2,5;"y\nz"\n'
+    letters = list("0123456789,;.:\t|\"'xé \n\r-+$")
+    for _ in range(2000):
+        text = list(whole)
+        for _ in range(rng.integers(1, 5)):
+            text[int(rng.integers(len(text)))] = str(rng.choice(letters))
+        try:
+            found = table("".join(text))
+            for name in found:
+                found.numbers(name)
+                found.times(name)
+        except ValueError as error:
+            assert "t.csv: " in str(error)

@@ -52,6 +52,8 @@ def test_an_encoding_is_said_or_asked_for_never_guessed(tmp_path):
         (b"", "empty file"),
         (b"\xef\xbb\xbf", "empty file"),
         (b"\n \n\n", "empty file"),
+        (b"sep=;\n", "got empty lines"),
+        (b",,\n,,\n", "got empty lines"),
         (b"a,b\n", "expected rows under the names of line 1, got none"),
         (b"a,b", "expected rows under the names"),
     ],

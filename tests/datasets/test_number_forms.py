@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from numba_lstm.datasets import number_forms
 from numba_lstm.datasets.number_forms import read_numbers
 
 
@@ -99,3 +102,30 @@ def test_ten_thousand_numbers_of_all_sizes_come_back_to_the_bit(rng):
         reading = read_numbers(cells)
         np.testing.assert_array_equal(reading.numbers, grouped)
         assert reading.decimal == form
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        *("%d", "%.1f", "%.2f", "%.3f", "%.3f %d", "%d %.3f %.4f"),
+        *("%e %d", "%.3e", "0.%d", ".%d %d", "+%d."),
+    ],
+)
+def test_plain_columns_are_read_at_once_as_they_are_one_by_one(kinds, rng, monkeypatch):
+    for size in (1, 100, 10_000):
+        numbers = rng.integers(-size, size, 20)
+        kind = kinds.split()
+        cells = [
+            kind[i % len(kind)] % abs(n) if "%d" in kinds else kind[0] % n
+            for i, n in enumerate(numbers.tolist())
+        ]
+        cells += ["", "NA"]
+        for decimal in (None, ".", ","):
+            monkeypatch.undo()
+            at_once = read_numbers(cells, decimal)
+            monkeypatch.setattr(number_forms, "_plain", lambda *arguments: None)
+            slowly = read_numbers(cells, decimal)
+            np.testing.assert_array_equal(at_once.numbers, slowly.numbers)
+            assert replace(at_once, numbers=None) == replace(slowly, numbers=None) or (
+                decimal == "." and at_once.numbers is not None
+            )

@@ -32,7 +32,7 @@ def test_rows_are_grouped_by_id_and_sorted_by_time(table):
     np.testing.assert_array_equal(found.x[0], [[1, 10], [2, 20], [4, np.nan]])
     assert found.x[1].tolist() == [[3, 30]]
     assert found.y.tolist() == ["red", "blue", "red"] and found.classes == ("blue", "red")
-    assert found.missing == 1 and "column 'b': 1 values are missing" in found.notes
+    assert found.missing == 1 and "column 'b': 1 of 5 values are missing" in found.notes
 
 
 def test_the_order_of_the_rows_does_not_matter_with_a_time(table):

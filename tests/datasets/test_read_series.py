@@ -79,7 +79,7 @@ def test_a_year_of_hours_with_a_changing_clock_is_even_in_utc(table, zone):
 
 def test_missing_values_stay_and_are_told(table):
     series = read_series(table("t,v\n1,1\n2,\n3,3\n"), time="t", target="v")[0]
-    assert np.isnan(series.values[1, 0]) and "column 'v': 1 values are missing" in series.notes
+    assert np.isnan(series.values[1, 0]) and "column 'v': 1 of 3 values are missing" in series.notes
 
 
 def test_a_table_read_with_options_is_taken(table):

@@ -1,12 +1,13 @@
-"""Series know their step and their gaps, are cut by time, and are made whole only on request."""
+"""Series know their step and their gaps, and are cut by time."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from numba_lstm.datasets import Series, regular
-from numba_lstm.datasets.series import missing_times
+from numba_lstm.datasets import Frequency, Series
 
 DAYS = np.arange("2021-01-01", "2021-03-01", dtype="datetime64[D]")
 
@@ -43,68 +44,17 @@ def test_a_series_is_cut_by_time():
         daily().split(1.5)
 
 
+def test_a_part_keeps_the_frequency_of_the_whole():
+    weekdays = np.flatnonzero(np.is_busday(DAYS))
+    series = daily(weekdays)
+    week = series.part(1, 6)  # Monday to Friday, which by themselves are days
+    assert str(series.frequency) == str(week.frequency) == "B" and week.gaps == ()
+    assert str(replace(week, frequency=None).frequency) == "D"
+    with pytest.raises(ValueError, match="frequency: the rows do not keep a step of 2D"):
+        replace(week, frequency=Frequency(2, "D"))
+
+
 def test_columns_that_are_known_ahead_are_told_apart():
     series = daily(columns=2).with_columns(np.ones((59, 1)), ["holiday"], known=True)
     assert series.known == ("holiday",) and series.future.shape == (59, 1)
     assert series.names == ("a", "b", "holiday") and series.target.shape == (59, 1)
-
-
-def test_gaps_are_named_in_ranges():
-    series = daily(np.delete(np.arange(59), [2, 9, 10, 11, 40]))
-    assert missing_times(series) == "2021-01-03, 2021-01-10 to 2021-01-12, 2021-02-10"
-    assert missing_times(series, 1) == "2021-01-03 and 2 more"
-    assert "5 gaps" in repr(series) and "every 1 day" in repr(series)
-
-
-def test_gaps_and_missing_values_are_refused_unless_they_are_to_be_filled():
-    series = daily(np.delete(np.arange(59), [2, 3]))
-    with pytest.raises(
-        ValueError, match=r"s\.csv: one row is expected every 1 day; missing: 2021-01-03 to"
-    ):
-        regular(series)
-    for how in ("fill", "few"):
-        np.testing.assert_allclose(regular(series, how).values, daily().values)
-        assert "2 rows are missing" in regular(series, how).notes[0]
-    holes = daily()
-    holes.values[5, 0] = np.nan
-    for how in ("error", "steps"):
-        with pytest.raises(
-            ValueError, match="1 values are missing, the first in column 'a' at 2021-01-06"
-        ):
-            regular(holes, how)
-    np.testing.assert_allclose(regular(holes, "fill").values, daily().values)
-    with pytest.raises(ValueError, match="how: expected"):
-        regular(series, "guess")
-
-
-def test_many_gaps_are_not_filled_unless_that_is_said():
-    series = daily(np.delete(np.arange(59), np.arange(3, 50, 5)))
-    with pytest.raises(ValueError, match=r"missing: .* and 4 more"):
-        regular(series, "few")
-    assert len(regular(series, "fill")) == 59
-
-
-def test_rows_that_keep_no_step_can_be_steps():
-    series = Series([[1.0], [2.0], [3.0], [4.0]], [0, 1, 3, 7], ("a",))
-    for how in ("error", "fill", "few"):
-        with pytest.raises(ValueError, match=r"keep no step \(from 1 to 4\); 'steps'"):
-            regular(series, how)
-    assert regular(series, "steps").time.tolist() == [0, 1, 2, 3]
-    assert regular(daily(), "steps").time[0] == DAYS[0]
-
-
-def test_a_column_of_nothing_and_a_hole_of_a_century_are_not_filled():
-    empty = daily()
-    empty.values[:] = np.nan
-    with pytest.raises(ValueError, match="column 'a' has no value at all"):
-        regular(empty, "fill")
-    late = np.append(DAYS[:5], np.datetime64("2121-01-01"))
-    with pytest.raises(ValueError, match="too many to fill"):
-        regular(Series(np.zeros((6, 1)), late, ("a",)), "fill")
-
-
-def test_what_was_read_is_not_changed():
-    series = daily(np.delete(np.arange(59), [2]))
-    before = series.values.copy()
-    regular(series, "fill").values[:] = 0
-    np.testing.assert_array_equal(series.values, before)

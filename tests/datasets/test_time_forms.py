@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from numba_lstm.datasets import time_forms
 from numba_lstm.datasets.time_forms import read_times
 
 
@@ -128,3 +129,27 @@ def test_typed_columns_pass_and_their_holes_are_named():
     for cells in (np.array(["2021-01-01", "NaT"], "datetime64[s]"), np.array([1.0, np.nan])):
         with pytest.raises(ValueError, match="row 2, column 'd': nothing is written here"):
             read_times(cells, "d", lambda row: f"row {row + 1}")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["2021-01-31", "2021-02-01"],
+        ["2021-01-31 13:05", "2021-01-31T13:05:06.5", "0999-01-01"],
+        ["2021-01-31T00:00:00.123456"],
+        ["9999-12-31", "0001-01-01"],
+    ],
+)
+def test_plain_columns_are_read_at_once_as_they_are_one_by_one(cells, monkeypatch):
+    at_once = read(cells)
+    monkeypatch.setattr(time_forms, "_plain", lambda text: None)
+    np.testing.assert_array_equal(read(cells).values, at_once.values)
+    assert read(cells).notes == at_once.notes == ()
+
+
+@pytest.mark.parametrize(
+    "cell", ["0000-01-01", "2021-01-01 24:00", "2021-01-01 12:60", "2021-02-29"]
+)
+def test_plain_columns_have_no_days_that_do_not_exist(cell):
+    with pytest.raises(ValueError, match="line 3, column 'when'"):
+        read(["2021-01-01", cell])

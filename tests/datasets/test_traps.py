@@ -13,13 +13,13 @@ from numba_lstm.datasets import (
     Scaler,
     backtest,
     baselines,
+    missing_times,
     read_sequences,
     read_series,
     read_table,
     regular,
     windows,
 )
-from numba_lstm.datasets.series import missing_times
 
 TRAPS = Path(__file__).parents[1] / "data" / "traps"
 TS = json.loads((TRAPS / "ts-answers.json").read_text())
@@ -56,7 +56,7 @@ def test_a_ts_file_gives_its_answer(name):
 
 def test_a_header_that_lies_about_lengths_is_told_with_the_case():
     found = read_sequences(TRAPS / "05-says-equal-but-is-not.ts")
-    assert "the header says 3 steps, but 1 cases have others (case 2: 2)" in found.notes
+    assert "the header says 3 steps, but 1 of 2 have others (case 2: 2)" in found.notes
 
 
 def test_every_answer_on_tables_has_its_test():
@@ -71,7 +71,7 @@ def test_csv_01_plain():
     filled = regular(series, "few")
     assert len(filled) == 59 and np.all(np.diff(filled.time) == DAY)
     assert filled.notes == (
-        "3 rows are missing and filled on straight lines: 2021-01-29 to 2021-01-31",
+        "3 of 59 rows were missing and are filled on straight lines: 2021-01-29 to 2021-01-31",
     )
 
 
@@ -101,7 +101,9 @@ def test_csv_07_a_missing_day_is_named_or_filled_and_weeks_do_not_slip():
         naive(series, 7)
     filled = regular(series, "few")
     assert np.all(np.diff(filled.time) == DAY) and len(filled) == len(series) + 4
-    assert "4 rows are missing and filled on straight lines: 2021-01-11," in filled.notes[-1]
+    assert (
+        "4 of 87 rows were missing and are filled on straight lines: 2021-01-11" in filled.notes[-1]
+    )
     # Seven rows after the gap the weekday is the same one again.
     at = int(np.flatnonzero(filled.time == np.datetime64("2021-01-18"))[0])
     week = naive(filled.part(None, at), 7)[:, 0]

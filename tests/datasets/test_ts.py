@@ -32,8 +32,8 @@ def test_comments_empty_lines_marks_and_line_ends_do_not_matter(ts):
 def test_missing_values_are_nan_and_told(ts):
     found = ts(HEADER + "1,?,NaN:red\n")
     np.testing.assert_array_equal(found.x[0].ravel(), [1, np.nan, np.nan])
-    assert found.notes == ("2 values are missing, although the header says there are none",)
-    assert ts("@missing true\n" + HEADER + "1,?:red\n").notes == ("1 values are missing",)
+    assert found.notes == ("2 of 3 values are missing, although the header says there are none",)
+    assert ts("@missing true\n" + HEADER + "1,?:red\n").notes == ("1 of 2 values are missing",)
 
 
 def test_sequences_of_unequal_length_and_many_channels(ts):
@@ -117,7 +117,7 @@ def test_an_unknown_header_is_told(ts):
 
 def test_a_header_may_say_how_many_steps_there_are(ts):
     found = ts("@equalLength true\n@seriesLength 3\n@classLabel false\n@data\n1,2\n3,4\n")
-    assert found.notes == ("the header says 3 steps, but 2 cases have others (case 1: 2)",)
+    assert found.notes == ("the header says 3 steps, but 2 of 2 have others (case 1: 2)",)
 
 
 def test_two_thousand_damaged_files_are_read_or_refused_by_name(ts, rng):

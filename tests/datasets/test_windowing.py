@@ -43,5 +43,5 @@ def test_gaps_and_missing_values_are_refused():
         windows(gap, 2, 1)
     hole = series()
     hole.values[3, 1] = np.nan
-    with pytest.raises(ValueError, match="1 values are missing"):
+    with pytest.raises(ValueError, match="1 of 20 values are missing"):
         windows(hole, 2, 1)
