@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,15 @@ from ._paths import FILE, FOLDER, check_output
 _FORMATS = ("safetensors", "onnx")
 
 
-@click.command(help="Write the model of a RUN to the file OUT, for other programs.")
+_HELP = """Write the model of a RUN to the file OUT, for other programs.
+
+The file's metadata tell what the model's numbers mean, as JSON: "vocab" is a language model's
+vocabulary; "data" names a classifier's columns and classes, and has the mean and scale that bring
+each column to what the model takes, (x - mean) / scale.
+"""
+
+
+@click.command(help=_HELP)
 @click.argument("run", type=FOLDER, metavar="RUN")
 @click.argument("out", type=FILE, metavar="OUT")
 @click.option(
@@ -33,12 +42,10 @@ def export(run: str, out: str, kind: str | None, as_json: bool) -> None:
         if out == "-":
             raise ValueError("OUT: expected a file's name, got '-'")
         check_output(out, "OUT")
-        from ..training.loading import load
-
-        model = load(run).model
+        model, meaning = _opened(run)
     try:
         with bad_input():
-            {"safetensors": _safetensors, "onnx": _onnx}[kind](model, out)
+            {"safetensors": _safetensors, "onnx": _onnx}[kind](model, out, meaning)
     except ImportError as error:
         raise BadInput(str(error)) from None
     about = {"file": out, "format": kind, "bytes": os.path.getsize(out)}
@@ -57,14 +64,29 @@ def _by_ending(out: str) -> str:
     return kind
 
 
-def _safetensors(model: Any, out: str) -> None:
+def _opened(run: str) -> tuple[Any, dict[str, str]]:
+    """The run's model, and as text by its file's name what its numbers mean.
+
+    Of a language model that is the vocabulary; of a classifier the columns, their scaling, which
+    whoever runs the model has to do, and the classes.
+    """
+    from ..training import load_classifier
+    from ..training.checkpoint import Run
+    from ..training.loading import load
+
+    about = Run(run)
+    model = (load_classifier if about.kind.kind == "classify" else load)(run).model
+    return model, {Path(about.kind.beside).stem: json.dumps(about.beside())}
+
+
+def _safetensors(model: Any, out: str, meaning: dict[str, str]) -> None:
     from ..interop import safetensors
 
-    safetensors.save(model.state_dict(), out)
+    safetensors.save(model.state_dict(), out, metadata=meaning)
 
 
-def _onnx(model: Any, out: str) -> None:
+def _onnx(model: Any, out: str, meaning: dict[str, str]) -> None:
     # It needs a package that may not be there; its ImportError says what to install.
     from ..interop import onnx
 
-    onnx.save(model, out)
+    onnx.save(model, out, metadata=meaning)

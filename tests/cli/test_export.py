@@ -6,15 +6,18 @@ import json
 import sys
 import types
 
+import classify_tool
 import numpy as np
 import pytest
 from cli_tool import cli, trained
 from click.testing import CliRunner
+from safetensors import safe_open
 
 import numba_lstm
-from numba_lstm import interop
+from numba_lstm import interop, training
 from numba_lstm.cli import main
 from numba_lstm.interop import safetensors
+from numba_lstm.text.vocabulary import vocabulary_from_json
 
 
 def export(*args):
@@ -64,7 +67,7 @@ def fake_onnx(monkeypatch, save):
 def test_onnx_is_written_by_its_own_room(tmp_path, monkeypatch):
     saved = []
 
-    def save(module, path):
+    def save(module, path, metadata):
         saved.append(module)
         open(path, "wb").close()
 
@@ -77,7 +80,7 @@ def test_onnx_is_written_by_its_own_room(tmp_path, monkeypatch):
 
 
 def test_a_package_that_is_missing_is_one_line(tmp_path, monkeypatch):
-    def save(module, path):
+    def save(module, path, metadata):
         raise ImportError("onnx is not installed: pip install 'numba_lstm[onnx]'")
 
     fake_onnx(monkeypatch, save)
@@ -93,6 +96,48 @@ def test_onnxruntime_runs_what_was_exported(tmp_path):
     result = export(tmp_path / "model.onnx")
     assert result.exit_code == 0, result.stderr
     onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory):
+    """A run of ``train classify``, and the sequences of its data."""
+    folder = tmp_path_factory.mktemp("classifier")
+    data = classify_tool.write_csv(folder / "data.csv")
+    args = [*classify_tool.options(data), *classify_tool.TINY, "--steps", "2"]
+    done = cli("train", "classify", *args, "--out", folder / "run")
+    assert done.code == 0, done.err
+    return folder / "run"
+
+
+def test_a_classifier_says_what_its_numbers_mean(classifier, tmp_path):
+    out = tmp_path / "m.safetensors"
+    assert cli("export", classifier, out).code == 0
+    with safe_open(out, "numpy") as file:
+        data = json.loads(file.metadata()["data"])
+    assert data["columns"] == ["up", "down"] and data["classes"] == ["falls", "level", "rises"]
+    expected = training.load_classifier(classifier).model.state_dict()
+    assert all(np.array_equal(a, expected[name]) for name, a in safetensors.load(out).items())
+
+
+def test_an_exported_classifier_scores_alike_in_onnxruntime(classifier, tmp_path):
+    pytest.importorskip("onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    out = tmp_path / "m.onnx"
+    assert cli("export", classifier, out).code == 0
+    session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
+    data = json.loads(session.get_modelmeta().custom_metadata_map["data"])
+    x = np.array(classify_tool.sequences(1)[0][0])  # (T, I)
+    x = ((x - data["mean"]) / data["scale"]).astype("f4")[:, None]
+    expected = training.load_classifier(classifier).model(x)
+    np.testing.assert_allclose(session.run(["logits"], {"x": x})[0], expected, atol=2e-6)
+
+
+def test_a_language_model_brings_its_vocabulary(tmp_path):
+    out = tmp_path / "m.safetensors"
+    assert export(out).exit_code == 0
+    with safe_open(out, "numpy") as file:
+        found = vocabulary_from_json(json.loads(file.metadata()["vocab"]))
+    assert found.to_json() == numba_lstm.load(trained()[0]).vocabulary.to_json()
 
 
 @pytest.mark.parametrize(
