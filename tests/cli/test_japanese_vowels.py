@@ -1,4 +1,4 @@
-"""The documented command finds at least 97.5 % of the Japanese Vowels' speakers, over five seeds."""
+"""The documented command finds at least 97.5 % of the Japanese Vowels' speakers, in five seeds."""
 
 from __future__ import annotations
 
