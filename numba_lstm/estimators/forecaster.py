@@ -130,6 +130,8 @@ class LSTMForecaster(WindowedEstimator):
 
     NaN, infinity, complex numbers and text are refused with a ValueError that names y or X.
 
+    Noise is soon learnt by heart: for most real series `early_stopping` gives better forecasts.
+
     A fitted estimator may forecast from several threads.
 
     Examples

@@ -136,6 +136,15 @@ def test_every_solver_and_schedule_learns(solver, learning_rate):
     assert model.loss_curve_[-1] < 0.8 * model.loss_curve_[0]
 
 
+def test_cosine_takes_smaller_steps_towards_the_end():
+    def last_change(learning_rate):
+        options = {"max_iter": 30, "n_iter_no_change": 30, "dropout": 0.0}
+        model = fitted(LSTMRegressor, learning_rate=learning_rate, **options)
+        return abs(model.loss_curve_[-1] - model.loss_curve_[-2])
+
+    assert last_change("cosine") < 0.2 * last_change("constant")
+
+
 def test_a_penalty_makes_weights_smaller():
     def size(alpha):
         model = fitted(LSTMRegressor, alpha=alpha, max_iter=30, n_iter_no_change=30)

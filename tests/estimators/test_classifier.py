@@ -63,6 +63,14 @@ def test_class_weights_are_weights_of_samples(ragged):
     np.testing.assert_array_equal(by_class.predict_proba(X), by_sample.predict_proba(X))
 
 
+def test_class_weights_multiply_weights_of_samples(ragged, rng):
+    X, y = ragged
+    weights = rng.uniform(0.5, 2.0, len(X))
+    both = LSTMClassifier(**SMALL, class_weight={"up": 3.0}).fit(X, y, weights)
+    product = LSTMClassifier(**SMALL).fit(X, y, weights * np.where(y == "up", 3.0, 1.0))
+    np.testing.assert_array_equal(both.predict_proba(X), product.predict_proba(X))
+
+
 def test_balanced_classes_count_alike(rng):
     X = np.ones((60, 3, 1)) + 0.01 * rng.normal(size=(60, 3, 1))
     y = (np.arange(60) % 6 == 0).astype(int)

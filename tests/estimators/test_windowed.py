@@ -79,3 +79,12 @@ def test_options_that_are_changed_later_change_no_forecast():
     expected = model.predict()
     model.set_params(horizon=9, window=3, difference=False, quantiles=[0.5])
     np.testing.assert_array_equal(model.predict(), expected)
+
+
+def test_exogenous_columns_of_the_window_are_those_of_its_rows(rng):
+    X = rng.normal(size=160)
+    model = quick(max_iter=10).fit(SEASON[:100], X[:100])
+    expected = model.predict(X=X[100:104])
+    np.testing.assert_array_equal(model.predict(SEASON[:100], X[:104]), expected)
+    later = model.predict(SEASON[:120], X[:124])
+    np.testing.assert_array_equal(model.predict(SEASON[108:120], X[108:124]), later)
