@@ -229,7 +229,8 @@ def add_lengths(graph: Graph, x: Value, turned: bool) -> None:
     if not graph.options.optional:
         graph.lengths = graph.input("lengths", shape, about, dtype=np.int32).name
         return
-    about, whole = f"{about} -1, the default, is T.", np.array([-1], np.int32)
+    about += " -1, the default, is T."
+    whole = np.full(_rows(shape[0]), -1, np.int32)
     given = graph.input("lengths", shape, about, dtype=np.int32, default=whole)
     time, batch = (graph.size(x, axis) for axis in ((1, 0) if turned else (0, 1)))
     steps = graph.cast(time, np.int32)
@@ -287,7 +288,13 @@ def state(graph: Graph, name: str, default: np.ndarray, x: Value, axis: int, abo
     if not graph.options.optional:
         return graph.input(name, shape, about)
     about += " By default that of the module." if default.any() else " By default zeros."
+    default = np.repeat(default, _rows(x.shape[axis]), axis=-2)
     return _for_all(graph, graph.input(name, shape, about, default=default), x, axis)
+
+
+def _rows(batch: int | str) -> int:
+    """How many rows a default has: one, for all sequences, where their number varies."""
+    return batch if isinstance(batch, int) else 1
 
 
 def split(graph: Graph, name: str, whole: Value, layers: int) -> list[Value]:

@@ -25,10 +25,14 @@ class Layer:
     """
 
     def __init__(self, attributes: Attributes, weights: NodeWeights) -> None:
-        self.attributes, self.weights = attributes, weights
+        self.attributes = attributes
+        self.inputs, self.hidden, self.dtype = weights.inputs, weights.hidden, weights.W.dtype
         self.module: Any = None
+        self.weights: NodeWeights | None = None  # the module has its own
         if unsupported(attributes) is None:
             self.module = make_module([(attributes, weights)])
+        else:
+            self.weights = weights
 
     def run(
         self, x: Any, sequence_lens: Any = None, initial_h: Any = None, initial_c: Any = None
@@ -54,22 +58,22 @@ class Layer:
             Naming the node and the input.
         """
         a, label = self.attributes, self.attributes.label
-        if not isinstance(x, np.ndarray) or x.ndim != 3 or x.shape[2] != self.weights.inputs:
+        if not isinstance(x, np.ndarray) or x.ndim != 3 or x.shape[2] != self.inputs:
             order = "(B, T, " if a.layout else "(T, B, "
             raise ValueError(
-                f"{label}: input X: expected shape {order}{self.weights.inputs}), "
+                f"{label}: input X: expected shape {order}{self.inputs}), "
                 f"got {getattr(x, 'shape', None)}"
             )
         given = x.dtype
         if a.layout:
             x = x.swapaxes(0, 1)
-        x = np.ascontiguousarray(x, self.weights.W.dtype)
+        x = np.ascontiguousarray(x, self.dtype)
         count, batch = x.shape[:2]
         lengths = _lengths(label, sequence_lens, count, batch)
         h0 = self._state("initial_h", initial_h, batch)
         c0 = self._state("initial_c", initial_c, batch)
         if count == 0:
-            y = np.zeros((0, a.directions, batch, self.weights.hidden), x.dtype)
+            y = np.zeros((0, a.directions, batch, self.hidden), x.dtype)
             results = y, h0.copy(), c0.copy()
         elif self.module is None:
             results = stepwise.run(a, self.weights, x, lengths, h0, c0)
@@ -87,13 +91,13 @@ class Layer:
         hx = (h0, c0) if a.operator == "LSTM" else h0
         y, state = self.module(x, hx, lengths)
         hn, cn = state if a.operator == "LSTM" else (state, state)
-        y = y.reshape(*x.shape[:2], a.directions, self.weights.hidden)
+        y = y.reshape(*x.shape[:2], a.directions, self.hidden)
         return y.swapaxes(1, 2), hn, cn
 
     def _state(self, name: str, value: Any, batch: int) -> np.ndarray:
         """An initial state (D, B, H); zeros where there is none."""
-        a, dtype = self.attributes, self.weights.W.dtype
-        shape = a.directions, batch, self.weights.hidden
+        a, dtype = self.attributes, self.dtype
+        shape = a.directions, batch, self.hidden
         if value is None:
             return np.zeros(shape, dtype)
         wanted = (shape[1], shape[0], shape[2]) if a.layout else shape

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+import numpy as np
+
 from .files import replace, subgraphs
 
 __all__ = ["operators", "unify"]
@@ -74,10 +76,35 @@ def operators(version: int) -> list[Any]:
     from onnx import defs
     from onnx.reference.ops import _op_list
 
-    found = []
+    found = [type("Loop", (_Loop, _op_list.Loop), {"op_domain": ""})]
     for name, newer in _BELOW:
         own = getattr(_op_list, f"{name}_{newer}", None)
         if version < newer and own is not None:
             schema = defs.get_schema(name, newer)
             found.append(type(name, (own,), {"op_domain": "", "op_schema": schema}))
     return found
+
+
+class _Loop:
+    """What is wrong with onnx's Loop put right; the other base is onnx's own.
+
+    It takes an absent condition for a false one, and joins what the body gives at each step by
+    ``numpy.vstack`` where the text stacks: two axes in front make a stack of that, but for one.
+    """
+
+    def __init__(self, node: Any, run_params: dict[str, Any]) -> None:
+        super().__init__(node, run_params)  # type: ignore[call-arg]
+        names = list(enumerate(self.body.output_names))
+        self.output_index = {name: at for at, name in reversed(names)}
+        run_body, first = self._run_body, 1 + self.N
+
+        def expanded(*given: Any, **options: Any) -> list[Any]:
+            outputs = run_body(*given, **options)
+            return [one if at < first else one[None, None] for at, one in enumerate(outputs)]
+
+        self._run_body = expanded
+
+    def _run(self, M: Any, cond: Any, *given: Any, **options: Any) -> tuple[Any, ...]:
+        results = super()._run(M, np.array(True) if cond is None else cond, *given, **options)
+        stacks = range(self.N, self.N + self.K)
+        return tuple(one[:, 0] if at in stacks else one for at, one in enumerate(results))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...foreign import as_array
 from ...quiet import without_errors
 from . import opsets
 from .files import Source, package, read, replace, source_name
@@ -66,7 +67,10 @@ def _prepared(model: Any, name: str) -> Any:
         fold(model, name)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
-    return model
+    # Protobuf frees what was taken out of a message with the message only.
+    compact = type(model)()
+    compact.CopyFrom(model)
+    return compact
 
 
 class Session:
@@ -105,14 +109,14 @@ class Session:
         new_ops = operators() + opsets.operators(versions.get("", 0))
         try:
             self._evaluator: Any = ReferenceEvaluator(model, new_ops=new_ops)
-        except (NotImplementedError, RuntimeError) as error:
+        except ValueError as error:
+            raise ValueError(f"{self._name}: {error}") from None
+        except Exception as error:  # of an operator's class, in whatever way
             first = (str(error).splitlines() or [type(error).__name__])[0]
             raise ValueError(
                 f"{self._name}: this graph cannot run whole: {first} "
                 "interop.onnx.load(path, node=NAME) gives a recurrent node's module"
             ) from None
-        except ValueError as error:
-            raise ValueError(f"{self._name}: {error}") from None
         for array in self._evaluator.rt_inits_.values():
             if isinstance(array, np.ndarray):
                 array.flags.writeable = False
@@ -217,7 +221,8 @@ class Session:
             model.CopyFrom(self._source)
             kept = [one for one in model.graph.initializer if one.name not in names]
             replace(model.graph.initializer, kept)
-            self._others[names] = Session(model)
+            self._others[names] = made = Session(model)
+            made._name = self._name
         return self._others[names]
 
     def _feeds(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -233,7 +238,7 @@ class Session:
         dtype = self._dtypes[wanted.name]
         if dtype is None:  # no tensor, or one of a type that NumPy lacks
             return value
-        array = np.asarray(value)
+        array = as_array(f"input {wanted.name!r}", value)
         if array.dtype != dtype:
             if dtype.kind != "O" and not np.can_cast(array.dtype, dtype, "same_kind"):
                 raise TypeError(f"input {wanted.name!r}: expected {wanted.type}, got {array.dtype}")
