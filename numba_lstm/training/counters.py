@@ -26,9 +26,9 @@ class Counters:
     train_loss, val_loss
         Of the last line that had them.
     best_loss, best_step
-        Of the best validation so far.
+        Of the lowest loss so far.
     since_best
-        Validations since then, none of them better.
+        Measurements in a row, none of them lower by more than ``min_delta`` than the lowest before.
     digest, valid_digest
         Fingerprints of all data, and of those that validate.
     """
@@ -65,12 +65,18 @@ class Counters:
         self.loss_sum, self.loss_count, self.measured_step = 0.0, 0, self.step
 
     def judge(self, loss: float, min_delta: float = 0.0) -> bool:
-        """Count a measured loss; whether it is the best so far, by more than ``min_delta``."""
-        better = self.best_loss is None or loss < self.best_loss - min_delta
-        self.since_best = 0 if better else self.since_best + 1
-        if better:
-            self.best_loss, self.best_step = loss, self.step
-        return better
+        """Count a measured loss; whether it is the lowest so far.
+
+        Any lower loss is the best. Only one that is lower by more than ``min_delta`` than the best
+        before it ends the count of those that are no better.
+        """
+        best = self.best_loss
+        falls = best is None or loss < best - min_delta
+        self.since_best = 0 if falls else self.since_best + 1
+        if best is not None and loss >= best:
+            return False
+        self.best_loss, self.best_step = loss, self.step
+        return True
 
 
 @dataclass

@@ -67,6 +67,7 @@ class Fit(Loop):
             self.history.stopped = self._reason()
             if self._restore_best:
                 model.load_state_dict(self._kept)
+            self.interrupts.check()  # one may have come in the last step, or while it validated
         except KeyboardInterrupt:
             self.history.stopped = "interrupted"
             raise

@@ -47,7 +47,7 @@ class Loop:
     patience
         Stop after so many measurements in a row without a better one.
     min_delta
-        By how much the loss must be lower to be better.
+        By how much the loss must be lower than the lowest so far to count for the patience.
     progress
         What shows the training to a person.
     now

@@ -47,7 +47,8 @@ class Trainer:
         Stop after so many epochs in a row without a lower validation loss; where nothing
         validates, without a lower training loss.
     min_delta : float
-        A loss must be lower by more than this to count as lower.
+        A loss must be lower by more than this than the lowest before it to count for `patience`.
+        The best epoch is that of the lowest loss, by however little.
     restore_best : bool
         At the end give the module the weights of its lowest validation loss. Where nothing
         validates it keeps the last ones: the training loss of an epoch is of weights that changed
@@ -163,8 +164,9 @@ class Trainer:
             its best validation if they were to be restored, else those before the step that
             failed; where these are not finite either, those after the epoch before.
         KeyboardInterrupt
-            After Ctrl-C, once the step at hand is done: the module is as that step left it, and
-            `history` tells of the epochs until then. A second Ctrl-C does not wait for it.
+            After Ctrl-C, once the step at hand is done: the module is as that step left it (after
+            the last step as at the end of any fit), and `history` tells of the epochs until then.
+            A second Ctrl-C does not wait for it.
         TypeError, ValueError
             If an argument is of the wrong kind, there is no batch, or inputs, targets or weights
             hold NaN. NaN in the padding that inputs ``(x, lengths)`` have is none of them.

@@ -1,8 +1,8 @@
-"""Counters go over to a text that has grown."""
+"""Counters tell the best loss, and go over to a text that has grown."""
 
 from __future__ import annotations
 
-from numba_lstm.training.counters import TextCounters
+from numba_lstm.training.counters import Counters, TextCounters
 
 
 def test_a_run_goes_on_at_the_beginning_of_the_next_pass_over_a_grown_text():
@@ -29,3 +29,11 @@ def test_on_the_same_text_it_stays_where_it_is_and_learns_what_it_did_not_know()
     after = before.on_text_of(here)
     assert (after.step, after.position, after.windows) == (25, 25, 10)
     assert (after.text_length, after.text_digest, after.valid_digest) == (50, "t", "v")
+
+
+def test_any_lower_loss_is_the_best_and_only_a_lower_one_by_min_delta_ends_the_count():
+    counters = Counters()
+    found = [(counters.judge(loss, 0.5), counters.since_best) for loss in (3.0, 2.7, 2.4, 1.8, 1.9)]
+    assert found == [(True, 0), (True, 1), (True, 2), (True, 0), (False, 1)]
+    assert counters.best_loss == 1.8
+    assert not counters.judge(1.8) and counters.since_best == 2

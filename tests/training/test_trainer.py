@@ -179,14 +179,17 @@ def test_patience_ends_the_fit_and_the_best_weights_are_restored(restore):
     assert weights(trainer.module) == seen.kept[3 if restore else 6]
 
 
-def test_a_loss_must_be_lower_by_more_than_min_delta():
-    found = [3.0, 2.95, 2.85, 2.8, 2.7, 2.7, 2.65]
-    trainer = make(loss=Stub(found), patience=2, min_delta=0.1)
+def test_patience_counts_by_min_delta_and_the_best_is_any_lower_loss():
+    found = [3.0, 2.95, 2.8, 2.75, 2.6, 2.55, 2.58, 1.0]
+    seen = Weights()
+    trainer = make(loss=Stub(found), patience=2, min_delta=0.1, callbacks=[seen])
     history = trainer.fit(data(), valid=data(40), epochs=50)
-    assert (history.val_curve, history.best_epoch) == (found, 5)
+    assert (history.val_curve, history.stopped) == (found[:7], "patience")
+    assert (history.best_epoch, history.best_loss) == (6, 2.55)
+    assert weights(trainer.module) == seen.kept[5]
     trainer = make(loss=Stub(found), patience=2, min_delta=0.2)
     history = trainer.fit(data(), valid=data(40), epochs=50)
-    assert (history.val_curve, history.best_epoch) == (found[:3], 1)
+    assert (history.val_curve, history.best_epoch) == (found[:3], 3)
 
 
 def test_without_validation_patience_watches_the_training_loss():
@@ -296,6 +299,29 @@ def test_a_ctrl_c_amid_a_step_waits_for_its_end():
     with pytest.raises(KeyboardInterrupt):
         trainer.fit(data(), epochs=1)
     other.fit(data(), steps=3)
+    assert weights(trainer.module) == weights(other.module)
+
+
+@pytest.mark.parametrize("validating", [False, True])
+def test_a_ctrl_c_in_the_last_step_or_validation_is_not_lost(validating):
+    calls = []
+
+    def loss(outputs, targets, with_gradient=True):
+        if with_gradient is not validating:
+            calls.append(1)
+            if len(calls) == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+                signal.sigtimedwait([], 0.05)
+        return losses.cross_entropy(outputs, targets)
+
+    batches = list(data())[:1]
+    valid = batches if validating else None
+    trainer, other = make(loss=loss), make()
+    with pytest.raises(KeyboardInterrupt):
+        trainer.fit(batches, valid=valid, steps=2)
+    other.fit(batches, valid=valid, steps=2)
+    assert trainer.history.stopped == "interrupted"
+    assert len(trainer.history.epochs) == 2
     assert weights(trainer.module) == weights(other.module)
 
 
