@@ -62,7 +62,11 @@ class RecurrentEstimator(BaseEstimator):
     # What fit sets.
     module_: Any
     _optimizer: Any
+    _split_seed: int | None
     n_features_in_: int
+    n_iter_: int
+    loss_: float | None
+    best_loss_: float | None
     loss_curve_: list[float]
     validation_loss_curve_: list[float] | None
 
@@ -100,8 +104,10 @@ class RecurrentEstimator(BaseEstimator):
         seed = check_random_state(self.random_state).randint(2**31 - 1, size=4)
         self._rng = np.random.default_rng(seed)
         self._optimizer = None
+        self._split_seed = None
         self.loss_curve_ = []
         self.validation_loss_curve_ = None
+        self.n_iter_, self.loss_, self.best_loss_ = 0, None, None
         return True
 
     def _seed(self) -> int:
@@ -125,6 +131,23 @@ class RecurrentEstimator(BaseEstimator):
         """A scaler fitted to values (n, columns); None where nothing is to be scaled."""
         return StandardScaler().fit(values, sample_weight=weights) if self.standardize else None
 
+    def _fit(self, incremental: bool, *data: Any) -> Any:
+        """Read the data and train; where they are refused, nothing has changed."""
+        before = dict(self.__dict__)
+        try:
+            plan = self._prepare(incremental, *data)
+        except BaseException:
+            self.__dict__ = before
+            raise
+        self._train(*plan, incremental)
+        return self
+
+    def _prepare(
+        self, incremental: bool, *args: Any, **kwargs: Any
+    ) -> tuple[Callable[..., Any], Iterable[Any], Iterable[Any] | None, int]:
+        """Read the data and make the network; the loss, both kinds of batches, and samples."""
+        raise NotImplementedError
+
     def _train(
         self,
         loss: Callable[..., Any],
@@ -138,6 +161,7 @@ class RecurrentEstimator(BaseEstimator):
         if self._optimizer is None or not incremental:
             self._optimizer = self._make_optimizer(samples)
         falls = self.learning_rate == "cosine" and not incremental
+        best = _BestWeights()
         trainer = training.Trainer(
             self.module_,
             loss,
@@ -146,15 +170,21 @@ class RecurrentEstimator(BaseEstimator):
             schedule=optim.CosineLR(self._optimizer) if falls else None,
             patience=None if incremental else self.n_iter_no_change,
             min_delta=self.tol,
+            callbacks=() if valid is None else (best,),
             progress=bool(self.verbose),
         )
         try:
             history = trainer.fit(batches, valid, epochs=1 if incremental else self.max_iter)
+        except KeyboardInterrupt:
+            if best.weights is not None:
+                module.load_state_dict(best.weights)
+            raise
         finally:
             module.eval().zero_grad()
             if not incremental:
                 self._optimizer = None
-        self._remember(history)
+            if trainer.history.epochs:
+                self._remember(trainer.history)
         if history.stopped == "epochs" and valid is None and not incremental:
             warnings.warn(
                 f"max_iter={self.max_iter} epochs were done and the training loss still falls; "
@@ -181,3 +211,14 @@ class RecurrentEstimator(BaseEstimator):
         self.n_iter_ = len(self.loss_curve_)
         self.loss_ = self.loss_curve_[-1]
         self.best_loss_ = history.best_loss
+
+
+class _BestWeights:
+    """Keeps the weights of the lowest validation loss, for a training that is interrupted."""
+
+    def __init__(self) -> None:
+        self.weights: dict[str, np.ndarray] | None = None
+
+    def on_epoch_end(self, trainer: Any, record: dict[str, Any]) -> None:
+        if trainer.history.best_epoch == record["epoch"]:
+            self.weights = trainer.module.state_dict()

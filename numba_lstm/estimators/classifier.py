@@ -62,11 +62,13 @@ class LSTMClassifier(ClassifierMixin, SupervisedEstimator):
         For initial weights, order, dropout and the validation part. An int gives the same bits each
         time, on any number of threads.
     tol : float
-        A loss must be lower by this to count as better.
+        A loss must be lower by more than this than the best before it to count as better, in the
+        epochs that `n_iter_no_change` counts. The best weights are those of the lowest loss.
     verbose : bool
         Whether a progress bar, or where there is no terminal a few lines, go to standard error.
     warm_start : bool
-        Whether a further fit goes on with the weights and the scale of the last one.
+        Whether a further fit goes on with the weights and the scale of the last one. With
+        `early_stopping` it sets the same samples aside where it is given the same ones.
     momentum : float
         Of 'sgd'.
     clip : float or None
@@ -194,10 +196,11 @@ class LSTMClassifier(ClassifierMixin, SupervisedEstimator):
             Naming X, y, sample_weight or an option.
         training.Diverged
             If the loss is no longer finite.
+        KeyboardInterrupt
+            After Ctrl-C. The network has then learnt what it has, as `loss_curve_` tells; with
+            `early_stopping` it has the best weights.
         """
-        if not (self.warm_start and hasattr(self, "module_")):
-            self.__dict__.pop("classes_", None)
-        return self._fit(X, y, sample_weight, incremental=False)
+        return self._fit(False, X, y, sample_weight)
 
     def partial_fit(
         self,
@@ -234,15 +237,7 @@ class LSTMClassifier(ClassifierMixin, SupervisedEstimator):
                 "class_weight: expected a dict or None for partial_fit, got "
                 f"{self.class_weight!r}, which needs all labels at once"
             )
-        known = getattr(self, "classes_", None)
-        if classes is None and known is None:
-            raise ValueError("classes: expected all labels in the first partial_fit, got None")
-        if classes is not None:
-            given = np.unique(np.asarray(classes))
-            if known is not None and not np.array_equal(given, known):
-                raise ValueError(f"classes: expected {known}, as before, got {given}")
-            self.classes_ = given
-        return self._fit(X, y, sample_weight, incremental=True)
+        return self._fit(True, X, y, sample_weight, classes)
 
     def predict(self, X: Any) -> Array:
         """Tell the label of each sequence.
@@ -306,6 +301,23 @@ class LSTMClassifier(ClassifierMixin, SupervisedEstimator):
     def _logits(self, X: Any) -> np.ndarray:
         check_is_fitted(self, "module_")
         return self._outputs(X)[0].astype(np.float64)
+
+    def _prepare(self, incremental: bool, X: Any, y: Any, weights: Any, classes: Any = None) -> Any:
+        if incremental:
+            self._settle_classes(classes)
+        elif not (self.warm_start and hasattr(self, "module_")):
+            self.__dict__.pop("classes_", None)
+        return super()._prepare(incremental, X, y, weights)
+
+    def _settle_classes(self, classes: Any) -> None:
+        known = getattr(self, "classes_", None)
+        if classes is None and known is None:
+            raise ValueError("classes: expected all labels in the first partial_fit, got None")
+        if classes is not None:
+            given = np.unique(np.asarray(classes))
+            if known is not None and not np.array_equal(given, known):
+                raise ValueError(f"classes: expected {known}, as before, got {given}")
+            self.classes_ = given
 
     def _targets(self, y: Any, samples: Samples, first: bool) -> np.ndarray:
         y = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)

@@ -74,7 +74,8 @@ class LSTMForecaster(WindowedEstimator):
         For initial weights, order and dropout. An int gives the same bits each time, on any number
         of threads.
     tol : float
-        A loss must be lower by this to count as better.
+        A loss must be lower by more than this than the best before it to count as better, in the
+        epochs that `n_iter_no_change` counts. The best weights are those of the lowest loss.
     verbose : bool
         Whether a progress bar, or where there is no terminal a few lines, go to standard error.
     warm_start : bool
@@ -202,8 +203,11 @@ class LSTMForecaster(WindowedEstimator):
             Naming y, X or an option.
         training.Diverged
             If the loss is no longer finite.
+        KeyboardInterrupt
+            After Ctrl-C. The network has then learnt what it has, as `loss_curve_` tells; with
+            `early_stopping` it has the best weights.
         """
-        return self._fit(y, X, incremental=False)
+        return self._fit(False, y, X)
 
     def partial_fit(self, y: Any, X: Any = None) -> LSTMForecaster:
         """Train for one epoch, going on from where the last call left the network.
@@ -226,7 +230,7 @@ class LSTMForecaster(WindowedEstimator):
         TypeError, ValueError
             As `fit`; with `early_stopping`.
         """
-        return self._fit(y, X, incremental=True)
+        return self._fit(True, y, X)
 
     def predict(self, y: Any = None, X: Any = None, horizon: int | None = None) -> Array:
         """Forecast what follows.

@@ -66,11 +66,13 @@ class LSTMRegressor(RegressorMixin, SupervisedEstimator):
         For initial weights, order, dropout and the validation part. An int gives the same bits each
         time, on any number of threads.
     tol : float
-        A loss must be lower by this to count as better.
+        A loss must be lower by more than this than the best before it to count as better, in the
+        epochs that `n_iter_no_change` counts. The best weights are those of the lowest loss.
     verbose : bool
         Whether a progress bar, or where there is no terminal a few lines, go to standard error.
     warm_start : bool
-        Whether a further fit goes on with the weights and the scales of the last one.
+        Whether a further fit goes on with the weights and the scales of the last one. With
+        `early_stopping` it sets the same samples aside where it is given the same ones.
     momentum : float
         Of 'sgd'.
     clip : float or None
@@ -197,8 +199,11 @@ class LSTMRegressor(RegressorMixin, SupervisedEstimator):
             Naming X, y, sample_weight or an option.
         training.Diverged
             If the loss is no longer finite.
+        KeyboardInterrupt
+            After Ctrl-C. The network has then learnt what it has, as `loss_curve_` tells; with
+            `early_stopping` it has the best weights.
         """
-        return self._fit(X, y, sample_weight, incremental=False)
+        return self._fit(False, X, y, sample_weight)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> LSTMRegressor:
         """Train for one epoch, going on from where the last call left the network.
@@ -221,7 +226,7 @@ class LSTMRegressor(RegressorMixin, SupervisedEstimator):
         TypeError, ValueError
             As `fit`; with `early_stopping`.
         """
-        return self._fit(X, y, sample_weight, incremental=True)
+        return self._fit(True, X, y, sample_weight)
 
     def predict(self, X: Any) -> Array | list[Array]:
         """Give the numbers of each sequence, or of each step.

@@ -43,7 +43,7 @@ class SupervisedEstimator(RecurrentEstimator):
         """The targets on the scale of the network; the scale follows from `part` of them."""
         return targets
 
-    def _fit(self, X: Any, y: Any, weights: Any, incremental: bool) -> Any:
+    def _prepare(self, incremental: bool, X: Any, y: Any, weights: Any) -> Any:
         first = self._begins(incremental)
         if y is None:
             raise ValueError(
@@ -71,18 +71,23 @@ class SupervisedEstimator(RecurrentEstimator):
         if valid is not None:
             held_out = None if weights is None else weights[valid]
             valid = self._batches(samples.take(valid), _take(targets, valid), held_out, False)
-        self._train(unbiased(self._loss()), batches, valid, len(train), incremental)
-        return self
+        return unbiased(self._loss()), batches, valid, len(train)
 
     def _with_class_weights(self, targets: Any, weights: Any) -> Any:
         return weights
 
     def _split(self, targets: Any) -> tuple[np.ndarray, Any]:
-        """The samples that train, and those that validate or None."""
+        """The samples that train, and those that validate or None.
+
+        A fit that goes on from another sets the same ones of the same samples aside, so that none
+        of them was trained on before.
+        """
         everything = np.arange(len(targets))
         if not self.early_stopping:
             return everything, None
-        return self._split_of(targets, self._seed())
+        if self._split_seed is None:
+            self._split_seed = self._seed()
+        return self._split_of(targets, self._split_seed)
 
     def _split_of(self, targets: Any, seed: int) -> tuple[np.ndarray, np.ndarray]:
         count = len(targets)

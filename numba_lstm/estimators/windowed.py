@@ -30,7 +30,7 @@ class WindowedEstimator(RecurrentEstimator):
     window_: int
     scaler_: Any
 
-    def _fit(self, y: Any, X: Any, incremental: bool) -> Any:
+    def _prepare(self, incremental: bool, y: Any, X: Any) -> Any:
         first = self._begins(incremental)
         series, form = read_series("y", self, y, first)
         if first:
@@ -48,8 +48,7 @@ class WindowedEstimator(RecurrentEstimator):
         self._ends = tails(series.replace(values), self.window_)
         batches = self._windows(values, train, self._seed() if self.shuffle else None)
         validation = self._windows(values, valid, None) if self.early_stopping else None
-        self._train(self._loss(), batches, validation, len(train), incremental)
-        return self
+        return self._loss(), batches, validation, len(train)
 
     def _settle(self, series: Samples, has_exogenous: bool) -> None:
         """Keep those options that forecasts hang on, whatever becomes of the others later."""

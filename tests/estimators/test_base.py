@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 import numba_lstm
 from numba_lstm.estimators import LSTMClassifier, LSTMForecaster, LSTMRegressor
+from numba_lstm.training import Diverged, step
 
 SMALL = {
     "hidden_size": 8,
@@ -273,3 +274,50 @@ def test_metadata_is_routed():
     assert np.isfinite(routed.best_score_)
     direct = LSTMClassifier(**{**SMALL, "hidden_size": 4}).fit(X, y, weights)
     np.testing.assert_array_equal(routed.predict_proba(X), direct.predict_proba(X))
+
+
+class Interrupts:
+    """Raises what Ctrl-C would at a step of a fit."""
+
+    def __init__(self, monkeypatch, at, error):
+        take, self.steps = step.update, 0
+
+        def update(*arguments):
+            self.steps += 1
+            if self.steps == at:
+                raise error
+            return take(*arguments)
+
+        monkeypatch.setattr("numba_lstm.training.supervised.update", update)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), Diverged("the loss is nan")])
+def test_a_fit_that_is_cut_short_tells_of_its_epochs_and_keeps_the_best_weights(
+    kind, error, monkeypatch
+):
+    options = {**SMALL, "dropout": 0.0, "max_iter": 40, "learning_rate_init": 0.3}
+    options.update(early_stopping=True, validation_fraction=0.3, n_iter_no_change=40)
+    options["batch_size"] = 8
+    counted = Interrupts(monkeypatch, 0, error)
+    whole = kind(**options).fit(*data(kind))
+    curve = whole.validation_loss_curve_
+    steps = counted.steps // whole.n_iter_
+    monkeypatch.undo()
+    end = next(n for n in range(3, 40) if int(np.argmin(curve[:n])) < n - 1)
+    model = kind(**options)
+    Interrupts(monkeypatch, end * steps + 1, error)
+    with pytest.raises(type(error)):
+        model.fit(*data(kind))
+    monkeypatch.undo()
+    assert model.validation_loss_curve_ == curve[:end] and model.n_iter_ == end
+    assert model.loss_curve_ == whole.loss_curve_[:end] and model.best_loss_ == min(curve[:end])
+    best = kind(**{**options, "max_iter": 1 + int(np.argmin(curve[:end]))}).fit(*data(kind))
+    np.testing.assert_array_equal(predicted(model), predicted(best))
+
+
+def test_a_fit_that_is_cut_short_before_an_epoch_has_none(kind, monkeypatch):
+    model = fitted(kind)
+    Interrupts(monkeypatch, 1, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*data(kind))
+    assert model.loss_curve_ == [] and model.n_iter_ == 0

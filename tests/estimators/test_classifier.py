@@ -141,3 +141,26 @@ def test_other_classes_than_before_are_refused(ragged):
         model.partial_fit(X, y, classes=["a", "b"])
     assert model.set_params(warm_start=False).fit(X, np.where(y == "up", "level", y)) is model
     assert model.classes_.tolist() == ["down", "level"]
+
+
+def test_a_fit_that_is_refused_leaves_a_fitted_classifier_as_it_was(ragged):
+    X, y = ragged
+    model = LSTMClassifier(**{**SMALL, "max_iter": 3}).fit(X, y)
+    expected, before = model.predict_proba(X), dict(vars(model))
+    table = np.ones((40, 3))
+    table[0, 0] = np.nan
+    for wrong in ((X, ["up"] * 40), (table, y), (np.ones((40, 3)), y[:39]), (X, [1.5] * 40)):
+        with pytest.raises(ValueError):
+            model.fit(*wrong)
+        assert vars(model) == before
+    np.testing.assert_array_equal(model.predict_proba(X), expected)
+    assert set(model.predict(X)) <= {"down", "up"}
+
+
+def test_a_first_partial_fit_that_is_refused_settles_no_classes(ragged):
+    X, y = ragged
+    model = LSTMClassifier(**SMALL)
+    with pytest.raises(ValueError, match="y: expected labels of"):
+        model.partial_fit(X, y, classes=["a", "b"])
+    assert not hasattr(model, "classes_") and not hasattr(model, "n_features_in_")
+    assert model.partial_fit(X, y, classes=["down", "up"]).classes_.tolist() == ["down", "up"]

@@ -148,3 +148,22 @@ def test_frames_of_pandas_and_polars_give_what_arrays_give(rng):
         model = LSTMClassifier(**SMALL).fit(frame, series(y), series(np.ones(30)))
         np.testing.assert_array_equal(model.predict_proba(frame), expected)
         assert model.feature_names_in_.tolist() == names
+
+
+def test_a_warm_start_sets_the_same_samples_aside(ragged, monkeypatch):
+    parts = []
+    split = LSTMClassifier._split_of
+
+    def keeps(self, targets, seed):
+        parts.append(split(self, targets, seed))
+        return parts[-1]
+
+    monkeypatch.setattr(LSTMClassifier, "_split_of", keeps)
+    model = LSTMClassifier(**{**SMALL, "max_iter": 2}, early_stopping=True, warm_start=True)
+    for _ in range(3):
+        model.fit(*ragged)
+    for train, valid in parts[1:]:
+        np.testing.assert_array_equal(train, parts[0][0])
+        np.testing.assert_array_equal(valid, parts[0][1])
+    model.set_params(warm_start=False, random_state=1).fit(*ragged)
+    assert set(parts[-1][1]) != set(parts[0][1])  # anew, with another seed
