@@ -15,6 +15,7 @@ from .. import losses, models
 from ..typing import Array, ArrayLike
 from .samples import Samples
 from .supervised import SupervisedEstimator
+from .values import check_values, named
 
 __all__ = ["LSTMClassifier"]
 
@@ -121,8 +122,10 @@ class LSTMClassifier(ClassifierMixin, SupervisedEstimator):
     - a table (samples, time), array or frame: each row is a sequence of one feature, and each
       column a time step.
 
-    NaN, infinity, complex numbers and text are refused with a ValueError that names X. A table has
-    as many columns in `predict` as in `fit`; sequences may have any length.
+    A list of lists of numbers is a table where they are equally long, and else one of sequences.
+    NaN, infinity, complex numbers and text are refused with a ValueError that names X; times, and
+    masked arrays that hide values, with a TypeError. A table has as many columns in `predict` as in
+    `fit`; sequences may have any length.
 
     A fitted estimator may predict from several threads.
 
@@ -314,16 +317,23 @@ class LSTMClassifier(ClassifierMixin, SupervisedEstimator):
         if classes is None and known is None:
             raise ValueError("classes: expected all labels in the first partial_fit, got None")
         if classes is not None:
-            given = np.unique(np.asarray(classes))
+            check_values("classes", classes, times=True)
+            with named("classes"):
+                given = np.unique(np.asarray(classes))
             if known is not None and not np.array_equal(given, known):
                 raise ValueError(f"classes: expected {known}, as before, got {given}")
             self.classes_ = given
 
+    def _check_targets(self, y: Any) -> None:
+        check_values("y", y, times=True)
+
     def _targets(self, y: Any, samples: Samples, first: bool) -> np.ndarray:
-        y = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        labels = np.unique(y)
+        with named("y"):
+            array = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
+            _check_kinds(y)
+            y = column_or_1d(array, warn=True)
+            check_classification_targets(y)
+            labels = np.unique(y)
         if not hasattr(self, "classes_"):
             if len(labels) < 2:
                 raise ValueError(f"y: expected at least two classes, got one class, {labels[0]}")
@@ -353,3 +363,13 @@ class LSTMClassifier(ClassifierMixin, SupervisedEstimator):
             return weights
         by_class = compute_sample_weight(self.class_weight, self.classes_[targets])
         return by_class if weights is None else weights * by_class
+
+
+def _check_kinds(y: Any) -> None:
+    """Refuse text among other labels: NumPy would take all of a list for text."""
+    kind = getattr(getattr(y, "dtype", None), "kind", "")
+    if not isinstance(y, (list, tuple)) and kind != "O":
+        return
+    kinds = {isinstance(label, str) for label in np.ravel(np.asarray(y, object))}
+    if len(kinds) > 1:
+        raise TypeError("y: expected labels of one kind, got text and others")

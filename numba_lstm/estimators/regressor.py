@@ -14,6 +14,7 @@ from ..typing import Array
 from .base import LOSSES
 from .samples import Samples, is_many, read_many
 from .supervised import SupervisedEstimator
+from .values import named
 
 __all__ = ["LSTMRegressor"]
 
@@ -119,7 +120,8 @@ class LSTMRegressor(RegressorMixin, SupervisedEstimator):
     (samples, time, targets), or a list of (time,) or (time, targets), of the lengths of X.
     Predictions have the form of y, and are float64.
 
-    NaN, infinity, complex numbers and text are refused with a ValueError that names X or y.
+    NaN, infinity, complex numbers and text are refused with a ValueError that names X or y; times,
+    and masked arrays that hide values, with a TypeError.
 
     A fitted estimator may predict from several threads.
 
@@ -277,6 +279,7 @@ class LSTMRegressor(RegressorMixin, SupervisedEstimator):
             Before `fit`; naming X or y.
         """
         predicted = self.predict(X)
+        self._check_targets(y)
         if self.module_.pooling is not None:
             return float(r2_score(y, predicted, sample_weight=sample_weight))
         true, ours = _read_steps(self, y), _read_steps(self, predicted)
@@ -298,9 +301,10 @@ class LSTMRegressor(RegressorMixin, SupervisedEstimator):
             shape = _axes_of_a_step(y)
             width = targets.steps.shape[1]
         else:
-            targets = check_array(
-                y, dtype=np.float64, ensure_2d=False, input_name="y", estimator=self
-            )
+            with named("y"):
+                targets = check_array(
+                    y, dtype=np.float64, ensure_2d=False, input_name="y", estimator=self
+                )
             shape = targets.shape[1:]
             targets = targets.reshape(len(targets), -1)
             width = targets.shape[1]
@@ -346,7 +350,8 @@ def _read_steps(estimator: Any, y: Any) -> Samples:
     if is_many(y):
         samples = read_many("y", y, estimator)
         return samples.replace(samples.steps.astype(np.float64, copy=False))
-    array = check_array(y, dtype=np.float64, allow_nd=True, input_name="y", estimator=estimator)
+    with named("y"):
+        array = check_array(y, dtype=np.float64, allow_nd=True, input_name="y", estimator=estimator)
     array = array.reshape(*array.shape[:2], -1)
     return Samples(array.reshape(-1, array.shape[2]), np.full(len(array), array.shape[1], np.int64))
 

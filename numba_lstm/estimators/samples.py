@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.utils.validation import check_array, validate_data
 
 from ..nn.utils import pad_sequence
+from .values import check_values, named
 
 __all__ = ["Samples", "is_many", "read_many", "read_samples"]
 
@@ -89,7 +90,7 @@ def read_samples(estimator: Any, X: Any, reset: bool) -> Samples:
         It keeps ``n_features_in_``, ``feature_names_in_`` and the form that X had in fit.
     X : array_like or list
         (N, T, I); a list of (T_n, I) or (T_n,); or a table (N, T), whose rows are sequences of one
-        feature and whose columns are their steps.
+        feature and whose columns are their steps. Lists of numbers of one length are a table, too.
     reset : bool
         Whether this is the first X that the estimator sees.
 
@@ -100,15 +101,32 @@ def read_samples(estimator: Any, X: Any, reset: bool) -> Samples:
     Raises
     ------
     TypeError, ValueError
-        Naming X: a sparse array, complex or text values, NaN or infinity, no samples, no steps, a
-        sequence of another width, or another form or width than in fit.
+        Naming X: a sparse array, complex or text values, times, NaN or infinity, masked values, no
+        samples, no steps, a sequence of another width, or another form or width than in fit.
     """
-    many = is_many(X)
-    arrays = _arrays("X", X) if many else []
-    # Rows of one length are a table, as scikit-learn has it.
-    many = many and not all(one.ndim == 1 and len(one) == len(arrays[0]) for one in arrays)
-    if not many and ndim(X) != 3:
-        return _read_table(estimator, X, reset)
+    check_values("X", X)
+    many = is_many(X) and not _is_table(X, not reset and estimator._table)
+    with named("X"):
+        if not many and ndim(X) < 3:
+            return _read_table(estimator, X, reset)
+        if not many and ndim(X) > 3:
+            raise ValueError(
+                f"X: expected (samples, time, features) or a table, got {ndim(X)} dimensions"
+            )
+        return _read_sequences(estimator, X, many, reset)
+
+
+def _is_table(items: Sequence[Any], expected: bool) -> bool:
+    """Whether a list has the rows of a table: numbers in lists of one length, as scikit-learn has
+    it. Arrays are sequences, unless a table is expected."""
+    arrays = _arrays("X", items)
+    if not expected and any(hasattr(item, "shape") for item in items):
+        return False
+    return all(one.ndim == 1 and len(one) == len(arrays[0]) for one in arrays)
+
+
+def _read_sequences(estimator: Any, X: Any, many: bool, reset: bool) -> Samples:
+    """A list of sequences, or an array (N, T, I)."""
     if not reset and estimator._table:
         got = "a list of sequences" if many else f"an array of shape {np.shape(X)}"
         raise ValueError(

@@ -11,9 +11,13 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from .. import training
 from .base import ROWS, RecurrentEstimator
 from .samples import Samples, read_samples
+from .values import check_values, named
 from .weights import unbiased
 
 __all__ = ["SupervisedEstimator"]
+
+# Sums of weights and of weighted squares must be finite.
+_HEAVIEST = 1e100
 
 
 class SupervisedEstimator(RecurrentEstimator):
@@ -50,6 +54,7 @@ class SupervisedEstimator(RecurrentEstimator):
                 f"{type(self).__name__} requires y to be passed, but the target y is None"
             )
         samples = read_samples(self, X, reset=first)
+        self._check_targets(y)
         count = _length_of(y)
         if count != len(samples):
             raise ValueError(f"y: expected {len(samples)} targets, one a sample of X, got {count}")
@@ -57,7 +62,7 @@ class SupervisedEstimator(RecurrentEstimator):
         # What has no weight is as if it were not there: in classes, scaling, splits and batches.
         samples, y, weights = _without_zeros(samples, y, weights)
         targets = self._targets(y, samples, first)
-        weights = self._with_class_weights(targets, weights)
+        weights = _not_too_heavy("class_weight", self._with_class_weights(targets, weights))
         samples, targets, weights = _without_zeros(samples, targets, weights)
         train, valid = self._split(targets)
         train_weights = None if weights is None else weights[train]
@@ -72,6 +77,9 @@ class SupervisedEstimator(RecurrentEstimator):
             held_out = None if weights is None else weights[valid]
             valid = self._batches(samples.take(valid), _take(targets, valid), held_out, False)
         return unbiased(self._loss()), batches, valid, len(train)
+
+    def _check_targets(self, y: Any) -> None:
+        check_values("y", y)
 
     def _with_class_weights(self, targets: Any, weights: Any) -> Any:
         return weights
@@ -177,9 +185,21 @@ def _without_zeros(samples: Samples, y: Any, weights: Any) -> tuple[Samples, Any
 
 def _checked_weights(weights: Any, samples: Samples) -> np.ndarray:
     """Weights of samples, at least 0 each."""
-    return _check_sample_weight(
-        weights, samples.lengths[:, None], dtype=np.float64, ensure_non_negative=True
-    )
+    check_values("sample_weight", weights)
+    with named("sample_weight"):
+        found = _check_sample_weight(
+            weights, samples.lengths[:, None], dtype=np.float64, ensure_non_negative=True
+        )
+    return _not_too_heavy("sample_weight", found)
+
+
+def _not_too_heavy(name: str, weights: Any) -> Any:
+    if weights is not None and len(weights) * float(weights.max()) > _HEAVIEST:
+        raise ValueError(
+            f"{name}: expected weights that add up to at most {_HEAVIEST:g}, "
+            f"got {weights.max():g} as the greatest"
+        )
+    return weights
 
 
 def _if_enough(strata: Any, held_out: int) -> Any:

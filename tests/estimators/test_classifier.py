@@ -164,3 +164,11 @@ def test_a_first_partial_fit_that_is_refused_settles_no_classes(ragged):
         model.partial_fit(X, y, classes=["a", "b"])
     assert not hasattr(model, "classes_") and not hasattr(model, "n_features_in_")
     assert model.partial_fit(X, y, classes=["down", "up"]).classes_.tolist() == ["down", "up"]
+
+
+@pytest.mark.parametrize("y", [[1, "a"] * 20, np.array([1, "a"] * 20, object)])
+def test_labels_of_several_kinds_are_refused_by_name(ragged, y):
+    with pytest.raises(TypeError, match="y: expected labels of one kind"):
+        LSTMClassifier(**SMALL).fit(ragged[0], y)
+    with pytest.raises(ValueError, match="y: "):
+        LSTMClassifier(**SMALL).fit(ragged[0], np.array([1, None] * 20, object))

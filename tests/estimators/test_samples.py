@@ -67,6 +67,51 @@ def test_sequences_of_one_feature_have_no_axis_for_it():
     assert samples.steps.shape == (4, 1) and samples.lengths.tolist() == [3, 1]
 
 
+@pytest.mark.parametrize("kind", [np.asarray, pd.Series, pl.Series], ids=["array", "pd", "pl"])
+def test_arrays_of_one_length_are_sequences_of_one_feature_as_others_are(kind):
+    estimator = Anything()
+    samples = read([kind(one) for one in ARRAY[:, :, 0]], True, estimator)
+    assert estimator.n_features_in_ == 1 and samples.lengths.tolist() == [3] * 4
+    assert read([kind(one) for one in ARRAY[0]], False, estimator).lengths.tolist() == [2] * 3
+    table = fitted(ARRAY[:, :, 0])
+    assert read([kind(one) for one in ARRAY[:, :, 0]], False, table).lengths.tolist() == [3] * 4
+
+
+DAYS = np.arange(3).astype("datetime64[D]")
+
+
+@pytest.mark.parametrize(
+    "X, message",
+    [
+        (pd.DataFrame({"a": [1.0] * 3, "d": DAYS}), r"X: .* times \(datetime64.*column 'd'"),
+        (pl.DataFrame({"a": [1.0] * 3, "d": DAYS}), r"X: .* times \(Date\) in column 'd'"),
+        ([pd.DataFrame({"d": pd.to_datetime(DAYS).tz_localize("UTC")})], r"X\[0\]: .*column 'd'"),
+        (
+            [ARRAY[0], pl.DataFrame({"d": [DAYS[1].item() - DAYS[0].item()]})],
+            r"X\[1\]: .*column 'd'",
+        ),
+        (DAYS[None, :, None], "X: expected numbers, got times .datetime64"),
+        ((DAYS - DAYS[0])[None], "X: expected numbers, got times .timedelta64"),
+        ([DAYS, DAYS[:2]], r"X\[0\]: expected numbers, got times"),
+        ([ARRAY[0, :, 0], pd.Series(DAYS)], r"X\[1\]: expected numbers, got times"),
+        ([[1.0, DAYS[0]], [1.0]], r"X\[0\]\[1\]: expected numbers, got times"),
+        ([[1.0, DAYS[0].item()], [1.0]], r"X\[0\]\[1\]: expected numbers, got times .date"),
+    ],
+)
+def test_times_are_no_features(X, message):
+    with pytest.raises(TypeError, match=message):
+        read(X)
+
+
+def test_an_axis_too_many_and_what_is_no_array_are_refused_by_name():
+    with pytest.raises(ValueError, match=r"X: expected .samples, time, features.*got 4 dimensions"):
+        read(np.zeros((2, 2, 2, 2)))
+    with pytest.raises(TypeError, match=r"X: expected an array or a list, got .* generator"):
+        read(one for one in ARRAY)
+    with pytest.raises(ValueError, match="X: "):
+        read(np.ones(3))
+
+
 @pytest.mark.parametrize(
     "table",
     [

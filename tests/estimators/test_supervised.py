@@ -167,3 +167,37 @@ def test_a_warm_start_sets_the_same_samples_aside(ragged, monkeypatch):
         np.testing.assert_array_equal(valid, parts[0][1])
     model.set_params(warm_start=False, random_state=1).fit(*ragged)
     assert set(parts[-1][1]) != set(parts[0][1])  # anew, with another seed
+
+
+@pytest.mark.parametrize("kind", [LSTMClassifier, LSTMRegressor])
+def test_values_that_a_mask_hides_are_refused_in_X_y_and_weights(kind, rng):
+    X, y = rng.normal(size=(6, 4, 2)), np.arange(6) % 2
+    hidden = np.ma.masked_greater(X, X.max() - 0.1)
+    table = np.ma.masked_array(X[:, :, 0], X[:, :, 0] > 0)
+    for wrong in (hidden, list(hidden), table, list(table)):
+        with pytest.raises(TypeError, match=r"X.*: .*a masked array that hides values"):
+            kind(**SMALL).fit(wrong, y)
+    with pytest.raises(TypeError, match=r"y: .*a masked array that hides values"):
+        kind(**SMALL).fit(X, np.ma.masked_equal(y, 1))
+    with pytest.raises(TypeError, match=r"sample_weight: .*a masked array that hides values"):
+        kind(**SMALL).fit(X, y, np.ma.masked_equal(y + 1.0, 1.0))
+    kind(**{**SMALL, "max_iter": 1}).fit(np.ma.masked_array(X, False), y)  # nothing is hidden
+
+
+@pytest.mark.parametrize("kind", [LSTMClassifier, LSTMRegressor])
+def test_generators_are_refused_by_name(kind):
+    X, y = np.ones((4, 3, 1)), [0, 1, 0, 1]
+    with pytest.raises(TypeError, match=r"X: expected an array or a list, got .* generator"):
+        kind(**SMALL).fit((one for one in X), y)
+    with pytest.raises(TypeError, match=r"y: expected an array or a list, got .* generator"):
+        kind(**SMALL).fit(X, (one for one in y))
+
+
+def test_weights_whose_sum_is_not_finite_are_refused_by_name(ragged):
+    X, y = ragged
+    with pytest.raises(ValueError, match=r"sample_weight: .*at most 1e.100, got 1e.308"):
+        LSTMClassifier(**SMALL).fit(X, y, np.full(len(X), 1e308))
+    with pytest.raises(ValueError, match=r"class_weight: .*at most 1e.100, got 1e.308"):
+        LSTMClassifier(**SMALL, class_weight={"up": 1e308}).fit(X, y)
+    with pytest.raises(ValueError, match=r"sample_weight: .*1D"):
+        LSTMClassifier(**SMALL).fit(X, y, np.ones((len(X), 1)))
