@@ -129,7 +129,10 @@ class LSTMForecaster(WindowedEstimator):
     prices, weather forecasts. It has a row for each row of y, and is a list where y is one. Columns
     whose future is not known belong into y.
 
-    NaN, infinity, complex numbers and text are refused with a ValueError that names y or X.
+    Where frames of pandas have times, those of X must be those of y, and follow them in `predict`.
+
+    NaN, infinity, complex numbers and text are refused with a ValueError that names y or X; columns
+    of times, and masked arrays that hide values, with a TypeError.
 
     Noise is soon learnt by heart: for most real series `early_stopping` gives better forecasts.
 
@@ -310,7 +313,7 @@ class LSTMForecaster(WindowedEstimator):
         """
         check_is_fitted(self, "module_")
         series, form = read_series("y", self, y, False)
-        values = self._scaled(self._beside(series, X, form, False))
+        values = self._scaled(self._beside(series, y, X, form, False))
         begin, _ = origins(series, self.window_, self._horizon)
         windows = self._windows(values, begin, None)
         true, ours = [], []

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
 
-from ..datasets.frequency import find_frequency, gaps
-from ..user_warning import warn
 from .samples import Samples, is_many, read_many
+from .times import check_times
+from .values import check_values, named
 
 __all__ = [
     "ExogenousColumns",
     "Form",
     "WindowBatches",
-    "check_times",
+    "items_of",
     "origins",
     "read_series",
     "tails",
@@ -76,8 +76,8 @@ def read_series(name: str, owner: Any, value: Any, reset: bool) -> tuple[Samples
     Raises
     ------
     TypeError, ValueError
-        Naming the argument: one number, values that are no finite numbers, no rows, other columns
-        than before, a frame whose index is not in order of time.
+        Naming the argument: one number, values that are no finite numbers, times, masked values, no
+        rows, other columns than before, a frame whose index is not in order of time.
 
     Warns
     -----
@@ -86,10 +86,24 @@ def read_series(name: str, owner: Any, value: Any, reset: bool) -> tuple[Samples
     """
     if isinstance(value, numbers.Number):
         raise TypeError(f"{name}: expected a series, got {value!r}")
+    check_values(name, value)
+    with named(name):
+        samples, form = _read(name, owner, value, reset)
+    for n, one in enumerate(items_of(value, form)):
+        check_times(f"{name}[{n}]" if form.many else name, one)
+    return samples.replace(samples.steps.astype(np.float64, copy=False)), form
+
+
+def items_of(value: Any, form: Form) -> Sequence[Any]:
+    """What a caller gave for each series; an array of several is one thing."""
+    return value if form.many and is_many(value) else [value]
+
+
+def _read(name: str, owner: Any, value: Any, reset: bool) -> tuple[Samples, Form]:
     if is_many(value):
         samples = read_many(name, value, owner)
         form = Form(True, np.ndim(value[0]) == 2)
-        named = value[0] if hasattr(value[0], "columns") else samples.steps
+        features = value[0] if hasattr(value[0], "columns") else samples.steps
     else:
         array = check_array(
             value, dtype=_FLOATS, ensure_2d=False, allow_nd=True, input_name=name, estimator=owner
@@ -108,57 +122,9 @@ def read_series(name: str, owner: Any, value: Any, reset: bool) -> tuple[Samples
         count, length = (array.shape if form.many else (1, *array.shape))[:2]
         steps = array.reshape(count * length, -1)
         samples = Samples(steps, np.full(count, length, np.int64))
-        named = value if array.ndim == 2 else steps
-    validate_data(owner, named, skip_check_array=True, reset=reset)
-    for n, one in enumerate(value if form.many and is_many(value) else [value]):
-        check_times(f"{name}[{n}]" if form.many else name, one)
-    return samples.replace(samples.steps.astype(np.float64, copy=False)), form
-
-
-def check_times(name: str, value: Any) -> None:
-    """Look at the index of a frame of pandas, if it is one of times: its rows follow each other.
-
-    Raises
-    ------
-    ValueError
-        Naming the argument, if a row does not come after the one before.
-
-    Warns
-    -----
-    UserWarning
-        If rows are missing, or there is no step in time that they keep.
-    """
-    index: Any = getattr(value, "index", None)
-    if not hasattr(index, "freq"):  # which only times have
-        return
-    if not (index.is_monotonic_increasing and index.is_unique):
-        raise ValueError(
-            f"{name}: expected rows in order of time, each time once; sort_index() sorts them"
-        )
-    if hasattr(index, "to_timestamp"):  # periods
-        index = index.to_timestamp()
-    clocks = [index]
-    if getattr(index, "tz", None) is not None:
-        # Days are of one length by the clock of the place, hours by that of the world.
-        clocks = [index.tz_convert(None), index.tz_localize(None)]
-    found = [_fault(clock.to_numpy()) for clock in clocks]
-    if all(found):
-        warn(f"{name}: expected rows at equal distances in time, got {found[0]}")
-
-
-def _fault(times: np.ndarray) -> str:
-    """What is wrong with the distances of times, in words; "" for nothing."""
-    if len(times) < 3:
-        return ""
-    if times.dtype.kind == "M":
-        times = times.astype("datetime64[us]")
-    else:  # since some moment
-        times = times.astype("timedelta64[us]").astype(np.int64)
-    frequency = find_frequency(times)
-    if frequency is None:
-        return "times that keep no step"
-    missing = gaps(times, frequency, limit=1)
-    return f"none for {missing[0]}" if missing else ""
+        features = value if array.ndim == 2 else steps
+    validate_data(owner, features, skip_check_array=True, reset=reset)
+    return samples, form
 
 
 def tails(series: Samples, count: int, before: int = 0) -> np.ndarray:

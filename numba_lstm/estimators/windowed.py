@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,16 @@ from .. import checks, models
 from .base import LOSSES, RecurrentEstimator
 from .forecasting import checked_quantiles, forecast, pinball
 from .samples import Samples
-from .series import ExogenousColumns, Form, WindowBatches, origins, read_series, tails
+from .series import (
+    ExogenousColumns,
+    Form,
+    WindowBatches,
+    items_of,
+    origins,
+    read_series,
+    tails,
+)
+from .times import check_following, check_same_times, last_times, time_index
 
 __all__ = ["WindowedEstimator"]
 
@@ -35,7 +45,7 @@ class WindowedEstimator(RecurrentEstimator):
         series, form = read_series("y", self, y, first)
         if first:
             self._settle(series, X is not None)
-        values = self._beside(series, X, form, first)
+        values = self._beside(series, y, X, form, first)
         held_out = self._held_out(series)
         train, valid = origins(series, self.window_, self._horizon, held_out)
         if first:
@@ -45,6 +55,7 @@ class WindowedEstimator(RecurrentEstimator):
             self.module_ = self._network(values.shape[1])
         values = self._scaled(values)
         self._form = form
+        self._last_times = [last_times(one) for one in items_of(y, form)]
         self._ends = tails(series.replace(values), self.window_)
         batches = self._windows(values, train, self._seed() if self.shuffle else None)
         validation = self._windows(values, valid, None) if self.early_stopping else None
@@ -98,9 +109,10 @@ class WindowedEstimator(RecurrentEstimator):
 
     # -- values ---------------------------------------------------------------------------------
 
-    def _beside(self, series: Samples, X: Any, form: Form, reset: bool) -> np.ndarray:
+    def _beside(self, series: Samples, y: Any, X: Any, form: Form, reset: bool) -> np.ndarray:
         """The rows of y and beside them those of X."""
         exogenous = self._exogenous_of(X, form, series.lengths, reset)
+        _check_times(X, form, check_same_times, map(time_index, items_of(y, form)))
         return series.steps if exogenous is None else np.hstack([series.steps, exogenous.steps])
 
     def _exogenous_of(self, X: Any, form: Form, lengths: np.ndarray, reset: bool) -> Samples | None:
@@ -142,6 +154,7 @@ class WindowedEstimator(RecurrentEstimator):
         if y is None:
             form, x = self._form, self._ends
             exogenous = self._exogenous_of(X, form, np.full(x.shape[1], needed), False)
+            _check_times(X, form, check_following, self._last_times)
         else:
             series, form = read_series("y", self, y, False)
             for n in np.flatnonzero(series.lengths < self.window_):
@@ -152,6 +165,7 @@ class WindowedEstimator(RecurrentEstimator):
                 )
             x = tails(series, self.window_)
             exogenous = self._exogenous_of(X, form, series.lengths + needed, False)
+            _check_times(X, form, check_same_times, map(time_index, items_of(y, form)))
             if exogenous is not None:
                 x = np.concatenate([x, tails(exogenous, self.window_, needed)], axis=-1)
             x = self._scaled(x)
@@ -160,3 +174,11 @@ class WindowedEstimator(RecurrentEstimator):
             future = self._scaled(tails(exogenous, needed), slice(columns, None))
         found = forecast(self.module_, x, future, self._difference, columns, needed)
         return self._unscaled(found[:steps]), form
+
+
+def _check_times(
+    X: Any, form: Form, check: Callable[[str, Any, Any], None], times: Iterable[Any]
+) -> None:
+    """Check the times of the exogenous rows of each series by those of its y."""
+    for n, (one, index) in enumerate(zip(items_of(X, form), times)):
+        check(f"X[{n}]" if form.many else "X", one, index)

@@ -207,3 +207,25 @@ def test_times_that_keep_no_step_are_told():
     times = [pd.Timestamp(2024, 1, 1), pd.Timestamp(2024, 1, 2), pd.Timestamp(2024, 1, 9, 3, 7)]
     with pytest.warns(UserWarning, match="times that keep no step"):
         read(pd.Series([1.0, 2.0, 3.0], pd.DatetimeIndex(times)))
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_column_of_times_is_refused_by_name(library):
+    frames = pytest.importorskip(library)
+    frame = frames.DataFrame({"date": DAYS.to_numpy(), "v": np.arange(6.0)})
+    with pytest.raises(TypeError, match=r"y: expected numbers, got times .* in column 'date'"):
+        read(frame)
+    with pytest.raises(TypeError, match=r"y\[0\]: expected numbers, got times .* in column 'date'"):
+        read([frame, frame])
+    with pytest.raises(TypeError, match=r"y: expected numbers, got times"):
+        read(frame["date"])
+    with pytest.raises(TypeError, match=r"y\[1\]: expected numbers, got times"):
+        read([frame["v"], DAYS.to_numpy()])
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_values_that_a_mask_hides_are_refused(many):
+    hidden = np.ma.masked_equal(ONE, 4.0)
+    message = r"y\[1\]: " if many else "y: "
+    with pytest.raises(TypeError, match=message + ".*a masked array that hides values"):
+        read([ONE, hidden] if many else hidden)
