@@ -15,7 +15,7 @@ from .. import losses, models
 from ..typing import Array, ArrayLike
 from .samples import Samples
 from .supervised import SupervisedEstimator
-from .values import check_values, named
+from .values import check_labels, check_values, named
 
 __all__ = ["LSTMClassifier"]
 
@@ -301,6 +301,27 @@ class LSTMClassifier(ClassifierMixin, SupervisedEstimator):
         """
         return log_softmax(self._logits(X), axis=1)
 
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Give the share of labels that are told right.
+
+        Parameters
+        ----------
+        X, y
+            As for `fit`.
+        sample_weight : array_like, (samples,), optional
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        NotFittedError, TypeError, ValueError
+            Before `fit`; naming X or y.
+        """
+        self._check_targets(y)
+        return float(super().score(X, y, sample_weight))
+
     def _logits(self, X: Any) -> np.ndarray:
         check_is_fitted(self, "module_")
         return self._outputs(X)[0].astype(np.float64)
@@ -330,7 +351,7 @@ class LSTMClassifier(ClassifierMixin, SupervisedEstimator):
     def _targets(self, y: Any, samples: Samples, first: bool) -> np.ndarray:
         with named("y"):
             array = check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=self)
-            _check_kinds(y)
+            check_labels("y", y)
             y = column_or_1d(array, warn=True)
             check_classification_targets(y)
             labels = np.unique(y)
@@ -363,13 +384,3 @@ class LSTMClassifier(ClassifierMixin, SupervisedEstimator):
             return weights
         by_class = compute_sample_weight(self.class_weight, self.classes_[targets])
         return by_class if weights is None else weights * by_class
-
-
-def _check_kinds(y: Any) -> None:
-    """Refuse text among other labels: NumPy would take all of a list for text."""
-    kind = getattr(getattr(y, "dtype", None), "kind", "")
-    if not isinstance(y, (list, tuple)) and kind != "O":
-        return
-    kinds = {isinstance(label, str) for label in np.ravel(np.asarray(y, object))}
-    if len(kinds) > 1:
-        raise TypeError("y: expected labels of one kind, got text and others")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["check_values", "named"]
+__all__ = ["check_labels", "check_values", "named"]
 
 _TIMES = (datetime.date, datetime.time, datetime.timedelta)
 
@@ -44,6 +44,22 @@ def check_values(name: str, value: Any, times: bool = False) -> None:
             )
         if not times:
             _refuse_times(which, one)
+
+
+def check_labels(name: str, labels: Any) -> None:
+    """Refuse text among other labels: NumPy would take all of a list for text.
+
+    Raises
+    ------
+    TypeError
+        Naming the argument.
+    """
+    kind = getattr(getattr(labels, "dtype", None), "kind", "")
+    if not isinstance(labels, (list, tuple)) and kind != "O":
+        return
+    kinds = {isinstance(label, str) for label in np.ravel(np.asarray(labels, object))}
+    if len(kinds) > 1:
+        raise TypeError(f"{name}: expected labels of one kind, got text and others")
 
 
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:

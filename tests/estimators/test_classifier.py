@@ -172,3 +172,14 @@ def test_labels_of_several_kinds_are_refused_by_name(ragged, y):
         LSTMClassifier(**SMALL).fit(ragged[0], y)
     with pytest.raises(ValueError, match="y: "):
         LSTMClassifier(**SMALL).fit(ragged[0], np.array([1, None] * 20, object))
+
+
+def test_the_score_is_the_share_told_right_of_labels_that_no_mask_hides(ragged):
+    X, y = ragged
+    model = LSTMClassifier(**{**SMALL, "max_iter": 3}).fit(X, y)
+    right = model.predict(X) == y
+    weights = np.arange(1.0, 41.0)
+    assert model.score(X, y) == pytest.approx(right.mean())
+    assert model.score(X, y, weights) == pytest.approx(np.average(right, weights=weights))
+    with pytest.raises(TypeError, match=r"y: .*a masked array that hides values"):
+        model.score(X, np.ma.masked_array(y, np.arange(40) < 3))

@@ -116,3 +116,10 @@ def test_other_targets_than_before_are_refused(rng):
     model = LSTMRegressor(**SMALL).partial_fit(X, X[:, 0, 0])
     with pytest.raises(ValueError, match="y: expected 1 targets, got 2"):
         model.partial_fit(X, X[:, :2, 0])
+
+
+def test_targets_that_a_mask_hides_are_not_scored(rng):
+    X = rng.normal(size=(10, 3, 1))
+    model = LSTMRegressor(**{**SMALL, "max_iter": 2}).fit(X, X[:, 0, 0])
+    with pytest.raises(TypeError, match=r"y: .*a masked array that hides values"):
+        model.score(X, np.ma.masked_array(X[:, 0, 0], X[:, 0, 0] > 0))
