@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import click
 
-__all__ = ["json_option", "print_json"]
+from ._text import printable
+
+__all__ = ["json_option", "print_json", "print_notes"]
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object and nothing else."
@@ -23,3 +25,9 @@ def print_json(result: Mapping[str, Any]) -> None:
         for key, value in result.items()
     }
     click.echo(json.dumps(plain, allow_nan=False))
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Print what was inferred from files on standard error, each note once."""
+    for note in dict.fromkeys(notes):
+        click.echo(f"note: {printable(note)}", err=True)

@@ -54,5 +54,7 @@ def unknown_option(where: str) -> Callable[[Any], Any]:
 
 
 def printable(name: str) -> str:
-    """A file's name for a picture, with escapes in the place of bytes that are no UTF-8."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+    """A name on one line: line ends and the like, and bytes that are no UTF-8, become escapes."""
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in name
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +10,7 @@ import click
 from ..training.options import ConfigError, TrainingOptions, options_of, read_toml
 from ._errors import DIVERGED, bad_input
 from ._kernels import announce_compiling, set_threads
-from ._output import json_option, print_json
+from ._output import json_option, print_json, print_notes
 from ._paths import FILE, FOLDER
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ Layers = list[tuple[str, dict[str, Any]]]
 
 
 def config_options(
-    kind: type[TrainingOptions], paths: Mapping[str, Any]
+    kind: type[TrainingOptions], paths: Mapping[str, Any], only: Collection[str] | None = None
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a command a flag for each option of a kind of run; those not given come as None.
 
@@ -33,10 +33,14 @@ def config_options(
         The class of the options.
     paths
         Of options that name a file or a folder, click's type.
+    only
+        The options that are wanted; else all.
     """
 
     def give(command: Callable[..., Any]) -> Callable[..., Any]:
         for about in reversed(options_of(kind)):
+            if only is not None and about.name not in only:
+                continue
             of, choices = about.metadata["kind"], about.metadata["choices"]
             flag = "--" + about.name.replace("_", "-")
             words = about.metadata["help"]
@@ -140,6 +144,7 @@ def train_run(
             trainer, run = session.start(config, out, progress)
     if not quiet:
         click.echo(f"run: {run.path}", err=True)
+        print_notes(trainer.task.notes)
         announce_compiling(progress.note)
     status, code = _train(trainer, run)
     summary = {"run": str(run.path), "status": status, **trainer.summary()}

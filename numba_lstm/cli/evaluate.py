@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ._classified import evaluate_classifier
+from ._classified import evaluate_classifier, given_options, table_options
 from ._errors import bad_input
 from ._kernels import announce_compiling, set_threads, threads_option
 from ._output import json_option, print_json
@@ -21,7 +21,7 @@ _HELP = """Measure how good the model of a RUN is.
 
 A language model predicts each token of a text from all before it; the text is read in one pass from
 its first token to its last, and losses are in nats a token. A classifier is given a file of
-labelled sequences, such as its run was trained on; losses are in nats a sequence.
+labelled sequences, which is read as the run's own was; losses are in nats a sequence.
 """
 
 
@@ -45,6 +45,7 @@ labelled sequences, such as its run was trained on; losses are in nats a sequenc
     help="Cut a long text into so many parts, each begun some tokens early: faster, and the loss "
     "hardly differs.",
 )
+@table_options()
 @threads_option
 @json_option
 def evaluate(
@@ -54,8 +55,10 @@ def evaluate(
     streams: int,
     threads: int | None,
     as_json: bool,
+    **table: Any,
 ) -> None:
     """Measure a model."""
+    of_table = given_options(table)
     set_threads(threads)
     with bad_input():
         from ..training.checkpoint import Run
@@ -68,9 +71,13 @@ def evaluate(
                         f"{name}: expected a run of a language model, got a classifier"
                     )
     if kind == "classify":
-        evaluate_classifier(run, data, as_json)
+        evaluate_classifier(run, data, of_table, as_json)
         return
     with bad_input():
+        if of_table:
+            raise ValueError(
+                f"{min(of_table)}: expected a run of a classifier, got one of a language model"
+            )
         from ..training.data import load_data
         from ..training.evaluation import evaluate as measure
         from ..training.loading import load

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ._errors import BadInput, bad_input
+from ._output import json_option, print_json
 from ._paths import FILE, FOLDER, check_output, suffix
 from ._text import printable
 
@@ -32,7 +33,8 @@ else of what it validates on.
     metavar="FILE.png",
     help="The picture to write; - for standard output, as PNG.",
 )
-def plot(run: str, output: str) -> None:
+@json_option
+def plot(run: str, output: str, as_json: bool) -> None:
     """Write a run's losses as a picture."""
     with bad_input():
         from ..training.checkpoint import Run
@@ -42,6 +44,8 @@ def plot(run: str, output: str) -> None:
         if not records:
             raise ValueError(f"{run}: expected a run with metrics, but nothing was logged yet")
         check_output(output, "output")
+        if output == "-" and as_json:
+            raise ValueError("output: expected a file with --json, got - (standard output)")
         confusion = _confusion(opened) if opened.kind.kind == "classify" else None
     try:
         import matplotlib
@@ -54,7 +58,11 @@ def plot(run: str, output: str) -> None:
     unit = "sequence" if opened.kind.kind == "classify" else "token"
     figure = _draw(records, printable(Path(run).absolute().name), unit, confusion)
     with bad_input():
-        _save(figure, output)
+        about = _save(figure, output)
+    if as_json:
+        print_json(about)
+    elif output != "-":
+        click.echo(f"wrote {output}")
 
 
 def _confusion(run: Run) -> tuple[str, dict[str, Any], tuple[str, ...]] | None:
@@ -126,7 +134,8 @@ def _draw(
     return figure
 
 
-def _save(figure: Any, output: str) -> None:
+def _save(figure: Any, output: str) -> dict[str, Any]:
+    """Write the picture; what was written, for JSON."""
     import io
 
     from .._files import write_atomic
@@ -138,6 +147,6 @@ def _save(figure: Any, output: str) -> None:
     figure.savefig(picture, format=kind, dpi=150)
     if output == "-":
         click.echo(picture.getvalue(), nl=False)
-        return
-    write_atomic(output, picture.getvalue())
-    click.echo(f"wrote {output}")
+    else:
+        write_atomic(output, picture.getvalue())
+    return {"file": output, "format": kind, "bytes": len(picture.getvalue())}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ._classified import given_options, table_options
 from ._errors import bad_input
 from ._kernels import announce_compiling, set_threads, threads_option
-from ._output import json_option, print_json
+from ._output import json_option, print_json, print_notes
 from ._paths import FILE, FOLDER, check_output
 
 if TYPE_CHECKING:
@@ -34,9 +35,12 @@ written is a table with a row for each sequence: id, predicted, and the probabil
     metavar="FILE.csv",
     help="The table to write; - for standard output.",
 )
+@table_options(labelled=False)
 @threads_option
 @json_option
-def predict(run: str, source: str, output: str, threads: int | None, as_json: bool) -> None:
+def predict(
+    run: str, source: str, output: str, threads: int | None, as_json: bool, **of_table: Any
+) -> None:
     """Classify sequences."""
     set_threads(threads)
     with bad_input():
@@ -48,8 +52,11 @@ def predict(run: str, source: str, output: str, threads: int | None, as_json: bo
         from ..training.sequence_session import load_classifier
 
         loaded = load_classifier(run)
-        part = read_part(source, loaded.config, loaded.meaning, "input", labelled=False)
+        part = read_part(
+            source, loaded.config, loaded.meaning, "input", False, given_options(of_table)
+        )
         check_output(output, "output")
+    print_notes(part.notes)
     announce_compiling(lambda line: click.echo(line, err=True))
     from ..training.sequence_task import classify
 

@@ -110,13 +110,14 @@ def _records(
     lines: Iterable[str], delimiter: str, name: str, number: int
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield (the line where it begins, stripped cells) of each record that is not empty."""
-    quotes = 0
+    quotes, ended = 0, False
 
     def counted() -> Iterator[str]:
-        nonlocal quotes
+        nonlocal quotes, ended
         for line in lines:
             quotes += line.count('"')
             yield line
+        ended = True
 
     try:
         reader = csv.reader(counted(), delimiter=delimiter, skipinitialspace=True)
@@ -132,7 +133,8 @@ def _records(
             raise ValueError(f"{name}: line {start}: {error}") from None
         if record is None:
             return
-        if quotes % 2 and number + reader.line_num - start > 1:
+        # Only an open quotation asks for a line behind the last one, or goes over several.
+        if ended or (quotes % 2 and number + reader.line_num - start > 1):
             raise ValueError(f"{name}: line {start}: a quotation mark is opened and never closed")
         quotes = 0
         record = [cell.strip() for cell in record]

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .table import Table
+from .table import Table, is_missing
+from .time_forms import on_one_clock
 
 __all__ = ["from_frame", "is_frame", "read_parquet"]
+
+#: A column that a table knows; or, of times with a zone, those on the local clock and in UTC.
+Cells = np.ndarray | tuple[np.ndarray, np.ndarray]
+Make = Callable[[Any], Cells]
 
 
 def read_parquet(file: Path) -> Table:
@@ -25,7 +31,7 @@ def read_parquet(file: Path) -> Table:
         table = pyarrow.parquet.ParquetFile(file).read()
     except (pyarrow.ArrowException, OSError) as error:
         raise ValueError(f"{file}: expected a Parquet file: {error}") from None
-    return _checked({name: _of_arrow(table.column(name)) for name in table.column_names}, str(file))
+    return _table(zip(table.column_names, table.columns), _of_arrow, str(file))
 
 
 def is_frame(value: Any) -> bool:
@@ -37,61 +43,75 @@ def is_frame(value: Any) -> bool:
 
 def from_frame(frame: Any) -> Table:
     """Make a table of a pandas or polars frame; see `read_table`."""
-    kind = type(frame).__module__.split(".")[0]
-    names = [str(name) for name in frame.columns]
-    if len(set(names)) < len(names):
-        raise ValueError(f"frame: expected columns of different names, got {names}")
-    make = _of_pandas if kind == "pandas" else _of_polars
-    columns = {str(name): make(frame[name]) for name in frame.columns}
-    if kind == "pandas" and frame.index.name is not None and str(frame.index.name) not in columns:
-        columns = {str(frame.index.name): _of_pandas(frame.index.to_series()), **columns}
-    return _checked(columns, "frame")
+    if type(frame).__module__.split(".")[0] != "pandas":
+        return _table(zip(frame.columns, frame.get_columns()), _of_polars, "frame")
+    columns = list(frame.items())
+    index = frame.index.name
+    if index is not None and str(index).strip() not in {str(name).strip() for name, _ in columns}:
+        columns.insert(0, (index, frame.index.to_series()))
+    return _table(columns, _of_pandas, "frame")
 
 
-def _checked(columns: dict[str, np.ndarray], source: str) -> Table:
-    stripped = {name.strip(): cells for name, cells in columns.items()}
-    if not stripped or not len(next(iter(stripped.values()))):
+def _table(columns: Iterable[tuple[Any, Any]], make: Make, source: str) -> Table:
+    found: dict[str, np.ndarray] = {}
+    notes: list[str] = []
+    for given, column in columns:
+        name = str(given).strip()
+        if name in found:
+            raise ValueError(f"{source}: expected columns of different names, got {name!r} twice")
+        cells = make(column)
+        if isinstance(cells, tuple):
+            cells, note = on_one_clock(name, *cells)
+            notes.append(note)
+        found[name] = cells
+    if not found or not len(next(iter(found.values()))):
         raise ValueError(f"{source}: expected rows, got none")
-    return Table.from_columns(dict(stripped), source)
+    return Table.from_columns(dict(found), source, notes=notes)
 
 
-def _of_arrow(column: Any) -> np.ndarray:
+def _of_arrow(column: Any) -> Cells:
     import pyarrow
+    import pyarrow.compute
 
     kind = column.type
     if pyarrow.types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
     if pyarrow.types.is_decimal(kind):
         column = column.cast(pyarrow.float64())
+    elif getattr(kind, "tz", None) is not None:
+        # What is stored is UTC.
+        return _moments(pyarrow.compute.local_timestamp(column)), _moments(column)
     elif pyarrow.types.is_date(kind) or pyarrow.types.is_timestamp(kind):
-        # A zone is left out: what is stored is UTC.
-        return column.cast(pyarrow.timestamp("us", tz=getattr(kind, "tz", None))).to_numpy()
+        return column.cast(pyarrow.timestamp("us")).to_numpy()
     return _known(column.to_numpy())
 
 
-def _of_pandas(column: Any) -> np.ndarray:
+def _of_pandas(column: Any) -> Cells:
     kind = column.dtype
     if getattr(kind, "tz", None) is not None:
-        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
-    elif getattr(kind, "kind", "O") in "fiub" and column.hasnans:
+        return _moments(column.dt.tz_localize(None)), _moments(column.dt.tz_convert(None))
+    if getattr(kind, "kind", "O") in "fiub" and column.hasnans:
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     return _known(column.to_numpy())
 
 
-def _of_polars(column: Any) -> np.ndarray:
+def _of_polars(column: Any) -> Cells:
     if column.dtype.is_decimal():
         column = column.cast(float)
+    if getattr(column.dtype, "time_zone", None) is not None:
+        utc = column.dt.convert_time_zone("UTC")
+        local, utc = (one.dt.replace_time_zone(None) for one in (column, utc))
+        return _moments(local), _moments(utc)
     return _known(column.to_numpy())
+
+
+def _moments(column: Any) -> np.ndarray:
+    return column.to_numpy().astype("datetime64[us]")
 
 
 def _known(array: np.ndarray) -> np.ndarray:
     """Types that a table knows: numbers, datetime64, and text for everything else."""
     if array.dtype.kind in "fiubM":
         return array
-    cells = ["" if _is_null(cell) else str(cell) for cell in array.tolist()]
+    cells = ["" if is_missing(cell) else str(cell) for cell in array.tolist()]
     return np.array(cells, dtype=object)
-
-
-def _is_null(cell: Any) -> bool:
-    # NaN, and pandas's NaT, differ from themselves; its NA is no truth value.
-    return cell is None or type(cell).__name__ in ("NAType", "NaTType") or cell != cell

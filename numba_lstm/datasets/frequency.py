@@ -131,7 +131,7 @@ def find_frequency(times: np.ndarray) -> Frequency | None:
     if times.dtype.kind != "M":
         count = _step(_counted(times, "step"), exact=times.dtype.kind == "i")
         return None if count is None else Frequency(count, "step")
-    for unit in ("MS", "ME"):
+    for unit in ("ME", "MS") if _ends_a_month(times[0]) else ("MS", "ME"):
         if _by_month(times, unit):
             count = _step(_counted(times, unit))
             if count is not None:
@@ -183,6 +183,11 @@ def _by_month(times: np.ndarray, unit: str) -> bool:
     return bool(np.all(since == since[0]) and np.all(np.diff(times.astype("datetime64[M]"))))
 
 
+def _ends_a_month(moment: Any) -> bool:
+    """Whether it is on the last day of a month. Where all days are the 31st, both units fit."""
+    return bool((moment.astype("datetime64[D]") + 1).astype("datetime64[M]") > moment)
+
+
 def _by_weekday(times: np.ndarray) -> bool:
     """Whether no time is at a weekend, though some weekends lie between the first and the last."""
     days = times.astype("datetime64[D]")
@@ -195,7 +200,12 @@ def _months_after(moment: Any, steps: np.ndarray, unit: str) -> np.ndarray:
     if unit == "ME":
         since = moment - (month + 1).astype("datetime64[us]")
         return (month + 1 + steps).astype("datetime64[us]") + since
-    return (month + steps).astype("datetime64[us]") + (moment - month.astype("datetime64[us]"))
+    starts = (month + steps).astype("datetime64[D]")
+    lengths = ((month + steps + 1).astype("datetime64[D]") - starts).astype(int)
+    today = moment.astype("datetime64[D]")
+    # The 30th of February is its last day.
+    days = np.minimum((today - month.astype("datetime64[D]")).astype(int), lengths - 1)
+    return (starts + days).astype("datetime64[us]") + (moment - today.astype("datetime64[us]"))
 
 
 def gaps(times: np.ndarray, frequency: Frequency, limit: int = 1000) -> Sequence[np.generic]:

@@ -83,17 +83,26 @@ def _texts(arrays: dict[str, np.ndarray], name: str) -> list[str]:
 
 
 def _by_lengths(x: np.ndarray, lengths: np.ndarray, file: Path) -> tuple[list[np.ndarray], str]:
-    """Padded sequences (N, T, I), or all steps one after the other (sum of lengths, I)."""
+    """Padded sequences (N, T[, I]), or all steps one after the other (sum of lengths, I)."""
     if lengths.dtype.kind not in "iu" or lengths.ndim != 1 or (lengths < 1).any():
         raise ValueError(f"{file}: lengths: expected (N,) whole numbers of at least 1")
     counts = lengths.astype(np.int64)
-    if x.ndim == 3 and len(x) == len(counts) and counts.max(initial=0) <= x.shape[1]:
-        return [one[:n] for one, n in zip(x, counts)], "sequences are padded; lengths cut them"
-    if x.ndim in (1, 2) and counts.sum() == len(x):
+    longest, total = counts.max(initial=0), counts.sum()
+    padded = x.ndim in (2, 3) and len(x) == len(counts) and longest <= x.shape[1]
+    joined = x.ndim in (1, 2) and total == len(x)
+    if padded and joined and x.shape[1] > 1:
+        raise ValueError(
+            f"{file}: lengths: all are 1, so x of shape {x.shape} may be padded or have "
+            f"{x.shape[1]} columns; give x as (N, T, I)"
+        )
+    if joined:
         steps = x if x.ndim == 2 else x[:, None]
         return np.split(steps, np.cumsum(counts)[:-1]), "sequences stand one after the other"
+    if padded:
+        steps = x if x.ndim == 3 else x[:, :, None]
+        return [one[:n] for one, n in zip(steps, counts)], "sequences are padded; lengths cut them"
     raise ValueError(
         f"{file}: lengths: expected those of {len(x)} padded sequences, or a sum of {len(x)} "
-        f"steps, got {len(counts)} lengths of at most {counts.max(initial=0)}, {counts.sum()} in "
+        f"steps, got {len(counts)} lengths of at most {longest}, {total} in "
         f"all, for x of shape {x.shape}"
     )

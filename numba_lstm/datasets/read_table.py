@@ -28,6 +28,8 @@ def read_table(
     source
         A CSV file (any name), a Parquet file (``*.parquet`` or ``*.pq``), a pandas or polars
         frame, or a `Table`, which is returned as it is.
+        Times with a zone stay on the local clock where its offset does not change or all are at
+        one hour of the day, and are in UTC else.
     delimiter
         What stands between the cells of a CSV file. By default it is found: comma, semicolon, tab
         or vertical bar, whichever makes all rows as long as the header.

@@ -44,7 +44,7 @@ class Scaler:
         Raises
         ------
         ValueError
-            A column has no value at all.
+            A column has no value at all, or values whose deviation is no finite number.
         """
         if isinstance(values, list | tuple) and np.ndim(values[0]) == 2:
             values = np.concatenate([np.asarray(one, dtype=np.float64) for one in values])
@@ -52,8 +52,15 @@ class Scaler:
         count = np.sum(~np.isnan(array), axis=0)
         if not count.all():
             raise ValueError(f"values: column {int(np.argmin(count))} has no value at all")
-        mean = np.nansum(array, axis=0) / count
-        scale = np.sqrt(np.nansum((array - mean) ** 2, axis=0) / count)
+        with np.errstate(over="ignore", invalid="ignore"):  # told below
+            mean = np.nansum(array, axis=0) / count
+            scale = np.sqrt(np.nansum((array - mean) ** 2, axis=0) / count)
+        wrong = np.flatnonzero(~np.isfinite(scale))
+        if wrong.size:
+            raise ValueError(
+                f"values: column {wrong[0]} has numbers too large to scale, of a size up to "
+                f"{np.nanmax(np.abs(array[:, wrong[0]])):g}"
+            )
         # What rounding leaves of a constant is no scale.
         constant = scale <= 8 * np.finfo(np.float64).eps * np.maximum(np.abs(mean), 1e-300)
         return cls(mean, np.where(constant, 1.0, scale))

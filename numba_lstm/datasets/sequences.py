@@ -11,6 +11,8 @@ import numpy as np
 
 from ..checks import as_float, generator, real_array
 from ..typing import Seed
+from .distinct import check_distinct
+from .table import is_missing
 
 __all__ = ["Sequences"]
 
@@ -41,9 +43,9 @@ class Sequences:
     Raises
     ------
     TypeError, ValueError
-        Naming the attribute: no sequences, sequences of no steps or of different widths, another
-        number of classes, ids or names than there should be, a class that is not in `classes`, a
-        target that is not finite.
+        Naming the attribute: no sequences, sequences of no steps or of different widths, infinity,
+        another number of classes, ids or names than there should be, a name or a class twice, a
+        class that is missing or not in `classes`, a target that is not finite.
 
     Examples
     --------
@@ -79,10 +81,17 @@ class Sequences:
                 raise ValueError(f"x[{i}]: expected at least one step, got none")
             if one.shape[1] != width:
                 raise ValueError(f"x[{i}]: expected {width} columns as in x[0], got {one.shape[1]}")
+            if np.isinf(one).any():
+                step, column = np.argwhere(np.isinf(one))[0]
+                raise ValueError(
+                    f"x[{i}]: expected finite numbers or NaN, got {one[step, column]} in step "
+                    f"{step}, column {column}"
+                )
         self._set("x", tuple(arrays))
         self._set("source", str(source))
         self._set("notes", tuple(notes))
         self._set("names", _named("names", names, width, "x"))
+        check_distinct("names", self.names)
         self._set("ids", _named("ids", ids, len(arrays), ""))
         targets = None if y is None else _targets(y, len(arrays))
         found: tuple[str, ...] = ()
@@ -91,7 +100,8 @@ class Sequences:
                 raise ValueError(
                     f"y: expected a class for each sequence, got shape {targets.shape}"
                 )
-            found = tuple(classes) or _sorted(set(targets.tolist()))
+            found = tuple(str(one) for one in classes) or _sorted(set(targets.tolist()))
+            check_distinct("classes", found)
             unknown = set(targets.tolist()) - set(found)
             if unknown:
                 raise ValueError(f"y: {min(unknown)!r} is not among the classes {', '.join(found)}")
@@ -224,8 +234,13 @@ def _sorted(classes: set[str]) -> tuple[str, ...]:
 
 
 def _targets(y: Any, count: int) -> np.ndarray:
+    # As objects first, for beside text NumPy makes text of NaN.
+    given = np.asarray(y, dtype=object) if isinstance(y, list | tuple) else np.asarray(y)
     array = np.asarray(y)
     if array.dtype.kind in "OUiub":
+        for row, one in enumerate(given.ravel().tolist() if given.dtype == object else ()):
+            if is_missing(one):
+                raise ValueError(f"y[{row}]: expected a class, got {one}")
         array = np.array([str(one) for one in array.ravel().tolist()]).reshape(array.shape)
     else:
         array = real_array("y", array).astype(np.float64)

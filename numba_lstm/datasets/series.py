@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import as_float
+from .distinct import check_distinct
 from .frequency import Frequency, find_frequency, gaps
 
 __all__ = ["Series", "shown"]
@@ -22,9 +23,9 @@ class Series:
     Parameters
     ----------
     values : numpy.ndarray
-        (T, C) float64; NaN where nothing is written. The columns to forecast come first.
+        (T, C) float64, read-only; NaN where nothing is written. The columns to forecast come first.
     time : numpy.ndarray
-        (T,) datetime64[us], or numbers; rising, no time twice.
+        (T,) datetime64[us], or numbers; read-only; rising, no time twice.
     names : tuple of str
         The C columns.
     targets : int
@@ -43,7 +44,8 @@ class Series:
     Raises
     ------
     TypeError, ValueError
-        Naming the attribute: shapes that do not fit, times that do not rise, an unknown column.
+        Naming the attribute: shapes that do not fit, infinity, times that do not rise, a column
+        that is not known or has the name of another.
 
     Examples
     --------
@@ -65,6 +67,12 @@ class Series:
 
     def __post_init__(self) -> None:
         values = as_float("values", self.values, np.dtype(np.float64), ndim=2)
+        if np.isinf(values).any():
+            row, column = np.argwhere(np.isinf(values))[0]
+            raise ValueError(
+                f"values: expected finite numbers or NaN, got {values[row, column]} in row {row}, "
+                f"column {column}"
+            )
         time = np.asarray(self.time)
         time = time.astype("datetime64[us]") if time.dtype.kind == "M" else time
         if time.dtype.kind not in "Mif" or time.shape != (len(values),) or not len(values):
@@ -77,6 +85,7 @@ class Series:
             raise ValueError(f"time: expected rising times, got {time[row]} after {time[row - 1]}")
         if len(self.names) != values.shape[1]:
             raise ValueError(f"names: expected {values.shape[1]}, got {len(self.names)}")
+        check_distinct("names", self.names)
         if not 1 <= self.targets <= values.shape[1]:
             raise ValueError(f"targets: expected 1 to {values.shape[1]}, got {self.targets}")
         for name in self.known:
@@ -87,6 +96,8 @@ class Series:
             places = self.frequency.places(time)
             if np.any(np.abs(places - np.round(places)) > 0.02):
                 raise ValueError(f"frequency: the rows do not keep a step of {frequency}")
+        # Who is given a series to forecast must not change it: what is left out would change, too.
+        values, time = _read_only(values), _read_only(time)
         made = {"values": values, "time": time, "names": tuple(self.names), "frequency": frequency}
         for name, value in made.items():
             object.__setattr__(self, name, value)
@@ -174,6 +185,12 @@ class Series:
             names=(*self.names, *more),
             known=(*self.known, *(more if known else ())),
         )
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def shown(time: Any) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from .number_forms import Reading, read_numbers
 from .time_forms import Times, read_times
 
-__all__ = ["Column", "Table"]
+__all__ = ["Column", "Table", "is_missing"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,6 +192,12 @@ class Table:
             names = ", ".join(repr(one) for one in self.columns)
             raise ValueError(f"{self.source}: no column {name!r}; there are {names}")
         return found
+
+
+def is_missing(cell: object) -> bool:
+    """Whether a cell is None, NaN, or what pandas writes for nothing."""
+    # NaN differs from itself; so does NaT, and pandas's NA is no truth value.
+    return cell is None or type(cell).__name__ in ("NAType", "NaTType") or cell != cell
 
 
 def _is_text(cells: np.ndarray) -> bool:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 
-__all__ = ["Times", "read_times"]
+__all__ = ["Times", "on_one_clock", "read_times"]
 
 _CLOCK = (
     r"(?:(?:T|,? +)(?P<hour>\d{1,2}):(?P<minute>\d\d)"
@@ -240,13 +240,50 @@ def _without_offsets(
             f"{found[row][0]!r} and {found[0][0]!r} of {place(0)}: one has an offset, one has none"
         )
         raise _fault(place, row, name, what)
-    said = f"column {name!r}: offsets {', '.join(str(kind) for kind in kinds[:3])}"
-    said += ", …" if len(kinds) > 3 else ""
-    if len(kinds) == 1 or len({moment.time() for moment in clock}) == 1:
-        return Times(local, (*notes, f"{said}; the local clock is kept"))
     minutes = {kind: _minutes(str(kind)) for kind in kinds}
-    utc = [moment - timedelta(minutes=minutes[o]) for moment, o in zip(clock, offsets)]
-    return Times(np.array(utc, dtype="datetime64[us]"), (*notes, f"{said}; times are in UTC"))
+    ahead = np.array([minutes[offset] for offset in offsets], dtype="timedelta64[m]")
+    values, note = on_one_clock(name, local, local - ahead, [str(kind) for kind in kinds])
+    return Times(values, (*notes, note))
+
+
+def on_one_clock(
+    name: str, local: np.ndarray, utc: np.ndarray, offsets: Sequence[str] | None = None
+) -> tuple[np.ndarray, str]:
+    """Choose the clock of times that have offsets.
+
+    The local one is kept where the offset is the same all along, or all times are at one hour of
+    the day: days stay days over a change of the clock. Else an hour may come twice: times are UTC.
+
+    Parameters
+    ----------
+    name
+        The column.
+    local, utc
+        (N,) datetime64[us], the same moments on both clocks; NaT where nothing is written.
+    offsets
+        Those that occur, as they are written.
+
+    Returns
+    -------
+    times : numpy.ndarray
+        (N,) datetime64[us].
+    note : str
+        What was done.
+    """
+    there = ~np.isnat(local)
+    ahead = np.unique((local - utc)[there])
+    if offsets is None:
+        offsets = [_shown(int(one.astype("timedelta64[m]").astype(int))) for one in ahead]
+    said = f"column {name!r}: offsets {', '.join(offsets[:3])}"
+    said += ", …" if len(offsets) > 3 else ""
+    clock = (local - local.astype("datetime64[D]"))[there]
+    if len(ahead) <= 1 or bool(np.all(clock == clock[0])):
+        return local, f"{said}; the local clock is kept"
+    return utc, f"{said}; times are in UTC"
+
+
+def _shown(minutes: int) -> str:
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
 
 def _minutes(offset: str) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .distinct import check_distinct
 from .files import text_lines
 from .sequences import Sequences
 
@@ -104,6 +105,7 @@ def _read_header(lines: Iterator[tuple[int, str]], file: Path) -> _Header:
             header.flags[key] = _flag(words, key, where)
             if key == "classlabel":
                 header.classes = tuple(words[1:])
+                check_distinct(f"{where}: @classLabel", header.classes)
         elif key in _COUNTS:
             if len(words) != 1 or not _COUNT.fullmatch(words[0]) or int(words[0]) == 0:
                 raise ValueError(

@@ -44,6 +44,7 @@ __all__ = [
     "load_classifier",
     "loading",
     "loop",
+    "memory_limit",
     "options",
     "progress",
     "run_loop",
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from . import kinds as kinds
     from . import loading as loading
     from . import loop as loop
+    from . import memory_limit as memory_limit
     from . import options as options
     from . import progress as progress
     from . import run_loop as run_loop

@@ -37,6 +37,8 @@ __all__ = ["Checkpoint", "Run", "RunError"]
 
 CONFIG, MODEL = "config.toml", "model.safetensors"
 METRICS, RESUME = "metrics.jsonl", "resume.safetensors"
+#: What is found of a classifier at the end; a run that goes on has none until its next end.
+RESULTS = "results.json"
 # One key only: the format does not keep the order of several, and equal runs make equal files.
 _KEY = "numba_lstm"
 _FORMAT = 1
@@ -321,7 +323,11 @@ class Run:
             yield record
 
     def rewind(self, step: int) -> None:
-        """Drop what a killed process left: metrics after ``step``, and half-written files."""
+        """Drop what a killed process left: metrics after ``step``, and half-written files.
+
+        What was found at an earlier end goes, too: it is of another model than the next one.
+        """
+        (self.path / RESULTS).unlink(missing_ok=True)
         for litter in self.path.glob(".*.new"):
             litter.unlink(missing_ok=True)
         kept = [record for record in self.metrics() if record["step"] <= step]

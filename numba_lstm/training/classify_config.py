@@ -8,7 +8,10 @@ from typing import Any, ClassVar
 
 from .options import BUDGETS, TrainingOptions, option
 
-__all__ = ["ClassifyConfig"]
+__all__ = ["TABLE_OPTIONS", "ClassifyConfig"]
+
+#: What says how a table is read; it is kept with the run.
+TABLE_OPTIONS = ("id", "label", "time", "dayfirst", "delimiter", "decimal", "encoding")
 
 DEFAULT_EPOCHS = 50
 
@@ -41,6 +44,21 @@ class ClassifyConfig(TrainingOptions):
     label: str | None = option(None, str, "In a table, the column of the label.")
     time: str | None = option(
         None, str, "In a table, the column that the steps are sorted by (default: as they stand)."
+    )
+    dayfirst: bool | None = option(
+        None, bool, "Whether the time 01/02/2021 is in February, where the table does not show it."
+    )
+    delimiter: str | None = option(
+        None, str, "What stands between the cells of a .csv (default: it is found)."
+    )
+    decimal: str | None = option(
+        None,
+        str,
+        "The decimal mark of a .csv (default: each column shows it).",
+        choices=(".", ","),
+    )
+    encoding: str | None = option(
+        None, str, "The encoding of a .csv (default: UTF-8, or by its byte-order mark)."
     )
     test: str | None = option(None, str, "Another such file, to measure the best model on.")
     test_fraction: float | None = option(

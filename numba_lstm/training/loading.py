@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..models import LanguageModel
 from ..text import Vocabulary, vocabulary_from_json
 from .checkpoint import Run
-from .config import ConfigError, TrainConfig
+from .config import TrainConfig
 from .folders import RunError
+from .memory_limit import recurrent_parameters, refuse_too_large
 
 __all__ = ["LoadedRun", "load", "make_model", "read_vocabulary"]
 
@@ -140,28 +139,13 @@ def make_model(config: TrainConfig, vocab_size: int) -> LanguageModel:
 
 
 def _refuse_too_large(config: TrainConfig, vocab_size: int) -> None:
-    """Refuse what no allocation could be had for, before many smaller ones fill the memory."""
-    try:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
-        memory = 0
-    if memory <= 0:  # not told
-        memory = 2**47  # of which a process can address no more
-    gates = {"lstm": 4, "gru": 3, "rnn": 1}[config.cell] * config.hidden
-    first = gates * (config.embedding + config.hidden + 2)
-    others = (config.layers - 1) * gates * (2 * config.hidden + 2)
+    """Refuse a model beyond the memory, naming what makes it so large."""
+    stack = recurrent_parameters(config.cell, config.embedding, config.hidden, config.layers)
     tables = vocab_size * (config.embedding + (0 if config.tie_weights else config.hidden) + 1)
-    needed = (first + others + tables) * np.dtype(config.dtype).itemsize
-    if needed > memory:
-        if tables > first + others:
-            raise ConfigError(
-                f"min_count: expected a model that fits in memory, got a vocabulary of "
-                f"{vocab_size:,} tokens at min_count {config.min_count}: its parameters alone take "
-                f"{needed / 2**30:,.0f} GiB, of which there are {memory / 2**30:,.0f}"
-            )
-        name = max("hidden", "embedding", "layers", key=lambda name: getattr(config, name))
-        raise ConfigError(
-            f"{name}: expected a model that fits in memory, got {getattr(config, name)}: its "
-            f"parameters alone take {needed / 2**30:,.0f} GiB, of which there are "
-            f"{memory / 2**30:,.0f}"
-        )
+    name = max("hidden", "embedding", "layers", key=lambda name: getattr(config, name))
+    came = str(getattr(config, name))
+    if tables > stack:
+        name = "min_count"
+        came = f"a vocabulary of {vocab_size:,} tokens at min_count {config.min_count}"
+    what = f"{name}: expected a model that fits in memory, got {came}"
+    refuse_too_large(stack + tables, config.dtype, what)

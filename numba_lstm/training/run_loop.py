@@ -41,6 +41,8 @@ class RunTask(Task):
         Batches taken, over all passes; setting it goes on exactly there.
     state
         What a step hands to the next one, and a checkpoint keeps.
+    notes : tuple of str
+        What was inferred when the data were read.
     """
 
     kind: str
@@ -48,6 +50,7 @@ class RunTask(Task):
     length: int
     position: int
     state: Any = None
+    notes: tuple[str, ...] = ()
 
     def new_counters(self) -> Counters:
         """Counters of a run that has not begun, with the fingerprints of its data."""

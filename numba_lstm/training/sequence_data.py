@@ -6,13 +6,15 @@ left to train on, so that nothing of the other parts gets into the model.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .classify_config import ClassifyConfig
+from .classify_config import TABLE_OPTIONS, ClassifyConfig
 from .options import ConfigError
 from .sequence_meaning import Meaning
 
@@ -36,11 +38,14 @@ class Part:
     labels : numpy.ndarray of int, (N,), or None
         The numbers of their classes, where those are known.
     ids : tuple of str
+    notes : tuple of str
+        What was inferred when they were read.
     """
 
     x: list[np.ndarray]
     labels: np.ndarray | None
     ids: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.x)
@@ -63,12 +68,15 @@ class SequenceData:
     meaning : Meaning
     train, valid, test : Part
         The last two may be None.
+    notes : tuple of str
+        What was inferred when the files were read.
     """
 
     meaning: Meaning
     train: Part
     valid: Part | None
     test: Part | None
+    notes: tuple[str, ...] = ()
 
     def digest(self) -> str:
         """A fingerprint of what trains and validates."""
@@ -98,9 +106,11 @@ def load_sequences(config: ClassifyConfig, meaning: Meaning | None = None) -> Se
     """
     if config.data is None:
         raise ConfigError("data: expected a file of sequences (--data FILE), got nothing")
+    _refuse_unused(config)
     train, test = (
         _bundled() if config.data == BUNDLED else (_read("data", config.data, config), None)
     )
+    notes = _notes(train)
     valid, rng = None, np.random.default_rng(config.seed)
     if config.test_fraction:
         train, test = _split(train, config.test_fraction, rng, "test_fraction")
@@ -108,24 +118,37 @@ def load_sequences(config: ClassifyConfig, meaning: Meaning | None = None) -> Se
         train, valid = _split(train, config.valid_fraction, rng, "valid_fraction")
     if config.test is not None:
         test = _read("test", config.test, config)
+        notes += _notes(test)
     if meaning is None:
         if len(train.classes) < 2:
             raise ConfigError(
                 f"data: {config.data}: expected at least two classes, got only "
                 f"{', '.join(train.classes)}"
             )
-        meaning = Meaning.of(train.names, train.classes, train.x, config.scale == "standard")
+        try:
+            meaning = Meaning.of(train.names, train.classes, train.x, config.scale == "standard")
+        except ValueError as error:
+            words = str(error).removeprefix("values: ")
+            raise ConfigError(
+                f"data: {config.data}: {words} (the columns are {', '.join(train.names)})"
+            ) from None
     file = config.test or config.data
     return SequenceData(
         meaning,
         _part(train, meaning, config, f"data: {config.data}"),
         None if valid is None else _part(valid, meaning, config, f"data: {config.data}"),
         None if test is None else _part(test, meaning, config, f"test: {file}"),
+        notes,
     )
 
 
 def read_part(
-    file: str, config: ClassifyConfig, meaning: Meaning, name: str, labelled: bool = True
+    file: str,
+    config: ClassifyConfig,
+    meaning: Meaning,
+    name: str,
+    labelled: bool = True,
+    given: Mapping[str, Any] | None = None,
 ) -> Part:
     """Read a file for a model whose numbers mean `meaning`.
 
@@ -139,6 +162,8 @@ def read_part(
         The option that names the file, for messages.
     labelled
         Whether the labels are wanted; else there need be none.
+    given
+        Options of how a table is read that are told for this file only.
 
     Raises
     ------
@@ -147,6 +172,10 @@ def read_part(
     OSError, ValueError
         When the file cannot be read.
     """
+    if given:
+        config = dataclasses.replace(config, **given)
+        if not _is_table(file):
+            raise ConfigError(f"{min(given)}: expected for a table only, got {file}")
     found = _read(name, file, config, meaning.columns, labelled)
     return _part(found, meaning, config, f"{name}: {file}", labelled)
 
@@ -155,9 +184,11 @@ def _bundled() -> tuple[Sequences, Sequences]:
     from ..datasets import load_japanese_vowels
 
     try:
-        return load_japanese_vowels()
+        train, test = load_japanese_vowels()
     except ImportError as error:
         raise ConfigError(f"data: {error}") from None
+    # There is nothing about them that a user could change.
+    return dataclasses.replace(train, notes=()), dataclasses.replace(test, notes=())
 
 
 def _read(
@@ -167,17 +198,41 @@ def _read(
     columns: tuple[str, ...] | None = None,
     labelled: bool = True,
 ) -> Sequences:
-    from ..datasets import read_sequences
+    from ..datasets import read_sequences, read_table
 
-    table = not file.lower().endswith((".npz", ".ts"))
-    about = {"id": config.id, "time": config.time, "label": config.label if labelled else None}
-    if table and columns is not None:
-        about["columns"] = list(columns)  # type: ignore[assignment]
-    found = read_sequences(file, **about)  # type: ignore[arg-type]
+    table = _is_table(file)
+    if table:
+        csv = {"delimiter": config.delimiter, "decimal": config.decimal}
+        found = read_sequences(
+            read_table(file, encoding=config.encoding, **csv),
+            id=config.id,
+            time=config.time,
+            label=config.label if labelled else None,
+            columns=columns,
+            dayfirst=config.dayfirst,
+        )
+    else:
+        found = read_sequences(file)
     if labelled and not found.classes:
         ways = "--label names their column" if table else "y of text or of whole numbers"
         raise ConfigError(f"{name}: {file}: expected a class of each sequence, got none ({ways})")
     return found
+
+
+def _is_table(file: str) -> bool:
+    return file != BUNDLED and not file.lower().endswith((".npz", ".ts"))
+
+
+def _refuse_unused(config: ClassifyConfig) -> None:
+    """Refuse what tells how a table is read where no file is one."""
+    files = [file for file in (config.data, config.test) if file is not None]
+    given = [name for name in TABLE_OPTIONS if getattr(config, name) is not None]
+    if given and not any(map(_is_table, files)):
+        raise ConfigError(f"{given[0]}: expected for a table only, got {', '.join(files)}")
+
+
+def _notes(found: Sequences) -> tuple[str, ...]:
+    return tuple(f"{found.source}: {note}" for note in found.notes)
 
 
 def _split(
@@ -209,4 +264,13 @@ def _part(
     if labelled:
         assert found.y is not None
         labels = meaning.numbers(found.y.tolist(), source)
-    return Part(meaning.scaled(x, config.dtype), labels, found.ids)
+    scaled = meaning.scaled(x, config.dtype)
+    for k, one in enumerate(scaled):
+        if not np.isfinite(one).all():
+            step, column = np.argwhere(~np.isfinite(one))[0]
+            raise ConfigError(
+                f"{source}: expected numbers that fit in {config.dtype}, got "
+                f"{x[k][step, column]:g} in {meaning.columns[column]} at step {step + 1} of "
+                f"sequence {found.ids[k]}"
+            )
+    return Part(scaled, labels, found.ids, _notes(found))

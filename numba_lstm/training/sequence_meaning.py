@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,9 +53,13 @@ class Meaning:
         return cls(tuple(columns), tuple(classes), tuple(mean), tuple(scale))
 
     def scaled(self, x: Sequence[np.ndarray], dtype: str) -> list[np.ndarray]:
-        """Bring sequences (T_i, I) to the scale that the model is given."""
+        """Bring sequences (T_i, I) to the scale that the model is given.
+
+        Numbers beyond the dtype become infinite.
+        """
         scaler = Scaler(np.array(self.mean), np.array(self.scale))
-        return [scaler.transform(one).astype(dtype) for one in x]
+        with np.errstate(over="ignore"):  # infinity is refused with its place
+            return [scaler.transform(one).astype(dtype) for one in x]
 
     def places(self, columns: Sequence[str], source: str) -> list[int]:
         """The places of the run's columns among those of a file.
@@ -111,4 +116,8 @@ class Meaning:
                 raise RunError(f"{source}: {name}: expected a list, got something else")
             if name != "classes" and len(values) != len(found["columns"]):
                 raise RunError(f"{source}: {name}: expected one for each column")
+        if not all(map(math.isfinite, found["mean"])):
+            raise RunError(f"{source}: mean: expected finite numbers")
+        if not all(0 < one < math.inf for one in found["scale"]):
+            raise RunError(f"{source}: scale: expected finite numbers above 0")
         return cls(**{name: tuple(found[name]) for name in kinds})

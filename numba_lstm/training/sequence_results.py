@@ -6,14 +6,12 @@ import json
 from typing import Any
 
 from .._files import write_atomic
-from .checkpoint import Run
+from .checkpoint import RESULTS, Run
 from .folders import RunError
 from .sequence_session import load_classifier
 from .sequence_task import Classified, ClassifyTask, classify_part
 
 __all__ = ["as_json", "measure", "read_results"]
-
-RESULTS = "results.json"
 
 
 def measure(task: ClassifyTask, run: Run) -> dict[str, Any]:

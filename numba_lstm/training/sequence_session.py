@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from .checkpoint import Checkpoint, Run
 from .classify_config import ClassifyConfig
 from .folders import RunError
-from .sequence_data import BUNDLED, load_sequences
+from .memory_limit import recurrent_parameters, refuse_too_large
+from .options import ConfigError
+from .sequence_data import BUNDLED, Part, load_sequences
 from .sequence_meaning import Meaning
 from .sequence_task import ClassifyTask
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LoadedClassifier",
     "absolute",
+    "held_back",
     "load_classifier",
     "make_classifier",
     "new_task",
@@ -82,14 +85,42 @@ def load_classifier(path: str | os.PathLike[str]) -> LoadedClassifier:
     return LoadedClassifier(run.path, model.eval(), meaning, config)
 
 
+def held_back(loaded: LoadedClassifier) -> Part | None:
+    """Read the part that a run tests on, or else the one that it validates on.
+
+    Raises
+    ------
+    ConfigError
+        When the data are others than those that it was trained on: another split of them may hold
+        back what it has learnt.
+    """
+    data = load_sequences(loaded.config, loaded.meaning)
+    if data.digest() != Run(loaded.path).load().counters.get("digest"):
+        raise ConfigError(f"data: {loaded.config.data} has changed since the run; give --data")
+    return data.test if data.test is not None else data.valid
+
+
 def make_classifier(config: ClassifyConfig, meaning: Meaning) -> SequenceClassifier:
-    """The model that the options describe, with new parameters."""
+    """The model that the options describe, with new parameters.
+
+    Raises
+    ------
+    ConfigError
+        When its parameters alone are more than the machine's memory holds.
+    """
     from ..models import SequenceClassifier
 
+    width, classes = len(meaning.columns), len(meaning.classes)
+    directions = 1 + config.bidirectional
+    stack = recurrent_parameters(config.cell, width, config.hidden, config.layers, directions)
+    output = (directions * config.hidden + 1) * classes
+    name = max("hidden", "layers", key=lambda name: getattr(config, name))
+    what = f"{name}: expected a model that fits in memory, got {getattr(config, name)}"
+    refuse_too_large(stack + output, config.dtype, what)
     return SequenceClassifier(
-        len(meaning.columns),
+        width,
         config.hidden,
-        len(meaning.classes),
+        classes,
         config.layers,
         cell=config.cell,
         bidirectional=config.bidirectional,

@@ -90,6 +90,7 @@ class ClassifyTask(Supervised, RunTask):
         super().__init__(model, losses.cross_entropy, batches)
         self.validates = data.valid is not None
         self.config, self.data = config, data
+        self.notes = data.notes
 
     @property
     def position(self) -> int:  # type: ignore[override]

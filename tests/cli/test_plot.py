@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 
@@ -77,3 +78,15 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
     result = CliRunner().invoke(main, ["plot", str(tmp_path), "-o", str(tmp_path / "a.png")])
     assert result.exit_code == 2
     assert "expected a run" in result.stderr
+
+
+def test_with_json_the_file_is_told(tmp_path):
+    pytest.importorskip("matplotlib")
+    result = draw("-o", tmp_path / "a.svg", "--json")
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)
+    size = (tmp_path / "a.svg").stat().st_size
+    assert told == {"file": str(tmp_path / "a.svg"), "format": "svg", "bytes": size}
+    refused = draw("-o", "-", "--json")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "output: expected a file with --json, got -" in refused.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import json
+import shutil
 import signal
 import tempfile
 from pathlib import Path
@@ -16,6 +17,7 @@ from cli_tool import cli, start
 from click.testing import CliRunner
 
 from numba_lstm.cli import main
+from numba_lstm.cli._classified import confusion_table
 
 
 @functools.cache
@@ -94,6 +96,54 @@ def test_plot_draws_losses_and_the_confusion_matrix():
     assert len((folder / "bare.svg").read_text()) < len(picture)
 
 
+def test_evaluating_on_changed_data_is_refused(tmp_path):
+    folder, _ = trained()
+    run = shutil.copytree(folder / "run", tmp_path / "run")
+    changed = write_csv(tmp_path / "data.csv", 91)
+    text = (run / "config.toml").read_text()
+    (run / "config.toml").write_text(text.replace(str(folder / "data.csv"), str(changed)))
+    result = CliRunner().invoke(main, ["evaluate", str(run)])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"error: data: {changed} has changed since the run; give --data" in result.stderr
+
+
+def test_what_was_inferred_is_told_on_standard_error(tmp_path):
+    folder, _ = trained()
+    comma = write_csv(tmp_path / "comma.csv", 30, seed=4)
+    data = tmp_path / "semicolon.csv"
+    data.write_text(comma.read_text().replace(",", ";"))
+    note = f"note: {data}: separated by ';'"
+    about = ["--epochs", 1, "--out", tmp_path / "run"]
+    made = cli("train", "classify", *options(data), *TINY, *about, "--json")
+    assert note in made.err.splitlines() and json.loads(made.out)["status"] == "done"
+    found = cli("evaluate", folder / "run", "--data", data, "--json")
+    assert note in found.err.splitlines() and json.loads(found.out)["sequences"] == 30
+    told = cli("predict", folder / "run", "--input", data, "--output", "-")
+    assert note in told.err.splitlines() and told.out.startswith("id,predicted,")
+    assert "note:" not in cli("evaluate", folder / "run", "--data", comma).err
+
+
+def test_a_table_of_other_columns_is_evaluated_and_predicted(tmp_path):
+    folder, _ = trained()
+    source = write_csv(tmp_path / "other.csv", 30, seed=4)
+    text = source.read_text().replace("series,when,up,down,kind", "who,at,up,down,what")
+    source.write_text(text.replace(",", "|"))
+    told = ["--id", "who", "--time", "at", "--delimiter", "|"]
+    measured = cli("evaluate", folder / "run", "--data", source, *told, "--label", "what", "--json")
+    assert json.loads(measured.out)["sequences"] == 30, measured.err
+    written = cli("predict", folder / "run", "--input", source, *told, "--output", "-")
+    assert len(written.out.splitlines()) == 31, written.err
+
+
+def test_the_confusion_tables_rows_are_lines():
+    table = confusion_table([[1, 0], [2, 3]], ("a\nb", "c"))
+    assert [line.split() for line in table.splitlines()] == [
+        ["true", "/", "found", "a\\nb", "c"],
+        ["a\\nb", "1", "0"],
+        ["c", "2", "3"],
+    ]
+
+
 def test_an_interrupted_run_is_saved_and_resumed(tmp_path):
     data = write_csv(tmp_path / "data.csv")
     run = tmp_path / "run"
@@ -138,6 +188,7 @@ def test_options_come_from_a_file(tmp_path):
         (["sample", "RUN"], "expected a run of train lm, got one of train classify"),
         (["evaluate", "RUN", "--unknown", "skip"], "unknown: expected a run of a language model"),
         (["evaluate", "RUN", "--data", "a", "--data", "b"], "data: expected one file of sequences"),
+        (["evaluate", "RUN", "--id", "who"], "id: expected with a file (--data) only"),
         (["predict", "RUN", "--input", "absent.csv", "--output", "x.csv"], "absent.csv"),
         (["predict", "RUN", "--input", "DATA", "--output", "x.xlsx"], "output: expected a .csv"),
         (["predict", "RUN", "--input", "DATA", "--output", "no/x.csv"], "output: expected a file"),

@@ -73,6 +73,11 @@ def test_quotes_hold_separators_line_ends_and_quotes(table):
 
 
 def test_a_quote_that_is_never_closed_is_named(table):
+    for end in ('"blue', '"blue\n', '"bl""ue'):
+        with pytest.raises(ValueError, match="line 3: a quotation mark is opened and never closed"):
+            table("a,b\n1,red\n2," + end)
+    assert table('a,b\n1,red\n2,5" pipe')["b"].tolist() == ["red", '5" pipe']
+    assert table('a,b\n1,red\n2,"blue"')["b"].tolist() == ["red", "blue"]
     with pytest.raises(ValueError, match="line 3: a quotation mark is opened and never closed"):
         table('a,b\n1,red\n2,"blue\n3,green\n4,red\n')
 

@@ -132,3 +132,57 @@ def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ImportError, match=r"t\.parquet: .*pip install 'numba_lstm\[tables\]'"):
         read_table(tmp_path / "t.parquet")
+
+
+@pytest.mark.parametrize("step", ["D", "MS"])
+def test_local_days_of_a_zone_stay_days_over_a_change_of_the_clock(tmp_path, step):
+    days = pandas.date_range("2021-03-01", periods=50, freq=step, tz="Europe/Berlin")
+    local = days.tz_localize(None).to_numpy().astype("datetime64[us]")
+    frame = pandas.DataFrame({"t": days, "v": np.arange(50.0)})
+    frame.to_parquet(tmp_path / "t.parquet")
+    text = frame.assign(t=[day.isoformat() for day in days])
+    text.to_csv(tmp_path / "t.csv", index=False)
+    polar = polars.from_pandas(frame)
+    sources = frame, frame.set_index("t"), polar, tmp_path / "t.parquet", tmp_path / "t.csv"
+    for source in sources:
+        (series,) = read_series(source, time="t", target="v")
+        np.testing.assert_array_equal(series.time, local)
+        assert str(series.frequency) == step
+        assert "column 't': offsets +01:00, +02:00; the local clock is kept" in series.notes
+
+
+def test_the_clock_of_a_zone_is_told(tmp_path):
+    hours = pandas.date_range("2021-03-28", periods=4, freq="h", tz="Europe/Berlin")
+    frame = pandas.DataFrame({"t": hours})
+    frame.to_parquet(tmp_path / "t.parquet")
+    for source in (frame, polars.from_pandas(frame), tmp_path / "t.parquet"):
+        note = "column 't': offsets +01:00, +02:00; times are in UTC"
+        assert read_table(source).notes == (note,)
+    winter = read_table(frame[:2])
+    np.testing.assert_array_equal(
+        winter.times("t").values, np.array(["2021-03-28T00", "2021-03-28T01"], "M8[us]")
+    )
+    assert winter.notes == ("column 't': offsets +01:00; the local clock is kept",)
+    lost = frame.astype({"t": "datetime64[us, America/St_Johns]"})
+    lost.loc[1, "t"] = pandas.NaT
+    with pytest.raises(ValueError, match="row 2, column 't': nothing is written here"):
+        read_table(lost).times("t")
+    assert "offsets -02:30" in read_table(lost).notes[0]
+
+
+def test_two_columns_of_one_name_are_refused_by_name(tmp_path):
+    import pyarrow
+    import pyarrow.parquet
+
+    words = "expected columns of different names, got 'v' twice"
+    for frame in (
+        polars.DataFrame({"v": [1], "v ": [2]}),
+        pandas.DataFrame([[1, 2]], columns=["v", " v"]),
+        pandas.DataFrame([[1, 2]], columns=["v", "v"]),
+    ):
+        with pytest.raises(ValueError, match=f"^frame: {words}"):
+            read_table(frame)
+    table = pyarrow.Table.from_arrays([pyarrow.array([1]), pyarrow.array([2])], names=["v", "v"])
+    pyarrow.parquet.write_table(table, tmp_path / "twice.parquet")
+    with pytest.raises(ValueError, match=rf"twice\.parquet: {words}"):
+        read_table(tmp_path / "twice.parquet")

@@ -34,6 +34,7 @@ MONTHS = np.arange("2020-01", "2022-06", dtype="datetime64[M]")
         (MONTHS[::12].astype("datetime64[us]"), "12MS", "12 months", 1),
         ((MONTHS + 1).astype("datetime64[D]") - 1, "ME", "1 month", 12),
         (MONTHS.astype("datetime64[D]") + 14, "MS", "1 month", 12),
+        ((MONTHS[::12] + 1).astype("datetime64[D]") - 1, "12ME", "12 months", 1),
         (np.arange(1900, 1980), "step", "1 step", 1),
         (np.arange(0, 100, 5), "5step", "5 steps", 1),
         (np.arange(20) * 0.1, "0.1step", "0.1 steps", 1),
@@ -94,3 +95,20 @@ def test_a_business_day_follows_a_friday():
     friday = np.datetime64("2021-01-01T17:00", "us")
     ahead = Frequency(1, "B").after(friday, 2)
     assert ahead.tolist() == np.array(["2021-01-04T17", "2021-01-05T17"], "M8[us]").tolist()
+
+
+def test_where_all_are_the_31st_they_are_ends_of_months():
+    ends = np.array(["2021-08-31", "2021-10-31", "2021-12-31"], "datetime64[us]")
+    found = find_frequency(ends)
+    assert str(found) == "2ME"
+    assert found.after(ends[-1], 2).astype("M8[D]").tolist() == (
+        np.array(["2022-02-28", "2022-04-30"], "M8[D]").tolist()
+    )
+    firsts = np.array(["2021-08-01", "2021-10-01", "2021-12-01"], "datetime64[us]")
+    assert str(find_frequency(firsts)) == "2MS"
+
+
+def test_a_day_that_a_month_lacks_is_its_last_one():
+    ahead = Frequency(1, "MS").after(np.datetime64("2024-01-30T12:30", "us"), 3)
+    days = np.array(["2024-02-29T12:30", "2024-03-30T12:30", "2024-04-30T12:30"], "M8[us]")
+    np.testing.assert_array_equal(ahead, days)

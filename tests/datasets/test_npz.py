@@ -35,6 +35,11 @@ def test_lengths_cut_padding_or_separate_what_stands_in_one_row(npz):
     for a, b in zip(padded.x, joined.x):
         np.testing.assert_array_equal(a, b)
     assert npz(x=np.arange(4.0), lengths=lengths).x[0].tolist() == [[0], [1], [2]]
+    plain = npz(x=x[:, :, 0], lengths=lengths)
+    assert [one.tolist() for one in plain.x] == [[[0], [2], [4]], [[6]]]
+    assert plain.notes == padded.notes == ("sequences are padded; lengths cut them",)
+    assert len(npz(x=x[0], lengths=[2, 1])) == 2
+    assert npz(x=np.zeros((2, 1)), lengths=[1, 1]).lengths.tolist() == [1, 1]
 
 
 def test_whole_numbers_are_classes_and_floats_are_targets(npz):
@@ -68,6 +73,16 @@ def test_whole_numbers_are_classes_and_floats_are_targets(npz):
         (
             {"x": np.zeros((2, 3, 1)), "y": [1, 2], "classes": ["1"]},
             "'2' is not among the classes 1",
+        ),
+        (
+            {"x": np.zeros((3, 4)), "lengths": [1, 1, 1]},
+            r"x of shape \(3, 4\) may be padded or have 4 columns; give x as \(N, T, I\)",
+        ),
+        ({"x": np.full((2, 3, 1), np.inf)}, r"x\[0\]: expected finite numbers or NaN, got inf"),
+        ({"x": np.zeros((2, 3, 2)), "names": ["a", "a"]}, "names: expected different ones, got .a"),
+        (
+            {"x": np.zeros((2, 3, 1)), "y": ["1", "2"], "classes": ["1", "2", "1"]},
+            "classes: expected different ones, got .1. twice",
         ),
         ({"x": np.zeros((0, 3, 1))}, "expected at least one sequence"),
         ({"x": np.zeros((2, 0, 1))}, r"x\[0\]: expected at least one step"),

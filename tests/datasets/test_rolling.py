@@ -100,3 +100,15 @@ def test_interval_ends_are_ranks_of_errors():
         interval_errors(np.zeros((0, 2, 1)))
     with pytest.raises(ValueError, match="level"):
         interval_errors(few, 1.5)
+
+
+def test_a_forecaster_cannot_write_into_the_series():
+    series = Series(np.arange(60.0)[:, None], np.arange(60), ("a",))
+
+    def spoil(history, horizon, future):
+        history.values[:] = 7.0
+        return np.zeros((horizon, 1))
+
+    with pytest.raises(ValueError, match="read-only"):
+        backtest(spoil, series, 3, 2)
+    assert series.values[:, 0].tolist() == list(range(60))

@@ -51,3 +51,9 @@ def test_another_width_is_refused():
             call([[1.0, 2.0, 3.0]])
     with pytest.raises(ValueError, match="values: expected 2 columns"):
         scaler.transform([[1.0]])
+
+
+@pytest.mark.parametrize("column", [[1e300, -1e300], [1.7e308, 1.7e308]])
+def test_what_is_too_large_to_scale_is_refused(column):
+    with pytest.raises(ValueError, match="column 1 has numbers too large to scale, of a size up"):
+        Scaler.fit([[0.0, one] for one in column])

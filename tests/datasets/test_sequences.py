@@ -26,6 +26,15 @@ def some(count=20, classes=("a", "b"), rng=None):
         (([[[1.0]]], ["a"], ["v", "w"]), "names: expected 1, got 2"),
         (([[[1.0]]], ["a"], [], ["b", "c"]), "y: 'a' is not among the classes b, c"),
         (([[[1.0]]], [["a"]]), "y: expected a class for each sequence"),
+        (([[[1.0], [-np.inf]]],), r"x\[0\]: expected finite numbers or NaN, got -inf in step 1"),
+        (([[[1.0, 2.0]]], ["a"], ["v", "v"]), "names: expected different ones, got 'v' twice"),
+        (([[[1.0]]], ["a"], [], ["a", "b", "a"]), "classes: expected different ones, got 'a' tw"),
+        (([[[1.0]], [[1.0]]], ["a", None]), r"y\[1\]: expected a class, got None"),
+        (([[[1.0]], [[1.0]]], ["a", np.nan]), r"y\[1\]: expected a class, got nan"),
+        (
+            ([[[1.0]], [[1.0]]], np.array([np.nan, "a"], object)),
+            r"y\[0\]: expected a class",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named(arguments, message):
@@ -89,3 +98,11 @@ def test_a_map_scales_each_and_keeps_the_rest():
 def test_it_cannot_be_changed():
     with pytest.raises(AttributeError):
         some().y = None
+
+
+def test_what_pandas_writes_for_no_label_is_refused():
+    pandas = pytest.importorskip("pandas")
+    for nothing in (pandas.NA, pandas.NaT, None):
+        labels = pandas.Series(["a", nothing], dtype=object)
+        with pytest.raises(ValueError, match=r"y\[1\]: expected a class"):
+            Sequences([[[1.0]], [[2.0]]], labels)

@@ -27,6 +27,11 @@ def daily(keep=slice(None), columns=1):
         (([[1.0]], [1], ("a", "b")), "names: expected 1, got 2"),
         (([[1.0]], [1], ("a",), 2), "targets: expected 1 to 1, got 2"),
         (([[1.0]], [1], ("a",), 1, ("a",)), "known: 'a' is no column besides the targets"),
+        (([[1.0, 2.0]], [1], ("a", "a")), "names: expected different ones, got 'a' twice"),
+        (
+            ([[1.0], [np.inf]], [1, 2], ("a",)),
+            "values: .* finite numbers or NaN, got inf in row 1",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named(arguments, message):
@@ -58,3 +63,13 @@ def test_columns_that_are_known_ahead_are_told_apart():
     series = daily(columns=2).with_columns(np.ones((59, 1)), ["holiday"], known=True)
     assert series.known == ("holiday",) and series.future.shape == (59, 1)
     assert series.names == ("a", "b", "holiday") and series.target.shape == (59, 1)
+
+
+def test_nobody_who_is_given_a_series_can_change_it():
+    values, time = np.ones((59, 1)), np.arange(59)
+    series = Series(values, time, ("a",))
+    for part in (series, series.part(3), series.with_columns(np.ones((59, 1)), ["b"])):
+        for array in (part.values, part.time, part.target):
+            with pytest.raises(ValueError, match="read-only"):
+                array[0] = 7
+    values[0], time[0] = 2.0, -1  # the caller's own arrays stay theirs

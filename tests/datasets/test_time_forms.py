@@ -111,6 +111,12 @@ def test_offsets_that_differ_give_utc_and_say_so():
     )
 
 
+def test_a_constant_offset_keeps_the_local_clock_however_it_is_written():
+    times = read(["2021-01-01T00:00Z", "2021-01-01T01:00+00:00", "2021-01-01T02:30+0000"])
+    assert times.values[2] == np.datetime64("2021-01-01T02:30")
+    assert times.notes == ("column 'when': offsets Z, +00:00, +0000; the local clock is kept",)
+
+
 def test_local_midnights_stay_days_whatever_the_clock_does():
     days = read(["2021-03-27T00:00+01:00", "2021-03-28T00:00+01:00", "2021-03-29T00:00+02:00"])
     assert np.all(np.diff(days.values) == np.timedelta64(1, "D"))

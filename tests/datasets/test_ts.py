@@ -101,6 +101,7 @@ def test_times_are_read_and_left_out(ts):
         ("@univariate true\n", "expected a line '@data', got none in 1 lines"),
         ("", "expected a line '@data', got none in 0 lines"),
         ("@targetLabel true\n@classLabel true\n@data\n1:2\n", ".*got both"),
+        ("@classLabel true a b a\n@data\n1:a\n", "line 1: @classLabel: expected different ones"),
     ],
 )
 def test_what_is_broken_is_named(ts, text, message):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -41,7 +43,8 @@ def test_gaps_and_missing_values_are_refused():
     gap = Series(np.zeros((4, 1)), [0, 1, 2, 4], ("a",))
     with pytest.raises(ValueError, match="missing: 3"):
         windows(gap, 2, 1)
-    hole = series()
-    hole.values[3, 1] = np.nan
+    values = series().values.copy()
+    values[3, 1] = np.nan
+    hole = replace(series(), values=values)
     with pytest.raises(ValueError, match="1 of 20 values are missing"):
         windows(hole, 2, 1)

@@ -138,3 +138,74 @@ def test_the_japanese_vowels_have_their_own_test_part(monkeypatch):
     monkeypatch.setattr(datasets, "load_japanese_vowels", absent)
     with pytest.raises(ConfigError, match=r"data: pip install 'numba_lstm\[timeseries\]'"):
         load_sequences(merge_options(ClassifyConfig, ("", {"data": BUNDLED})))
+
+
+def write_npz(path, count, **more):
+    x, labels = sequences(count)
+    joined, lengths = np.concatenate(x), [len(one) for one in x]
+    np.savez(path, x=joined, lengths=lengths, y=labels, names=["up", "down"], **more)
+    return str(path)
+
+
+def test_a_table_meets_an_npz(path, tmp_path):
+    other = write_npz(tmp_path / "other.npz", 12)
+    options = config(path, test=other)
+    data = load_sequences(options)
+    assert len(data.test) == 12
+    assert len(read_part(other, options, data.meaning, "data")) == 12
+    plain = merge_options(ClassifyConfig, ("", {"data": other}))
+    meaning = load_sequences(plain).meaning
+    found = read_part(str(path), plain, meaning, "data", given=TABLE)
+    assert len(found) == 60
+    with pytest.raises(ValueError, match=r"id: .*expected the column that tells the sequences"):
+        read_part(str(path), plain, meaning, "data")
+    with pytest.raises(ConfigError, match=r"id: expected for a table only, got .*other\.npz"):
+        read_part(other, plain, meaning, "data", given={"id": "series"})
+
+
+def test_what_a_table_is_told_is_refused_where_there_is_none(tmp_path):
+    file = write_npz(tmp_path / "d.npz", 12)
+    for name, value in (("id", "series"), ("decimal", ","), ("dayfirst", False)):
+        with pytest.raises(ConfigError, match=rf"^{name}: expected for a table only, got .*d\.npz"):
+            load_sequences(merge_options(ClassifyConfig, ("", {"data": file, name: value})))
+
+
+def test_a_table_is_read_as_the_options_say_and_what_is_inferred_is_told(tmp_path):
+    rows = [f"s{k};0{step}/02/2021;{k + step},{step}25;{'ab'[k % 2]}é" for k in range(8)
+            for step in (2, 1)]  # fmt: skip
+    file = tmp_path / "d.csv"
+    file.write_text("\n".join(["series;when;x,y;kind", *rows]) + "\n", encoding="latin-1")
+    about = {"encoding": "latin-1", "delimiter": ";", "decimal": ",", "dayfirst": True}
+    with pytest.raises(ValueError, match=r"d\.csv"):
+        load_sequences(config(file))
+    data = load_sequences(config(file, valid_fraction=0.0, scale="none", **about))
+    assert data.train.x[0].tolist() == np.float32([[1.125], [2.225]]).tolist()
+    assert data.meaning.classes == ("aé", "bé") and data.meaning.columns == ("x,y",)
+    assert f"{file}: column 'when': day first" in data.notes
+    assert f"{file}: separated by ';'" in data.notes and data.train.notes == data.notes
+    for name in ("encoding", "delimiter", "dayfirst"):
+        less = {key: value for key, value in about.items() if key != name}
+        with pytest.raises(ValueError, match=name):
+            load_sequences(config(file, **less))
+
+
+def test_numbers_that_cannot_be_computed_with_are_refused_with_their_file(path, tmp_path):
+    meaning = load_sequences(config(path)).meaning
+    huge = tmp_path / "huge.csv"
+    lines = path.read_text().splitlines()
+    cells = lines[3].split(",")
+    cells[3] = "1e300"
+    huge.write_text("\n".join([*lines[:3], ",".join(cells), *lines[4:]]) + "\n")
+    words = r"data: .*huge\.csv: column 1 has numbers too large to scale, .* up to 1e\+300 \(the "
+    with pytest.raises(ConfigError, match=words + "columns are up, down"):
+        load_sequences(config(huge, valid_fraction=0.0))
+    words = r"huge\.csv: expected numbers that fit in float32, got 1e\+300 in down at step 3 of se"
+    with pytest.raises(ConfigError, match=words):
+        load_sequences(config(huge, valid_fraction=0.0, scale="none"))
+    with pytest.raises(ConfigError, match=words):
+        read_part(str(huge), config(path), meaning, "input")
+    x = np.ones((4, 3, 1))
+    x[1, 2] = np.inf
+    np.savez(tmp_path / "inf.npz", x=x, y=[0, 1, 0, 1])
+    with pytest.raises(ValueError, match=r"inf\.npz: x\[1\]: expected finite numbers or NaN"):
+        load_sequences(merge_options(ClassifyConfig, ("", {"data": str(tmp_path / "inf.npz")})))

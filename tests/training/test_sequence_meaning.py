@@ -46,6 +46,9 @@ def test_it_comes_back_from_its_file():
         ({"columns": None}, "columns: expected a list"),
         ({"mean": ["a", "b"]}, "mean: expected a list"),
         ({"scale": [1.0]}, "scale: expected one for each column"),
+        ({"scale": [1.0, 0.0]}, "scale: expected finite numbers above 0"),
+        ({"scale": [1.0, float("inf")]}, "scale: expected finite numbers above 0"),
+        ({"mean": [float("nan"), 0.0]}, "mean: expected finite numbers"),
         ({"more": []}, "expected columns, classes, mean, scale"),
     ],
 )

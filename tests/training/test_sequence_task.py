@@ -18,6 +18,7 @@ from numba_lstm.training.classify_config import ClassifyConfig
 from numba_lstm.training.interrupt import Interrupted
 from numba_lstm.training.options import ConfigError, merge_options
 from numba_lstm.training.sequence_results import measure, read_results
+from numba_lstm.training.sequence_session import held_back
 from numba_lstm.training.sequence_task import Classified, classify, classify_part
 
 OPTIONS = {
@@ -143,6 +144,28 @@ def test_the_kept_model_is_opened_and_measured(config, tmp_path):
     assert found["valid"]["loss"] == valid.loss == trainer.summary()["val_loss"]
     assert found["valid"]["accuracy"] == trainer.summary()["val_accuracy"]
     assert found["test"]["sequences"] == np.sum(found["test"]["confusion"]) == 12
+
+
+def test_a_run_that_goes_on_has_no_results_until_it_ends_again(config, tmp_path):
+    trainer, run = session.start(config, tmp_path / "run")
+    trainer.run(run)
+    measure(trainer.task, run)
+    with pytest.raises(ConfigError, match="hidden"):
+        session.resume(run.path, {"hidden": 9})
+    assert "valid" in read_results(run)
+    session.resume(run.path, {"epochs": 9})
+    assert read_results(run) == {}
+
+
+def test_what_is_held_back_is_that_of_the_runs_own_data(config, tmp_path):
+    trainer, run = session.start(config, tmp_path / "run")
+    loaded = load_classifier(run.path)
+    assert held_back(loaded).digest() == trainer.task.data.valid.digest()
+    write_csv(tmp_path / "data.csv", 61)
+    with pytest.raises(
+        ConfigError, match=r"^data: .*data\.csv has changed since the run; give --da"
+    ):
+        held_back(loaded)
 
 
 def test_classifying_does_not_depend_on_the_order_or_the_batches(config, tmp_path):
