@@ -54,6 +54,7 @@ def check_nodes(graph: Any, nodes: Sequence[Any]) -> str:
         Naming the first node that does not belong to a stack.
     """
     origins = _origins(graph)
+    constants = {one.name: one for one in graph.initializer}
     for number, node in enumerate(nodes):
         for role, name in inputs_of(node).items():
             found = origins.get(name, set())
@@ -64,8 +65,39 @@ def check_nodes(graph: Any, nodes: Sequence[Any]) -> str:
             if not fits:
                 wanted = f"Y of {label(nodes[number - 1])}" if chained else "an input of the graph"
                 raise ValueError(f"{label(node)}: input {role}: expected {wanted}, got {name!r}")
-    (x_name,) = origins[nodes[0].input[0]]
-    return str(x_name)
+    (x_name,) = map(str, origins[nodes[0].input[0]])
+    shape = next(one.type.tensor_type.shape for one in graph.input if one.name == x_name)
+    sizes = [dim.dim_value for dim in shape.dim][:-1]
+    for node in nodes:
+        given = constants.get(inputs_of(node).get("sequence_lens", ""))
+        if given is not None:
+            _check_whole(label(node), given, sizes)
+    return x_name
+
+
+def _check_whole(about: str, tensor: Any, sizes: list[int]) -> None:
+    """Refuse constant lengths, unless T and B are fixed and each length is T.
+
+    Parameters
+    ----------
+    about : str
+        What messages call the node.
+    tensor : onnx.TensorProto
+    sizes : list of int
+        Those of x but for its last one: T and B in either order, or T; 0 for what varies.
+    """
+    from onnx import numpy_helper
+
+    lengths = numpy_helper.to_array(tensor).ravel().tolist()
+    whole = len(set(lengths)) == 1 and sorted(
+        [lengths[0], len(lengths)] if len(sizes) == 2 else [lengths[0]]
+    ) == sorted(sizes)
+    if not whole:
+        words = lengths if len(lengths) <= 8 else [*lengths[:8], "…"]
+        raise ValueError(
+            f"{about}: input sequence_lens: expected an input of the graph, or a fixed T of all "
+            f"sequences, got the constants {words}"
+        )
 
 
 def trial(model: Any, nodes: Sequence[Any], inputs: int, x_name: str) -> Trial:
