@@ -98,6 +98,7 @@ class _Loop:
     N: int
     K: int
     onnx_node: Any
+    _run_body: Any
 
     def __init__(self, node: Any, run_params: dict[str, Any]) -> None:
         super().__init__(node, run_params)  # type: ignore[call-arg]
@@ -115,7 +116,7 @@ class _Loop:
         go_on = cond is None or bool(np.all(cond))
         if not go_on or (M is not None and np.all(M <= 0)):
             return (*given, *map(self._empty, range(self.K)))
-        results = super()._run(M, np.array(True), *given, **options)
+        results = super()._run(M, np.array(True), *given, **options)  # type: ignore[misc]
         stacks = range(self.N, self.N + self.K)
         return tuple(one[:, 0] if at in stacks else one for at, one in enumerate(results))
 
