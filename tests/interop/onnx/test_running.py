@@ -351,7 +351,7 @@ def test_an_operator_that_cannot_be_made_is_refused_by_file(tmp_path):
     onnx.save(model, tmp_path / "odd.onnx")
     with pytest.raises(ValueError, match=r"odd\.onnx: "):
         interop.session(tmp_path / "odd.onnx").run(None, {"x": np.ones(1)})
-    loop = make_node("Loop", ["", "", "x"], ["y"])  # without its body
+    loop = make_node("Loop", ["", "", "x"], ["y"], body=3)  # which is no graph
     model = model_of([loop], [info("x", FLOAT, [1])], [info("y", FLOAT, None)])
     onnx.save(model, tmp_path / "odd.onnx")
     with pytest.raises(ValueError, match=r"odd\.onnx: this graph cannot run whole: "):
