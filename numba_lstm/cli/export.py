@@ -42,6 +42,7 @@ def export(run: str, out: str, kind: str | None, as_json: bool) -> None:
         if out == "-":
             raise ValueError("OUT: expected a file's name, got '-'")
         check_output(out, "OUT")
+        _check_outside(run, out)
         model, meaning = _opened(run)
     try:
         with bad_input():
@@ -62,6 +63,16 @@ def _by_ending(out: str) -> str:
             f"OUT: expected a name that ends in .{' or .'.join(_FORMATS)}, or --format, got {out!r}"
         )
     return kind
+
+
+def _check_outside(run: str, out: str) -> None:
+    """Refuse to write over what the run itself is made of."""
+    from ..training.checkpoint import CONFIG, METRICS, MODEL, RESUME, Run
+
+    own = (CONFIG, METRICS, MODEL, RESUME, Run(run).kind.beside)
+    for name in own:
+        if os.path.realpath(out) == os.path.realpath(os.path.join(run, name)):
+            raise ValueError(f"OUT: expected another file than the run's own {name}, got {out!r}")
 
 
 def _opened(run: str) -> tuple[Any, dict[str, str]]:

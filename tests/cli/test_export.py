@@ -158,6 +158,14 @@ def test_what_cannot_be_written_is_refused(tmp_path, monkeypatch, args, words):
     assert line.startswith("error: ") and words in line
 
 
+def test_the_runs_own_files_are_not_written_over(classifier):
+    for name in ("resume.safetensors", "config.toml", "data.json"):
+        before = (classifier / name).read_bytes()
+        done = cli("export", classifier, classifier / name, "--format", "safetensors")
+        assert done.code == 2 and f"the run's own {name}" in done.err
+        assert (classifier / name).read_bytes() == before
+
+
 def test_a_run_that_is_none_is_refused(tmp_path):
     result = CliRunner().invoke(main, ["export", str(tmp_path), str(tmp_path / "m.safetensors")])
     assert result.exit_code == 2 and result.stderr.startswith("error: ")
