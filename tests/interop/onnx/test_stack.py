@@ -137,6 +137,24 @@ def test_constant_lengths_are_refused_by_node(lengths, shape):
         interop.load(lengths_model(lengths, shape))
 
 
+def test_lengths_that_do_not_follow_t_are_refused_by_node():
+    before = [
+        make_node("Identity", ["x"], ["turned"]),
+        make_node("Shape", ["x"], ["batch"], start=1, end=2),
+        make_node("Expand", ["three", "batch"], ["all"]),
+    ]
+    model = lengths_model([3], ["T", "B", 3], before)
+    model.graph.initializer.append(tensor("three", np.int32([3])))
+    model.graph.node[3].input[4] = "all"
+    with pytest.raises(ValueError, match=r"node 'it' \(GRU\): input sequence_lens: .* of T = 4"):
+        interop.load(model)
+    model.graph.node[1].CopyFrom(make_node("Shape", ["x"], ["sizes"]))
+    model.graph.node[2].CopyFrom(make_node("Split", ["sizes"], ["time", "batch", "last"]))
+    model.graph.node.insert(3, make_node("Expand", ["time", "batch"], ["wide"]))
+    model.graph.node.insert(4, make_node("Cast", ["wide"], ["all"], to=onnx.TensorProto.INT32))
+    assert isinstance(interop.load(model), nn.GRU)
+
+
 def test_constant_lengths_that_are_a_fixed_t_are_none():
     model = lengths_model([5, 5], [5, 2, 3])
     x = np.random.default_rng(1).standard_normal((5, 2, 3)).astype(np.float32)
