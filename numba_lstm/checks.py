@@ -476,11 +476,6 @@ def real_array(name: str, value: Any) -> np.ndarray:
     ValueError
         If it is ragged.
     """
-    if _hides_values(value):
-        raise TypeError(
-            f"{name}: expected real numbers, got a masked array that hides values; "
-            "fill them first (numpy.ma.filled)"
-        )
     array = as_array(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name}: expected real numbers, got {describe(value, array)}")
@@ -491,14 +486,6 @@ def real_array(name: str, value: Any) -> np.ndarray:
 def _one_form(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """C-contiguous, aligned, writeable and native; the array itself where it is that."""
     return np.require(array, dtype, ("C", "A", "W"))
-
-
-def _hides_values(value: Any) -> bool:
-    if isinstance(value, np.ma.MaskedArray):
-        return bool(np.any(np.ma.getmaskarray(value)))
-    if isinstance(value, (list, tuple)):
-        return any(_hides_values(item) for item in value)
-    return False
 
 
 def _check_shape(name: str, shape: tuple[int, ...], expected: Shape) -> None:

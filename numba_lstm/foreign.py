@@ -37,10 +37,16 @@ def as_array(name: str, value: Any) -> np.ndarray:
     Raises
     ------
     TypeError
-        If it cannot be seen from here: it is on another device, or wants its gradient recorded.
+        If it cannot be seen from here: it is on another device, or wants its gradient recorded; or
+        if it is, or holds, a masked array that hides values.
     ValueError
         If it is ragged.
     """
+    if _hides_values(value):
+        raise TypeError(
+            f"{name}: expected real numbers, got a masked array that hides values; "
+            "fill them first (numpy.ma.filled)"
+        )
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -69,6 +75,14 @@ def describe(value: Any, array: np.ndarray | None = None) -> str:
     if array is not None and (array.ndim or array.dtype != object):
         return f"an array of {array.dtype}"
     return f"an object of type {type(value).__name__}"
+
+
+def _hides_values(value: Any) -> bool:
+    if isinstance(value, np.ma.MaskedArray):
+        return bool(np.any(np.ma.getmaskarray(value)))
+    if isinstance(value, (list, tuple)):
+        return any(_hides_values(item) for item in value)
+    return False
 
 
 def _widened(name: str, value: Any, error: Exception) -> np.ndarray:

@@ -134,6 +134,16 @@ def test_frames_and_columns_are_arrays(rng):
         checks.as_float("x", words, F4)
 
 
+def test_masked_arrays_are_refused_where_they_hide_values():
+    from numba_lstm.foreign import as_array
+
+    hides = np.ma.masked_greater([1.0, 2.0], 1)
+    for value in (hides, [hides], ([hides, hides],)):
+        with pytest.raises(TypeError, match=r"^x: expected real numbers, got a masked array that"):
+            as_array("x", value)
+    assert as_array("x", np.ma.masked_greater([1.0, 2.0], 2)).tolist() == [1, 2]
+
+
 def test_nested_lists_and_numbers_become_float32_as_before():
     for value in ([[1.0]], (1.0, 2.0), 1.0, True, [np.float64(1.0)]):
         assert checks.as_input("x", value).dtype == np.float32

@@ -24,7 +24,8 @@ def named_arrays(state_dict: Any, dtypes: frozenset[np.dtype]) -> dict[str, np.n
     Raises
     ------
     TypeError
-        If `state_dict` is no mapping, a name is no text, or a value is no array of such a dtype.
+        If `state_dict` is no mapping, a name is no text, or a value is no array of such a dtype, or
+        a masked one that hides values.
     ValueError
         If a value is ragged.
     """
@@ -37,8 +38,6 @@ def named_arrays(state_dict: Any, dtypes: frozenset[np.dtype]) -> dict[str, np.n
         if not isinstance(name, str):
             raise TypeError(f"state_dict: expected names to be text, got {name!r}")
         about = f"state_dict[{name!r}]"
-        if isinstance(value, np.ma.MaskedArray) and np.any(np.ma.getmaskarray(value)):
-            raise TypeError(f"{about}: expected numbers, got a masked array that hides values")
         array = as_array(about, value)
         if array.dtype.newbyteorder("=") not in dtypes:
             raise TypeError(

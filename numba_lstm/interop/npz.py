@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from .._files import write_atomic
 from ..typing import ArrayLike
 from ._arrays import named_arrays
+from ._damaged import DAMAGED
 
 __all__ = ["load", "save"]
 
@@ -41,11 +41,13 @@ def save(
     TypeError
         When ``state_dict`` is no mapping, a name is not text or a value is not an array of numbers.
     ValueError
-        When a value is ragged.
+        When a value is ragged, or a name cannot stand in the file: one with a NUL character, or
+        ``x.npy`` beside ``x``, as NumPy would read either for the other.
     OSError
         When the file cannot be written.
     """
     arrays = named_arrays(state_dict, _DTYPES)
+    _check_names("state_dict", arrays)
     kind = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", kind) as archive:
@@ -78,18 +80,31 @@ def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     with open(path, "rb") as file:
         try:
             archive = np.load(file, allow_pickle=False)
-        except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        except DAMAGED as error:
             raise ValueError(f"{place}: expected a whole .npz file: {error}") from None
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ValueError(f"{place}: expected a .npz file, got the single array of a .npy file")
         with archive:
+            _check_names(place, archive.files)
             return {name: _array(place, archive, name) for name in archive.files}
+
+
+def _check_names(about: str, names: Iterable[str]) -> None:
+    known = set(names)
+    for name in sorted(known):
+        if "\0" in name:
+            raise ValueError(f"{about}: expected names without NUL characters, got {name!r}")
+        if name.endswith(".npy") and name.removesuffix(".npy") in known:
+            raise ValueError(
+                f"{about}: expected one of {name.removesuffix('.npy')!r} and {name!r}, which a "
+                ".npz file cannot tell apart, got both"
+            )
 
 
 def _array(path: str, archive: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
     try:
         array = archive[name]
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGED as error:
         if "allow_pickle" in str(error):
             raise ValueError(
                 f"{path}: expected arrays of numbers or text, got pickled Python objects for "

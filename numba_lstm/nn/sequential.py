@@ -162,7 +162,7 @@ def _is_recurrent(module: Module) -> bool:
     """Whether it returns (y, state), of which y goes on to the next module."""
     if isinstance(module, Sequential):
         return _is_recurrent(module[-1])
-    return isinstance(module, RNNBase)
+    return isinstance(module, RNNBase) or bool(getattr(module, "_gives_state", False))
 
 
 def _takes_lengths(module: Module) -> bool:

@@ -20,6 +20,7 @@ MODULES = [
     "estimators",
     "text",
     "interop.onnx",
+    "interop.onnx.backend",
     "interop.npz",
     "training",
     "datasets",
@@ -50,7 +51,15 @@ def listed() -> dict[str, list[str]]:
 def test_every_public_name_of_a_module_is_in_the_reference(name):
     module = import_module(f"numba_lstm.{name}")
     public = {one for one in module.__all__ if not isinstance(getattr(module, one), ModuleType)}
-    assert set(listed()[name]) == public
+    assert {one for one in listed()[name] if "." not in one} == public
+
+
+def test_what_the_functions_of_onnx_give_is_in_the_reference():
+    found = {one for one in listed()["interop.onnx"] if "." in one}
+    assert found == {"running.Session", "loading.LoadedNode", "reverse.Reverse"}
+    for one in found:
+        home, _, name = one.partition(".")
+        assert isinstance(getattr(import_module(f"numba_lstm.interop.onnx.{home}"), name), type)
 
 
 def test_the_packages_own_names_are_in_the_reference():

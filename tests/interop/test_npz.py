@@ -88,6 +88,10 @@ def test_a_new_file_has_the_permissions_that_the_umask_leaves(tmp_path):
         ({"bad": np.array([None])}, r"state_dict\['bad'\]: .* dtype object"),
         ({"bad": ["text"]}, r"state_dict\['bad'\]: .* dtype <U4"),
         ({"bad": np.ma.masked_greater([1.0, 2.0], 1)}, r"state_dict\['bad'\]: .* hides values"),
+        (
+            {"bad": [np.ma.masked_greater([1.0, 2.0], 1)]},
+            r"state_dict\['bad'\]: .* hides values",
+        ),
         ({3: np.ones(2)}, "state_dict: expected names to be text, got 3"),
         ([1], "state_dict: expected a mapping of names to arrays, got list"),
     ],
@@ -99,6 +103,30 @@ def test_what_is_not_numbers_by_name_is_refused_and_the_old_file_stays(tmp_path,
     with pytest.raises(TypeError, match=words):
         npz.save(bad, path)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (("a", "a.npy"), "expected one of 'a' and 'a.npy'"),
+        (("a\0b",), r"expected names without NUL characters, got 'a\\x00b'"),
+    ],
+)
+def test_names_that_numpy_would_mistake_are_refused(tmp_path, names, words):
+    path = tmp_path / "w.npz"
+    with pytest.raises(ValueError, match=f"state_dict: {words}"):
+        npz.save({name: np.ones(2) for name in names}, path)
+    assert not path.exists()
+    npz.save({"a.npy": np.ones(2)}, path)
+    assert list(npz.load(path)) == ["a.npy"]
+
+
+def test_a_file_with_names_that_numpy_mistakes_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "w.npz", "w") as archive:
+        archive.writestr("a.npy", npy(np.ones(2)))
+        archive.writestr("a.npy.npy", npy(np.zeros(2)))
+    with pytest.raises(ValueError, match=r"w\.npz: expected one of 'a' and 'a\.npy'"):
+        npz.load(tmp_path / "w.npz")
 
 
 class Trap:
@@ -148,6 +176,37 @@ def test_a_damaged_or_other_file_is_refused_by_its_name(tmp_path, data, words):
     path = tmp_path / "model.npz"
     path.write_bytes(data)
     with pytest.raises(ValueError, match=rf"model\.npz: .*{words}"):
+        npz.load(path)
+
+
+def huge():
+    """An array whose header tells of more numbers than any memory holds."""
+    return npy(np.ones(9)).replace(b"(9,), }" + b" " * 17, b"(9" + b"0" * 17 + b",), }")
+
+
+def changed(data, at, value):
+    """The data with 2 bytes at this place of its central directory's entry."""
+    entry = data.index(b"PK\x01\x02") + at
+    return data[:entry] + value.to_bytes(2, "little") + data[entry + 2 :]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        changed(member("a.npy", npy(np.ones(9))), 6, 99),  # made for version 9.9 of zip
+        changed(member("a.npy", npy(np.ones(9))), 8, 1),  # with a password
+        changed(member("a.npy", npy(np.ones(9))), 10, 97),  # compressed in an unknown way
+        changed(member("a.npy", npy(np.ones(9))), 10, 8),  # compressed, which it is not
+        member("a.npy", npy(np.ones(9))[:8]),
+        member("a.npy", npy(np.ones(9)).replace(b"(9,)", b"('')")),
+        member("a.npy", huge()),
+    ],
+    ids=["version", "password", "method", "deflated", "cut", "shape", "huge"],
+)
+def test_damage_of_any_kind_is_a_valueerror_that_names_the_file(tmp_path, data):
+    path = tmp_path / "model.npz"
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"model\.npz: expected a whole"):
         npz.load(path)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .files import package
 from .running import Session, session
 
 __all__ = ["is_compatible", "prepare", "run_model", "run_node", "supports_device"]
@@ -83,13 +84,14 @@ def prepare(model: Any, device: str = "CPU", **_: Any) -> Any:
 
     Raises
     ------
+    ImportError
+        If the package onnx is absent.
     ValueError
         For another device, and as from `session`.
     onnx.checker.ValidationError
         If the model is not valid.
     """
-    from onnx import checker
-
+    checker = package().checker
     _check_device(device)
     checker.check_model(model)
     return _Prepared(session(model))
@@ -113,7 +115,7 @@ def run_model(model: Any, inputs: Any, device: str = "CPU", **kwargs: Any) -> tu
 
     Raises
     ------
-    ValueError, onnx.checker.ValidationError
+    ImportError, ValueError, onnx.checker.ValidationError
         As from `prepare`, and as from a session's ``run``.
     """
     return prepare(model, device, **kwargs).run(inputs)
@@ -147,9 +149,10 @@ def run_node(
 
     Raises
     ------
-    ValueError, onnx.checker.ValidationError
+    ImportError, ValueError, onnx.checker.ValidationError
         As from `run_model`.
     """
+    package()
     from onnx import TypeProto, ValueInfoProto, defs, helper
 
     _check_device(device)

@@ -41,10 +41,10 @@ def save(
     ----------
     module : Module
         `LSTM`, `GRU` or `RNN`, with any number of layers and both directions, and what ONNX has of
-        their options; a cell of them; `Linear`, `Embedding`, `LayerNorm`, `Softmax`, `Dropout`,
-        which is left out, and functions of each element; `Sequential`; `LanguageModel`,
-        `SequenceClassifier`, `SequenceRegressor`, `Forecaster`. A subclass is written as its base
-        if it has that one's ``__call__``.
+        their options; the `Reverse` that `load` gives; a cell of them; `Linear`, `Embedding`,
+        `LayerNorm`, `Softmax`, `Dropout`, which is left out, and functions of each element;
+        `Sequential`; `LanguageModel`, `SequenceClassifier`, `SequenceRegressor`, `Forecaster`. A
+        subclass is written as its base if it has that one's ``__call__``.
     path : path
         The file to make or replace; after a crash it is either as it was or complete.
     opset : int
@@ -62,7 +62,8 @@ def save(
     states : bool
         Whether initial states are inputs and final states outputs.
     optional : bool
-        Whether lengths and states need not be given when the graph runs. With False they must be.
+        Whether lengths and states need not be given when the graph runs. With False they must be,
+        which is refused where it loses states that the module learnt (`learn_initial_state`).
     metadata : mapping of str to str, optional
         Kept in the file.
 

@@ -49,13 +49,17 @@ def add_module(graph: Graph, module: Module) -> None:
     (_kind_of(module, "").root or _root)(graph, module)
 
 
-def _recurrent_root(graph: Graph, module: Any) -> None:
+def _recurrent_root(graph: Graph, module: Any, direction: str = "forward") -> None:
     x = _sequence(graph, module, (module.input_size,))
     if graph.options.states:
         initial = recurrent.states(graph, module, x)
-        _give(graph, "y", recurrent.add_stack(graph, module, "", x, initial))
+        _give(graph, "y", recurrent.add_stack(graph, module, "", x, initial, direction))
     else:
-        _give(graph, "y", recurrent.stack(graph, module, "", x))
+        _give(graph, "y", recurrent.stack(graph, module, "", x, direction))
+
+
+def _reverse_root(graph: Graph, module: Any) -> None:
+    _recurrent_root(graph, module.module, "reverse")
 
 
 def _cell_root(graph: Graph, module: Any) -> None:
@@ -121,6 +125,7 @@ _KINDS = {
     "nn.lstm.LSTM": _STACK,
     "nn.gru.GRU": _STACK,
     "nn.rnn.RNN": _STACK,
+    "interop.onnx.reverse.Reverse": _Kind(recurrent.reverse, _inputs, _reverse_root, True),
     "nn.lstm_cell.LSTMCell": _CELL,
     "nn.gru_cell.GRUCell": _CELL,
     "nn.rnn_cell.RNNCell": _CELL,

@@ -18,6 +18,7 @@ __all__ = [
     "add_lengths",
     "add_stack",
     "batch_first",
+    "reverse",
     "split",
     "stack",
     "state",
@@ -45,13 +46,24 @@ class Outputs(NamedTuple):
 # -- modules --------------------------------------------------------------------------------------
 
 
-def stack(graph: Graph, module: Any, prefix: str, x: Value) -> Outputs:
+def stack(graph: Graph, module: Any, prefix: str, x: Value, direction: str = "forward") -> Outputs:
     """Add an LSTM, a GRU or an RNN whose initial states are zeros, or those that it learnt."""
-    return add_stack(graph, module, prefix, x, _constant_states(graph, module, prefix, x))
+    initial = _constant_states(graph, module, prefix, x)
+    return add_stack(graph, module, prefix, x, initial, direction)
+
+
+def reverse(graph: Graph, module: Any, prefix: str, x: Value) -> Outputs:
+    """Add a Reverse: the layers of the module in it, each from the end."""
+    return stack(graph, module.module, f"{prefix}module.", x, "reverse")
 
 
 def add_stack(
-    graph: Graph, module: Any, prefix: str, x: Value, initial: Sequence[Sequence[Value]] = ()
+    graph: Graph,
+    module: Any,
+    prefix: str,
+    x: Value,
+    initial: Sequence[Sequence[Value]] = (),
+    direction: str = "forward",
 ) -> Outputs:
     """Add the layers of an LSTM, a GRU or an RNN.
 
@@ -64,6 +76,8 @@ def add_stack(
     x : Value, (T, B, I), or (B, T, I) with batch_first
     initial : sequence of sequence of Value, optional
         Of each state each layer's, (D, B, H); zeros where not given.
+    direction : str
+        forward or reverse, where the module has one direction.
 
     Raises
     ------
@@ -87,6 +101,7 @@ def add_stack(
             to_onnx(arrays, layer=layer),
             names=(prefix, f"_l{layer}"),
             initial=[some[layer] for some in initial],
+            direction="bidirectional" if directions == 2 else direction,
             **_attributes(module, directions),
         )
         for some, end in zip(finals, ends):
@@ -157,6 +172,7 @@ def add_layer(
     *,
     names: tuple[str, str],
     initial: Sequence[Value] = (),
+    direction: str = "forward",
     **attributes: Any,
 ) -> tuple[Value, list[Value]]:
     """Add one node and what brings its outputs into the form that the next layer takes.
@@ -174,8 +190,10 @@ def add_layer(
         What stands before and behind the names of the node's constants and outputs.
     initial : sequence of Value, optional
         h, and c of an LSTM, (D, B, H) each.
+    direction : str
+        The operator's attribute.
     **attributes
-        The operator's.
+        Its others.
 
     Returns
     -------
@@ -198,7 +216,7 @@ def add_layer(
         given,
         outputs,
         hidden_size=hidden,
-        direction="bidirectional" if directions == 2 else "forward",
+        direction=direction,
         **attributes,
     )
     y = Value(outputs[0], (x.shape[0], directions, x.shape[1], hidden))
@@ -250,7 +268,17 @@ def states(graph: Graph, module: Any, x: Value) -> list[list[Value]]:
     module : LSTM, GRU or RNN
     x : Value
         In the layout of the module.
+
+    Raises
+    ------
+    ValueError
+        If the states must be given, and those that the module learnt would be lost.
     """
+    if not graph.options.optional and getattr(module, "initial_names", None):
+        raise ValueError(
+            "optional: expected True, or states=False, of a module with learn_initial_state: the "
+            "file would lose the initial states that it learnt; got False"
+        )
     axis = 0 if batch_first(graph, module) else 1
     found = []
     for name, layers in zip(module.STATES, _defaults(module)):

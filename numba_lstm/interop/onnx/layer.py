@@ -75,7 +75,7 @@ class Layer:
         if count == 0:
             y = np.zeros((0, a.directions, batch, self.hidden), x.dtype)
             results = y, h0.copy(), c0.copy()
-        elif self.module is None:
+        elif self.weights is not None:
             results = stepwise.run(a, self.weights, x, lengths, h0, c0)
         else:
             results = self._run_module(x, lengths, h0, c0)

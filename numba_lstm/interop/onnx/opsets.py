@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .files import replace, subgraphs
+from .files import label, replace, subgraphs
 
 __all__ = ["operators", "unify"]
 
@@ -76,7 +76,8 @@ def operators(version: int) -> list[Any]:
     from onnx import defs
     from onnx.reference.ops import _op_list
 
-    found = [type("Loop", (_Loop, _op_list.Loop), {"op_domain": ""})]
+    ours = (("Loop", _Loop), ("Scan", _Scan))
+    found = [type(name, (own, getattr(_op_list, name)), {"op_domain": ""}) for name, own in ours]
     for name, newer in _BELOW:
         own = getattr(_op_list, f"{name}_{newer}", None)
         if version < newer and own is not None:
@@ -88,9 +89,16 @@ def operators(version: int) -> list[Any]:
 class _Loop:
     """What is wrong with onnx's Loop put right; the other base is onnx's own.
 
-    It takes an absent condition for a false one, and joins what the body gives at each step by
+    It takes an absent condition for a false one. It joins what the body gives at each step by
     ``numpy.vstack`` where the text stacks: two axes in front make a stack of that, but for one.
+    And it fails where there is no step.
     """
+
+    body: Any
+    N: int
+    K: int
+    onnx_node: Any
+    _run_body: Any
 
     def __init__(self, node: Any, run_params: dict[str, Any]) -> None:
         super().__init__(node, run_params)  # type: ignore[call-arg]
@@ -105,6 +113,44 @@ class _Loop:
         self._run_body = expanded
 
     def _run(self, M: Any, cond: Any, *given: Any, **options: Any) -> tuple[Any, ...]:
-        results = super()._run(M, np.array(True) if cond is None else cond, *given, **options)
+        go_on = cond is None or bool(np.all(cond))
+        if not go_on or (M is not None and np.all(M <= 0)):
+            return (*given, *map(self._empty, range(self.K)))
+        results = super()._run(M, np.array(True), *given, **options)  # type: ignore[misc]
         stacks = range(self.N, self.N + self.K)
         return tuple(one[:, 0] if at in stacks else one for at, one in enumerate(results))
+
+    def _empty(self, number: int) -> np.ndarray:
+        """A scan output of no steps: what the body says of it tells dtype and shape."""
+        from onnx import helper
+
+        tensor = self.body.output_types[1 + self.N + number].tensor_type
+        if not tensor.elem_type:
+            name = self.body.output_names[1 + self.N + number]
+            raise ValueError(
+                f"{label(self.onnx_node)}: expected a type of the body's output {name!r}, as the "
+                "loop takes no step, got none"
+            )
+        shape = [0, *(max(dim.dim_value, 0) for dim in tensor.shape.dim)]
+        return np.zeros(shape, helper.tensor_dtype_to_np_dtype(tensor.elem_type))
+
+
+class _Scan:
+    """onnx's Scan knows the first axis and the first direction only, and looks at the largest."""
+
+    def __init__(self, node: Any, run_params: dict[str, Any]) -> None:
+        for one in node.attribute:
+            if one.name in _FIRST_ONLY and any(one.ints):
+                raise ValueError(
+                    f"{label(node)}: attribute {one.name}: expected 0 for each, got "
+                    f"{list(one.ints)}, which cannot be run"
+                )
+        super().__init__(node, run_params)  # type: ignore[call-arg]
+
+
+_FIRST_ONLY = {
+    "scan_input_axes",
+    "scan_input_directions",
+    "scan_output_axes",
+    "scan_output_directions",
+}

@@ -26,13 +26,26 @@ class Reverse(Module):
     Notes
     -----
     Time is turned around before the module and after it: y_t belongs to x_t, and hn is the state
-    after the sequence's first step. What it takes and gives is the module's.
+    after the sequence's first step. What it takes and gives is the module's. In a `Sequential` y
+    goes on to the next module, as of an `LSTM`; `save` writes it with ONNX's direction "reverse".
     """
+
+    _gives_state = True  # it returns (y, state), which Sequential asks for
 
     def __init__(self, module: Any) -> None:
         if module.bidirectional:
             raise ValueError("module: expected one direction, got a bidirectional module")
         self.module = module
+
+    @property
+    def input_size(self) -> int:
+        """I, the module's."""
+        return self.module.input_size
+
+    @property
+    def batch_first(self) -> bool:
+        """Whether x and y are (B, T, …), as the module's."""
+        return self.module.batch_first
 
     def __call__(
         self, x: ArrayLike, hx: Any = None, lengths: ArrayLike | None = None
@@ -98,13 +111,14 @@ class Reverse(Module):
         if x.ndim not in (2, 3):
             raise ValueError(f"x: expected 2 or 3 dimensions, got {x.ndim} (shape {x.shape})")
         axis = int(self.module.batch_first and x.ndim == 3)
-        if lengths is not None and x.ndim == 3:
-            lengths = as_lengths("lengths", lengths, x.shape[axis], x.shape[1 - axis])
-        return lambda array: turned(np.asarray(array), lengths, axis)
+        checked = None
+        if lengths is not None and x.ndim == 3:  # the module refuses those of a single sequence
+            checked = as_lengths("lengths", lengths, x.shape[axis], x.shape[1 - axis])
+        return lambda array: turned(np.asarray(array), checked, axis)
 
 
 def turned(array: np.ndarray, lengths: np.ndarray | None, axis: int = 0) -> np.ndarray:
-    """Turn each sequence of a batch around, its padding staying where it is.
+    """Turn each sequence of a batch around, its padding staying where it is, in new memory.
 
     Parameters
     ----------
@@ -114,7 +128,7 @@ def turned(array: np.ndarray, lengths: np.ndarray | None, axis: int = 0) -> np.n
         That of time.
     """
     if lengths is None:
-        return np.flip(array, axis)
+        return np.ascontiguousarray(np.flip(array, axis))
     t = np.arange(array.shape[axis])[:, None]
     source = np.where(t < lengths, lengths - 1 - t, t)  # (T, B)
     row = np.arange(array.shape[1 - axis])

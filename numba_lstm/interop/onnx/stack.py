@@ -54,6 +54,7 @@ def check_nodes(graph: Any, nodes: Sequence[Any]) -> str:
         Naming the first node that does not belong to a stack.
     """
     origins = _origins(graph)
+    constants = {one.name: one for one in graph.initializer}
     for number, node in enumerate(nodes):
         for role, name in inputs_of(node).items():
             found = origins.get(name, set())
@@ -64,8 +65,39 @@ def check_nodes(graph: Any, nodes: Sequence[Any]) -> str:
             if not fits:
                 wanted = f"Y of {label(nodes[number - 1])}" if chained else "an input of the graph"
                 raise ValueError(f"{label(node)}: input {role}: expected {wanted}, got {name!r}")
-    (x_name,) = origins[nodes[0].input[0]]
-    return str(x_name)
+    (x_name,) = map(str, origins[nodes[0].input[0]])
+    shape = next(one.type.tensor_type.shape for one in graph.input if one.name == x_name)
+    sizes = [dim.dim_value for dim in shape.dim][:-1]
+    for node in nodes:
+        given = constants.get(inputs_of(node).get("sequence_lens", ""))
+        if given is not None:
+            _check_whole(label(node), given, sizes)
+    return x_name
+
+
+def _check_whole(about: str, tensor: Any, sizes: list[int]) -> None:
+    """Refuse constant lengths, unless T and B are fixed and each length is T.
+
+    Parameters
+    ----------
+    about : str
+        What messages call the node.
+    tensor : onnx.TensorProto
+    sizes : list of int
+        Those of x but for its last one: T and B in either order, or T; 0 for what varies.
+    """
+    from onnx import numpy_helper
+
+    lengths = numpy_helper.to_array(tensor).ravel().tolist()
+    whole = len(set(lengths)) == 1 and sorted(
+        [lengths[0], len(lengths)] if len(sizes) == 2 else [lengths[0]]
+    ) == sorted(sizes)
+    if not whole:
+        words = lengths if len(lengths) <= 8 else [*lengths[:8], "…"]
+        raise ValueError(
+            f"{about}: input sequence_lens: expected an input of the graph, or a fixed T of all "
+            f"sequences, got the constants {words}"
+        )
 
 
 def trial(model: Any, nodes: Sequence[Any], inputs: int, x_name: str) -> Trial:
@@ -88,11 +120,14 @@ def trial(model: Any, nodes: Sequence[Any], inputs: int, x_name: str) -> Trial:
         Naming the first node that does not belong to a stack.
     """
     session = Session(model)
-    feeds = _feeds(session, inputs, x_name)
-    try:
-        values = session.values(feeds)
-    except Exception as error:
-        raise ValueError(f"the graph does not run on a trial ({error})") from None
+
+    def values_of(length: int) -> Mapping[str, Any]:
+        try:
+            return session.values(_feeds(session, inputs, x_name, length))
+        except Exception as error:
+            raise ValueError(f"the graph does not run on a trial ({error})") from None
+
+    values = values_of(_LENGTH)
     runs = [_Run(node, values) for node in nodes]
     for below, run in pairwise(runs):
         if not np.array_equal(run.x, below.y):
@@ -100,9 +135,18 @@ def trial(model: Any, nodes: Sequence[Any], inputs: int, x_name: str) -> Trial:
                 f"{run.label}: input X: expected the outputs of {below.label} as they are, got "
                 "them changed"
             )
-        if not np.array_equal(run.sequence_lens, below.sequence_lens):  # type: ignore[arg-type]
+        if not np.array_equal(run.sequence_lens, below.sequence_lens):
             raise ValueError(f"{run.label}: input sequence_lens: expected that of {below.label}")
-    return Trial(runs, _batch_first(values[x_name], runs[0]), _origins(model.graph))
+    made = Trial(runs, _batch_first(values[x_name], runs[0]), _origins(model.graph))
+    if runs[0].sequence_lens is not None and not made.lengths_given:
+        # Lengths that are T in one trial may be a constant: another T tells.
+        other = _Run(nodes[0], values_of(_LENGTH + 1))
+        if (other.sequence_lens != len(other.x)).any():
+            raise ValueError(
+                f"{other.label}: input sequence_lens: expected an input of the graph, or T of all "
+                f"sequences, got {other.sequence_lens.tolist()} of T = {len(other.x)}"
+            )
+    return made
 
 
 class Trial:
@@ -185,7 +229,7 @@ class _Run:
         y = y.transpose(1, 0, 2, 3) if layout else y.swapaxes(1, 2)
         self.y = y.reshape(*y.shape[:2], -1)
         self.size = y.shape[3]
-        self.sequence_lens = given.get("sequence_lens")
+        self.sequence_lens: Any = given.get("sequence_lens")
         self.states: dict[str, Any] = {}
         for role in ("initial_h", "initial_c"):
             state = given.get(role)
@@ -216,14 +260,14 @@ def _origins(graph: Any) -> dict[str, set[Origin]]:
     return origins
 
 
-def _feeds(session: Session, inputs: int, x_name: str) -> dict[str, Any]:
+def _feeds(session: Session, inputs: int, x_name: str, length: int) -> dict[str, Any]:
     """Random numbers for every input; for integers, which are lengths, 1, 2, …"""
     rng = np.random.default_rng(0)
     sizes = {}
     for name, shape, _ in session.get_inputs():
         if name == x_name:
             shape = [*(shape[:-1] or [None, None]), inputs]
-        sizes[name] = [one if isinstance(one, int) and one > 0 else _LENGTH for one in shape]
+        sizes[name] = [one if isinstance(one, int) and one > 0 else length for one in shape]
     longest = min(sizes[x_name][:-1])
     feeds: dict[str, Any] = {}
     for name, _, kind in session.get_inputs():

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from .._damaged import DAMAGED
+
 __all__ = ["read_keras"]
 
 _MEMBER = "model.weights.h5"
@@ -66,7 +68,7 @@ def read_keras(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray]]:
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
             found = _listed(file) or _numbered(file)
-    except (OSError, KeyError, RuntimeError) as error:
+    except DAMAGED as error:
         raise ValueError(f"{place}: expected a whole file that Keras saved: {error}") from None
     if not found:
         raise ValueError(f"{place}: expected layers with weights, as Keras saves them, got none")
@@ -79,7 +81,7 @@ def _member(place: str, data: bytes) -> bytes:
             return archive.read(_MEMBER)
     except KeyError:
         raise ValueError(f"{place}: expected a .keras file, got a zip without {_MEMBER}") from None
-    except zipfile.BadZipFile as error:
+    except DAMAGED as error:
         raise ValueError(f"{place}: expected a whole .keras file: {error}") from None
 
 

@@ -109,3 +109,13 @@ def test_what_the_stack_of_a_model_has_that_onnx_has_not_is_refused(tmp_path):
     model = model_of("SequenceClassifier", 4, 5, 3, zoneout=0.1)
     with pytest.raises(ValueError, match=r"^rnn: expected LSTM without zoneout, got zoneout=0\.1"):
         saved(model, tmp_path)
+
+
+@pytest.mark.parametrize("shape", [("time", 4, 5), (6, 4, 5)], ids=str)
+@pytest.mark.parametrize("pooling", ["last", "mean"])
+def test_a_classifier_of_a_fixed_batch_needs_no_lengths(shape, pooling, rng, tmp_path):
+    model = model_of("SequenceClassifier", 5, 7, 3, pooling=pooling)
+    session = saved(model, tmp_path, shape=shape)
+    x, lengths = rng.standard_normal((6, 4, 5)), [6, 1, 2, 5]
+    assert_near(run(session, x=x), {"logits": model(x)})
+    assert_near(run(session, x=x, lengths=lengths), {"logits": model(x, lengths=lengths)})

@@ -233,3 +233,25 @@ def test_initial_states_that_are_learnt_are_the_default(rng, tmp_path):
     x = rng.standard_normal((6, 3, 5))
     found = run(saved(module, tmp_path, states=False), x=x)
     assert_near(found, {"y": module(x)[0]})
+
+
+def test_initial_states_that_are_learnt_are_never_lost(tmp_path):
+    module = nn.GRU(5, 7, learn_initial_state=True, seed=1)
+    with pytest.raises(ValueError, match=r"^optional: expected True, or states=False"):
+        saved(module, tmp_path, optional=False)
+    assert not list(tmp_path.iterdir())
+    saved(module, tmp_path, optional=False, states=False)
+
+
+@pytest.mark.parametrize("shape", [("time", 4, 5), (6, 4, 5), (6, "batch", 5)], ids=str)
+@pytest.mark.parametrize("learn", [False, True])
+def test_a_fixed_batch_has_defaults_of_its_size(shape, learn, rng, tmp_path):
+    module = nn.LSTM(5, 7, 2, learn_initial_state=learn, seed=1)
+    if learn:
+        for name, parameter in module.named_parameters():
+            if "_0_l" in name:
+                parameter[...] = rng.standard_normal(parameter.shape)
+    session = saved(module, tmp_path, shape=shape)
+    x, feeds, state, lengths = draw(module, rng, 6, 4)
+    assert_near(run(session, x=x), expected_of(module, x))
+    assert_near(run(session, x=x, lengths=lengths, **feeds), expected_of(module, x, state, lengths))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from export_tool import assert_near, proto, run, saved
 
 from numba_lstm import nn, testing
+from numba_lstm.interop import onnx
 from numba_lstm.interop.onnx.reverse import Reverse, turned
 
 
@@ -46,6 +48,9 @@ def test_a_single_sequence_runs_from_its_end(rng):
     _, alone = pair(nn.LSTM)
     x = rng.standard_normal((5, 3)).astype(np.float32)
     assert np.array_equal(alone(x)[0], alone(x[:, None])[0][:, 0])
+    for module in (alone, alone.module):
+        with pytest.raises(ValueError, match="lengths: expected none for a single sequence"):
+            module(x, None, [5])
 
 
 def test_wrong_arguments_are_refused_by_name():
@@ -59,6 +64,60 @@ def test_wrong_arguments_are_refused_by_name():
     (y, _), back = module.vjp(np.ones((5, 2, 3)))
     with pytest.raises(ValueError, match="dy: expected shape"):
         back(y[1:])
+
+
+@pytest.mark.parametrize("lengths", [None, [5, 2, 3]])
+def test_what_it_gives_is_contiguous(lengths, rng):
+    _, alone = pair(nn.LSTM)
+    (y, _), back = alone.vjp(rng.standard_normal((5, 3, 3)), None, lengths)
+    assert y.flags.carray and back(y)[0].flags.carray
+
+
+def test_in_a_sequential_y_goes_on(rng):
+    _, alone = pair(nn.GRU)
+    head = nn.Linear(4, 2, seed=0)
+    model = nn.Sequential(alone, head)
+    x = rng.standard_normal((5, 3, 3)).astype(np.float32)
+    y, back = model.vjp(x, [5, 2, 3])
+    own, own_back = alone.vjp(x, None, [5, 2, 3])
+    out, head_back = head.vjp(own[0])
+    assert np.array_equal(y, out) and np.array_equal(model(x, [5, 2, 3]), out)
+    dy = np.ones_like(y)
+    assert np.array_equal(back(dy)[0], own_back(head_back(dy))[0])
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_it_is_written_as_the_direction_reverse(kind, batch_first, rng, tmp_path):
+    pytest.importorskip("onnx")
+    module = Reverse(kind(3, 4, 2, batch_first=batch_first, seed=0))
+    x = rng.standard_normal((3, 5, 3) if batch_first else (5, 3, 3)).astype(np.float32)
+    session = saved(module, tmp_path)
+    for lengths in (None, [5, 2, 3]):
+        feeds = {} if lengths is None else {"lengths": lengths}
+        y, state = module(x, None, lengths)
+        state = state if kind is nn.LSTM else (state,)
+        assert_near(run(session, x=x, **feeds), {"y": y, **dict(zip(("hn", "cn"), state))})
+    directions = {
+        onnx_attribute.s
+        for node in proto(tmp_path).graph.node
+        for onnx_attribute in node.attribute
+        if onnx_attribute.name == "direction"
+    }
+    assert directions == {b"reverse"}
+    again = onnx.load(tmp_path / "model.onnx")
+    assert repr(again) == repr(module)
+    assert np.array_equal(again(x)[0], module(x)[0])
+
+
+def test_inside_a_sequential_it_is_written_too(rng, tmp_path):
+    module = nn.Sequential(Reverse(nn.GRU(3, 4, batch_first=True, seed=0)), nn.Linear(4, 2, seed=0))
+    x = rng.standard_normal((3, 5, 3)).astype(np.float32)
+    lengths = [5, 2, 3]
+    found = run(saved(module, tmp_path), x=x, lengths=lengths)
+    assert_near(found, {"y": module(x, lengths)})
+    with pytest.raises(ValueError, match=r"^0\.module: expected GRU without zoneout"):
+        saved(nn.Sequential(Reverse(nn.GRU(3, 4, zoneout=0.1))), tmp_path)
 
 
 def test_padding_stays_where_it_is():

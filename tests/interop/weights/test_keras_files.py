@@ -125,6 +125,39 @@ def test_a_file_that_is_none_of_kerass_is_refused_by_its_name(tmp_path):
         weights.read_keras(tmp_path / "absent.keras")
 
 
+def changed(data, at, value):
+    """The data with 2 bytes at this place of the last entry of its central directory."""
+    entry = data.rindex(b"PK\x01\x02") + at
+    return data[:entry] + value.to_bytes(2, "little") + data[entry + 2 :]
+
+
+@pytest.mark.parametrize(
+    ("at", "value"), [(6, 99), (8, 1), (10, 97), (10, 8)], ids=["version", "password", "way", "8"]
+)
+def test_damage_of_any_kind_is_a_valueerror_that_names_the_file(tmp_path, at, value):
+    h5py = pytest.importorskip("h5py")
+    data = file_of(h5py, lambda file: numbered(file, {"lstm/cell": arrays(3)}))
+    path = tmp_path / "model.keras"
+    path.write_bytes(changed(zipped("model.weights.h5", data), at, value))
+    with pytest.raises(ValueError, match=r"model\.keras: expected a whole \.keras file"):
+        weights.read_keras(path)
+
+
+@pytest.mark.parametrize("names", [3, ["lstm"]], ids=["number", "group"])
+def test_attributes_that_make_no_sense_are_a_valueerror_that_names_the_file(tmp_path, names):
+    h5py = pytest.importorskip("h5py")
+
+    def fill(file):
+        file.attrs["layer_names"] = names
+        file.create_group("lstm/kernel").attrs["weight_names"] = [b"x"]
+        file["lstm"].attrs["weight_names"] = 4.5
+
+    path = tmp_path / "model.h5"
+    path.write_bytes(file_of(h5py, fill))
+    with pytest.raises(ValueError, match=r"model\.h5: expected a whole file that Keras saved"):
+        weights.read_keras(path)
+
+
 def test_without_h5py_the_extra_is_named(tmp_path, monkeypatch):
     imported = builtins.__import__
 
