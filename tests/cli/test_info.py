@@ -7,7 +7,7 @@ import os
 import re
 
 import pytest
-from cli_tool import ROOT, cli
+from cli_tool import cli
 from lstm_tool import run_python
 
 from numba_lstm import __version__
@@ -74,13 +74,3 @@ store.save()
     (plan,) = figures["plans"]
     assert plan["sizes"] == "infer lstm T=16" and plan["plan"] == "rows:1 fused"
     assert plan["step_seconds"] == 1.5e-6 and plan["rule_step_seconds"] == 2e-5
-
-
-def test_what_runs_a_model_needs_no_scipy():
-    """Intervals of the bench, estimators and weighted losses do: nothing else is to wait for it."""
-    package = ROOT / "numba_lstm"
-    texts = {p.relative_to(package).as_posix(): p.read_text() for p in package.rglob("*.py")}
-    users = {name for name, text in texts.items() if re.search(r"(import|from) scipy", text)}
-    assert users == {
-        "benchmark/ratios.py", "estimators/classifier.py", "losses/binary_cross_entropy.py",
-    }  # fmt: skip
