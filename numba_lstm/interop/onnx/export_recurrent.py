@@ -101,7 +101,7 @@ def add_stack(
             to_onnx(arrays, layer=layer),
             names=(prefix, f"_l{layer}"),
             initial=[some[layer] for some in initial],
-            direction="bidirectional" if directions == 2 else direction,
+            direction=direction,
             **_attributes(module, directions),
         )
         for some, end in zip(finals, ends):
@@ -191,7 +191,7 @@ def add_layer(
     initial : sequence of Value, optional
         h, and c of an LSTM, (D, B, H) each.
     direction : str
-        The operator's attribute.
+        Of a node of one direction: forward or reverse. With D = 2 it is bidirectional.
     **attributes
         Its others.
 
@@ -216,7 +216,7 @@ def add_layer(
         given,
         outputs,
         hidden_size=hidden,
-        direction=direction,
+        direction="bidirectional" if directions == 2 else direction,
         **attributes,
     )
     y = Value(outputs[0], (x.shape[0], directions, x.shape[1], hidden))
