@@ -41,6 +41,7 @@ __all__ = [
     "initial",
     "interrupt",
     "kinds",
+    "linear_forecasts",
     "load_classifier",
     "loading",
     "loop",
