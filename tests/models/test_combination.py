@@ -51,17 +51,26 @@ def test_a_copy_with_the_same_state_gives_the_same(rng):
 
 
 def test_weights_favour_what_is_right_and_mix_what_errs_apart(rng):
-    truth = rng.normal(size=(50, 3))
-    noise = rng.normal(size=(2, 50, 3))
+    truth = rng.normal(size=(3, 90))
+    noise = rng.normal(size=(2, 3, 90))
     assert combination_weights([truth, truth + 1], truth).tolist() == [1.0, 0.0]
     weights = combination_weights([truth + noise[0], truth + noise[1], truth + 30], truth)
     assert weights[2] == 0 and abs(weights[0] - 0.5) <= 0.15 and weights.sum() == pytest.approx(1)
 
 
 def test_another_loss_may_choose_the_weights():
-    forecasts, truth = np.array([[0.0], [10.0]]), np.array([4.0])
+    forecasts, truth = np.array([[[0.0]], [[10.0]]]), np.array([[4.0]])
     squared = combination_weights(forecasts, truth, lambda f, t: float(np.square(f - t).mean()))
     assert squared.tolist() == [0.6, 0.4]
+
+
+def test_what_was_best_for_a_while_gets_its_share_of_the_time():
+    truth, late = np.zeros((1, 10)), np.zeros((1, 10))
+    late[:, :8] = 1.0  # right in the last fifth only
+    early = 1.0 - late
+    weights = combination_weights([early + 0.01, late], truth)
+    np.testing.assert_allclose(weights, [0.8, 0.2])
+    np.testing.assert_allclose(combination_weights([late, early], truth, blocks=1), [0.0, 1.0])
 
 
 def test_what_does_not_fit_is_refused_by_name():
@@ -70,6 +79,6 @@ def test_what_does_not_fit_is_refused_by_name():
     with pytest.raises(ValueError, match="weights: expected shape"):
         Combination(members(), [1.0])
     with pytest.raises(ValueError, match="forecasts: expected shape"):
-        combination_weights(np.zeros((2, 3)), np.zeros(4))
+        combination_weights(np.zeros((2, 1, 3)), np.zeros((1, 4)))
     with pytest.raises(ValueError, match="rounds: expected at least 1"):
-        combination_weights(np.zeros((2, 3)), np.zeros(3), rounds=0)
+        combination_weights(np.zeros((2, 1, 3)), np.zeros((1, 3)), rounds=0)

@@ -61,7 +61,7 @@ def test_what_cannot_be_meant_is_refused_by_name(rng):
     for call in (model, model.vjp):
         with pytest.raises(ValueError, match=r"^x: expected at least window=4 steps"):
             call(np.zeros((3, 5, 2)))
-        with pytest.raises(ValueError, match="^lengths: expected None"):
+        with pytest.raises(ValueError, match=r"^lengths: expected None"):
             call(np.zeros((4, 5, 2)), None, [4] * 5)
     with pytest.raises(ValueError, match=r"^y: expected shape"):
         model.solve(np.zeros((4, 5, 2)), np.zeros((3, 4, 1)))

@@ -77,10 +77,10 @@ def test_options_that_do_not_fit_are_refused_by_name(make):
         make(normalize="first")
     assert make(normalize=None, targets=None).targets == 4
     model = make()
-    with pytest.raises(ValueError, match="^x: expected"):
+    with pytest.raises(ValueError, match=r"^x: expected"):
         model(np.zeros((5, 4, 2)), np.zeros((3, 4, 1)))
-    with pytest.raises(ValueError, match="^x: expected"):
+    with pytest.raises(ValueError, match=r"^x: expected"):
         model(np.zeros((0, 4, 3)), np.zeros((3, 4, 1)))
-    with pytest.raises(ValueError, match="^future: expected"):
+    with pytest.raises(ValueError, match=r"^future: expected"):
         model(np.zeros((5, 4, 3)))
     assert "normalize='last'" in repr(model)
