@@ -219,7 +219,12 @@ class WindowedEstimator(RecurrentEstimator):
                 network.update(normalize=kind, seed=left.pop(0))
                 size = self.hidden_size
                 group.append(models.Forecaster(width, size, outputs, self._horizon, **network))
-            about = {"future_size": known, "normalize": kind, "targets": targets, "seed": 0}
+            about: dict[str, Any] = {
+                "future_size": known,
+                "normalize": kind,
+                "targets": targets,
+                "seed": 0,
+            }
             for alone in self._alone():
                 reads = targets if alone else width
                 line = models.LinearForecaster(
