@@ -6,14 +6,22 @@ import numpy as np
 
 from .. import quiet, threads, tuning
 from ..kernels import pack
-from ..kernels.gemm import gemm, gemm_transposed
+from ..kernels.gemm import TRANSPOSED_SCRATCH, gemm, gemm_transposed
 from ..kernels.sums import column_sums
-from ..simd import PANEL, TARGET
+from ..simd import PANEL, STRIP, TARGET
 from .packed import packed_columns, packed_rows, zero_bias, zeros
 from .parameter import Parameter
 from .scratch import Lease
 
-__all__ = ["backward", "forward", "multiply", "multiply_panels", "project", "weight_gradient"]
+__all__ = [
+    "backward",
+    "blocks_memory",
+    "forward",
+    "multiply",
+    "multiply_panels",
+    "project",
+    "weight_gradient",
+]
 
 
 def multiply(a: np.ndarray, w: np.ndarray, bias: np.ndarray, c: np.ndarray) -> None:
@@ -102,6 +110,12 @@ def _bias_gradient(bias: Parameter, dy: np.ndarray) -> None:
     bias.add_grad(quiet.cast(sums, dy.dtype), copy=False)
 
 
+def blocks_memory(nt: int, panels: int, dtype: np.dtype, lease: Lease) -> np.ndarray:
+    """The memory in which `gemm_transposed` copies blocks of A; of no rows if too few use them."""
+    worth = STRIP < PANEL and panels >= tuning.GEMM_TRANSPOSED_PANELS * nt
+    return lease.array((nt if worth else 0, TRANSPOSED_SCRATCH), dtype)
+
+
 def weight_gradient(weight: Parameter, x: np.ndarray, dy: np.ndarray) -> None:
     """``dW += dyᵀ·x``, for dy (rows, O) and the first I columns of x (rows, ≥ I)."""
     outputs, inputs = weight.shape
@@ -122,7 +136,7 @@ def weight_gradient(weight: Parameter, x: np.ndarray, dy: np.ndarray) -> None:
     packed = lease.array((panels, columns, width), x.dtype)
     gemm_transposed(
         nt, False, a.reshape(-1), a.shape[1], rows, columns, z.reshape(-1), rows * width, panels,
-        0, PANEL, zeros(x.dtype), packed, no_sums,
+        0, PANEL, zeros(x.dtype), packed, no_sums, blocks_memory(nt, panels, x.dtype, lease),
     )  # fmt: skip
     with weight.accumulate() as (grad, accumulate):
         few = threads.threads_for(tuning.PACK_WORK * weight.size)
