@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from .foreign import as_array, describe
-from .quiet import without_errors
+from ..foreign import as_array, describe
+from ..quiet import without_errors
 
 __all__ = [
     "as_cotangent",
