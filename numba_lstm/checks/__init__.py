@@ -5,9 +5,9 @@ its message begins.
 """
 
 from .arrays import as_cotangent, as_float, as_input, real_array
-from .arrays import as_lengths, as_tokens
-from .arrays import dtype, generator
-from .arrays import choice, flag, positive, probability, size
+from .integers import as_lengths, as_tokens
+from .kinds import dtype, generator
+from .scalars import choice, flag, positive, probability, size
 
 __all__ = [
     "as_cotangent",
