@@ -119,7 +119,8 @@ def test_a_refusal_says_in_one_line_what_needs_the_memory(monkeypatch):
         loading.make_model(merge(("", {"hidden": 9000})), 80, training=True)
     assert str(refused.value) == (
         "hidden: expected a model that fits in memory, got 9000: at least 6.4 GiB (parameters 1.2, "
-        "gradients 1.2, packed copies 1.2, adamw 2.5, a batch 0.28) are needed, of which there are 1"
+        "gradients 1.2, packed copies 1.2, adamw 2.5, a batch 0.28) are needed, of which "
+        "there are 1"
     )
     loading.make_model(merge(("", {"hidden": 3000})), 80)  # to write samples with
     for name in ("batch", "seq_len"):
