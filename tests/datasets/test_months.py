@@ -66,11 +66,11 @@ def test_every_rule_is_found_from_any_month_and_goes_on(rule, step, first):
     of_month, unit = RULES[rule]
     known, count = months((2019, first), step, 18 + AHEAD), 18
     times = stamps(of_month(*one) for one in known)
-    if unit == "MS" and all(
-        one.day == length(one.year, one.month) for one in map(of_month, *zip(*known[:count]))
-    ):
-        pytest.skip("the last day in all these months")
+    ends = [one.day == length(one.year, one.month) for one in map(of_month, *zip(*known[:count]))]
     found = find_frequency(times[:count])
+    if unit == "MS" and all(ends):  # as the last day, which nobody could tell apart
+        assert (found.count, found.unit) == (step, "ME")
+        return
     lengths = {length(*one) for one in known[:count]}
     alike = rule.startswith("last day but") and len(lengths) == 1  # then it is one day, too
     assert (found.count, found.unit) == (step, "MS" if alike else unit)
