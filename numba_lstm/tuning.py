@@ -116,11 +116,11 @@ GEMM_K = 512
 GEMM_TRANSPOSED_K = 256
 
 # Where a panel takes two sweeps, `gemm_transposed` first copies so many blocks of A's columns, if
-# each thread has so many panels or more that read them: A's own rows may be a power of two apart,
-# and of each line that they bring a block uses 24 bytes. GFLOP/s of one core of Zen 4 as it is read
-# and copied, terms x columns by units: 1024x1024 by 512 64 and 96, 1024x850 by 650 69 and 95,
-# 1024x640 by 512 91 and 98, 1024x384 by 256 96 and 97. One sweep reads A half as often, and gains
-# nothing.
+# each thread has so many panels or more that read them and A does not stay in L2: of each line that
+# its rows bring a block uses 24 bytes, and the rows may be a power of two apart. GFLOP/s of one
+# core of Zen 4 as it is read and copied, terms x columns by units: 1024x1024 by 512 64 and 96,
+# 1024x850 by 650 69 and 95, 1024x640 by 512 91 and 98; but training with 384 columns by 256 units
+# lost 3 %. One sweep reads A half as often, and gains nothing.
 GEMM_TRANSPOSED_BLOCKS = 32
 GEMM_TRANSPOSED_PANELS = 8
 

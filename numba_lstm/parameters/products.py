@@ -110,9 +110,16 @@ def _bias_gradient(bias: Parameter, dy: np.ndarray) -> None:
     bias.add_grad(quiet.cast(sums, dy.dtype), copy=False)
 
 
-def blocks_memory(nt: int, panels: int, dtype: np.dtype, lease: Lease) -> np.ndarray:
-    """The memory in which `gemm_transposed` copies blocks of A; of no rows if too few use them."""
-    worth = STRIP < PANEL and panels >= tuning.GEMM_TRANSPOSED_PANELS * nt
+def blocks_memory(
+    nt: int, terms: int, columns: int, panels: int, dtype: np.dtype, lease: Lease
+) -> np.ndarray:
+    """Where `gemm_transposed` copies blocks of A to; of no rows if copying gains nothing."""
+    read = min(terms, tuning.GEMM_TRANSPOSED_K) * columns * dtype.itemsize
+    worth = (
+        STRIP < PANEL
+        and panels >= tuning.GEMM_TRANSPOSED_PANELS * nt
+        and read > tuning.L2_BYTES * 2 // 3
+    )
     return lease.array((nt if worth else 0, TRANSPOSED_SCRATCH), dtype)
 
 
@@ -134,9 +141,10 @@ def weight_gradient(weight: Parameter, x: np.ndarray, dy: np.ndarray) -> None:
     z = lease.array((panels, rows, width), x.dtype)
     pack.pack_columns(threads.threads_for(tuning.PACK_WORK * b.size), b, 1, pack.PLAIN, z)
     packed = lease.array((panels, columns, width), x.dtype)
+    memory = blocks_memory(nt, rows, columns, panels, x.dtype, lease)
     gemm_transposed(
         nt, False, a.reshape(-1), a.shape[1], rows, columns, z.reshape(-1), rows * width, panels,
-        0, PANEL, zeros(x.dtype), packed, no_sums, blocks_memory(nt, panels, x.dtype, lease),
+        0, PANEL, zeros(x.dtype), packed, no_sums, memory,
     )  # fmt: skip
     with weight.accumulate() as (grad, accumulate):
         few = threads.threads_for(tuning.PACK_WORK * weight.size)

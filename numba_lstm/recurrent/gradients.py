@@ -142,10 +142,11 @@ class WeightGradients:
         first, count = slots
         terms = rows.stop - rows.start
         nt = threads.threads_for(2.0 * terms * columns * panels * count * self.w.lanes)
+        memory = blocks_memory(nt, terms, columns, panels, dz.dtype, self.lease)
         gemm_transposed(
             nt, self.started, a.reshape(-1)[column:], a.shape[1], terms, columns,
             dz.reshape(-1)[rows.start * width :], panel_rows * width, panels, first, count,
-            zeros(dz.dtype), out, sums, blocks_memory(nt, panels, dz.dtype, self.lease),
+            zeros(dz.dtype), out, sums, memory,
         )  # fmt: skip
 
     def finish(self, padding: int | None) -> None:
