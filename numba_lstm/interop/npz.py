@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from .._damaged import DAMAGED
 from .._files import write_atomic
 from ..typing import ArrayLike
 from ._arrays import named_arrays
-from ._damaged import DAMAGED
 
 __all__ = ["load", "save"]
 

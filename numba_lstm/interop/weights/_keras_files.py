@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .._damaged import DAMAGED
+from ..._damaged import DAMAGED
 
 __all__ = ["read_keras"]
 
