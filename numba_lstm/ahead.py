@@ -90,10 +90,10 @@ def _language_models() -> None:
 
     from .models import generate
     from .text import CharVocabulary
-    from .training.config import TrainConfig
-    from .training.data import Data
-    from .training.loading import make_model
-    from .training.text_task import TextTask
+    from .training.lm.config import TrainConfig
+    from .training.lm.data import Data
+    from .training.lm.loading import make_model
+    from .training.lm.task import TextTask
 
     vocabulary = CharVocabulary([chr(code) for code in range(32, 97)])
     small = TrainConfig(steps=1, hidden=16, embedding=8, batch=2, seq_len=4)

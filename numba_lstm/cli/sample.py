@@ -65,7 +65,7 @@ def sample(
     with bad_input():
         from ..models import generate
         from ..models.writing import written
-        from ..training.loading import load
+        from ..training.lm.loading import load
 
         loaded = load(run)
         start = _encode(loaded.vocabulary, prompt, unknown or loaded.config.unknown)
@@ -96,7 +96,7 @@ class _Count:
 
 def _encode(vocabulary: Any, prompt: str, unknown: str | None) -> np.ndarray:
     from ..models.writing import begin
-    from ..training.data import encode_text
+    from ..training.lm.data import encode_text
 
     tokens, _ = encode_text(vocabulary, prompt, unknown, "prompt")
     return tokens if tokens.size else begin(vocabulary)
