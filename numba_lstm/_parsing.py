@@ -21,10 +21,10 @@ MOST_DIGITS = 100
 #: Names of a TOML key, which joins them by points. tomllib takes memory by the square of them.
 MOST_PARTS = 16
 
-# Greedy and without a way back, so that the time is that of one pass.
+# Possessive, and with an end that may be missing, so that the time is that of one pass.
 _TEXTS = re.compile(
-    r'"""(?:[^"\\]|\\.|"(?!""))*+"""|' r"'''(?:[^']|'(?!''))*+'''|"
-    r'"(?:[^"\\\n]|\\.)*+"|' r"'[^'\n]*+'|#[^\n]*+",
+    r'"""(?:[^"\\]|\\.|"(?!""))*+(?:""")?' r"|'''(?:[^']|'(?!''))*+(?:''')?"
+    r'|"(?:[^"\\\n]|\\.)*+"?' r"|'[^'\n]*+'?|#[^\n]*+",
     re.DOTALL,
 )  # fmt: skip
 _BRACKET = re.compile(r"[\[\]{}]")

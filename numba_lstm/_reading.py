@@ -1,4 +1,4 @@
-"""Reading files that somebody else may have made: ordinary ones, and no more than was to be expected.
+"""Reading files that somebody else may have made: ordinary ones, and of a size to be expected.
 
 A FIFO would be waited for, and a device may have no end. A file that is larger than a stated bound
 is refused before it is read.
@@ -74,7 +74,7 @@ def open_ordinary(
     """
     file = ordinary(path, wanted)
     try:
-        stream = open(file, "rb", opener=_open_without_waiting)
+        stream = open(file, "rb", opener=_open_without_waiting)  # noqa: SIM115 (for the caller)
     except PermissionError:
         raise PermissionError(f"{file}: permission denied") from None
     try:

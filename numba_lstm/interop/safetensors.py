@@ -18,7 +18,7 @@ from .._files import write_atomic
 from ..typing import ArrayLike
 from ._arrays import named_arrays
 
-__all__ = ["load", "load_with_metadata", "save"]
+__all__ = ["load", "load_with_metadata", "save", "serialized"]
 
 _NUMPY_DTYPES = {
     "F64": "<f8",
@@ -68,6 +68,24 @@ def save(
     OSError
         When the file cannot be written.
     """
+    write_atomic(path, serialized(state_dict, metadata))
+
+
+def serialized(
+    state_dict: Mapping[str, ArrayLike], metadata: Mapping[str, str] | None = None
+) -> bytes:
+    """Return what `save` writes.
+
+    Parameters
+    ----------
+    state_dict, metadata
+        As `save` takes them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As by `save`.
+    """
     from safetensors.numpy import save as serialize
 
     arrays = named_arrays(state_dict, _DTYPES)
@@ -77,7 +95,7 @@ def save(
     for name, text in about.items():
         if not (isinstance(name, str) and isinstance(text, str)):
             raise TypeError(f"metadata: expected text by name, got {name!r}: {text!r}")
-    write_atomic(path, serialize(arrays, about or None))
+    return serialize(arrays, about or None)
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:

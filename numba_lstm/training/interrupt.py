@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, heard between two steps so that a run can be saved first."""
+"""Ctrl-C, SIGTERM and SIGHUP, heard between two steps so that a run can be saved first."""
 
 from __future__ import annotations
 
@@ -36,13 +36,21 @@ class Interrupted(KeyboardInterrupt):
         return 128 + self.signum
 
 
+#: That a terminal was closed; Windows has no such signal.
+_HANGUP = getattr(signal, "SIGHUP", None)
+_HEARD = tuple(one for one in (signal.SIGINT, signal.SIGTERM, _HANGUP) if one is not None)
+
+
 class Interrupts:
-    """Hears SIGINT and SIGTERM, or other signals, while it is entered as a context.
+    """Hears SIGINT, SIGTERM and SIGHUP, or other signals, while it is entered as a context.
 
     The first signal is only remembered, and raised by the next `check`; a second one is raised at
     once, wherever the program is, and nothing may be saved then. Within `at_once` the first is
     raised at once, too. In any thread but the main one signals cannot be heard, and nothing is
     changed.
+
+    A terminal that is closed may send SIGHUP more than once, which counts as one. Where it is
+    ignored, as ``nohup`` has it, it stays so.
 
     Parameters
     ----------
@@ -50,7 +58,7 @@ class Interrupts:
         Which ones are heard.
     """
 
-    def __init__(self, signals: Sequence[int] = (signal.SIGINT, signal.SIGTERM)) -> None:
+    def __init__(self, signals: Sequence[int] = _HEARD) -> None:
         self._signals = signals
         self._heard: int | None = None
         self._at_once = False
@@ -59,6 +67,8 @@ class Interrupts:
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():
             for signum in self._signals:
+                if signum == _HANGUP and signal.getsignal(signum) is signal.SIG_IGN:
+                    continue
                 self._before[signum] = signal.signal(signum, self._hear)
         return self
 
@@ -68,6 +78,8 @@ class Interrupts:
         self._before.clear()
 
     def _hear(self, signum: int, _frame: Any) -> None:
+        if signum == self._heard == _HANGUP and not self._at_once:
+            return
         if self._at_once or self._heard is not None:
             raise Interrupted(signum)
         self._heard = signum

@@ -8,6 +8,7 @@ import socket
 
 import pytest
 
+from numba_lstm import _reading
 from numba_lstm.datasets import files, read_sequences, read_table
 
 
@@ -111,6 +112,6 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path, monkeypatch):
     def denied(*arguments, **named):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(files, "open", denied, raising=False)
+    monkeypatch.setattr(_reading, "open", denied, raising=False)
     with pytest.raises(PermissionError, match=r"table\.csv: permission denied"):
         read_table(file)

@@ -63,3 +63,32 @@ def test_in_another_thread_it_changes_nothing():
     thread.start()
     thread.join()
     assert seen == [before, before]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no SIGHUP here")
+def test_a_terminal_that_is_closed_is_heard_once_however_often_it_says_so():
+    with Interrupts() as interrupts:
+        for _ in range(3):
+            os.kill(os.getpid(), signal.SIGHUP)
+            signal.sigtimedwait([], 0.1)
+        with pytest.raises(Interrupted) as caught:
+            interrupts.check()
+        assert caught.value.exit_code == 129
+        assert caught.value.between_steps
+        with pytest.raises(Interrupted) as caught:
+            os.kill(os.getpid(), signal.SIGTERM)
+            signal.sigtimedwait([], 0.2)
+        assert caught.value.exit_code == 143
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no SIGHUP here")
+def test_a_hangup_that_nohup_ignores_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupts() as interrupts:
+            os.kill(os.getpid(), signal.SIGHUP)
+            signal.sigtimedwait([], 0.1)
+            interrupts.check()
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

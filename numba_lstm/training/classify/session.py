@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..runs.checkpoint import Checkpoint, Run
 from ..runs.folders import RunError
-from ..runs.memory_limit import recurrent_parameters, refuse_too_large
+from ..runs.memory_limit import recurrent_parameters, refuse_fewer, refuse_too_large
 from ..runs.options import ConfigError
 from .config import ClassifyConfig
 from .data import BUNDLED, Part, load_sequences
@@ -77,11 +77,13 @@ def load_classifier(path: str | os.PathLike[str]) -> LoadedClassifier:
     run.require_kind(ClassifyConfig.kind)
     config, meaning = run.config(), read_meaning(run)
     values = run.model()
+    what = f"{run.path}: the model does not fit the run's options"
+    refuse_fewer(values, count_parameters(config, meaning), what)
     model = make_classifier(config, meaning)
     try:
         model.load_state_dict(values)
     except (TypeError, ValueError) as error:
-        raise RunError(f"{run.path}: the model does not fit the run's options: {error}") from None
+        raise RunError(f"{what}: {error}") from None
     return LoadedClassifier(run.path, model.eval(), meaning, config)
 
 
@@ -100,6 +102,13 @@ def held_back(loaded: LoadedClassifier) -> Part | None:
     return data.test if data.test is not None else data.valid
 
 
+def count_parameters(config: ClassifyConfig, meaning: Meaning) -> int:
+    """How many parameters the model has that the options describe."""
+    directions = 1 + config.bidirectional
+    about = config.cell, len(meaning.columns), config.hidden, config.layers, directions
+    return recurrent_parameters(*about) + (directions * config.hidden + 1) * len(meaning.classes)
+
+
 def make_classifier(config: ClassifyConfig, meaning: Meaning) -> SequenceClassifier:
     """The model that the options describe, with new parameters.
 
@@ -111,12 +120,9 @@ def make_classifier(config: ClassifyConfig, meaning: Meaning) -> SequenceClassif
     from ...models import SequenceClassifier
 
     width, classes = len(meaning.columns), len(meaning.classes)
-    directions = 1 + config.bidirectional
-    stack = recurrent_parameters(config.cell, width, config.hidden, config.layers, directions)
-    output = (directions * config.hidden + 1) * classes
     name = max("hidden", "layers", key=lambda name: getattr(config, name))
     what = f"{name}: expected a model that fits in memory, got {getattr(config, name)}"
-    refuse_too_large(stack + output, config.dtype, what)
+    refuse_too_large(count_parameters(config, meaning), config.dtype, what)
     return SequenceClassifier(
         width,
         config.hidden,
@@ -153,7 +159,10 @@ def new_task(config: ClassifyConfig) -> tuple[ClassifyTask, dict[str, Any]]:
 
 def task_again(run: Run, config: ClassifyConfig, checkpoint: Checkpoint) -> ClassifyTask:
     """The task of a run that goes on."""
-    data = load_sequences(config, read_meaning(run))
+    meaning = read_meaning(run)
+    what = f"{run.path}: the state does not fit the options"
+    refuse_fewer(checkpoint.model, count_parameters(config, meaning), what)
+    data = load_sequences(config, meaning)
     return ClassifyTask(config, data, make_classifier(config, data.meaning))
 
 

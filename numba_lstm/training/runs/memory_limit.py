@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 
 import numpy as np
 
+from ..._memory import memory_bytes
+from .folders import RunError
 from .options import ConfigError
 
-__all__ = ["recurrent_parameters", "refuse_too_large"]
+__all__ = ["recurrent_parameters", "refuse_fewer", "refuse_too_large"]
 
 _GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 
@@ -52,15 +54,32 @@ def refuse_too_large(parameters: int, dtype: str, what: str) -> None:
     ConfigError
         When they are more than the machine's memory holds.
     """
-    try:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
-        memory = 0
-    if memory <= 0:  # not told
-        memory = 2**47  # of which a process can address no more
+    memory = memory_bytes()
     needed = parameters * np.dtype(dtype).itemsize
     if needed > memory:
         raise ConfigError(
             f"{what}: its parameters alone take {needed / 2**30:,.0f} GiB, of which there are "
             f"{memory / 2**30:,.0f}"
         )
+
+
+def refuse_fewer(values: Mapping[str, np.ndarray], parameters: int, what: str) -> None:
+    """Refuse options that make a greater model than a file holds, before it is made.
+
+    Parameters
+    ----------
+    values
+        What the file holds.
+    parameters
+        How many the options make.
+    what
+        The message's beginning: what does not fit.
+
+    Raises
+    ------
+    RunError
+        When there are fewer values than parameters.
+    """
+    found = sum(array.size for array in values.values())
+    if found < parameters:
+        raise RunError(f"{what}: expected a model of {parameters:,} numbers, got {found:,}")
