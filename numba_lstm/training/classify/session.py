@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...text.sources import path_of, portable_name
 from ..runs.checkpoint import Checkpoint, Run
 from ..runs.folders import RunError
-from ..runs.memory_limit import recurrent_parameters, refuse_fewer, refuse_too_large
+from ..runs.memory_limit import check_values, recurrent_parameters, refuse_too_large
 from ..runs.options import ConfigError
 from .config import ClassifyConfig
 from .data import BUNDLED, Part, load_sequences
@@ -78,7 +79,7 @@ def load_classifier(path: str | os.PathLike[str]) -> LoadedClassifier:
     config, meaning = run.config(), read_meaning(run)
     values = run.model()
     what = f"{run.path}: the model does not fit the run's options"
-    refuse_fewer(values, count_parameters(config, meaning), what)
+    check_values(values, count_parameters(config, meaning), what)
     model = make_classifier(config, meaning)
     try:
         model.load_state_dict(values)
@@ -161,7 +162,7 @@ def task_again(run: Run, config: ClassifyConfig, checkpoint: Checkpoint) -> Clas
     """The task of a run that goes on."""
     meaning = read_meaning(run)
     what = f"{run.path}: the state does not fit the options"
-    refuse_fewer(checkpoint.model, count_parameters(config, meaning), what)
+    check_values(checkpoint.model, count_parameters(config, meaning), what)
     data = load_sequences(config, meaning)
     return ClassifyTask(config, data, make_classifier(config, data.meaning))
 
@@ -169,7 +170,7 @@ def task_again(run: Run, config: ClassifyConfig, checkpoint: Checkpoint) -> Clas
 def absolute(config: ClassifyConfig) -> ClassifyConfig:
     """The same options with files named from the root, so that a run resumes from anywhere."""
     changes = {
-        name: os.path.abspath(getattr(config, name))
+        name: portable_name(os.path.abspath(path_of(getattr(config, name))))
         for name in ("data", "test")
         if getattr(config, name) not in (None, BUNDLED)
     }

@@ -16,7 +16,7 @@ from ...models import LanguageModel
 from ...text import Vocabulary, vocabulary_from_json
 from ..runs.checkpoint import Run
 from ..runs.folders import RunError
-from ..runs.memory_limit import recurrent_parameters, refuse_fewer, refuse_too_large
+from ..runs.memory_limit import check_values, recurrent_parameters, refuse_too_large
 from .config import TrainConfig
 
 __all__ = ["LoadedRun", "count_parameters", "load", "make_model", "read_vocabulary"]
@@ -94,7 +94,7 @@ def load(path: str | os.PathLike[str]) -> LoadedRun:
     # that somebody else wrote takes no more memory than the file does.
     values = run.model()
     what = f"{run.path}: the model does not fit the run's options"
-    refuse_fewer(values, count_parameters(config, len(vocabulary)), what)
+    check_values(values, count_parameters(config, len(vocabulary)), what)
     model = make_model(config, len(vocabulary))
     try:
         model.load_state_dict(values)

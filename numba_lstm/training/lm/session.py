@@ -8,7 +8,7 @@ from typing import Any
 from ...text.sources import absolute_name
 from ..counters import TextCounters
 from ..runs.checkpoint import Checkpoint, Run
-from ..runs.memory_limit import refuse_fewer
+from ..runs.memory_limit import check_values
 from .config import TrainConfig, names
 from .data import load_data, naming_vocabulary
 from .fingerprint import Fingerprint
@@ -38,7 +38,7 @@ def task_again(run: Run, config: TrainConfig, checkpoint: Checkpoint) -> TextTas
     vocabulary = read_vocabulary(run)
     vocab_size = len(vocabulary)
     what = f"{run.path}: the state does not fit the options"
-    refuse_fewer(checkpoint.model, count_parameters(config, vocab_size), what)
+    check_values(checkpoint.model, count_parameters(config, vocab_size), what)
     before = Fingerprint(counters.text_length, counters.text_digest)
     data = load_data(config, vocabulary, before=before)
     with naming_vocabulary(config, vocab_size):

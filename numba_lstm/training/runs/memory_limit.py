@@ -10,7 +10,7 @@ from ..._memory import memory_bytes
 from .folders import RunError
 from .options import ConfigError
 
-__all__ = ["recurrent_parameters", "refuse_fewer", "refuse_too_large"]
+__all__ = ["recurrent_parameters", "check_values", "refuse_too_large"]
 
 _GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 
@@ -63,8 +63,8 @@ def refuse_too_large(parameters: int, dtype: str, what: str) -> None:
         )
 
 
-def refuse_fewer(values: Mapping[str, np.ndarray], parameters: int, what: str) -> None:
-    """Refuse options that make a greater model than a file holds, before it is made.
+def check_values(values: Mapping[str, np.ndarray], parameters: int, what: str) -> None:
+    """Refuse options that make a greater model than a file holds, before it is made; and NaN.
 
     Parameters
     ----------
@@ -78,8 +78,11 @@ def refuse_fewer(values: Mapping[str, np.ndarray], parameters: int, what: str) -
     Raises
     ------
     RunError
-        When there are fewer values than parameters.
+        When there are fewer values than parameters, or one is not finite.
     """
     found = sum(array.size for array in values.values())
     if found < parameters:
         raise RunError(f"{what}: expected a model of {parameters:,} numbers, got {found:,}")
+    for name, array in values.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise RunError(f"{what}: expected finite numbers, got infinity or NaN in {name}")

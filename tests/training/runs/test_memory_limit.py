@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
 import pytest
 
 from numba_lstm import models
 from numba_lstm.training.classify.config import ClassifyConfig
-from numba_lstm.training.runs.memory_limit import recurrent_parameters, refuse_too_large
+from numba_lstm.training.runs.folders import RunError
+from numba_lstm.training.runs.memory_limit import (
+    check_values,
+    recurrent_parameters,
+    refuse_too_large,
+)
 from numba_lstm.training.runs.options import ConfigError, merge_options
 from numba_lstm.training.classify.meaning import Meaning
 from numba_lstm.training.classify.session import make_classifier
@@ -40,3 +46,14 @@ def test_where_the_memory_is_not_told_it_is_what_can_be_addressed(monkeypatch):
     refuse_too_large(2**45, "float32", "hidden: got 9")
     with pytest.raises(ConfigError, match="hidden: got 9: its parameters alone take 262,144 GiB"):
         refuse_too_large(2**46, "float32", "hidden: got 9")
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_file_s_values_are_enough_and_finite_before_a_model_is_made(bad):
+    values = {"a": np.ones((2, 3)), "b": np.ones(4, np.int64)}
+    check_values(values, 10, "run")
+    with pytest.raises(RunError, match="^run: expected a model of 11 numbers, got 10$"):
+        check_values(values, 11, "run")
+    values["a"][1, 1] = bad
+    with pytest.raises(RunError, match="^run: expected finite numbers, got infinity or NaN in a$"):
+        check_values(values, 10, "run")
