@@ -99,10 +99,10 @@ def _check_toml(text: str, name: str) -> None:
         raise ValueError(f"{name}: line {line}: expected {what}, got more")
 
     depth = 0
-    for found in _BRACKET.finditer(plain):
-        depth += 1 if found[0] in "[{" else -1
+    for bracket in _BRACKET.finditer(plain):
+        depth += 1 if bracket[0] in "[{" else -1
         if depth > MOST_DEEP:
-            refuse(found.start(), f"at most {MOST_DEEP} brackets within each other")
+            refuse(bracket.start(), f"at most {MOST_DEEP} brackets within each other")
     if found := _PARTS.search(plain):
         refuse(found.start(), f"a key of at most {MOST_PARTS} names")
     if found := _DIGITS.search(plain):

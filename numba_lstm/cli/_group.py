@@ -124,8 +124,8 @@ def _unfailing(stream: Any) -> Any:
         raw = _Unfailing(stream.fileno(), "wb", closefd=False)
     except (OSError, ValueError):
         return stream
-    about = {"encoding": stream.encoding, "errors": "backslashreplace", "line_buffering": True}
-    return io.TextIOWrapper(io.BufferedWriter(raw), **about)
+    buffer = io.BufferedWriter(raw)
+    return io.TextIOWrapper(buffer, stream.encoding, "backslashreplace", line_buffering=True)
 
 
 def _flush_stdout() -> None:

@@ -18,7 +18,7 @@ from .._files import write_atomic
 from ..typing import ArrayLike
 from ._arrays import named_arrays
 
-__all__ = ["load", "load_with_metadata", "save", "serialized"]
+__all__ = ["load", "load_with_metadata", "save"]
 
 _NUMPY_DTYPES = {
     "F64": "<f8",

@@ -169,7 +169,7 @@ def task_again(run: Run, config: ClassifyConfig, checkpoint: Checkpoint) -> Clas
 
 def absolute(config: ClassifyConfig) -> ClassifyConfig:
     """The same options with files named from the root, so that a run resumes from anywhere."""
-    changes = {
+    changes: dict[str, Any] = {
         name: portable_name(os.path.abspath(path_of(getattr(config, name))))
         for name in ("data", "test")
         if getattr(config, name) not in (None, BUNDLED)
