@@ -80,15 +80,17 @@ def append(path: str | os.PathLike[str], data: str) -> None:
     """
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _flag("O_NOFOLLOW") | _flag("O_NONBLOCK")
     handle = os.open(path, flags | _flag("O_BINARY"), 0o666)
-    with os.fdopen(handle, "ab") as file:
+    try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(errno.EINVAL, "expected an ordinary file", os.fspath(path))
-        try:
-            file.write(data.encode("utf-8"))
-            file.flush()
-        except OSError as error:
-            error.filename = os.fspath(path)
-            raise
+            raise OSError(errno.EINVAL, "expected an ordinary file")
+        rest = memoryview(data.encode("utf-8"))
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+    except OSError as error:
+        error.filename = os.fspath(path)
+        raise
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import pytest
-from cli_tool import COMMAND, TINY, cli, environment, folder, start, trained
+from cli_tool import COMMAND, COMPILING, TINY, cli, environment, folder, start, trained
 from click.testing import CliRunner
 
 import numba_lstm
@@ -194,3 +194,35 @@ def test_a_signal_while_kernels_compile_ends_at_once_and_leaves_a_run_to_go_on_w
     assert out == "" and "Traceback" not in err
     assert Run(tmp_path / "run").load().counters["step"] == 0
     assert cli("train", "lm", "--resume", tmp_path / "run", "--quiet").code == 0
+
+
+def test_a_clock_that_is_set_back_changes_nothing(tmp_path, monkeypatch):
+    """Only the monotonic clock is asked; the wall clock gives a folder its name and no more."""
+    jumps = iter([0.0, 2e9, 1.0, 3e9])
+    monkeypatch.setattr(time, "time", lambda: next(jumps, -1e9))
+    about = ["--config", trained()[0] / "config.toml", "--quiet", "--json"]
+    args = ["train", "lm", *about, "--out", tmp_path / "run"]
+    result = CliRunner().invoke(main, list(map(str, args)))
+    assert result.exit_code == 0, result.output
+    assert 0 < json.loads(result.stdout)["seconds"] < 100
+    name = "model.safetensors"
+    assert (tmp_path / "run" / name).read_bytes() == (trained()[0] / name).read_bytes()
+
+
+@pytest.mark.parametrize("command", ["sample", "evaluate"])
+def test_ctrl_c_ends_a_long_command_in_one_line(tmp_path, command):
+    (tmp_path / "long.txt").write_text("so shaken as we are, so wan with care,\n" * 200_000)
+    more = {"sample": ["--length", 10**8], "evaluate": ["--data", tmp_path / "long.txt"]}[command]
+    args = [*COMMAND, command, trained()[0], *more]
+    with (
+        open(tmp_path / "out", "wb") as out,
+        subprocess.Popen(
+            list(map(str, args)), env=environment(), stdout=out, stderr=subprocess.PIPE, text=True
+        ) as process,
+    ):
+        time.sleep(4.0)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.replace(COMPILING, "") == "error: interrupted\n"

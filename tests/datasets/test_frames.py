@@ -206,7 +206,5 @@ def test_times_beyond_the_calendar_are_told_with_the_file(tmp_path):
     file = tmp_path / "far.parquet"
     far = pyarrow.array([2**60], pyarrow.timestamp("ms"))
     pyarrow.parquet.write_table(pyarrow.table({"when": far}), file)
-    with pytest.raises(
-        ValueError, match=r"far\.parquet: expected cells that can be read: .*out of"
-    ):
+    with pytest.raises(ValueError, match=r"far\.parquet: expected cells that can be read: .*out"):
         read_table(file)

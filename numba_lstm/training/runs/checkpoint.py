@@ -21,7 +21,6 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,7 @@ from .options import (
     read_toml,
     write_toml,
 )
-from .trees import put_arrays, take_arrays
+from .state import Checkpoint
 
 __all__ = ["Checkpoint", "Run", "RunError"]
 
@@ -58,57 +57,6 @@ _FORMAT = 1
 _MOST_JSON = 64 << 20
 # A file of arrays, the arrays, and the parameters made of them.
 _COPIES = 3
-
-
-@dataclass
-class Checkpoint:
-    """All that a continuation needs.
-
-    Attributes
-    ----------
-    model
-        The model's state dict.
-    optimizer
-        The optimizer's state dict: dictionaries and lists of arrays and of what JSON can hold.
-    random
-        The states of the model's random generators, for JSON.
-    state
-        The carried (h, c), or h where the cell has no c; None before the first step.
-    counters
-        Whatever else the loop counts, for JSON.
-    """
-
-    model: dict[str, np.ndarray]
-    optimizer: dict[str, Any]
-    random: dict[str, Any]
-    state: tuple[np.ndarray, np.ndarray] | np.ndarray | None
-    counters: dict[str, Any]
-
-    def is_finite(self) -> bool:
-        """Whether every parameter is a finite number."""
-        return all(bool(np.isfinite(array).all()) for array in self.model.values())
-
-    def pack(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Split into flat arrays by name and a tree for JSON."""
-        arrays: dict[str, np.ndarray] = {}
-        tree = {
-            name: take_arrays(getattr(self, name), name, arrays)
-            for name in ("model", "optimizer", "random", "state", "counters")
-        }
-        return arrays, tree
-
-    @classmethod
-    def unpack(cls, arrays: Mapping[str, np.ndarray], tree: Mapping[str, Any]) -> Checkpoint:
-        """Join what `pack` split."""
-        parts = {name: put_arrays(tree[name], arrays) for name in cls.__dataclass_fields__}
-        for name in ("model", "optimizer", "random", "counters"):
-            if not isinstance(parts[name], dict):
-                raise TypeError(f"{name} is no object")
-        if not all(isinstance(one, np.ndarray) for one in parts["model"].values()):
-            raise TypeError("model holds something else than arrays")
-        if isinstance(parts["state"], list):
-            parts["state"] = tuple(parts["state"])
-        return cls(**parts)
 
 
 class Run:
@@ -417,9 +365,7 @@ class Run:
             for litter in self.path.glob(f".{name}.*.new"):
                 if not litter.is_dir() or litter.is_symlink():
                     litter.unlink(missing_ok=True)
-        self.write(
-            METRICS, "".join(json.dumps(record, allow_nan=False) + "\n" for record in kept)
-        )
+        self.write(METRICS, "".join(json.dumps(record, allow_nan=False) + "\n" for record in kept))
 
 
 def _options_text(config: TrainingOptions) -> str:

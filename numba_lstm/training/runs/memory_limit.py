@@ -10,7 +10,7 @@ from ..._memory import memory_bytes
 from .folders import RunError
 from .options import ConfigError
 
-__all__ = ["recurrent_parameters", "check_values", "refuse_too_large"]
+__all__ = ["check_values", "recurrent_parameters", "refuse_too_large"]
 
 _GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 
