@@ -1,4 +1,4 @@
-"""All that an identical continuation needs, as flat arrays by name and a tree for JSON, and back."""
+"""What an identical continuation needs, as flat arrays by name and a tree for JSON, and back."""
 
 from __future__ import annotations
 

@@ -52,8 +52,8 @@ def test_where_the_memory_is_not_told_it_is_what_can_be_addressed(monkeypatch):
 def test_a_file_s_values_are_enough_and_finite_before_a_model_is_made(bad):
     values = {"a": np.ones((2, 3)), "b": np.ones(4, np.int64)}
     check_values(values, 10, "run")
-    with pytest.raises(RunError, match="^run: expected a model of 11 numbers, got 10$"):
+    with pytest.raises(RunError, match=r"^run: expected a model of 11 numbers, got 10$"):
         check_values(values, 11, "run")
     values["a"][1, 1] = bad
-    with pytest.raises(RunError, match="^run: expected finite numbers, got infinity or NaN in a$"):
+    with pytest.raises(RunError, match=r"^run: expected finite numbers, got infinity or NaN in a$"):
         check_values(values, 10, "run")
