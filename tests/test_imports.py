@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[1] / "numba_lstm"
 LAYERS = [
     {"system"},
     {"_version", "_files", "tuning", "fingerprint", "quiet", "user_warning", "typing", "foreign"},
-    {"_damaged", "_memory", "_parsing", "_reading"},
+    {"_damaged", "_parsing", "_reading"},
     {"checks", "dropout_masks"},
     {"simd", "threads"},
     {"workers", "inlining"},
@@ -205,6 +205,12 @@ def standard(name: str) -> bool:
     return name.split(".")[0] in sys.stdlib_module_names
 
 
+def package_problems(files: dict[str, str]) -> list[str]:
+    """Folders without ``__init__.py``, which a wheel would lack."""
+    folders = {path.rpartition("/")[0] for path in files if "/" in path}
+    return sorted(one for one in folders if f"{one}/__init__.py" not in files)
+
+
 RULES = [
     layer_problems,
     circles,
@@ -212,6 +218,7 @@ RULES = [
     dependency_problems,
     parallel_problems,
     argument_problems,
+    package_problems,
 ]
 
 
@@ -223,6 +230,7 @@ def test_the_package_keeps_the_rule(rule):
 @pytest.mark.parametrize(
     "rule, path, text",
     [
+        (package_problems, "training/runs/folders.py", ""),
         (layer_problems, "kernels/gemm.py", "from ..nn import Linear"),
         (layer_problems, "recurrent/call.py", "from ..nn.module import Module"),
         (layer_problems, "parameters/packed.py", "from ..recurrent import weights"),

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import system
 from .._damaged import DAMAGED
-from .._memory import memory_bytes
 from .._reading import size_in_words
 from .table import Table, is_missing
 from .time_forms import on_one_clock
@@ -36,7 +36,7 @@ def read_parquet(file: Path) -> Table:
         claimed = _claimed(stored.metadata)
     except damaged as error:
         raise ValueError(f"{file}: expected a Parquet file: {error}") from None
-    if claimed > (most := memory_bytes()):
+    if claimed > (most := system.memory()):
         raise ValueError(
             f"{file}: expected a table that fits in memory, got one of {size_in_words(claimed)}, "
             f"of which there are {size_in_words(most)}"

@@ -8,8 +8,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from .. import system
 from .._damaged import DAMAGED
-from .._memory import memory_bytes
 from .._reading import open_ordinary, too_large
 from .sequences import Sequences
 
@@ -80,7 +80,7 @@ def _check_size(stream: BinaryIO, file: Path) -> None:
     with zipfile.ZipFile(stream) as archive:
         claimed = sum(one.file_size for one in archive.infolist())
     stream.seek(0)
-    most = memory_bytes() // _COPIES
+    most = system.memory() // _COPIES
     if claimed > most:
         raise ValueError(too_large("its arrays", most, claimed))
 

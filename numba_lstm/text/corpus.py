@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from .._memory import memory_bytes
+from .. import system
 from .._reading import open_ordinary, take
 from ..checks import size
 
@@ -41,13 +41,13 @@ def load_text(path: str | os.PathLike[str]) -> str:
         names the file, the byte and its offset. Or it is a FIFO, a device or a socket, or does not
         fit in the memory.
     """
-    with open_ordinary(path, memory_bytes() // _COPIES, "a text file") as stream:
+    with open_ordinary(path, system.memory() // _COPIES, "a text file") as stream:
         return read_stream(stream, os.fspath(Path(path)))
 
 
 def read_stream(stream: BinaryIO, name: str) -> str:
     """Read what `load_text` would from a stream, which may have no end; `name` is for messages."""
-    return decode_text(take(stream, name, memory_bytes() // _COPIES, stop=b"\0"), name)
+    return decode_text(take(stream, name, system.memory() // _COPIES, stop=b"\0"), name)
 
 
 def decode_text(data: bytes | bytearray, name: str) -> str:

@@ -8,7 +8,8 @@ import datetime
 import numpy as np
 import pytest
 
-from numba_lstm.datasets import frames, read_sequences, read_series, read_table
+from numba_lstm import system
+from numba_lstm.datasets import read_sequences, read_series, read_table
 
 pandas = pytest.importorskip("pandas")
 polars = pytest.importorskip("polars")
@@ -194,7 +195,7 @@ def test_a_table_that_unpacks_to_more_than_the_memory_is_not_read(tmp_path, monk
     pandas.DataFrame({"a": np.zeros(10**6), "b": ["x"] * 10**6}).to_parquet(file)
     assert file.stat().st_size < 10**5
     assert len(read_table(file)) == 10**6
-    monkeypatch.setattr(frames, "memory_bytes", lambda: 10**7)
+    monkeypatch.setattr(system, "memory", lambda: 10**7)
     with pytest.raises(ValueError, match=r"bomb\.parquet: expected a table that fits in memory"):
         read_table(file)
 

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from numba_lstm.datasets import npz as module
+from numba_lstm import system
 from numba_lstm.datasets import read_sequences
 
 
@@ -126,9 +126,9 @@ def test_an_archive_that_unpacks_to_more_than_the_memory_is_not_unpacked(tmp_pat
     """Zeros shrink to a thousandth: ten megabytes may be ten gigabytes."""
     file = tmp_path / "bomb.npz"
     np.savez_compressed(file, x=np.zeros((100, 1000, 10)))
-    monkeypatch.setattr(module, "memory_bytes", lambda: 4 * 8_100_000)
+    monkeypatch.setattr(system, "memory", lambda: 4 * 8_100_000)
     assert len(read_sequences(file)) == 100
-    monkeypatch.setattr(module, "memory_bytes", lambda: 4 * 7_900_000)
+    monkeypatch.setattr(system, "memory", lambda: 4 * 7_900_000)
     with pytest.raises(ValueError, match=r"bomb\.npz: .*its arrays: expected at most 7\.5 MiB"):
         read_sequences(file)
 

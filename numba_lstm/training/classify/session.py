@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 from ...text.sources import path_of, portable_name
 from ..runs.checkpoint import Checkpoint, Run
 from ..runs.folders import RunError
-from ..runs.memory_limit import check_values, recurrent_parameters, refuse_too_large
+from ..runs.memory_limit import (
+    check_values,
+    kept_for_backward,
+    recurrent_parameters,
+    refuse_too_large,
+    training_needs,
+)
 from ..runs.options import ConfigError
 from .config import ClassifyConfig
 from .data import BUNDLED, Part, load_sequences
@@ -110,24 +116,32 @@ def count_parameters(config: ClassifyConfig, meaning: Meaning) -> int:
     return recurrent_parameters(*about) + (directions * config.hidden + 1) * len(meaning.classes)
 
 
-def make_classifier(config: ClassifyConfig, meaning: Meaning) -> SequenceClassifier:
+def make_classifier(
+    config: ClassifyConfig, meaning: Meaning, trained_on: Part | None = None
+) -> SequenceClassifier:
     """The model that the options describe, with new parameters.
+
+    Parameters
+    ----------
+    config
+        The options.
+    meaning
+        Names of the columns and classes.
+    trained_on
+        The sequences that it is going to be trained on, which takes more memory.
 
     Raises
     ------
     ConfigError
-        When its parameters alone are more than the machine's memory holds.
+        When the machine's memory cannot hold it, or its training.
     """
     from ...models import SequenceClassifier
 
-    width, classes = len(meaning.columns), len(meaning.classes)
-    name = max("hidden", "layers", key=lambda name: getattr(config, name))
-    what = f"{name}: expected a model that fits in memory, got {getattr(config, name)}"
-    refuse_too_large(count_parameters(config, meaning), config.dtype, what)
+    _refuse_too_large(config, meaning, trained_on)
     return SequenceClassifier(
-        width,
+        len(meaning.columns),
         config.hidden,
-        classes,
+        len(meaning.classes),
         config.layers,
         cell=config.cell,
         bidirectional=config.bidirectional,
@@ -138,6 +152,23 @@ def make_classifier(config: ClassifyConfig, meaning: Meaning) -> SequenceClassif
         dtype=config.dtype,
         seed=config.seed,
     )
+
+
+def _refuse_too_large(config: ClassifyConfig, meaning: Meaning, trained_on: Part | None) -> None:
+    """Refuse what is beyond the memory, naming the option that makes it so large."""
+    parameters = count_parameters(config, meaning)
+    needs = {"parameters": parameters}
+    name, expected = max("hidden", "layers", key=lambda name: getattr(config, name)), "a model"
+    if trained_on is not None:
+        # Of the mean batch: the largest is no smaller.
+        steps = sum(map(len, trained_on.x)) // -(-len(trained_on) // config.batch)
+        sizes = config.cell, config.hidden, config.layers, 1 + config.bidirectional
+        batch = kept_for_backward(*sizes, steps) + 2 * steps * len(meaning.columns)
+        needs = training_needs(parameters, batch, config.optimizer)
+        if 2 * batch > sum(needs.values()):
+            name, expected = "batch", "a batch"
+    what = f"{name}: expected {expected} that fits in memory, got {getattr(config, name)}"
+    refuse_too_large(needs, config.dtype, what)
 
 
 def read_meaning(run: Run) -> Meaning:
@@ -154,7 +185,7 @@ def read_meaning(run: Run) -> Meaning:
 def new_task(config: ClassifyConfig) -> tuple[ClassifyTask, dict[str, Any]]:
     """The task of a new run, and what its numbers mean, for JSON."""
     data = load_sequences(config)
-    task = ClassifyTask(config, data, make_classifier(config, data.meaning))
+    task = ClassifyTask(config, data, make_classifier(config, data.meaning, data.train))
     return task, data.meaning.to_json()
 
 
@@ -164,7 +195,7 @@ def task_again(run: Run, config: ClassifyConfig, checkpoint: Checkpoint) -> Clas
     what = f"{run.path}: the state does not fit the options"
     check_values(checkpoint.model, count_parameters(config, meaning), what)
     data = load_sequences(config, meaning)
-    return ClassifyTask(config, data, make_classifier(config, data.meaning))
+    return ClassifyTask(config, data, make_classifier(config, data.meaning, data.train))
 
 
 def absolute(config: ClassifyConfig) -> ClassifyConfig:

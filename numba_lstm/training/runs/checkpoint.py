@@ -26,8 +26,8 @@ from typing import Any
 
 import numpy as np
 
+from ... import system
 from ..._files import append, locked, write_atomic
-from ..._memory import memory_bytes
 from ..._parsing import parse_json
 from ..._reading import open_ordinary, read_bytes, size_in_words
 from ...interop import safetensors
@@ -285,7 +285,7 @@ class Run:
 
     def _arrays(self, name: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         path = self.path / name
-        open_ordinary(path, memory_bytes() // _COPIES).close()
+        open_ordinary(path, system.memory() // _COPIES).close()
         return safetensors.load_with_metadata(path)
 
     # -- where it stands ----------------------------------------------------------------------
