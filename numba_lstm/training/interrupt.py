@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -62,6 +63,7 @@ class Interrupts:
         self._signals = signals
         self._heard: int | None = None
         self._at_once = False
+        self._raised: int | None = None
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupts:
@@ -81,6 +83,7 @@ class Interrupts:
         if signum == self._heard == _HANGUP and not self._at_once:
             return
         if self._at_once or self._heard is not None:
+            self._raised = signum
             raise Interrupted(signum)
         self._heard = signum
 
@@ -91,10 +94,23 @@ class Interrupts:
 
     @contextlib.contextmanager
     def at_once(self) -> Iterator[None]:
-        """Within it there is nothing to save: a signal need not wait for `check`."""
-        self._at_once = True
+        """Within it there is nothing to save: a signal need not wait for `check`.
+
+        Where what is raised comes to nothing, because the compiler was amid a call back to Python,
+        it is raised at the end.
+        """
+        self._at_once, self._raised = True, None
+        tell = sys.unraisablehook
+
+        def tell_others(lost: Any) -> None:
+            if not isinstance(lost.exc_value, Interrupted):
+                tell(lost)
+
+        sys.unraisablehook = tell_others
         try:
             self.check()
             yield
         finally:
-            self._at_once = False
+            self._at_once, sys.unraisablehook = False, tell
+        if self._raised is not None:
+            raise Interrupted(self._raised)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
+import sys
 import threading
 
 import pytest
@@ -92,3 +94,23 @@ def test_a_hangup_that_nohup_ignores_stays_ignored():
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_signal_that_is_lost_in_a_call_from_c_is_raised_at_the_end_and_not_shown(capsys):
+    """The compiler calls back to Python, from where nothing can be raised."""
+    seen = []
+
+    def call_back(_):
+        os.kill(os.getpid(), signal.SIGINT)
+        signal.sigtimedwait([], 0.2)
+
+    before, from_c = sys.unraisablehook, ctypes.CFUNCTYPE(None, ctypes.c_int)(call_back)
+    with Interrupts() as interrupts:
+        with pytest.raises(Interrupted) as caught, interrupts.at_once():
+            from_c(0)
+            seen.append("went on")
+        assert not caught.value.between_steps
+        interrupts.check()
+    assert seen == ["went on"]
+    assert capsys.readouterr().err == ""
+    assert sys.unraisablehook is before
