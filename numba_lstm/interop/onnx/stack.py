@@ -17,6 +17,7 @@ from ...nn.module import Module
 from .files import label
 from .folding import inputs_of, is_recurrent
 from .operators import read_node
+from .preparing import Prepared
 from .running import Session
 
 __all__ = ["Trial", "check_nodes", "same_for_all", "trial"]
@@ -33,15 +34,14 @@ _LENGTH = 3
 Origin = str | tuple[int, int]
 
 
-def check_nodes(graph: Any, nodes: Sequence[Any]) -> str:
+def check_nodes(ready: Prepared, nodes: Sequence[Any]) -> str:
     """Check that a graph's nodes are a chain of recurrent ones and what moves values.
 
     Parameters
     ----------
-    graph : onnx.GraphProto
-        Folded.
+    ready : Prepared
     nodes : sequence of onnx.NodeProto
-        Its recurrent nodes.
+        The graph's recurrent nodes.
 
     Returns
     -------
@@ -53,8 +53,9 @@ def check_nodes(graph: Any, nodes: Sequence[Any]) -> str:
     ValueError
         Naming the first node that does not belong to a stack.
     """
+    graph = ready.model.graph
     origins = _origins(graph)
-    constants = {one.name: one for one in graph.initializer}
+    known = {one.name: one for one in graph.initializer}
     for number, node in enumerate(nodes):
         for role, name in inputs_of(node).items():
             found = origins.get(name, set())
@@ -69,26 +70,24 @@ def check_nodes(graph: Any, nodes: Sequence[Any]) -> str:
     shape = next(one.type.tensor_type.shape for one in graph.input if one.name == x_name)
     sizes = [dim.dim_value for dim in shape.dim][:-1]
     for node in nodes:
-        given = constants.get(inputs_of(node).get("sequence_lens", ""))
+        given = known.get(inputs_of(node).get("sequence_lens", ""))
         if given is not None:
-            _check_whole(label(node), given, sizes)
+            _check_whole(label(node), ready.constants.array(given), sizes)
     return x_name
 
 
-def _check_whole(about: str, tensor: Any, sizes: list[int]) -> None:
+def _check_whole(about: str, given: np.ndarray, sizes: list[int]) -> None:
     """Refuse constant lengths, unless T and B are fixed and each length is T.
 
     Parameters
     ----------
     about : str
         What messages call the node.
-    tensor : onnx.TensorProto
+    given : numpy.ndarray
     sizes : list of int
         Those of x but for its last one: T and B in either order, or T; 0 for what varies.
     """
-    from onnx import numpy_helper
-
-    lengths = numpy_helper.to_array(tensor).ravel().tolist()
+    lengths = given.ravel().tolist()
     whole = len(set(lengths)) == 1 and sorted(
         [lengths[0], len(lengths)] if len(sizes) == 2 else [lengths[0]]
     ) == sorted(sizes)
@@ -100,12 +99,12 @@ def _check_whole(about: str, tensor: Any, sizes: list[int]) -> None:
         )
 
 
-def trial(model: Any, nodes: Sequence[Any], inputs: int, x_name: str) -> Trial:
+def trial(ready: Prepared, nodes: Sequence[Any], inputs: int, x_name: str) -> Trial:
     """Run a graph on random numbers, and check that each layer reads the one before.
 
     Parameters
     ----------
-    model : onnx.ModelProto
+    ready : Prepared
         Its graph passed `check_nodes`.
     nodes : sequence of onnx.NodeProto
         Its recurrent nodes.
@@ -119,7 +118,7 @@ def trial(model: Any, nodes: Sequence[Any], inputs: int, x_name: str) -> Trial:
     ValueError
         Naming the first node that does not belong to a stack.
     """
-    session = Session(model)
+    session = Session.of("model", ready)
 
     def values_of(length: int) -> Mapping[str, Any]:
         try:
@@ -137,7 +136,7 @@ def trial(model: Any, nodes: Sequence[Any], inputs: int, x_name: str) -> Trial:
             )
         if not np.array_equal(run.sequence_lens, below.sequence_lens):
             raise ValueError(f"{run.label}: input sequence_lens: expected that of {below.label}")
-    made = Trial(runs, _batch_first(values[x_name], runs[0]), _origins(model.graph))
+    made = Trial(runs, _batch_first(values[x_name], runs[0]), _origins(ready.model.graph))
     if runs[0].sequence_lens is not None and not made.lengths_given:
         # Lengths that are T in one trial may be a constant: another T tells.
         other = _Run(nodes[0], values_of(_LENGTH + 1))
