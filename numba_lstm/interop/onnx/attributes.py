@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .._gates import CELLS
 from .activations import Activation, activation
 
-__all__ = ["DEFAULT_ACTIVATIONS", "GATES", "OPERATORS", "Attributes", "read_attributes"]
+__all__ = ["DEFAULT_ACTIVATIONS", "OPERATORS", "Attributes", "read_attributes"]
 
-OPERATORS = ("LSTM", "GRU", "RNN")
-GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
+# The operators by name, and how many gates are stacked in their weights' rows.
+OPERATORS = {cell.__name__: number for number, cell in CELLS.items()}
 DEFAULT_ACTIVATIONS = {
     "LSTM": ("Sigmoid", "Tanh", "Tanh"),
     "GRU": ("Sigmoid", "Tanh"),
@@ -58,7 +59,7 @@ class Attributes:
     @property
     def gates(self) -> int:
         """How many gates are stacked in the weights' rows."""
-        return GATES[self.operator]
+        return OPERATORS[self.operator]
 
     def reverses(self, direction: int) -> bool:
         """Whether direction 0 or 1 reads the sequence from its end."""

@@ -111,12 +111,11 @@ class _Folding:
         nodes = []
         for node in graph.node:
             self._name_outputs(node)
-            if is_quantised_lstm(node):
-                self._dequantise(node, known)
+            weights = self._dequantised(node, known) if is_quantised_lstm(node) else {}
             for inside in subgraphs(node):
                 self.graph(inside, known)
             if is_recurrent(node):
-                self._keep_weights(node, known)
+                self._keep_weights(node, known, weights)
             values = self._values(node, known)
             if values is None:
                 nodes.append(node)
@@ -140,38 +139,44 @@ class _Folding:
                 self.unnamed += 1
                 node.output[at] = f"{UNUSED}{self.unnamed}"
 
-    def _dequantise(self, node: Any, known: Mapping[str, _Constant]) -> None:
+    def _dequantised(self, node: Any, known: Mapping[str, _Constant]) -> Mapping[str, np.ndarray]:
+        """Make it an LSTM of ONNX's own, and give its weights."""
         self.dequantised.append(label(node))
         arrays = {key: known[key].value for key in node.input if key in known}
         made, weights = dequantised_lstm(node, arrays)
         node.CopyFrom(made)
-        self._add_weights(node, weights)
+        return weights
 
-    def _keep_weights(self, node: Any, known: Mapping[str, _Constant]) -> None:
-        """Move a recurrent node's constant weights from its inputs to attributes."""
-        weights = {}
+    def _keep_weights(
+        self, node: Any, known: Mapping[str, _Constant], weights: Mapping[str, np.ndarray]
+    ) -> None:
+        """Give a recurrent node the numbers of these weights, and of its inputs that are constant.
+
+        Parameters
+        ----------
+        node : onnx.NodeProto
+        known : mapping of str to _Constant
+        weights : mapping of str to numpy.ndarray
+            By role; they are no inputs.
+        """
+        from onnx import helper
+
+        found = dict(weights)
         quantised = False
         for at, (role, name) in enumerate(zip(ROLES, node.input)):
             if role not in _WEIGHTS or name not in known:
                 continue
-            weights[role] = known[name].value
+            found[role] = known[name].value
             node.input[at] = ""
             quantised |= known[name].quantised
         if quantised:
             self.dequantised.append(label(node))
-        if weights:
-            self._add_weights(node, weights)
-
-    def _add_weights(self, node: Any, weights: Mapping[str, np.ndarray]) -> None:
-        """Give a node the numbers of its weights."""
-        from onnx import helper
-
-        for attribute in node.attribute:
+        for attribute in node.attribute if found else ():
             # The model is folded again, and the node of another session, which lacks some of these
             # weights, has the old numbers: see `Constants.made_of`.
             if attribute.name.startswith(CONSTANT):
                 attribute.i = self.constants.add(self.constants[attribute.i])
-        for role, array in weights.items():
+        for role, array in found.items():
             number = self.constants.add(array)
             node.attribute.append(helper.make_attribute(CONSTANT + role, number))
 
