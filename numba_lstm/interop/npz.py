@@ -13,6 +13,7 @@ from .._files import write_atomic
 from ..typing import ArrayLike
 from ._arrays import named_arrays
 from ._damaged import DAMAGED
+from ._reading import open_regular
 
 __all__ = ["load", "save"]
 
@@ -77,7 +78,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         When it cannot be read.
     """
     place = os.fspath(path)
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         try:
             archive = np.load(file, allow_pickle=False)
         except DAMAGED as error:

@@ -71,6 +71,8 @@ class Constants:
         if is_reference(tensor):
             return self._arrays[int(tensor.external_data[0].value.removeprefix(_PLACE))]
         try:
+            if any(size < 0 for size in tensor.dims):  # which NumPy would fill in
+                raise ValueError("a size below 0")
             return numpy_helper.to_array(tensor)
         except Exception as error:
             raise ValueError(

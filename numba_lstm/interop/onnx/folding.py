@@ -18,6 +18,7 @@ from . import opsets
 from .attributes import OPERATORS
 from .constants import Constants, is_reference
 from .files import UNUSED, label, replace, subgraphs
+from .growth import grows
 from .quantised import dequantised_lstm, is_quantised_lstm
 
 __all__ = ["CONSTANT", "ROLES", "fold", "inputs_of", "is_recurrent"]
@@ -206,6 +207,8 @@ def _evaluate(node: Any, values: Mapping[str, np.ndarray], versions: dict[str, i
     if node.op_type == "Constant" and node.attribute and node.attribute[0].HasField("t"):
         # Most are, and an evaluator takes a millisecond.
         return [Constants().array(node.attribute[0].t)]
+    if grows(node, values, versions):
+        return [None]
     graph = GraphProto(
         name="constant",
         node=[node],

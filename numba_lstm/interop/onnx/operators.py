@@ -12,7 +12,7 @@ from .folding import CONSTANT
 from .layer import Layer
 from .node_weights import check_weights
 
-__all__ = ["operators", "read_node"]
+__all__ = ["NodeError", "operators", "read_node"]
 
 
 def read_node(node: Any) -> tuple[Attributes, dict[str, int]]:
@@ -30,6 +30,10 @@ def read_node(node: Any) -> tuple[Attributes, dict[str, int]]:
         if name.startswith(CONSTANT)
     }
     return read_attributes(label(node), node.op_type, values), numbers
+
+
+class NodeError(ValueError):
+    """A recurrent node cannot take what it is given; the message names both."""
 
 
 class _Recurrent:
@@ -60,11 +64,18 @@ class _Recurrent:
         P: Any = None,
         **attributes: Any,
     ) -> tuple[Any, ...]:
+        try:
+            given = {"W": W, "R": R, "B": B, "P": P}
+            return self._results(X, given, (sequence_lens, initial_h, initial_c))
+        except ValueError as error:
+            raise NodeError(str(error)) from None
+
+    def _results(self, x: Any, given: dict[str, Any], others: tuple[Any, ...]) -> tuple[Any, ...]:
         layer = self.layer
         if layer is None:  # weights that the caller gives: packed for this run only
             constants = {role: self.constants[number] for role, number in self.numbers.items()}
-            layer = self._packed({"W": W, "R": R, "B": B, "P": P} | constants)
-        results = layer.run(X, sequence_lens, initial_h, initial_c)
+            layer = self._packed(given | constants)
+        results = layer.run(x, *others)
         return results if self.read.operator == "LSTM" else results[:2]
 
 

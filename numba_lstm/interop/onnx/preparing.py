@@ -6,13 +6,17 @@ these is folded once, and shared by the graphs in which some of them are given a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from . import opsets
+from .checking import check
 from .constants import Constants
+from .external import read_external
 from .files import Source, read, replace, source_name
 from .folding import fold
+from .functions import inlined
 
 __all__ = ["General", "Prepared", "opened", "prepared"]
 
@@ -26,11 +30,10 @@ class Prepared(NamedTuple):
 
 def opened(path: Source) -> Any:
     """Read a model, with operators that ONNX's evaluator knows and without local functions."""
-    model = read(path)
-    if model.functions:
-        from onnx import inliner
-
-        model = inliner.inline_local_functions(model)
+    model, name = read(path), source_name(path)
+    check(model, name)
+    read_external(model, name, name if isinstance(path, (str, os.PathLike)) else None)
+    model = inlined(model, name)
     opsets.unify(model)
     return model
 
@@ -78,6 +81,8 @@ class General:
             fold(model, self._name, self._constants, optional)
         except ValueError as error:
             raise ValueError(f"{self._name}: {error}") from None
+        except RecursionError:
+            raise ValueError(f"{self._name}: expected fewer graphs inside each other") from None
         # Protobuf frees what was taken out of a message with the message only.
         compact = type(model)()
         compact.CopyFrom(model)

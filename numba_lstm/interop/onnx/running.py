@@ -13,7 +13,7 @@ from ...quiet import without_errors
 from . import opsets
 from .constants import Constants
 from .files import Source, package, source_name
-from .operators import operators
+from .operators import NodeError, operators
 from .preparing import General, Prepared, opened
 
 __all__ = ["NodeArg", "Session", "session"]
@@ -202,7 +202,7 @@ class Session:
     def _evaluated(self, names: Any, feeds: Mapping[str, Any], **options: Any) -> Any:
         try:
             return self._evaluator.run(names, feeds, **options)
-        except ValueError:
+        except NodeError:
             raise
         except Exception as error:  # an operator of ONNX's, in whatever way
             raise ValueError(

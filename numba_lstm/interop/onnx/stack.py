@@ -57,6 +57,8 @@ def check_nodes(ready: Prepared, nodes: Sequence[Any]) -> str:
     origins = _origins(graph)
     known = {one.name: one for one in graph.initializer}
     for number, node in enumerate(nodes):
+        if "X" not in inputs_of(node):
+            raise ValueError(f"{label(node)}: input X: expected a value, got none")
         for role, name in inputs_of(node).items():
             found = origins.get(name, set())
             chained = role == "X" and number > 0
