@@ -37,7 +37,7 @@ __all__ = [
 _HOMES = {
     "get_num_threads": "threads",
     "get_tuning": "plans.switch",
-    "load": "training.loading",
+    "load": "training.lm.loading",
     "set_num_threads": "threads",
     "set_tuning": "plans.switch",
     "warmup": "ahead",
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from .plans.switch import set_tuning as set_tuning
     from .threads import get_num_threads as get_num_threads
     from .threads import set_num_threads as set_num_threads
-    from .training.loading import load as load
+    from .training.lm.loading import load as load
 else:
     # Hidden from type checkers: to them every name would be there, and Any.
     def __getattr__(name: str) -> Any:

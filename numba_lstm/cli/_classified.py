@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ..training.classify_config import TABLE_OPTIONS, ClassifyConfig
+from ..training.classify.config import TABLE_OPTIONS, ClassifyConfig
 from ._errors import bad_input
 from ._kernels import announce_compiling
 from ._output import print_json, print_notes
@@ -38,8 +38,8 @@ def evaluate_classifier(
             raise ValueError(f"data: expected one file of sequences, got {len(data)}")
         if table and not data:
             raise ValueError(f"{min(table)}: expected with a file (--data) only")
-        from ..training.sequence_data import read_part
-        from ..training.sequence_session import held_back, load_classifier
+        from ..training.classify.data import read_part
+        from ..training.classify.session import held_back, load_classifier
 
         loaded = load_classifier(run)
         if data:
@@ -53,8 +53,8 @@ def evaluate_classifier(
             part = found
     print_notes(part.notes)
     announce_compiling(lambda line: click.echo(line, err=True))
-    from ..training.sequence_results import as_json as plain
-    from ..training.sequence_task import classify_part
+    from ..training.classify.results import as_json as plain
+    from ..training.classify.task import classify_part
 
     figures = {**plain(classify_part(loaded.model, part)), "classes": loaded.meaning.classes}
     if as_json:

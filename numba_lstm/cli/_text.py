@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..training.config import POLICIES
+from ..training.lm.config import POLICIES
 
 __all__ = ["TEXT", "printable", "unknown_option"]
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..training.options import ConfigError, TrainingOptions, options_of, read_toml
+from ..training.runs.options import ConfigError, TrainingOptions, options_of, read_toml
 from ._errors import DIVERGED, bad_input
 from ._kernels import announce_compiling, set_threads
 from ._output import json_option, print_json, print_notes
 from ._paths import FILE, FOLDER
 
 if TYPE_CHECKING:
-    from ..training.checkpoint import Run
-    from ..training.run_loop import RunTrainer
+    from ..training.runs.checkpoint import Run
+    from ..training.runs.trainer import RunTrainer
 
 __all__ = ["Layers", "config_options", "run_options", "stopped_early", "train_run"]
 
@@ -134,8 +134,8 @@ def train_run(
         config = merged([*((file, read_toml(file)) for file in config_files), ("", flags)])
         set_threads(config.threads)
         # The imports that cost time come after what can be refused without them.
-        from ..training import session
         from ..training.progress import Progress
+        from ..training.runs import session
 
         progress = Progress(quiet=quiet, unit=unit)
         if resumed is not None:

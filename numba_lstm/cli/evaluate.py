@@ -1,4 +1,4 @@
-"""``numba-lstm evaluate``: how well a model predicts a text."""
+"""``numba-lstm evaluate``: how good the model of a run is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-_HELP = """Measure how good the model of a RUN is.
+_HELP = """Measure how good the model of a RUN is, of train lm or train classify.
 
 A language model predicts each token of a text from all before it; the text is read in one pass from
 its first token to its last, and losses are in nats a token. A classifier is given a file of
@@ -61,7 +61,7 @@ def evaluate(
     of_table = given_options(table)
     set_threads(threads)
     with bad_input():
-        from ..training.checkpoint import Run
+        from ..training.runs.checkpoint import Run
 
         kind = Run(run).kind.kind
         if kind == "classify":
@@ -78,9 +78,9 @@ def evaluate(
             raise ValueError(
                 f"{min(of_table)}: expected a run of a classifier, got one of a language model"
             )
-        from ..training.data import load_data
-        from ..training.evaluation import evaluate as measure
-        from ..training.loading import load
+        from ..training.lm.data import load_data
+        from ..training.lm.evaluation import evaluate as measure
+        from ..training.lm.loading import load
 
         loaded = load(run)
         model, vocabulary, config = loaded.model, loaded.vocabulary, loaded.config
@@ -124,8 +124,8 @@ def _number(value: float | None) -> str:
 def _read(vocabulary: Any, data: tuple[str, ...], unknown: str | None) -> tuple[np.ndarray, int]:
     """The tokens of some texts, and how many characters or words were left out."""
     from ..text import read_sources
-    from ..training.config import told
-    from ..training.data import encode_text
+    from ..training.lm.config import told
+    from ..training.lm.data import encode_text
 
     source = f"data: {told(data)}"
     tokens, skipped = encode_text(vocabulary, read_sources(data), unknown, source)

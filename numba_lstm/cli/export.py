@@ -67,7 +67,7 @@ def _by_ending(out: str) -> str:
 
 def _check_outside(run: str, out: str) -> None:
     """Refuse to write over what the run itself is made of."""
-    from ..training.checkpoint import CONFIG, METRICS, MODEL, RESULTS, RESUME, Run
+    from ..training.runs.checkpoint import CONFIG, METRICS, MODEL, RESULTS, RESUME, Run
 
     own = (CONFIG, METRICS, MODEL, RESUME, RESULTS, Run(run).kind.beside)
     for name in own:
@@ -82,8 +82,8 @@ def _opened(run: str) -> tuple[Any, dict[str, str]]:
     whoever runs the model has to do, and the classes.
     """
     from ..training import load_classifier
-    from ..training.checkpoint import Run
-    from ..training.loading import load
+    from ..training.lm.loading import load
+    from ..training.runs.checkpoint import Run
 
     about = Run(run)
     model = (load_classifier if about.kind.kind == "classify" else load)(run).model

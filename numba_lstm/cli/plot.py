@@ -13,7 +13,7 @@ from ._paths import FILE, FOLDER, check_output, suffix
 from ._text import printable
 
 if TYPE_CHECKING:
-    from ..training.checkpoint import Run
+    from ..training.runs.checkpoint import Run
 
 
 _HELP = """Draw the losses of a RUN against steps and against time.
@@ -37,7 +37,7 @@ else of what it validates on.
 def plot(run: str, output: str, as_json: bool) -> None:
     """Write a run's losses as a picture."""
     with bad_input():
-        from ..training.checkpoint import Run
+        from ..training.runs.checkpoint import Run
 
         opened = Run(run)
         records = list(opened.metrics())
@@ -67,8 +67,8 @@ def plot(run: str, output: str, as_json: bool) -> None:
 
 def _confusion(run: Run) -> tuple[str, dict[str, Any], tuple[str, ...]] | None:
     """Which part was measured at the end, what was found, and the classes."""
-    from ..training.sequence_results import read_results
-    from ..training.sequence_session import read_meaning
+    from ..training.classify.results import read_results
+    from ..training.classify.session import read_meaning
 
     results = read_results(run)
     part = next((name for name in ("test", "valid") if name in results), None)

@@ -48,8 +48,8 @@ def predict(
             raise ValueError("output: expected a file with --json, got - (standard output)")
         if Path(output).suffix.lower() not in ("", ".csv"):
             raise ValueError(f"output: expected a .csv file, got {output!r}")
-        from ..training.sequence_data import read_part
-        from ..training.sequence_session import load_classifier
+        from ..training.classify.data import read_part
+        from ..training.classify.session import load_classifier
 
         loaded = load_classifier(run)
         part = read_part(
@@ -58,7 +58,7 @@ def predict(
         check_output(output, "output")
     print_notes(part.notes)
     announce_compiling(lambda line: click.echo(line, err=True))
-    from ..training.sequence_task import classify
+    from ..training.classify.task import classify
 
     shares = _softmax(classify(loaded.model, part))
     classes = loaded.meaning.classes

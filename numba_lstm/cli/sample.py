@@ -1,4 +1,4 @@
-"""``numba-lstm sample``: text from a trained model, written as it is made."""
+"""``numba-lstm sample``: text from a trained language model, written as it is made."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-@click.command(help="Write text with the model of a RUN.")
+@click.command(help="Write text with the model of a RUN of train lm.")
 @click.argument("run", type=FOLDER, metavar="RUN")
 @click.option(
     "--prompt", type=TEXT, default="", help="The text to go on from; it is printed first."
@@ -65,7 +65,7 @@ def sample(
     with bad_input():
         from ..models import generate
         from ..models.writing import written
-        from ..training.loading import load
+        from ..training.lm.loading import load
 
         loaded = load(run)
         start = _encode(loaded.vocabulary, prompt, unknown or loaded.config.unknown)
@@ -96,7 +96,7 @@ class _Count:
 
 def _encode(vocabulary: Any, prompt: str, unknown: str | None) -> np.ndarray:
     from ..models.writing import begin
-    from ..training.data import encode_text
+    from ..training.lm.data import encode_text
 
     tokens, _ = encode_text(vocabulary, prompt, unknown, "prompt")
     return tokens if tokens.size else begin(vocabulary)

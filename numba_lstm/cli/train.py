@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..training.config import TrainConfig, merge
+from ..training.lm.config import TrainConfig, merge
 from ._group import CommandGroup
 from ._paths import FILE, FOLDER
 from ._training import Layers, config_options, run_options, stopped_early, train_run
 
 if TYPE_CHECKING:
-    from ..training.checkpoint import Run
-    from ..training.run_loop import RunTrainer
+    from ..training.runs.checkpoint import Run
+    from ..training.runs.trainer import RunTrainer
 
 _SAMPLE_TOKENS = {"char": 400, "word": 100, "whitespace": 100}
 
@@ -65,7 +65,7 @@ def lm(
 def _merged(layers: Layers) -> TrainConfig:
     if not any(options.get("init") for _, options in layers):
         return merge(*layers)
-    from ..training.initial import merge_with_init  # imports NumPy
+    from ..training.lm.initial import merge_with_init  # imports NumPy
 
     return merge_with_init(*layers)
 
@@ -104,7 +104,7 @@ def _lines(trainer: RunTrainer, run: Run) -> list[str]:
 
 def _sample(run: Run, level: str) -> str:
     from ..models import generate_text
-    from ..training.loading import load
+    from ..training.lm.loading import load
 
     loaded = load(run.path)
     about = loaded.model, loaded.vocabulary, "", _SAMPLE_TOKENS[level]

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..training.classify_config import ClassifyConfig
-from ..training.options import merge_options
+from ..training.classify.config import ClassifyConfig
+from ..training.runs.options import merge_options
 from ._paths import FILE
 from ._training import Layers, config_options, run_options, stopped_early, train_run
 
 if TYPE_CHECKING:
-    from ..training.checkpoint import Run
-    from ..training.run_loop import RunTrainer
+    from ..training.runs.checkpoint import Run
+    from ..training.runs.trainer import RunTrainer
 
 _HELP = """Train a classifier of sequences, which may be of unequal length.
 
@@ -65,8 +65,8 @@ def classify(
 
 def _finish(trainer: RunTrainer, run: Run) -> tuple[dict[str, Any], list[str]]:
     """Measure the model that was kept, and keep and tell what is found."""
-    from ..training.sequence_results import measure
-    from ..training.sequence_task import ClassifyTask
+    from ..training.classify.results import measure
+    from ..training.classify.task import ClassifyTask
 
     assert isinstance(trainer.task, ClassifyTask)
     results = measure(trainer.task, run)

@@ -13,7 +13,7 @@ from .. import losses, optim
 if TYPE_CHECKING:
     from ..models import LanguageModel
     from ..nn import Module
-    from .options import TrainingOptions
+    from .runs.options import TrainingOptions
 
 __all__ = ["Diverged", "make_optimizer", "make_schedule", "train_step", "update"]
 

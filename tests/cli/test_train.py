@@ -118,8 +118,8 @@ def test_killed_and_interrupted_and_resumed_equals_uninterrupted(tmp_path, text_
 def test_an_interrupted_run_tells_the_step_that_is_on_disk(
     tmp_path, text_file, monkeypatch, between_steps
 ):
-    from numba_lstm.training import run_loop
     from numba_lstm.training.interrupt import Interrupted
+    from numba_lstm.training.runs import trainer as run_loop
 
     step = run_loop.RunTrainer._step
 
@@ -158,8 +158,8 @@ def test_a_resumed_run_at_its_end_says_that_nothing_was_trained(tmp_path, text_f
 def test_an_interrupted_run_without_a_checkpoint_says_that_nothing_was_saved(
     tmp_path, text_file, monkeypatch
 ):
-    from numba_lstm.training import run_loop
     from numba_lstm.training.interrupt import Interrupted
+    from numba_lstm.training.runs import trainer as run_loop
 
     def lose_the_folder(self):
         (tmp_path / "run" / "resume.safetensors").unlink()
@@ -327,7 +327,8 @@ def test_what_a_validation_text_has_too_much_is_left_out_and_told(tmp_path, text
 def test_a_lack_of_memory_names_the_vocabulary_and_what_makes_it_smaller(
     tmp_path, text_file, monkeypatch, place, code
 ):
-    from numba_lstm.training import run_loop, text_session
+    from numba_lstm.training.lm import session as text_session
+    from numba_lstm.training.runs import trainer as run_loop
 
     def ask_too_much(*_):
         raise MemoryError("Unable to allocate 398 MiB")

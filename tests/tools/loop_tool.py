@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import signal
 
-from numba_lstm.training.checkpoint import Run
-from numba_lstm.training.config import merge
-from numba_lstm.training.loading import make_model
-from numba_lstm.training.run_loop import RunTrainer
-from numba_lstm.training.text_task import TextTask
+from numba_lstm.training.lm.config import merge
+from numba_lstm.training.lm.loading import make_model
+from numba_lstm.training.lm.task import TextTask
+from numba_lstm.training.runs.checkpoint import Run
+from numba_lstm.training.runs.trainer import RunTrainer
 
 OPTIONS = {
     "hidden": 8,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from loop_tool import make
 
-from numba_lstm.training.config import merge
-from numba_lstm.training.data import load_data
+from numba_lstm.training.lm.config import merge
+from numba_lstm.training.lm.data import load_data
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 
 from numba_lstm import optim
 from numba_lstm.models import LanguageModel
-from numba_lstm.training.config import merge
+from numba_lstm.training.lm.config import merge
 from numba_lstm.training.step import Diverged, make_optimizer, make_schedule, train_step
 
 INPUTS = np.arange(12).reshape(6, 2) % 5

@@ -1,0 +1,1 @@
+"""The kind of run of ``train classify``: one label for each sequence."""

@@ -1,0 +1,51 @@
+"""What a run of ``train lm`` begins with, and goes on with."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from ...text.sources import absolute_name
+from ..runs.checkpoint import Checkpoint, Run
+from .config import TrainConfig, names
+from .data import load_data, naming_vocabulary
+from .fingerprint import Fingerprint
+from .initial import begin_with, load_initial
+from .loading import make_model, read_vocabulary
+from .task import TextTask
+
+__all__ = ["absolute", "new_task", "task_again"]
+
+
+def new_task(config: TrainConfig) -> tuple[TextTask, dict[str, Any]]:
+    """The task of a new run, and its vocabulary for JSON."""
+    initial = load_initial(config)
+    data = load_data(config, initial=None if initial is None else initial.vocabulary)
+    vocab_size = len(data.vocabulary)
+    with naming_vocabulary(config, vocab_size):
+        model = make_model(config, vocab_size, training=True)
+        if initial is not None:
+            begin_with(model, data.vocabulary, initial)
+    return TextTask(config, data, model), data.vocabulary.to_json()
+
+
+def task_again(run: Run, config: TrainConfig, checkpoint: Checkpoint) -> TextTask:
+    """The task of a run that goes on, over its text or one that has grown."""
+    counters = checkpoint.counters
+    before = Fingerprint(counters.get("text_length", 0), counters.get("text_digest", ""))
+    data = load_data(config, read_vocabulary(run), before=before)
+    vocab_size = len(data.vocabulary)
+    with naming_vocabulary(config, vocab_size):
+        return TextTask(config, data, make_model(config, vocab_size, training=True))
+
+
+def absolute(config: TrainConfig) -> TrainConfig:
+    """The same options with files named from the root, so that a run resumes from anywhere."""
+    changes: dict[str, Any] = {}
+    for name in ("data", "valid"):
+        value = getattr(config, name)
+        if value is not None:
+            changes[name] = [absolute_name(one) for one in names(value)]
+    if config.init is not None:
+        changes["init"] = absolute_name(config.init)
+    return dataclasses.replace(config, **changes)

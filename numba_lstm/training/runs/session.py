@@ -1,0 +1,140 @@
+"""Beginning a run and going on with one, of whatever kind: what the ``train`` commands do first.
+
+Everything is read and checked before anything is written.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..progress import Progress
+from .checkpoint import Checkpoint, Run, RunError
+from .folders import refuse_existing
+from .options import ConfigError, TrainingOptions
+from .trainer import RunTask, RunTrainer
+
+__all__ = ["resume", "start"]
+
+
+class Maker(Protocol):
+    """What the module of a kind of run has."""
+
+    def new_task(self, config: Any) -> tuple[RunTask, dict[str, Any]]:
+        """The task of a new run, and what its model's numbers mean, for JSON."""
+
+    def task_again(self, run: Run, config: Any, checkpoint: Checkpoint) -> RunTask:
+        """The task of a run that goes on; not restored yet."""
+
+    def absolute(self, config: Any) -> Any:
+        """The same options with files named from the root, so that a run resumes from anywhere."""
+
+
+def _maker(config: TrainingOptions) -> Maker:
+    # Imported only now: a kind's data and model are nobody else's cost.
+    found: Any = import_module(f"..{config.kind}.session", __package__)
+    return found
+
+
+def start(
+    config: TrainingOptions,
+    path: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+) -> tuple[RunTrainer, Run]:
+    """Begin a run in a new folder.
+
+    Parameters
+    ----------
+    config
+        The options; their class says which kind of run it is.
+    path
+        The run's folder; where it is not given one under ``runs/`` that nothing had before.
+    progress
+        What shows the run to a person.
+
+    Raises
+    ------
+    RunError
+        When the folder exists and is not empty, or the initial run is none.
+    ConfigError, ValueError, OSError
+        When the data or the initial run cannot be used; nothing is written then.
+    """
+    if path is not None:
+        refuse_existing(path)  # now, and not only after the data were read
+    maker = _maker(config)
+    task, beside = maker.new_task(maker.absolute(config))
+    with task.naming_sizes():
+        trainer = RunTrainer(task, progress=progress)
+    about = trainer.config, beside, trainer.checkpoint()
+    if path is not None:
+        return trainer, Run.create(path, *about)
+    stem = time.strftime(f"{config.kind}-%Y%m%d-%H%M%S")
+    return trainer, Run.create_new(Path("runs") / stem, *about)
+
+
+def resume(
+    path: str | os.PathLike[str],
+    flags: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+    kind: str | None = None,
+) -> tuple[RunTrainer, Run]:
+    """Go on with a run where its last checkpoint is.
+
+    The text of a language model may have grown meanwhile: what was behind the end of it before is
+    then trained on, too, and a line says so. Only a run whose data are the same goes on to the same
+    bits.
+
+    Parameters
+    ----------
+    path
+        The run's folder.
+    flags
+        Options to change: where the data are, how long to train, how often to report.
+    progress
+        What shows the run to a person.
+    kind
+        The kind that the run must be of.
+
+    Raises
+    ------
+    RunError
+        When the folder holds no run, one of another kind, or a damaged one.
+    ConfigError, ValueError, OSError
+        When an option cannot be changed, or the data are not the run's; nothing is written then.
+    """
+    run = Run(path)
+    if kind is not None:
+        run.require_kind(kind)
+    with run.exclusive():
+        return _resume(run, flags, progress), run
+
+
+def _resume(run: Run, flags: Mapping[str, Any] | None, progress: Progress | None) -> RunTrainer:
+    options = run.config()
+    for name, value in (flags or {}).items():
+        if name not in options.may_change and value != getattr(options, name):
+            raise ConfigError(
+                f"{name}: expected the run's {getattr(options, name)}, got {value}: "
+                "a resumed run cannot change it"
+            )
+    maker = _maker(options)
+    config = maker.absolute(run.config(flags))
+    checkpoint = run.load()
+    run.model()  # whoever goes on must have the best so far: no later one need be better
+    task = maker.task_again(run, config, checkpoint)
+    with task.naming_sizes():
+        trainer = RunTrainer(task, progress=progress)
+    try:
+        trainer.restore(checkpoint)
+    except ConfigError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{run.path}: the state does not fit the options: {error}") from None
+    task.tell_changes(trainer.progress)
+    run.rewind(trainer.counters.measured_step)
+    run.write_config(config)
+    return trainer

@@ -1,0 +1,335 @@
+"""A training that is kept in a run's folder, whatever its kind: what the ``train`` commands do."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from ...nn import Module
+from ..budget import Budget
+from ..counters import Counters
+from ..interrupt import Interrupted
+from ..lm.config import ConfigError
+from ..loop import Loop
+from ..progress import Progress
+from ..step import make_optimizer, make_schedule
+from ..task import Task
+from .checkpoint import Checkpoint, Run, RunError
+from .options import TrainingOptions
+
+__all__ = ["RunTask", "RunTrainer"]
+
+_SAVE_SECONDS = 30.0
+
+
+class RunTask(Task):
+    """The base of the tasks of runs: what a kind of run adds to the loop.
+
+    Attributes
+    ----------
+    kind : str
+        What stands behind ``train``.
+    config : TrainingOptions
+        The run's options.
+    length : int
+        Batches in a pass over the data.
+    position : int
+        Batches taken, over all passes; setting it goes on exactly there.
+    state
+        What a step hands to the next one, and a checkpoint keeps.
+    notes : tuple of str
+        What was inferred when the data were read.
+    """
+
+    kind: str
+    config: TrainingOptions
+    length: int
+    position: int
+    state: Any = None
+    notes: tuple[str, ...] = ()
+
+    def new_counters(self) -> Counters:
+        """Counters of a run that has not begun, with the fingerprints of its data."""
+        raise NotImplementedError
+
+    def restore(self, counters: dict[str, Any], state: Any) -> Counters:
+        """Put batches and state where a checkpoint of the same options had them.
+
+        Raises
+        ------
+        ConfigError
+            When it was made with other data.
+        TypeError
+            When it counts something else.
+        """
+        raise NotImplementedError
+
+    def naming_sizes(self) -> contextlib.AbstractContextManager[None]:
+        """Within it, a lack of memory is told with what would need less."""
+        return contextlib.nullcontext()
+
+    def tell_changes(self, progress: Progress) -> None:
+        """Tell in a line what has changed since the run was trained last."""
+
+    def warm_up(self) -> None:
+        """Compile all kernels that training and validating need, on copies: nothing changes."""
+        raise NotImplementedError
+
+    def note_best(self, counters: Counters, result: Any) -> None:
+        """Keep what else was found of the best model."""
+
+    def record(self, result: Any) -> dict[str, Any]:
+        """What a validation adds to a line of metrics."""
+        return {}
+
+    def figures(self, counters: Counters) -> dict[str, Any]:
+        """What the kind adds to the summary."""
+        raise NotImplementedError
+
+
+class RunTrainer(Loop):
+    """Trains a run's task from where it stands to the end of the run.
+
+    Parameters
+    ----------
+    task
+        What is trained, with a new model or one that `restore` will set. One of the options
+        ``steps``, ``epochs`` and ``minutes`` is set.
+    progress
+        What shows the run to a person.
+    now
+        The clock, in seconds.
+
+    Raises
+    ------
+    ConfigError
+        When the run is to stop early, but nothing validates.
+
+    Notes
+    -----
+    With ``steps`` or ``epochs`` the run is reproducible to the bit, over any number of
+    interruptions and for any number of threads. With ``minutes`` the learning rate follows the
+    share of the time that is used up, and how many steps fit into it is the machine's affair. The
+    time used before an interruption counts.
+    """
+
+    task: RunTask
+
+    def __init__(
+        self,
+        task: RunTask,
+        *,
+        progress: Progress | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        config = task.config
+        if config.patience is not None and not task.validates:
+            raise ConfigError(
+                "patience: expected a run that validates, got one without valid or valid_fraction"
+            )
+        optimizer = make_optimizer(config, task.model)
+        super().__init__(
+            task,
+            optimizer,
+            task.new_counters(),
+            budget=Budget(minutes=config.minutes),
+            schedule=make_schedule(config, optimizer),
+            clip=config.clip,
+            patience=config.patience,
+            progress=progress,
+            now=now,
+        )
+        self.config = config
+        self._plan_steps()
+        self._saved_at = 0.0
+        self._run: Run | None = None
+        self._other_valid = False
+
+    @property
+    def model(self) -> Module:
+        """What is trained."""
+        return self.task.model
+
+    @property
+    def total_steps(self) -> int | None:
+        """How many steps the run has; None where its length is a time."""
+        return self.budget.steps
+
+    def _plan_steps(self) -> None:
+        self.budget.steps = self.config.steps
+        if self.config.epochs is not None:
+            # Batches of earlier, shorter passes count as the steps that they were.
+            rest = self.config.epochs * self.task.length - self.task.position
+            self.budget.steps = self.counters.step + rest
+
+    # -- going on from a checkpoint -----------------------------------------------------------
+
+    def checkpoint(self) -> Checkpoint:
+        """Where the run stands now."""
+        self.counters.position = self.task.position
+        return Checkpoint(
+            model=self.model.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            random=self.model.random_state(),
+            state=self.task.state,
+            counters=asdict(self.counters),
+        )
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Put everything where a checkpoint of the same configuration had it.
+
+        Where the data have grown since, the next pass over them begins, and the best model so far
+        is measured anew if what validates is something else now.
+
+        Raises
+        ------
+        ConfigError
+            When the checkpoint was made with other data.
+        KeyError, TypeError, ValueError
+            When it does not fit the model.
+        """
+        # A run that an older version began knows no digest: its best was measured in another way.
+        valid_digest = self.counters.valid_digest
+        self._other_valid = checkpoint.counters.get("valid_digest", "") != valid_digest
+        counters = self.task.restore(checkpoint.counters, checkpoint.state)
+        self.model.load_state_dict(checkpoint.model)
+        self.model.load_random_state(checkpoint.random)
+        self.optimizer.load_state_dict(checkpoint.optimizer)
+        self.counters = counters
+        self._plan_steps()
+
+    # -- the run ------------------------------------------------------------------------------
+
+    def warm_up(self) -> None:
+        """Compile all kernels that `run` will need, on copies: nothing here changes."""
+        self.task.warm_up()
+
+    def run(self, run: Run) -> None:
+        """Train to the end, saving into a run's folder.
+
+        Raises
+        ------
+        RunError
+            When another process is training the run, or has done so since it was read.
+        Diverged
+            The last good checkpoint is kept.
+        Interrupted
+            On SIGINT or SIGTERM: after saving where it is ``between_steps``; else at once, and the
+            last good checkpoint is kept.
+        """
+        self._run = run
+        with run.exclusive(), self.interrupts:
+            if run.load().counters["step"] != self.counters.step:
+                raise RunError(
+                    f"{run.path}: another process has trained this run meanwhile: resume it again"
+                )
+            with self.interrupts.at_once():
+                self.warm_up()
+                self._measure_best_again()
+            self.model.train()
+            self._start_clock()
+            self._saved_at = self._now()
+            try:
+                self._loop()
+            except Interrupted as interrupt:
+                # Raised anywhere else it may have left half of the parameters updated.
+                if interrupt.between_steps:
+                    self._save()
+                raise
+            finally:
+                self.progress.clear()
+            self._save()
+
+    def summary(self) -> dict[str, Any]:
+        """The figures of the run so far."""
+        c = self.counters
+        return {
+            "steps": c.step,
+            "epochs": self.task.position / self.task.length,
+            "tokens": c.tokens,
+            "seconds": c.seconds,
+            "tokens_per_second": c.tokens / c.seconds if c.seconds > 0.0 else None,
+            "train_loss": c.mean_loss(),
+            # The loss of the model that was kept.
+            "val_loss": c.best_loss,
+            **self.task.figures(c),
+            "best_step": c.best_step,
+            "last_val_loss": c.val_loss,
+            "stopped_early": self.stopped_early(),
+            "parameters": sum(p.size for p in self.model.parameters()),
+        }
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _between(self) -> None:
+        if self._now() - self._saved_at >= _SAVE_SECONDS:
+            self._save()
+
+    def _valid_every(self) -> int:
+        return self.config.valid_every or self.task.length
+
+    def _is_due(self, finished: bool) -> bool:
+        c = self.counters
+        if c.step == c.measured_step:
+            return False
+        every = (self.config.log_every, self._valid_every())
+        return finished or any(c.step % n == 0 for n in every)
+
+    def _measure(self, finished: bool) -> None:
+        """Write a line of metrics, validating first where that is due.
+
+        An interruption while validating leaves everything as it was before, so that the
+        continuation begins with the same validation.
+        """
+        assert self._run is not None
+        c, task = self.counters, self.task
+        validating = task.validates and (finished or c.step % self._valid_every() == 0)
+        result = self._validate() if validating else None
+        val_loss = None if result is None else result.loss
+        self._read_clock()
+        c.measured()
+        record = {
+            "step": c.step,
+            "tokens": c.tokens,
+            "train_loss": c.train_loss,
+            "val_loss": val_loss,
+            "lr": float(self.optimizer.lr),
+            "seconds": c.seconds,
+        }
+        better = False
+        if result is not None:
+            record.update(task.record(result))
+            c.val_loss = val_loss
+            better = c.judge(result.loss)
+        if better:
+            task.note_best(c, result)
+            self._run.save_model(self._finite_model(), step=c.step, val_loss=val_loss)
+        self._run.append_metrics(record)
+        if validating:
+            self.progress.validated(record, better)
+            self._save()
+
+    def _measure_best_again(self) -> None:
+        """Have the best loss tell of the data that validate now."""
+        c = self.counters
+        if not self._other_valid or not self.task.validates or c.best_step is None:
+            return
+        assert self._run is not None
+        best = copy.deepcopy(self.model)
+        best.load_state_dict(self._run.model())
+        result = self.task.evaluate(best, lambda: None)
+        c.best_loss, c.since_best = result.loss, 0
+        self.task.note_best(c, result)
+        self._other_valid = False
+
+    def _save(self) -> None:
+        assert self._run is not None
+        model = self._finite_model()
+        if self.counters.best_step is None:
+            self._run.save_model(model, step=self.counters.step)
+        self._run.save(self.checkpoint())
+        self._saved_at = self._now()

@@ -1,0 +1,228 @@
+"""Run folders: whole or absent, and everything in them comes back."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from numba_lstm.interop import safetensors
+from numba_lstm.training.lm.config import merge
+from numba_lstm.training.runs import checkpoint as module
+from numba_lstm.training.runs.checkpoint import Checkpoint, Run, RunError
+
+CONFIG = merge(("", {"steps": 5, "hidden": 8, "threads": 2}))
+VOCABULARY = {"level": "char", "tokens": ["\n", "é", "\U0001f600"]}
+
+
+def make_checkpoint(step=3, value=1.5):
+    rng = np.random.default_rng(0)
+    return Checkpoint(
+        model={"a.w": np.full((2, 3), value, np.float32), "a": rng.normal(size=4)},
+        optimizer={"lr": 0.1, "state": {0: {"m": rng.normal(size=3), "t": 7}}, "list": [None, 1]},
+        random={"drop.rng": {"state": {"state": 2**127 + 1}}},
+        state=(np.ones((1, 2, 3), np.float32), np.zeros((1, 2, 3), np.float32)),
+        counters={"step": step, "best_loss": None, "seconds": 0.1 + 0.2},
+    )
+
+
+def same(one, two):
+    if isinstance(one, np.ndarray):
+        return one.dtype == two.dtype and np.array_equal(one, two)
+    if isinstance(one, dict):
+        return list(one) == list(two) and all(same(one[k], two[k]) for k in one)
+    if isinstance(one, list | tuple):
+        return type(one) is type(two) and all(same(a, b) for a, b in zip(one, two, strict=True))
+    return one == two and type(one) is type(two)
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Run.create(tmp_path / "deep" / "run", CONFIG, VOCABULARY, make_checkpoint())
+
+
+def test_everything_comes_back_with_its_types(run):
+    assert same(vars(Run(run.path).load()), vars(make_checkpoint()))
+    assert run.beside() == VOCABULARY
+    assert same(dict(sorted(run.model().items())), dict(sorted(make_checkpoint().model.items())))
+    assert list(run.metrics()) == []
+
+
+@pytest.mark.parametrize("state", [None, np.ones((1, 2, 3), np.float32)])
+def test_no_state_and_that_of_one_array_come_back(run, state):
+    fresh = make_checkpoint()
+    fresh.state = state
+    run.save(fresh)
+    assert same(run.load().state, state)
+
+
+def test_the_config_is_the_resolved_one_without_the_machines_threads(run):
+    assert "threads" not in (run.path / "config.toml").read_text()
+    assert run.config({"threads": 2}) == CONFIG
+    assert run.config({"minutes": 1.0}).steps is None
+
+
+def test_equal_checkpoints_make_equal_bytes(run):
+    before = {p.name: p.read_bytes() for p in run.path.iterdir()}
+    run.save(make_checkpoint())
+    run.save_model(make_checkpoint().model)
+    assert {p.name: p.read_bytes() for p in run.path.iterdir()} == before
+
+
+def test_a_new_run_is_complete_and_leaves_nothing_beside_it(run):
+    names = {"config.toml", "vocab.json", "metrics.jsonl", "model.safetensors"}
+    assert {p.name for p in run.path.iterdir()} == {*names, "resume.safetensors"}
+    assert os.listdir(run.path.parent) == ["run"]
+
+
+def test_a_failure_while_a_run_is_made_leaves_no_folder(tmp_path, monkeypatch):
+    def full(self, checkpoint):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Run, "save", full)
+    with pytest.raises(OSError, match="No space"):
+        Run.create(tmp_path / "run", CONFIG, VOCABULARY, make_checkpoint())
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_exists_is_refused_and_untouched_but_an_empty_folder_serves(tmp_path):
+    taken, file, empty = tmp_path / "taken", tmp_path / "file", tmp_path / "empty"
+    taken.mkdir()
+    (taken / "notes").write_text("mine")
+    file.write_text("mine")
+    for path in (taken, file):
+        with pytest.raises(RunError, match="expected a new or empty folder"):
+            Run.create(path, CONFIG, VOCABULARY, make_checkpoint())
+    assert os.listdir(taken) == ["notes"]
+    assert file.read_text() == "mine"
+    empty.mkdir()
+    assert Run.create(empty, CONFIG, VOCABULARY, make_checkpoint()).load().counters["step"] == 3
+
+
+def test_a_new_name_is_another_where_a_run_has_it_and_a_failure_leaves_no_folder(
+    tmp_path, monkeypatch
+):
+    about = CONFIG, VOCABULARY, make_checkpoint()
+    made = [Run.create_new(tmp_path / "runs" / "lm", *about).path.name for _ in range(2)]
+    assert made == ["lm", "lm-2"]
+
+    def full(self, checkpoint):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Run, "save", full)
+    with pytest.raises(OSError, match="No space"):
+        Run.create_new(tmp_path / "runs" / "lm", *about)
+    assert sorted(os.listdir(tmp_path / "runs")) == ["lm", "lm-2"]
+
+
+def test_a_claimed_name_that_is_taken_after_all_is_given_up_for_the_next(tmp_path, monkeypatch):
+    claim = module.claim
+
+    def claim_too_late(stem):
+        folder = claim(stem)
+        if folder.name == "lm":
+            (folder / "theirs").write_text("theirs")
+        return folder
+
+    monkeypatch.setattr(module, "claim", claim_too_late)
+    run = Run.create_new(tmp_path / "lm", CONFIG, VOCABULARY, make_checkpoint())
+    assert run.path.name == "lm-2"
+    assert os.listdir(tmp_path / "lm") == ["theirs"]
+
+
+def test_a_parameter_that_is_not_finite_is_never_saved(run):
+    before = (run.path / "resume.safetensors").read_bytes()
+    for value in (np.nan, np.inf):
+        with pytest.raises(FloatingPointError):
+            run.save(make_checkpoint(step=4, value=value))
+    assert (run.path / "resume.safetensors").read_bytes() == before
+
+
+def test_rewinding_drops_later_metrics_and_half_written_files(run):
+    for step in (1, 2, 3, 4):
+        run.append_metrics({"step": step, "train_loss": 0.1 * step})
+    with open(run.path / "metrics.jsonl", "a") as file:
+        file.write('{"step": 5, "tr')
+    (run.path / ".model.safetensors.x1.new").write_bytes(b"half")
+    assert [record["step"] for record in run.metrics()] == [1, 2, 3, 4]
+    kept = (run.path / "metrics.jsonl").read_bytes().splitlines(keepends=True)[:3]
+    run.rewind(3)
+    assert (run.path / "metrics.jsonl").read_bytes() == b"".join(kept)
+    assert not list(run.path.glob(".*"))
+
+
+def test_damaged_folders_are_refused_by_what_is_wrong(run, tmp_path):
+    with pytest.raises(RunError, match="no such folder"):
+        Run(tmp_path / "absent")
+    with pytest.raises(RunError, match=r"expected a run, but it has no config\.toml"):
+        Run(tmp_path)
+    state = run.path / "resume.safetensors"
+    whole = state.read_bytes()
+    state.write_bytes(whole[:-3])
+    with pytest.raises(ValueError, match=r"resume\.safetensors: expected a whole"):
+        run.load()
+    state.write_bytes((run.path / "model.safetensors").read_bytes())
+    with pytest.raises(RunError, match=r"resume\.safetensors: expected a run's state"):
+        run.load()
+    state.unlink()
+    with pytest.raises(RunError, match=r"it has no resume\.safetensors"):
+        run.load()
+    (run.path / "model.safetensors").unlink()
+    with pytest.raises(RunError, match=r"it has no model\.safetensors"):
+        run.model()
+    (run.path / "vocab.json").write_text("{")
+    with pytest.raises(RunError, match=r"vocab\.json: expected JSON"):
+        run.beside()
+    (run.path / "metrics.jsonl").write_text(json.dumps([1]) + "\n")
+    with pytest.raises(RunError, match="line 1: expected a JSON object with a step"):
+        list(run.metrics())
+
+
+def test_a_state_of_a_later_format_is_refused(run, monkeypatch):
+    monkeypatch.setattr(module, "_FORMAT", 2)
+    run.save(make_checkpoint())
+    monkeypatch.undo()
+    with pytest.raises(RunError, match="expected format 1, got 2"):
+        run.load()
+
+
+def test_a_vocabulary_of_any_characters_comes_back(tmp_path):
+    strange = {"level": "char", "tokens": ["\0", "\udc80", "\ufeff", "\U0001f600"]}
+    run = Run.create(tmp_path / "run", CONFIG, strange, make_checkpoint())
+    assert run.beside() == strange
+    assert (run.path / "vocab.json").read_bytes().isascii()
+
+
+def test_arrays_are_kept_under_the_names_of_their_places():
+    arrays, _ = make_checkpoint().pack()
+    expected = ["model.a.w", "model.a", "optimizer.state.0.m", "state.0", "state.1"]
+    assert list(arrays) == expected
+
+
+def test_the_current_folder_is_a_run_by_its_name_only(run, monkeypatch):
+    monkeypatch.chdir(run.path)
+    assert Run(".").config() == run.config()
+    with pytest.raises(RunError, match=r"^run: expected a folder's name, got ''$"):
+        Run("")
+
+
+def test_the_model_says_which_step_it_is_of(run):
+    run.save_model(make_checkpoint().model, step=7, val_loss=1.25)
+    _, metadata = safetensors.load_with_metadata(run.path / "model.safetensors")
+    assert json.loads(metadata["numba_lstm"]) == {"format": 1, "step": 7, "val_loss": 1.25}
+
+
+def test_a_number_that_json_does_not_have_is_refused(run):
+    before = {path.name: path.read_bytes() for path in run.path.iterdir()}
+    bad = make_checkpoint()
+    bad.counters["seconds"] = float("nan")
+    for act in (
+        lambda: run.save(bad),
+        lambda: run.save_model(bad.model, val_loss=float("inf")),
+        lambda: run.append_metrics({"step": 1, "train_loss": float("nan")}),
+    ):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            act()
+    assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
