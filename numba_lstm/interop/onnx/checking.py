@@ -44,10 +44,15 @@ def _check_graph(graph: Any) -> None:
 
 
 def _check_nodes(nodes: Any) -> None:
+    given: set[str] = set()
     for node in nodes:
         names = [one.name for one in node.attribute]
         _check_texts("a node", node.name, node.op_type, node.domain)
         _check_texts(label(node), *node.input, *node.output, *names)
+        for value in filter(None, node.output):
+            if value in given:
+                raise ValueError(f"{label(node)}: output {value!r}: given by a node before, too")
+            given.add(value)
         if is_recurrent(node):
             for attribute in names:
                 if attribute.startswith(CONSTANT):  # these say here where weights are

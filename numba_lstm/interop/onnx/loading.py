@@ -7,15 +7,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, overload
 
 from ...nn.module import Module
+from ...nn.sequential import Sequential
 from .attributes import Attributes
 from .constants import Constants
 from .files import UNUSED, Source, label, source_name, subgraphs
 from .folding import inputs_of, is_recurrent
+from .head import Head, read_head
 from .modules import make_module
 from .node_weights import NodeWeights, check_weights
 from .operators import read_node
 from .preparing import prepared
-from .stack import check_nodes, same_for_all, trial
+from .stack import Trial, check_nodes, same_for_all, trial
 
 __all__ = ["LoadedNode", "load"]
 
@@ -39,7 +41,7 @@ def load(path: Source, node: str) -> LoadedNode: ...
 
 
 def load(path: Source, node: str | None = None) -> Module | LoadedNode:
-    """Make a module of a graph that is one recurrent layer or a stack of them, or of one node.
+    """Make a module of a graph that is a stack of recurrent layers and a head, or of one node.
 
     Parameters
     ----------
@@ -56,7 +58,8 @@ def load(path: Source, node: str | None = None) -> Module | LoadedNode:
         order; `batch_first` where the graph takes (B, T, I). It gives y and the final states,
         whichever of them the graph gives. Constant initial states become parameters
         (`learn_initial_state`). A layer that runs from the end only is the module inside
-        a `Reverse`, which turns time around.
+        a `Reverse`, which turns time around. A graph that goes on with linear layers and functions
+        of each element on y of all steps is a `Sequential` of the recurrent module and those.
     LoadedNode
         With `node`: its module, which takes (T, B, I), or (B, T, I) with layout 1, and the names of
         the values that the node reads and gives.
@@ -94,12 +97,14 @@ def load(path: Source, node: str | None = None) -> Module | LoadedNode:
         if len(outside) != len(found):
             inner = next(one for one in found if one not in outside)
             raise ValueError(f"{label(inner)}: expected a plain stack, got a graph inside a node")
-        x_name = check_nodes(ready, outside)
+        head = read_head(ready, outside[-1])
+        x_name = check_nodes(ready, outside, head)
         layers = [_layer(one, constants) for one in outside]
-        run = trial(ready, outside, layers[0][1].inputs, x_name)
+        run = trial(ready, outside, layers[0][1].inputs, x_name, head)
         module = make_module(layers, states=run.states)
         run.check(module)
-        return make_module(layers, True, run.states) if run.batch_first else module
+        module = make_module(layers, True, run.states) if run.batch_first else module
+        return _with_head(module, head, run, model.graph)
     except ValueError as error:
         hint = ""
         if found and node is None:
@@ -109,6 +114,20 @@ def load(path: Source, node: str | None = None) -> Module | LoadedNode:
                 f"of: {names}"
             )
         raise ValueError(f"{name}: {error}{hint}") from None
+
+
+def _with_head(module: Module, head: Head, run: Trial, graph: Any) -> Module:
+    """The stack's module, and the head's behind it if there is one."""
+    if not head.modules:
+        return module
+    if run.states_given:
+        raise ValueError(
+            "expected no initial states as inputs of a graph with a head, which a Sequential does "
+            "not take"
+        )
+    whole = Sequential(module, *head.modules)
+    head.check(graph, whole, run.values, run.x, run.lengths)
+    return whole
 
 
 def _recurrent_nodes(graph: Any, outer: Mapping[str, Any]) -> Iterator[tuple[Any, dict[str, Any]]]:

@@ -16,17 +16,13 @@ import numpy as np
 from ...nn.module import Module
 from .files import label
 from .folding import inputs_of, is_recurrent
+from .head import MOVERS, Head, close
 from .operators import read_node
 from .preparing import Prepared
 from .running import Session
 
 __all__ = ["Trial", "check_nodes", "same_for_all", "trial"]
 
-# Nodes that compute nothing.
-_MOVERS = {
-    "Cast", "Concat", "Dropout", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice",
-    "Split", "Squeeze", "Transpose", "Unsqueeze",
-}  # fmt: skip
 # Lengths that the file leaves open are this in the comparison.
 _LENGTH = 3
 
@@ -34,7 +30,7 @@ _LENGTH = 3
 Origin = str | tuple[int, int]
 
 
-def check_nodes(ready: Prepared, nodes: Sequence[Any]) -> str:
+def check_nodes(ready: Prepared, nodes: Sequence[Any], head: Head) -> str:
     """Check that a graph's nodes are a chain of recurrent ones and what moves values.
 
     Parameters
@@ -42,6 +38,8 @@ def check_nodes(ready: Prepared, nodes: Sequence[Any]) -> str:
     ready : Prepared
     nodes : sequence of onnx.NodeProto
         The graph's recurrent nodes.
+    head : Head
+        What follows them.
 
     Returns
     -------
@@ -54,7 +52,7 @@ def check_nodes(ready: Prepared, nodes: Sequence[Any]) -> str:
         Naming the first node that does not belong to a stack.
     """
     graph = ready.model.graph
-    origins = _origins(graph)
+    origins = _origins(graph, head)
     known = {one.name: one for one in graph.initializer}
     for number, node in enumerate(nodes):
         if "X" not in inputs_of(node):
@@ -101,7 +99,7 @@ def _check_whole(about: str, given: np.ndarray, sizes: list[int]) -> None:
         )
 
 
-def trial(ready: Prepared, nodes: Sequence[Any], inputs: int, x_name: str) -> Trial:
+def trial(ready: Prepared, nodes: Sequence[Any], inputs: int, x_name: str, head: Head) -> Trial:
     """Run a graph on random numbers, and check that each layer reads the one before.
 
     Parameters
@@ -114,6 +112,7 @@ def trial(ready: Prepared, nodes: Sequence[Any], inputs: int, x_name: str) -> Tr
         I.
     x_name : str
         The input that the first layer reads.
+    head : Head
 
     Raises
     ------
@@ -138,7 +137,9 @@ def trial(ready: Prepared, nodes: Sequence[Any], inputs: int, x_name: str) -> Tr
             )
         if not np.array_equal(run.sequence_lens, below.sequence_lens):
             raise ValueError(f"{run.label}: input sequence_lens: expected that of {below.label}")
-    made = Trial(runs, _batch_first(values[x_name], runs[0]), _origins(ready.model.graph))
+    origins = _origins(ready.model.graph, head)
+    made = Trial(runs, _batch_first(values[x_name], runs[0]), origins)
+    made.values, made.x = values, values[x_name]
     if runs[0].sequence_lens is not None and not made.lengths_given:
         # Lengths that are T in one trial may be a constant: another T tells.
         other = _Run(nodes[0], values_of(_LENGTH + 1))
@@ -155,8 +156,14 @@ class Trial:
 
     Attributes
     ----------
+    values : mapping of str to numpy.ndarray
+        All values of the graph in the run.
+    x : numpy.ndarray
+        The graph's input.
     batch_first : bool
-        Whether the graph's input is (B, T, I).
+        Whether that is (B, T, I).
+    states_given : bool
+        Whether initial states are inputs of the graph.
     states : list of dict of str to numpy.ndarray, (D, H)
         The initial states of each layer that are no inputs of the graph, by initial_h and
         initial_c; empty where they are zero.
@@ -166,9 +173,11 @@ class Trial:
         self, runs: Sequence[_Run], batch_first: bool, origins: Mapping[str, set[Origin]]
     ) -> None:
         self._runs, self.batch_first = runs, batch_first
+        self.values: Mapping[str, Any] = {}
+        self.x: Any = None
         self.lengths_given = bool(origins.get(runs[0].inputs.get("sequence_lens", "")))
         self.states: list[dict[str, np.ndarray]] = []
-        given = []
+        given: list[_Run] = []
         for run in runs:
             own = {role: run.inputs[role] for role in run.states}
             self.states.append(
@@ -179,11 +188,17 @@ class Trial:
                 }
             )
             given += [run for name in own.values() if origins.get(name)]
+        self.states_given = bool(given)
         if given and any(self.states):
             raise ValueError(
                 f"{given[0].label}: expected initial states that are all constant or all inputs of "
                 "the graph, got both"
             )
+
+    @property
+    def lengths(self) -> Any:
+        """Those that the module was given; none if they are no input of the graph."""
+        return self._runs[0].sequence_lens if self.lengths_given else None
 
     def check(self, module: Module) -> None:
         """Check that a module of the layers, which takes (T, B, I), gives the same.
@@ -194,12 +209,8 @@ class Trial:
         """
         first, last = self._runs[0], self._runs[-1]
         hx = None if any(self.states) else _hx(self._runs)
-        # Lengths that are no input of the graph are no argument of the module either.
-        lengths = first.sequence_lens if self.lengths_given else None
-        y, _ = module(first.x, hx, lengths)  # type: ignore[operator]
-        # A node of float16 or bfloat16 rounds what it gives.
-        rtol, atol = (1e-4, 1e-5) if last.y.dtype.itemsize > 2 else (1e-2, 1e-2)
-        if not np.allclose(y, last.y.astype(y.dtype), rtol=rtol, atol=atol):
+        y, _ = module(first.x, hx, self.lengths)  # type: ignore[operator]
+        if not close(y, last.y):
             raise ValueError("the graph's layers give something else than a module of them")
 
 
@@ -238,11 +249,16 @@ class _Run:
                 self.states[role] = state.swapaxes(0, 1) if layout else state
 
 
-def _origins(graph: Any) -> dict[str, set[Origin]]:
-    """Where each value comes from: nowhere, if it follows from shapes and constants only."""
+def _origins(graph: Any, head: Head) -> dict[str, set[Origin]]:
+    """Where each value comes from: nowhere, if it follows from shapes and constants only.
+
+    What the head gives is left out, and so is what comes of that.
+    """
     origins: dict[str, set[Origin]] = {one.name: {one.name} for one in graph.input}
     number = 0
     for node in graph.node:
+        if not head.values.isdisjoint(node.output):
+            continue
         reads = set().union(*(origins.get(name, set()) for name in node.input))
         if is_recurrent(node):
             for at, name in enumerate(node.output):
@@ -251,7 +267,7 @@ def _origins(graph: Any) -> dict[str, set[Origin]]:
             continue
         if node.op_type in ("Shape", "Size"):
             reads = set()
-        elif reads and (node.op_type not in _MOVERS or node.domain):
+        elif reads and (node.op_type not in MOVERS or node.domain):
             raise ValueError(
                 f"{label(node)}: expected recurrent layers and what moves values between them, "
                 f"got {node.op_type}"

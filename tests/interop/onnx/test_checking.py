@@ -60,6 +60,13 @@ def test_names_that_are_no_text_are_refused(text):
         interop.session(content)
 
 
+def test_a_value_that_two_nodes_give_is_refused():
+    model = gru()
+    model.graph.node.append(make_node("Neg", ["x"], ["y"], name="other"))
+    with pytest.raises(ValueError, match=r"^model: node 'other' \(Neg\): output 'y': given by"):
+        interop.session(model)
+
+
 def test_a_node_without_its_input_is_refused():
     model = gru()
     model.graph.node[0].input[0] = ""
