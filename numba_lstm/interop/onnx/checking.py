@@ -47,8 +47,8 @@ def _check_nodes(nodes: Any) -> None:
     given: set[str] = set()
     for node in nodes:
         names = [one.name for one in node.attribute]
-        _check_texts("a node", node.name, node.op_type, node.domain)
-        _check_texts(label(node), *node.input, *node.output, *names)
+        _check_texts("a node", node.name, node.op_type, node.domain, *node.output)
+        _check_texts(label(node), *node.input, *names)
         for value in filter(None, node.output):
             if value in given:
                 raise ValueError(f"{label(node)}: output {value!r}: given by a node before, too")

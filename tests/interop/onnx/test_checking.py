@@ -51,10 +51,13 @@ def test_an_unknown_type_of_a_value_is_refused(number):
         interop.session(model)
 
 
-@pytest.mark.parametrize("text", [b"hidden_size", b"sss", b"it", b"GRU"])
+@pytest.mark.parametrize("text", [b"hidden_size", b"sss", b"it", b"GRU", b"out"])
 def test_names_that_are_no_text_are_refused(text):
     model = gru(direction="forward")
     model.graph.input[0].name = model.graph.node[0].input[0] = "sss"
+    model.graph.output[0].name = model.graph.node[0].output[0] = "out"
+    if text == b"out":
+        model.graph.node[0].name = ""  # messages call it by its output
     content = model.SerializeToString().replace(text, b"\xff" * len(text))
     with pytest.raises(ValueError, match=r"^model: .*expected a name that is text, got the bytes"):
         interop.session(content)
