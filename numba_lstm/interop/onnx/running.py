@@ -11,7 +11,7 @@ import numpy as np
 from ...foreign import as_array
 from ...quiet import without_errors
 from . import opsets
-from .constants import Constants
+from .evaluator import evaluator_class
 from .files import Source, package, source_name
 from .operators import NodeError, operators
 from .preparing import General, Prepared, opened
@@ -103,7 +103,7 @@ class Session:
         versions = {one.domain: one.version for one in model.opset_import}
         new_ops = operators(constants) + opsets.operators(versions.get("", 0))
         try:
-            self._evaluator: Any = _evaluator(constants)(model, new_ops=new_ops)
+            self._evaluator: Any = evaluator_class(constants)(model, new_ops=new_ops)
         except ValueError as error:
             raise ValueError(f"{self._name}: {error}") from None
         except Exception as error:  # of an operator's class, in whatever way
@@ -243,14 +243,6 @@ class Session:
             words = ", ".join("any" if one is None else str(one) for one in shape)
             raise ValueError(f"input {wanted.name!r}: expected shape ({words}), got {array.shape}")
         return array
-
-
-def _evaluator(constants: Constants) -> Any:
-    """ONNX's evaluator, with initializers that stand for arrays kept elsewhere."""
-    from onnx.reference import ReferenceEvaluator
-
-    about = {"retrieve_external_data": lambda self, tensor: constants.array(tensor)}
-    return type("Evaluator", (ReferenceEvaluator,), about)
 
 
 def _defaults(model: Any) -> dict[str, NodeArg]:
