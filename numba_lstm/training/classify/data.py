@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...text.sources import path_of
 from ..runs.options import ConfigError
 from .config import TABLE_OPTIONS, ClassifyConfig
 from .meaning import Meaning
@@ -200,11 +201,11 @@ def _read(
 ) -> Sequences:
     from ...datasets import read_sequences, read_table
 
-    table = _is_table(file)
+    table, path = _is_table(file), path_of(file)
     if table:
         csv = {"delimiter": config.delimiter, "decimal": config.decimal}
         found = read_sequences(
-            read_table(file, encoding=config.encoding, **csv),
+            read_table(path, encoding=config.encoding, **csv),
             id=config.id,
             time=config.time,
             label=config.label if labelled else None,
@@ -212,7 +213,7 @@ def _read(
             dayfirst=config.dayfirst,
         )
     else:
-        found = read_sequences(file)
+        found = read_sequences(path)
     if labelled and not found.classes:
         ways = "--label names their column" if table else "y of text or of whole numbers"
         raise ConfigError(f"{name}: {file}: expected a class of each sequence, got none ({ways})")

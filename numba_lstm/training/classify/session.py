@@ -7,9 +7,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...text.sources import path_of, portable_name
 from ..runs.checkpoint import Checkpoint, Run
 from ..runs.folders import RunError
 from ..runs.memory_limit import (
+    check_values,
     kept_for_backward,
     recurrent_parameters,
     refuse_too_large,
@@ -82,11 +84,13 @@ def load_classifier(path: str | os.PathLike[str]) -> LoadedClassifier:
     run.require_kind(ClassifyConfig.kind)
     config, meaning = run.config(), read_meaning(run)
     values = run.model()
+    what = f"{run.path}: the model does not fit the run's options"
+    check_values(values, count_parameters(config, meaning), what)
     model = make_classifier(config, meaning)
     try:
         model.load_state_dict(values)
     except (TypeError, ValueError) as error:
-        raise RunError(f"{run.path}: the model does not fit the run's options: {error}") from None
+        raise RunError(f"{what}: {error}") from None
     return LoadedClassifier(run.path, model.eval(), meaning, config)
 
 
@@ -103,6 +107,13 @@ def held_back(loaded: LoadedClassifier) -> Part | None:
     if data.digest() != Run(loaded.path).load().counters.get("digest"):
         raise ConfigError(f"data: {loaded.config.data} has changed since the run; give --data")
     return data.test if data.test is not None else data.valid
+
+
+def count_parameters(config: ClassifyConfig, meaning: Meaning) -> int:
+    """How many parameters the model has that the options describe."""
+    directions = 1 + config.bidirectional
+    about = config.cell, len(meaning.columns), config.hidden, config.layers, directions
+    return recurrent_parameters(*about) + (directions * config.hidden + 1) * len(meaning.classes)
 
 
 def make_classifier(
@@ -126,12 +137,11 @@ def make_classifier(
     """
     from ...models import SequenceClassifier
 
-    width, classes = len(meaning.columns), len(meaning.classes)
-    _refuse_too_large(config, width, classes, trained_on)
+    _refuse_too_large(config, meaning, trained_on)
     return SequenceClassifier(
-        width,
+        len(meaning.columns),
         config.hidden,
-        classes,
+        len(meaning.classes),
         config.layers,
         cell=config.cell,
         bidirectional=config.bidirectional,
@@ -144,20 +154,16 @@ def make_classifier(
     )
 
 
-def _refuse_too_large(
-    config: ClassifyConfig, width: int, classes: int, trained_on: Part | None
-) -> None:
+def _refuse_too_large(config: ClassifyConfig, meaning: Meaning, trained_on: Part | None) -> None:
     """Refuse what is beyond the memory, naming the option that makes it so large."""
-    directions = 1 + config.bidirectional
-    stack = recurrent_parameters(config.cell, width, config.hidden, config.layers, directions)
-    parameters = stack + (directions * config.hidden + 1) * classes
+    parameters = count_parameters(config, meaning)
     needs = {"parameters": parameters}
     name, expected = max("hidden", "layers", key=lambda name: getattr(config, name)), "a model"
     if trained_on is not None:
         # Of the mean batch: the largest is no smaller.
         steps = sum(map(len, trained_on.x)) // -(-len(trained_on) // config.batch)
-        sizes = config.cell, config.hidden, config.layers, directions
-        batch = kept_for_backward(*sizes, steps) + 2 * steps * width
+        sizes = config.cell, config.hidden, config.layers, 1 + config.bidirectional
+        batch = kept_for_backward(*sizes, steps) + 2 * steps * len(meaning.columns)
         needs = training_needs(parameters, batch, config.optimizer)
         if 2 * batch > sum(needs.values()):
             name, expected = "batch", "a batch"
@@ -185,14 +191,17 @@ def new_task(config: ClassifyConfig) -> tuple[ClassifyTask, dict[str, Any]]:
 
 def task_again(run: Run, config: ClassifyConfig, checkpoint: Checkpoint) -> ClassifyTask:
     """The task of a run that goes on."""
-    data = load_sequences(config, read_meaning(run))
+    meaning = read_meaning(run)
+    what = f"{run.path}: the state does not fit the options"
+    check_values(checkpoint.model, count_parameters(config, meaning), what)
+    data = load_sequences(config, meaning)
     return ClassifyTask(config, data, make_classifier(config, data.meaning, data.train))
 
 
 def absolute(config: ClassifyConfig) -> ClassifyConfig:
     """The same options with files named from the root, so that a run resumes from anywhere."""
-    changes = {
-        name: os.path.abspath(getattr(config, name))
+    changes: dict[str, Any] = {
+        name: portable_name(os.path.abspath(path_of(getattr(config, name))))
         for name in ("data", "test")
         if getattr(config, name) not in (None, BUNDLED)
     }

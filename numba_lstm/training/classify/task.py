@@ -108,10 +108,10 @@ class ClassifyTask(Supervised, RunTask):
         ------
         ConfigError
             When the checkpoint was made with other data.
-        TypeError
+        TypeError, ValueError
             When it counts something else.
         """
-        found = ClassifyCounters(**counters)
+        found = ClassifyCounters.of(counters)
         if found.digest != self.data.digest():
             raise ConfigError(
                 f"data: {self.config.data}: expected the sequences that the run was trained on, "

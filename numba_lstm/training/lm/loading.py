@@ -17,6 +17,7 @@ from ...text import Vocabulary, vocabulary_from_json
 from ..runs.checkpoint import Run
 from ..runs.folders import RunError
 from ..runs.memory_limit import (
+    check_values,
     kept_for_backward,
     recurrent_parameters,
     refuse_too_large,
@@ -24,7 +25,7 @@ from ..runs.memory_limit import (
 )
 from .config import TrainConfig
 
-__all__ = ["LoadedRun", "load", "make_model", "read_vocabulary"]
+__all__ = ["LoadedRun", "count_parameters", "load", "make_model", "read_vocabulary"]
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,16 @@ def load(path: str | os.PathLike[str]) -> LoadedRun:
     run.require_kind(TrainConfig.kind)
     config = run.config()
     vocabulary = read_vocabulary(run)
-    # Read before parameters are drawn: what is missing is told at once.
+    # Read before parameters are drawn: what is missing is told at once, and what options ask for
+    # that somebody else wrote takes no more memory than the file does.
     values = run.model()
+    what = f"{run.path}: the model does not fit the run's options"
+    check_values(values, count_parameters(config, len(vocabulary)), what)
     model = make_model(config, len(vocabulary))
     try:
         model.load_state_dict(values)
     except (TypeError, ValueError) as error:
-        raise RunError(f"{run.path}: the model does not fit the run's options: {error}") from None
+        raise RunError(f"{what}: {error}") from None
     return LoadedRun(run.path, model.eval(), vocabulary, config)
 
 
@@ -152,11 +156,22 @@ def make_model(config: TrainConfig, vocab_size: int, training: bool = False) -> 
     )
 
 
+def count_parameters(config: TrainConfig, vocab_size: int) -> int:
+    """How many parameters the model has that the options describe."""
+    return sum(_parameters(config, vocab_size))
+
+
+def _parameters(config: TrainConfig, vocab_size: int) -> tuple[int, int]:
+    """Of the recurrent layers, and of the tables that have a row for each token."""
+    stack = recurrent_parameters(config.cell, config.embedding, config.hidden, config.layers)
+    width = config.embedding + (0 if config.tie_weights else config.hidden) + 1
+    return stack, vocab_size * width
+
+
 def _refuse_too_large(config: TrainConfig, vocab_size: int, training: bool) -> None:
     """Refuse what is beyond the memory, naming the option that makes it so large."""
     sizes = config.cell, config.hidden, config.layers
-    stack = recurrent_parameters(config.cell, config.embedding, config.hidden, config.layers)
-    tables = vocab_size * (config.embedding + (0 if config.tie_weights else config.hidden) + 1)
+    stack, tables = _parameters(config, vocab_size)
     needs = {"parameters": stack + tables}
     name = max("hidden", "embedding", "layers", key=lambda name: getattr(config, name))
     came, expected = str(getattr(config, name)), "a model"
