@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ _FORMATS = ("safetensors", "onnx")
 _HELP = """Write the model of a RUN to the file OUT, for other programs.
 
 The file's metadata tell what the model's numbers mean, as JSON: "vocab" is a language model's
-vocabulary; "data" names a classifier's columns and classes, and has the mean and scale that bring
-each column to what the model takes, (x - mean) / scale.
+vocabulary; "data" names a classifier's columns and classes, or a forecaster's columns, and has the
+mean and scale that bring each column to what the model takes, (x - mean) / scale. That stays
+outside of the model. So does what else is done around a forecaster: the calendar's columns, and the
+last value of each target, to which its outputs are added (--difference).
 """
 
 
@@ -79,14 +82,19 @@ def _opened(run: str) -> tuple[Any, dict[str, str]]:
     """The run's model, and as text by its file's name what its numbers mean.
 
     Of a language model that is the vocabulary; of a classifier the columns, their scaling, which
-    whoever runs the model has to do, and the classes.
+    whoever runs the model has to do, and the classes; of a forecaster the like.
     """
-    from ..training import load_classifier
+    from ..training import load_classifier, load_forecaster
     from ..training.lm.loading import load
     from ..training.runs.checkpoint import Run
 
     about = Run(run)
-    model = (load_classifier if about.kind.kind == "classify" else load)(run).model
+    openers: dict[str, Callable[[str], Any]] = {
+        "lm": load,
+        "classify": load_classifier,
+        "forecast": load_forecaster,
+    }
+    model = openers[about.kind.kind](run).model
     return model, {Path(about.kind.beside).stem: json.dumps(about.beside())}
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..runs.options import ConfigError
-from .config import TABLE_OPTIONS, ClassifyConfig
+from .config import READING, ClassifyConfig
 from .meaning import Meaning
 
 if TYPE_CHECKING:
@@ -202,9 +202,8 @@ def _read(
 
     table = _is_table(file)
     if table:
-        csv = {"delimiter": config.delimiter, "decimal": config.decimal}
         found = read_sequences(
-            read_table(file, encoding=config.encoding, **csv),
+            read_table(file, **config.of_csv()),
             id=config.id,
             time=config.time,
             label=config.label if labelled else None,
@@ -226,7 +225,7 @@ def _is_table(file: str) -> bool:
 def _refuse_unused(config: ClassifyConfig) -> None:
     """Refuse what tells how a table is read where no file is one."""
     files = [file for file in (config.data, config.test) if file is not None]
-    given = [name for name in TABLE_OPTIONS if getattr(config, name) is not None]
+    given = [name for name in READING if getattr(config, name) is not None]
     if given and not any(map(_is_table, files)):
         raise ConfigError(f"{given[0]}: expected for a table only, got {', '.join(files)}")
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..runs.checkpoint import Checkpoint, Run
-from ..runs.folders import RunError
 from ..runs.memory_limit import recurrent_parameters, refuse_too_large
 from ..runs.options import ConfigError
 from .config import ClassifyConfig
@@ -76,13 +75,8 @@ def load_classifier(path: str | os.PathLike[str]) -> LoadedClassifier:
     run = Run(path)
     run.require_kind(ClassifyConfig.kind)
     config, meaning = run.config(), read_meaning(run)
-    values = run.model()
-    model = make_classifier(config, meaning)
-    try:
-        model.load_state_dict(values)
-    except (TypeError, ValueError) as error:
-        raise RunError(f"{run.path}: the model does not fit the run's options: {error}") from None
-    return LoadedClassifier(run.path, model.eval(), meaning, config)
+    model = run.open_model(lambda: make_classifier(config, meaning))
+    return LoadedClassifier(run.path, model, meaning, config)
 
 
 def held_back(loaded: LoadedClassifier) -> Part | None:
@@ -159,9 +153,4 @@ def task_again(run: Run, config: ClassifyConfig, checkpoint: Checkpoint) -> Clas
 
 def absolute(config: ClassifyConfig) -> ClassifyConfig:
     """The same options with files named from the root, so that a run resumes from anywhere."""
-    changes = {
-        name: os.path.abspath(getattr(config, name))
-        for name in ("data", "test")
-        if getattr(config, name) not in (None, BUNDLED)
-    }
-    return dataclasses.replace(config, **changes)
+    return config.rooted(("data", "test"), BUNDLED)

@@ -90,14 +90,8 @@ def load(path: str | os.PathLike[str]) -> LoadedRun:
     run.require_kind(TrainConfig.kind)
     config = run.config()
     vocabulary = read_vocabulary(run)
-    # Read before parameters are drawn: what is missing is told at once.
-    values = run.model()
-    model = make_model(config, len(vocabulary))
-    try:
-        model.load_state_dict(values)
-    except (TypeError, ValueError) as error:
-        raise RunError(f"{run.path}: the model does not fit the run's options: {error}") from None
-    return LoadedRun(run.path, model.eval(), vocabulary, config)
+    model = run.open_model(lambda: make_model(config, len(vocabulary)))
+    return LoadedRun(run.path, model, vocabulary, config)
 
 
 def read_vocabulary(run: Run) -> Vocabulary:

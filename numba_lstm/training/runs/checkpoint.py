@@ -20,15 +20,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from ..._files import locked, write_atomic
 from ...interop import safetensors
+from ...nn import Module
 from .folders import FolderTaken, RunError, claim, put_in_place
 from .kinds import kind_of
 from .options import TrainingOptions, merge_options, read_toml, write_toml
@@ -37,11 +38,13 @@ __all__ = ["Checkpoint", "Run", "RunError"]
 
 CONFIG, MODEL = "config.toml", "model.safetensors"
 METRICS, RESUME = "metrics.jsonl", "resume.safetensors"
-#: What is found of a classifier at the end; a run that goes on has none until its next end.
+#: What is found of a model at the end; a run that goes on has none until its next end.
 RESULTS = "results.json"
 # One key only: the format does not keep the order of several, and equal runs make equal files.
 _KEY = "numba_lstm"
 _FORMAT = 1
+
+Model = TypeVar("Model", bound=Module)
 
 
 @dataclass
@@ -129,11 +132,12 @@ class Run:
         if not (self.path / name).is_file():
             raise RunError(f"{self.path}: expected a run, but it has no {name}")
 
-    def require_kind(self, kind: str) -> None:
-        """Raise RunError unless the run is of this kind."""
-        if self.kind.kind != kind:
+    def require_kind(self, *kinds: str) -> None:
+        """Raise RunError unless the run is of one of these kinds."""
+        if self.kind.kind not in kinds:
+            wanted = " or ".join(f"train {kind}" for kind in kinds)
             raise RunError(
-                f"{self.path}: expected a run of train {kind}, got one of train {self.kind.kind}"
+                f"{self.path}: expected a run of {wanted}, got one of train {self.kind.kind}"
             )
 
     @contextlib.contextmanager
@@ -248,6 +252,25 @@ class Run:
         """Read the model's state dict; RunError when there is none, ValueError when damaged."""
         self._require(MODEL)
         return safetensors.load(self.path / MODEL)
+
+    def open_model(self, make: Callable[[], Model]) -> Model:
+        """Give the model that ``make`` makes with the run's parameters, in evaluation mode.
+
+        Raises
+        ------
+        RunError
+            When there are none, or they do not fit.
+        """
+        # Read before parameters are drawn: what is missing is told at once.
+        values = self.model()
+        model = make()
+        try:
+            model.load_state_dict(values)
+        except (TypeError, ValueError) as error:
+            raise RunError(
+                f"{self.path}: the model does not fit the run's options: {error}"
+            ) from None
+        return model.eval()
 
     # -- where it stands ----------------------------------------------------------------------
 

@@ -12,10 +12,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
+from ..progress import Progress
 from .checkpoint import Checkpoint, Run, RunError
 from .folders import refuse_existing
 from .options import ConfigError, TrainingOptions
-from ..progress import Progress
 from .trainer import RunTask, RunTrainer
 
 __all__ = ["resume", "start"]

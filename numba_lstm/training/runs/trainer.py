@@ -11,15 +11,15 @@ from typing import Any
 
 from ...nn import Module
 from ..budget import Budget
-from .checkpoint import Checkpoint, Run, RunError
-from ..lm.config import ConfigError
 from ..counters import Counters
 from ..interrupt import Interrupted
+from ..lm.config import ConfigError
 from ..loop import Loop
-from .options import TrainingOptions
 from ..progress import Progress
 from ..step import make_optimizer, make_schedule
 from ..task import Task
+from .checkpoint import Checkpoint, Run, RunError
+from .options import TrainingOptions
 
 __all__ = ["RunTask", "RunTrainer"]
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from numba_lstm.interop import safetensors
+from numba_lstm.training.lm.config import merge
 from numba_lstm.training.runs import checkpoint as module
 from numba_lstm.training.runs.checkpoint import Checkpoint, Run, RunError
-from numba_lstm.training.lm.config import merge
 
 CONFIG = merge(("", {"steps": 5, "hidden": 8, "threads": 2}))
 VOCABULARY = {"level": "char", "tokens": ["\n", "é", "\U0001f600"]}

@@ -8,10 +8,10 @@ import pytest
 
 from numba_lstm import models
 from numba_lstm.training.classify.config import ClassifyConfig
-from numba_lstm.training.runs.memory_limit import recurrent_parameters, refuse_too_large
-from numba_lstm.training.runs.options import ConfigError, merge_options
 from numba_lstm.training.classify.meaning import Meaning
 from numba_lstm.training.classify.session import make_classifier
+from numba_lstm.training.runs.memory_limit import recurrent_parameters, refuse_too_large
+from numba_lstm.training.runs.options import ConfigError, merge_options
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])

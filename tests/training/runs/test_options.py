@@ -62,5 +62,7 @@ def test_options_that_tell_no_kind_are_of_a_language_model():
     assert kind_of("config.toml", {}) is TrainConfig
     assert kind_of("config.toml", {"kind": "classify"}) is ClassifyConfig
     for wrong in ("banana", 3, None):
-        with pytest.raises(ConfigError, match=r"config\.toml: kind: expected lm or classify"):
+        with pytest.raises(
+            ConfigError, match=r"config\.toml: kind: expected lm or classify or forecast"
+        ):
             kind_of("config.toml", {"kind": wrong})

@@ -9,10 +9,10 @@ import pytest
 
 import numba_lstm
 from numba_lstm.training.lm import loading
-from numba_lstm.training.runs import session
-from numba_lstm.training.runs.checkpoint import RunError
 from numba_lstm.training.lm.config import ConfigError, merge
 from numba_lstm.training.progress import Progress
+from numba_lstm.training.runs import session
+from numba_lstm.training.runs.checkpoint import RunError
 
 TEXT = "so shaken as we are, so wan with care,\nfind we a time.\n" * 3
 

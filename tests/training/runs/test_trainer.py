@@ -10,17 +10,17 @@ import pytest
 from loop_tool import OPTIONS, Clock, again, contents, make, stop_after
 
 from numba_lstm import optim
+from numba_lstm.training.interrupt import Interrupted
 from numba_lstm.training.lm import task as text_task
-from numba_lstm.training.runs import trainer as run_loop
-from numba_lstm.training.runs.checkpoint import Run
 from numba_lstm.training.lm.config import ConfigError, merge
 from numba_lstm.training.lm.evaluation import Evaluation, evaluate
-from numba_lstm.training.interrupt import Interrupted
 from numba_lstm.training.lm.loading import make_model
+from numba_lstm.training.lm.task import TextTask
 from numba_lstm.training.progress import Progress
+from numba_lstm.training.runs import trainer as run_loop
+from numba_lstm.training.runs.checkpoint import Run
 from numba_lstm.training.runs.trainer import RunTrainer
 from numba_lstm.training.step import Diverged
-from numba_lstm.training.lm.task import TextTask
 
 
 def test_reporting_and_saving_more_often_change_no_parameter(data, tmp_path, whole, monkeypatch):

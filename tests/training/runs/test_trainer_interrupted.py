@@ -10,9 +10,9 @@ import pytest
 from loop_tool import Clock, again, contents, make, stop_after
 
 from numba_lstm import losses
+from numba_lstm.training.interrupt import Interrupted
 from numba_lstm.training.lm import task as text_task
 from numba_lstm.training.runs.checkpoint import Run, RunError
-from numba_lstm.training.interrupt import Interrupted
 
 
 @pytest.mark.parametrize("stop", [1, 4, 5, 11])
