@@ -169,6 +169,11 @@ def _verdict(test: Mapping[str, Any], words: Mapping[str, str]) -> str:
         verdict = "does not earn its keep here" if ours > 0.0 else "is as good as the baselines"
         return f"the {words['model']} {verdict}: {words[rival]} makes no error at all"
     gain = 1.0 - ours / theirs
+    if gain > 0.0 and ahead <= 0.5:
+        return (
+            f"the {words['model']} has {gain:.1%} less {named} than the best baseline "
+            f"({words[rival]}), but {share} only: that may be chance"
+        )
     if gain > 0.0:
         return (
             f"the {words['model']} earns its keep: {gain:.1%} less {named} than the best baseline "

@@ -14,12 +14,19 @@ from typing import Any
 import numpy as np
 
 from ...datasets import baselines, metrics
-from ...datasets.rolling import Backtest, backtest
+from ...datasets.rolling import Backtest, backtest, interval_errors
 from ...datasets.series import Series
 from .reading import ReadSeries
 from .windows import last_known, seen_at
 
-__all__ = ["MODELS", "Comparison", "compare", "measures", "season_before"]
+__all__ = [
+    "MODELS",
+    "Comparison",
+    "compare",
+    "interval_ends",
+    "measures",
+    "season_before",
+]
 
 #: In the order of the table.
 MODELS = ("model", "linear", "seasonal_naive", "last_value")
@@ -39,6 +46,9 @@ class Comparison:
         By the names of `MODELS`.
     quantiles : numpy.ndarray
         (F, H, K, Q), the model's.
+    errors : numpy.ndarray
+        (O, H, K), truth minus forecast of the model at each of the O rows from the first origin to
+        the last one.
     filled : int
         How many of the values that were forecast were filled: missing when they were read.
     """
@@ -46,7 +56,28 @@ class Comparison:
     id: str
     models: dict[str, Backtest]
     quantiles: np.ndarray
+    errors: np.ndarray
     filled: int
+
+    def intervals(self, level: float) -> tuple[np.ndarray, np.ndarray] | None:
+        """Give the ends of the model's intervals, (F, H, K).
+
+        They are those that it has learnt, or each is made of the errors of forecasts that have no
+        step in common with its own. None where there are no such.
+        """
+        if self.quantiles.shape[-1] > 1:
+            return self.quantiles[..., 0], self.quantiles[..., -1]
+        forecast = self.models["model"].forecast
+        folds, horizon = forecast.shape[:2]
+        if folds < 2:
+            return None
+        origins = np.arange(len(self.errors))
+        sides = [
+            interval_ends(self.errors[np.abs(origins - fold * horizon) >= horizon], level)
+            for fold in range(folds)
+        ]
+        low, high = (np.stack(side) for side in zip(*sides))
+        return forecast + low, forecast + high
 
 
 def compare(
@@ -59,24 +90,25 @@ def compare(
     one
         The series.
     said
-        (F, H, K, Q), the model's forecasts.
+        (O, H, K, Q), the model's forecasts.
     origins
-        (F,) the rows at which they begin, one horizon apart up to the end of the series.
+        (O,) the rows at which they begin, each up to the last one that the series has the truth of.
+        Those that are judged are one horizon apart; intervals are made of the errors of all.
     linear
         What the linear baseline is fitted on; None for all that is before each origin.
     """
     columns = _own_columns(one)
     series = _with_columns(one.series, columns)
     last = None if one.real is None else last_known(one.real[:, : len(columns)])
-    folds, horizon = said.shape[:2]
-    place = {int(origin): fold for fold, origin in enumerate(origins)}
-    middle = said.shape[-1] // 2
+    first, horizon = int(origins[0]), said.shape[1]
+    folds = 1 + (len(said) - 1) // horizon
+    middle = said[..., said.shape[-1] // 2]
 
     def of_model(history: Series, horizon: int, future: Any) -> np.ndarray:
-        return said[place[len(history)], :, :, middle]
+        return middle[len(history) - first]
 
     train = None if linear is None else _with_columns(linear, columns)
-    season = season_before(one.series, int(origins[0]))
+    season = season_before(one.series, first)
     forecasters: dict[str, baselines.Forecast] = {
         "model": of_model,
         "linear": _as_known(baselines.linear(_lags(season), train), last),
@@ -86,8 +118,19 @@ def compare(
     found = {name: backtest(made, series, horizon, folds) for name, made in forecasters.items()}
     filled = 0
     if one.real is not None:
-        filled = int((~one.real[int(origins[0]) :, : series.targets]).sum())
-    return Comparison(series.id, found, said, filled)
+        filled = int((~one.real[first:, : series.targets]).sum())
+    truth = np.lib.stride_tricks.sliding_window_view(series.target[first:], horizon, axis=0)
+    errors = truth.swapaxes(1, 2) - middle
+    return Comparison(series.id, found, said[::horizon], errors, filled)
+
+
+def interval_ends(errors: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """The ends (H, K) of intervals made of errors (O, H, K), such that the forecast is within.
+
+    A model that errs to one side only would have it outside.
+    """
+    low, high = interval_errors(errors, level)
+    return np.minimum(low, 0.0), np.maximum(high, 0.0)
 
 
 def measures(found: Sequence[Backtest], target: int | None = None) -> dict[str, float | None]:

@@ -14,11 +14,11 @@ import numpy as np
 
 from ..._files import write_atomic
 from ...datasets import metrics
-from ...datasets.rolling import interval_errors
+from ...datasets.rolling import Backtest
 from ...datasets.series import shown
 from ..runs.checkpoint import RESULTS, Run
 from ..runs.folders import RunError
-from .comparison import MODELS, Comparison, compare, measures
+from .comparison import MODELS, Comparison, compare, interval_ends, measures
 from .reading import ReadSeries
 from .session import LoadedForecaster, load_forecaster
 from .task import ForecastTask, forecast
@@ -78,7 +78,7 @@ def back_tests(
         Called between batches.
     """
     meaning = loaded.meaning
-    behind = meaning.horizon * np.arange(folds, 0, -1)
+    behind = np.arange(folds * meaning.horizon, meaning.horizon - 1, -1)
     origins = [len(one.series) - behind for one in series]
     counted = np.concatenate([start + here for start, here in zip(rows.starts, origins)])
     windows = WindowBatches(rows, counted, meaning, loaded.config.difference, 256)
@@ -178,20 +178,12 @@ def _better(found: Sequence[Comparison]) -> dict[str, float]:
 def _by_fold(one: Comparison, name: str) -> np.ndarray:
     """(F,) errors, each target on its own scale."""
     test = one.models[name]
-    scale = np.where(test.scale > 0, test.scale, 1.0)
-    return (np.abs(test.errors) / scale).mean(axis=(1, 2))
+    return (np.abs(test.errors) / _scale(test)).mean(axis=(1, 2))
 
 
-def _ends(
-    one: Comparison, level: float, errors: tuple[np.ndarray, np.ndarray] | None = None
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """The intervals (F, H, K) of a series' forecasts; None where there is one fold only."""
-    if one.quantiles.shape[-1] > 1:
-        return one.quantiles[..., 0], one.quantiles[..., -1]
-    test = one.models["model"]
-    if errors is not None:
-        return test.forecast + errors[0], test.forecast + errors[1]
-    return test.intervals(level) if len(test.origins) > 1 else None
+def _scale(test: Backtest) -> np.ndarray:
+    """(K,), by which errors of several targets become alike; 1 for what is constant."""
+    return np.where(test.scale > 0, test.scale, 1.0)
 
 
 def _intervals(
@@ -201,8 +193,10 @@ def _intervals(
 ) -> dict[str, Any]:
     source = "quantile loss" if _learnt(found) else "back-test errors"
     about: dict[str, Any] = {"level": level, "source": source, "coverage": None, "width": None}
-    given = [None] * len(found) if errors is None else errors
-    sides = [_ends(one, level, ends) for one, ends in zip(found, given)]
+    sides = [one.intervals(level) for one in found]
+    if errors is not None and not _learnt(found):
+        said = [one.models["model"].forecast for one in found]
+        sides = [(here + low, here + high) for here, (low, high) in zip(said, errors)]
     there = [ends for ends in sides if ends is not None]
     if len(there) == len(found):
         low, high = (np.concatenate(side) for side in zip(*there))
@@ -217,22 +211,19 @@ def _errors(found: Sequence[Comparison], level: float) -> dict[str, Any]:
 
     Those of another series are in units of its seasonal-naive error.
     """
-    ids = {one.id: _ends_as_json(one.models["model"].errors, level) for one in found}
-    relative = [
-        test.errors / np.where(test.scale > 0, test.scale, 1.0)
-        for test in (one.models["model"] for one in found)
-    ]
+    ids = {one.id: _ends_as_json(one.errors, level) for one in found}
+    relative = [one.errors / _scale(one.models["model"]) for one in found]
     return {"ids": ids, "other": _ends_as_json(np.concatenate(relative), level)}
 
 
 def _ends_as_json(errors: np.ndarray, level: float) -> dict[str, Any]:
-    low, high = interval_errors(errors, level)
+    low, high = interval_ends(errors, level)
     return {"low": low.tolist(), "high": high.tolist()}
 
 
 def _drawn(one: Comparison, read: ReadSeries, level: float) -> dict[str, Any]:
     """What a picture of a series' back-test shows, for JSON; (F, H, K) as nested lists."""
-    test, ends = one.models["model"], _ends(one, level)
+    test, ends = one.models["model"], one.intervals(level)
     first, count = int(test.origins[0]), test.truth.shape[1]
     before = slice(max(first - 2 * count, 0), first)
     return {
