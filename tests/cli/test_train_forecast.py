@@ -217,7 +217,7 @@ def test_options_come_from_a_file_and_csv_is_another_name_of_data(tmp_path):
     targets = json.loads(result.out)["backtest"]["targets"]
     assert set(targets) == {"sales", "visitors"}
     file.write_text(f'csv = "{data}"\ndata = "{data}"\n')
-    assert "data: expected once, got data, too" in cli("train", "forecast", "--config", file).err
+    assert "expected once, got data, too" in cli("train", "forecast", "--config", file).err
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,12 @@ class Meaning:
             raise RunError(f"{source}: scale: expected finite numbers above 0")
         if not 1 <= targets <= len(columns):
             raise RunError(f"{source}: targets: expected 1 to {len(columns)}, got {targets}")
+        try:
+            Frequency(found["count"], found["unit"]).words  # noqa: B018
+        except KeyError:
+            raise RunError(
+                f"{source}: unit: expected a step in time, got {found['unit']!r}"
+            ) from None
         if not set(found["known"]) <= set(columns[targets:]):
             raise RunError(f"{source}: known: expected columns besides the targets")
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()})
