@@ -92,7 +92,7 @@ class LSTMClassifier(ClassifierMixin, SupervisedEstimator):
         The labels.
     module_ : models.SequenceClassifier
         The network.
-    x_scaler_ : sklearn.preprocessing.StandardScaler or None
+    x_scaler_ : datasets.Scaler or None
         The features' means and variances.
     loss_curve_ : list of float
         The mean training loss of each epoch, over all fits that went on from another.

@@ -91,7 +91,7 @@ class LSTMRegressor(RegressorMixin, SupervisedEstimator):
     ----------
     module_ : models.SequenceRegressor
         The network.
-    x_scaler_, y_scaler_ : sklearn.preprocessing.StandardScaler or None
+    x_scaler_, y_scaler_ : datasets.Scaler or None
         Means and variances of the features and of the targets.
     loss_curve_ : list of float
         The mean training loss of each epoch, over all fits that went on from another.
@@ -252,7 +252,7 @@ class LSTMRegressor(RegressorMixin, SupervisedEstimator):
         outputs, samples = self._outputs(X)
         values = outputs.astype(np.float64)
         if self.y_scaler_ is not None:
-            values = self.y_scaler_.inverse_transform(values)
+            values = self.y_scaler_.inverse(values)
         if self.module_.pooling is not None:
             return values.reshape(-1, *self._target_shape)
         sequences = samples.replace(values).sequences()
