@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from ..datasets.frequency import Frequency
     from ..training.forecast.prediction import Prediction
 
-__all__ = ["evaluate_forecaster", "lines_of", "predict_steps"]
+__all__ = ["evaluate_forecaster", "lines_of", "named", "predict_steps"]
 
-_MODELS = ("model", "linear", "seasonal_naive", "last_value")
+_BASELINES = ("linear", "seasonal_naive", "last_value")
 _MEASURES = (("mae", "MAE"), ("rmse", "RMSE"), ("mase", "MASE"), ("smape", "sMAPE %"))
 
 
@@ -112,9 +112,11 @@ def _times(time: Any) -> list[str]:
 def lines_of(found: Mapping[str, Any], cell: str, frequency: Frequency) -> list[str]:
     """The back-test as a table, what it says of the model, and of its intervals."""
     test, intervals = found["backtest"], found["intervals"]
+    name = named(found["weights"], cell)
     words = {
-        "model": cell.upper(),
-        "linear": "linear",
+        "model": name,
+        "network": f"{cell.upper()} alone",
+        "linear": "linear regression",
         "seasonal_naive": f"seasonal naive ({frequency.season} before)",
         "last_value": "last value",
     }
@@ -126,8 +128,13 @@ def lines_of(found: Mapping[str, Any], cell: str, frequency: Frequency) -> list[
     ]
     if test["filled"]:
         lines.append(f"{test['filled']} of the values to forecast were missing and are filled")
-    for name, models in test.get("targets", {"": test}).items():
-        lines += _table(printable(name), {word: models[key] for key, word in words.items()})
+    if name == cell.upper():
+        del words["network"]
+    for target, models in test.get("targets", {"": test}).items():
+        lines += _table(printable(target), {word: models[key] for key, word in words.items()})
+    if len(found["weights"]) > 1:
+        shares = [f"{share:.0%} {kind}" for kind, share in found["weights"].items() if share]
+        lines.append(f"by what validates, the forecast is {', '.join(shares)}")
     lines.append(_verdict(test, words))
     if intervals["coverage"] is not None:
         lines.append(
@@ -135,6 +142,14 @@ def lines_of(found: Mapping[str, Any], cell: str, frequency: Frequency) -> list[
             f"{_number(intervals['width'])} wide on average (from {intervals['source']})"
         )
     return lines
+
+
+def named(weights: Mapping[str, float], cell: str) -> str:
+    """What a forecast is made of: networks, linear forecasters, or both."""
+    lines = any(share for kind, share in weights.items() if kind.startswith("linear"))
+    networks = any(share for kind, share in weights.items() if not kind.startswith("linear"))
+    parts = [cell.upper()] * networks + ["linear"] * lines
+    return " + ".join(parts)
 
 
 def _table(title: str, models: Mapping[str, Mapping[str, float | None]]) -> list[str]:
@@ -160,7 +175,7 @@ def _table(title: str, models: Mapping[str, Mapping[str, float | None]]) -> list
 def _verdict(test: Mapping[str, Any], words: Mapping[str, str]) -> str:
     """Whether the model is better than the best of what costs nothing."""
     measure = "mase" if "targets" in test and test["model"]["mase"] is not None else "mae"
-    rival = min(_MODELS[1:], key=lambda name: test[name][measure])
+    rival = min(_BASELINES, key=lambda name: test[name][measure])
     ours, theirs = test["model"][measure], test[rival][measure]
     ahead = test["better"][rival]
     share = f"lower error in {ahead:.0%} of the forecasts"

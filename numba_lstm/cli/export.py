@@ -70,9 +70,9 @@ def _by_ending(out: str) -> str:
 
 def _check_outside(run: str, out: str) -> None:
     """Refuse to write over what the run itself is made of."""
-    from ..training.runs.checkpoint import CONFIG, METRICS, MODEL, RESULTS, RESUME, Run
+    from ..training.runs.checkpoint import COMBINED, CONFIG, METRICS, MODEL, RESULTS, RESUME, Run
 
-    own = (CONFIG, METRICS, MODEL, RESUME, RESULTS, Run(run).kind.beside)
+    own = (CONFIG, METRICS, MODEL, RESUME, RESULTS, COMBINED, Run(run).kind.beside)
     for name in own:
         if os.path.realpath(out) == os.path.realpath(os.path.join(run, name)):
             raise ValueError(f"OUT: expected another file than the run's own {name}, got {out!r}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ._errors import BadInput, bad_input
+from ._forecasts import named
 from ._output import json_option, print_json
 from ._paths import FILE, FOLDER, check_output, suffix
 from ._text import printable
@@ -79,11 +80,11 @@ def plot(run: str, output: str, as_json: bool) -> None:
 
 
 def _forecasts(run: Run) -> tuple[dict[str, Any], str] | None:
-    """What was found at the end, and the name of the cell."""
+    """What was found at the end, and what the model is called."""
     from ..training.forecast.results import read_results
 
     results = read_results(run)
-    return (results, run.config().cell.upper()) if results else None
+    return (results, named(results["weights"], run.config().cell)) if results else None
 
 
 def _confusion(run: Run) -> tuple[str, dict[str, Any], tuple[str, ...]] | None:

@@ -75,7 +75,7 @@ def _finish(trainer: RunTrainer, run: Run) -> tuple[dict[str, Any], list[str]]:
 
     assert isinstance(trainer.task, ForecastTask)
     results = measure(trainer.task, run)
-    more = {name: results.get(name) for name in ("backtest", "intervals")}
+    more = {name: results.get(name) for name in ("weights", "backtest", "intervals")}
     summary, config = trainer.summary(), trainer.config
     assert isinstance(config, ForecastConfig)
     rows = summary["rows"]
@@ -91,6 +91,6 @@ def _finish(trainer: RunTrainer, run: Run) -> tuple[dict[str, Any], list[str]]:
         )
     if summary["stopped_early"]:
         lines.append(stopped_early(config.patience))
-    if results:
+    if "backtest" in results:
         lines += ["", *lines_of(results, config.cell, trainer.task.data.meaning.frequency), ""]
     return more, [*lines, f"saved in {run.path}"]

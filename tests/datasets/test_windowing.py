@@ -65,7 +65,9 @@ def test_what_windows_that_train_see_is_not_held_out():
 
 def batches(seed=None):
     values = np.arange(40.0).reshape(20, 2) ** 2
-    return values, WindowBatches(values, np.arange(3, 18), 3, 2, known=(1,), batch_size=4, seed=seed)
+    return values, WindowBatches(
+        values, np.arange(3, 18), 3, 2, known=(1,), batch_size=4, seed=seed
+    )
 
 
 def test_batches_of_windows_and_what_follows():

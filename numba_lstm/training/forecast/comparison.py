@@ -20,6 +20,7 @@ from .reading import ReadSeries
 from .windows import last_known, seen_at
 
 __all__ = [
+    "BASELINES",
     "MODELS",
     "Comparison",
     "compare",
@@ -28,8 +29,9 @@ __all__ = [
     "season_before",
 ]
 
-#: In the order of the table.
-MODELS = ("model", "linear", "seasonal_naive", "last_value")
+BASELINES = ("linear", "seasonal_naive", "last_value")
+#: In the order of the table: what forecasts, its networks alone, and what costs nothing.
+MODELS = ("model", "network", *BASELINES)
 # By default the linear baseline takes two seasons of each column.
 _LONG_SEASON = 200
 
@@ -81,7 +83,11 @@ class Comparison:
 
 
 def compare(
-    one: ReadSeries, said: np.ndarray, origins: np.ndarray, linear: Series | None
+    one: ReadSeries,
+    said: np.ndarray,
+    network: np.ndarray,
+    origins: np.ndarray,
+    linear: Series | None,
 ) -> Comparison:
     """Judge forecasts of a series, and those of the baselines.
 
@@ -89,29 +95,28 @@ def compare(
     ----------
     one
         The series.
-    said
-        (O, H, K, Q), the model's forecasts.
+    said, network
+        (O, H, K, Q), the forecasts of the model, and of its networks alone.
     origins
         (O,) the rows at which they begin, each up to the last one that the series has the truth of.
         Those that are judged are one horizon apart; intervals are made of the errors of all.
     linear
         What the linear baseline is fitted on; None for all that is before each origin.
     """
-    columns = _own_columns(one)
-    series = _with_columns(one.series, columns)
-    last = None if one.real is None else last_known(one.real[:, : len(columns)])
+    series = one.series
+    last = None if one.real is None else last_known(one.real)
     first, horizon = int(origins[0]), said.shape[1]
     folds = 1 + (len(said) - 1) // horizon
-    middle = said[..., said.shape[-1] // 2]
+    middle = said.shape[-1] // 2
 
-    def of_model(history: Series, horizon: int, future: Any) -> np.ndarray:
-        return middle[len(history) - first]
+    def told(said: np.ndarray) -> baselines.Forecast:
+        return lambda history, horizon, future: said[len(history) - first, ..., middle]
 
-    train = None if linear is None else _with_columns(linear, columns)
-    season = season_before(one.series, first)
+    season = season_before(series, first)
     forecasters: dict[str, baselines.Forecast] = {
-        "model": of_model,
-        "linear": _as_known(baselines.linear(_lags(season), train), last),
+        "model": told(said),
+        "network": told(network),
+        "linear": _as_known(baselines.linear(_lags(season), linear), last),
         "seasonal_naive": _as_known(baselines.seasonal_naive(season), last),
         "last_value": _as_known(baselines.seasonal_naive(1), last),
     }
@@ -120,7 +125,7 @@ def compare(
     if one.real is not None:
         filled = int((~one.real[first:, : series.targets]).sum())
     truth = np.lib.stride_tricks.sliding_window_view(series.target[first:], horizon, axis=0)
-    errors = truth.swapaxes(1, 2) - middle
+    errors = truth.swapaxes(1, 2) - said[..., middle]
     return Comparison(series.id, found, said[::horizon], errors, filled)
 
 
@@ -164,18 +169,6 @@ def season_before(series: Series, origin: int) -> int:
 def _lags(season: int) -> int | None:
     """Those of the linear baseline: its own choice, unless a season makes that a large matrix."""
     return None if season <= _LONG_SEASON else 24
-
-
-def _own_columns(one: ReadSeries) -> list[int]:
-    """The columns that the file has: without the calendar's, which baselines do better without."""
-    count = len(one.series.names) - one.calendar
-    return list(range(count))
-
-
-def _with_columns(series: Series, columns: list[int]) -> Series:
-    names = tuple(series.names[k] for k in columns)
-    known = tuple(name for name in series.known if name in names)
-    return replace(series, values=series.values[:, columns], names=names, known=known)
 
 
 def _as_known(forecast: Callable[..., np.ndarray], last: np.ndarray | None) -> baselines.Forecast:

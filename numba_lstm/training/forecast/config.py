@@ -16,7 +16,7 @@ BUNDLED = "seattle-weather"
 #: What says how a table is read; it is kept with the run, and may be told anew of another file.
 READING = ("time", "id", *TABLE_OPTIONS)
 
-DEFAULT_EPOCHS = 50
+DEFAULT_EPOCHS, PATIENCE, VALID_FRACTION = 100, 10, 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,10 @@ class ForecastConfig(TableOptions):
     """
 
     kind = "forecast"
-    otherwise: ClassVar[Mapping[str, Any]] = {"epochs": DEFAULT_EPOCHS, "valid_fraction": 0.1}
+    otherwise: ClassVar[Mapping[str, Any]] = {
+        "epochs": DEFAULT_EPOCHS,
+        "valid_fraction": VALID_FRACTION,
+    }
 
     data: str | None = option(
         None,
@@ -73,8 +76,8 @@ class ForecastConfig(TableOptions):
     window: int | None = option(
         None,
         int,
-        "Rows that a forecast is made from (default: twice the horizon, at least 24, where the "
-        "series are long enough).",
+        "Rows that a forecast is made from (default: two seasons, twice the horizon, at least 28, "
+        "where the series are long enough).",
         low=1,
     )
     folds: int | None = option(
@@ -88,28 +91,40 @@ class ForecastConfig(TableOptions):
         None,
         float,
         "Part of the rows before the back-test to validate on, the last ones; 0 for none "
-        "(default 0.1).",
+        f"(default {VALID_FRACTION}).",
         low=0.0,
         high=0.9,
     )
-    calendar: bool = option(
-        True, bool, "Add the place in the day, the week and the year, where times are dates."
+    deseasonalize: bool = option(
+        True,
+        bool,
+        "Take out what comes again each day, week and year, where the rows that train show it.",
     )
-    difference: bool = option(
-        True, bool, "Forecast the difference from the last value, so that a trend is followed."
+    normalize: str = option(
+        "auto",
+        str,
+        "Whether a network sees what is to be forecast less its last value, as a trend wants it; "
+        "auto has networks of both kinds.",
+        choices=("auto", "last", "none"),
+    )
+    networks: int = option(2, int, "Networks of each kind, which are trained together.", low=1)
+    linear: bool = option(
+        True,
+        bool,
+        "Put a linear forecaster beside the networks of each kind; what validates weighs them all.",
     )
     loss: str = option(
-        "mse",
+        "huber",
         str,
         "What is minimised, on scaled values; with quantile the ends of the intervals are learnt, "
         "too.",
-        choices=("mse", "mae", "huber", "quantile"),
+        choices=("huber", "mse", "mae", "quantile"),
     )
     level: float = option(
         0.9, float, "The share of the truth that intervals should hold.", above=0.0, high=0.999
     )
     cell: str = option("lstm", str, "The layers' kind.", choices=("lstm", "gru", "rnn"))
-    hidden: int = option(64, int, "Hidden units of each recurrent layer.", low=1)
+    hidden: int = option(32, int, "Hidden units of each recurrent layer.", low=1)
     layers: int = option(1, int, "Recurrent layers.", low=1)
     dropout: float = option(
         0.0,
@@ -125,9 +140,33 @@ class ForecastConfig(TableOptions):
         0.0, float, "Probability to drop a unit of the state at all steps.", low=0.0, high=1.0
     )
     batch: int = option(32, int, "Windows trained side by side.", low=1)
+    lr: float = option(2e-3, float, "Highest learning rate.", above=0.0)
+    schedule: str = option(
+        "constant",
+        str,
+        "How the learning rate falls over the run.",
+        choices=("constant", "cosine"),
+    )
+    patience: int | None = option(
+        None,
+        int,
+        f"Stop after so many validations in a row without a better one (default {PATIENCE} where "
+        "there are rows that validate).",
+        low=1,
+    )
     epochs: int | None = option(
         None, int, f"Train for this many passes over the data (default {DEFAULT_EPOCHS}).", low=1
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.patience is None and self.valid_fraction:
+            object.__setattr__(self, "patience", PATIENCE)
+
+    @property
+    def kinds(self) -> tuple[str | None, ...]:
+        """What networks and linear forecasters there are, as `models.Forecaster` normalizes."""
+        return {"auto": (None, "last"), "last": ("last",), "none": (None,)}[self.normalize]
 
     @property
     def quantiles(self) -> tuple[float, ...]:

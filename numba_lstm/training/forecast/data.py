@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...datasets.scaling import Scaler
+from ...datasets.seasonal import Deseasonalizer
 from ...datasets.series import shown
 from ..runs.options import ConfigError
 from .config import ForecastConfig
@@ -26,7 +27,7 @@ from .windows import Rows, last_known, seen_at
 __all__ = ["ForecastData", "Split", "load_data", "scaled_rows"]
 
 _MOST_FOLDS = 20
-_LEAST_WINDOW = 24
+_LEAST_WINDOW, _MOST_WINDOW = 28, 336  # the second one is two weeks of hours
 
 
 class Split(NamedTuple):
@@ -79,6 +80,12 @@ class ForecastData:
         """Those at which forecasts that validate begin."""
         horizon = self.meaning.horizon
         return self._origins(lambda split: (split.train, split.first - horizon))
+
+    @property
+    def learnt_origins(self) -> np.ndarray:
+        """Those at which forecasts begin that end before the back-test."""
+        window, horizon = self.meaning.window, self.meaning.horizon
+        return self._origins(lambda split: (window, split.first - horizon))
 
     def _origins(self, bounds: Callable[[Split], tuple[int, int]]) -> np.ndarray:
         found = []
@@ -146,8 +153,10 @@ def load_data(config: ForecastConfig, meaning: Meaning | None = None) -> Forecas
     splits = [_split(len(one.series), folds, config) for one in series]
     window = config.window
     if window is None:
-        most = min(split.train - horizon for split in splits) // 2
-        window = max(1, min(max(2 * horizon, _LEAST_WINDOW), most))
+        frequency = series[0].series.frequency
+        season = 1 if frequency is None else frequency.season
+        most = min(*((split.train - horizon) // 3 for split in splits), _MOST_WINDOW)
+        window = max(1, min(max(2 * horizon, 2 * season, _LEAST_WINDOW), most))
     for one, split in zip(series, splits):
         _need_rows(one, split, window, folds, horizon)
     series = [_known_in_time(one, split) for one, split in zip(series, splits)]
@@ -155,6 +164,7 @@ def load_data(config: ForecastConfig, meaning: Meaning | None = None) -> Forecas
     if meaning is None:
         meaning = _meaning(config, series, splits, window)
         notes += _constant(config, series, splits)
+    notes += _regular_part(series[0], meaning)
     rows = scaled_rows(series, meaning, config.dtype)
     return ForecastData(meaning, tuple(series), tuple(splits), folds, rows, tuple(notes))
 
@@ -167,10 +177,12 @@ def scaled_rows(series: Sequence[ReadSeries], meaning: Meaning, dtype: str) -> R
     ConfigError
         When there are numbers that cannot be computed with.
     """
-    values = []
+    values, effects = [], []
     for one in series:
+        effect = meaning.deseasonalizer.effect(one.series.time)
+        effects.append(effect[:, : meaning.targets])
         with np.errstate(over="ignore"):  # told below
-            scaled = meaning.scaler.transform(one.series.values).astype(dtype)
+            scaled = meaning.scaler.transform(one.series.values - effect).astype(dtype)
         if not np.isfinite(scaled).all():
             row, column = np.argwhere(~np.isfinite(scaled))[0]
             raise ConfigError(
@@ -179,7 +191,7 @@ def scaled_rows(series: Sequence[ReadSeries], meaning: Meaning, dtype: str) -> R
                 f"{shown(one.series.time[row])}"
             )
         values.append(scaled)
-    return Rows.of(values, [one.real for one in series])
+    return Rows.of(values, [one.real for one in series], effects)
 
 
 def _split(rows: int, folds: int, config: ForecastConfig) -> Split:
@@ -219,9 +231,12 @@ def _meaning(
     config: ForecastConfig, series: Sequence[ReadSeries], splits: Sequence[Split], window: int
 ) -> Meaning:
     first = series[0].series
+    trained = [one.series.part(None, split.train) for one, split in zip(series, splits)]
     try:
-        trained = [one.series.values[: split.train] for one, split in zip(series, splits)]
-        scaler = Scaler.fit(trained)
+        seasonal = Deseasonalizer.of_nothing(first.names)
+        if config.deseasonalize:
+            seasonal = Deseasonalizer.fit(trained)
+        scaler = Scaler.fit([seasonal.transform(one).values for one in trained])
     except ValueError as error:
         words = str(error).removeprefix("values: ")
         raise ConfigError(
@@ -233,6 +248,7 @@ def _meaning(
         columns=first.names,
         targets=first.targets,
         known=first.known,
+        seasonal=seasonal.to_json(),
         mean=tuple(scaler.mean.tolist()),
         scale=tuple(scaler.scale.tolist()),
         window=window,
@@ -257,6 +273,18 @@ def _told(series: Sequence[ReadSeries]) -> list[str]:
         f"{first.source}: {many or f'{rows[0]} rows'}, one every {every}, from {shown(start)} to "
         f"{shown(stop)}"
     ]
+
+
+def _regular_part(one: ReadSeries, meaning: Meaning) -> list[str]:
+    """What was found to come again, in words."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for name, cycles in meaning.deseasonalizer.cycles.items():
+        if cycles:
+            found.setdefault(cycles, []).append(name)
+    words = [f"{' and '.join(cycles)} of {', '.join(names)}" for cycles, names in found.items()]
+    return (
+        [f"{one.series.source}: taken out is the regular {'; the '.join(words)}"] if found else []
+    )
 
 
 def _constant(

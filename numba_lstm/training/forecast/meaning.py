@@ -12,6 +12,7 @@ import numpy as np
 
 from ...datasets.frequency import Frequency
 from ...datasets.scaling import Scaler
+from ...datasets.seasonal import Deseasonalizer
 from ..runs.folders import RunError
 
 __all__ = ["Meaning"]
@@ -28,13 +29,17 @@ class Meaning:
     Attributes
     ----------
     columns : tuple of str
-        In the order in which the model takes them, those to forecast first.
+        In the order in which the model takes them: those to forecast first, those that are known
+        ahead last.
     targets : int
         How many are to be forecast.
     known : tuple of str
-        Those that are known ahead, the calendar's last.
+        Those that are known ahead.
+    seasonal : dict
+        Of a `datasets.Deseasonalizer`: what comes again each day, week and year in the part that
+        trains. The model sees what is left without it.
     mean, scale : tuple of float
-        Of each column over the part that trains; the model is given (x - mean) / scale.
+        Of what is left, over the part that trains; the model is given (x - mean) / scale.
     window, horizon : int
         Rows that a forecast is made from, and steps ahead.
     count, unit
@@ -48,6 +53,7 @@ class Meaning:
     columns: tuple[str, ...]
     targets: int
     known: tuple[str, ...]
+    seasonal: Mapping[str, Any]
     mean: tuple[float, ...]
     scale: tuple[float, ...]
     window: int
@@ -66,6 +72,11 @@ class Meaning:
     def frequency(self) -> Frequency:
         """The step in time."""
         return Frequency(self.count, self.unit)
+
+    @cached_property
+    def deseasonalizer(self) -> Deseasonalizer:
+        """What takes out the regular part."""
+        return Deseasonalizer.from_json(dict(self.seasonal))
 
     @cached_property
     def scaler(self) -> Scaler:
@@ -94,6 +105,7 @@ class Meaning:
         for name in ("mean", "scale"):
             if len(found[name]) != len(columns):
                 raise RunError(f"{source}: {name}: expected one for each column")
+        _check_seasonal(found, source)
         if not all(map(math.isfinite, found["mean"])):
             raise RunError(f"{source}: mean: expected finite numbers")
         if not all(0 < one < math.inf for one in found["scale"]):
@@ -109,6 +121,17 @@ class Meaning:
         if not set(found["known"]) <= set(columns[targets:]):
             raise RunError(f"{source}: known: expected columns besides the targets")
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()})
+
+
+def _check_seasonal(found: Mapping[str, Any], source: str) -> None:
+    try:
+        made = Deseasonalizer.from_json(found["seasonal"])
+        good = list(made.names) == found["columns"] and bool(np.isfinite(made.weights).all())
+        made.effect(np.zeros(1, "datetime64[us]"))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        good = False
+    if not good:
+        raise RunError(f"{source}: seasonal: expected weights for each column")
 
 
 def _check_kinds(found: Mapping[str, Any], source: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...datasets import calendar, metrics
+from ...datasets import metrics
 from ...datasets.series import Series, shown
 from ..runs.options import ConfigError
 from .data import scaled_rows
@@ -108,7 +108,7 @@ def predict(
     longer = [_with_future(one, *future) for one, future in zip(series, futures)]
     rows = scaled_rows(longer, meaning, config.dtype)
     origins = rows.starts + [len(one.series) for one in series]
-    windows = WindowBatches(rows, origins, meaning, config.difference, 256)
+    windows = WindowBatches(rows, origins, meaning, 256)
     said = forecast(loaded.model, windows)
     found = []
     for one, (time, _), here in zip(series, futures, said):
@@ -123,16 +123,13 @@ def _future(one: ReadSeries, horizon: int) -> tuple[np.ndarray, np.ndarray]:
     series, ahead = one.series, one.ahead
     assert series.frequency is not None
     time = series.frequency.after(series.time[-1], horizon)
-    own = [name for name in series.known if name in series.names[: _own(one)]]
     known = np.empty((horizon, 0))
-    if own:
-        known = _told(one, ahead, own, time)
-    if one.calendar:
-        known = np.hstack([known, calendar(time, series.frequency)[1]])
-    return time, known
+    return time, _told(one, ahead, series.known, time) if series.known else known
 
 
-def _told(one: ReadSeries, ahead: Series | None, own: list[str], time: np.ndarray) -> np.ndarray:
+def _told(
+    one: ReadSeries, ahead: Series | None, own: Sequence[str], time: np.ndarray
+) -> np.ndarray:
     """The file's columns that are known ahead, of the steps that are forecast."""
     columns = [one.series.names.index(name) for name in own]
     known = np.full((len(time), len(own)), np.nan)
@@ -152,10 +149,6 @@ def _told(one: ReadSeries, ahead: Series | None, own: list[str], time: np.ndarra
             f"{own[column]} at {shown(time[row])}"
         )
     return known
-
-
-def _own(one: ReadSeries) -> int:
-    return len(one.series.names) - one.calendar
 
 
 def _with_future(one: ReadSeries, time: np.ndarray, known: np.ndarray) -> ReadSeries:

@@ -24,13 +24,11 @@ class ReadSeries:
     Attributes
     ----------
     series : datasets.Series
-        From the first to the last row with a target; without gaps; with the calendar's columns.
+        From the first to the last row with a target, without gaps.
     real : numpy.ndarray or None
         (T, C), whether a value was there when it was read; None where all were.
     ahead : datasets.Series or None
         The rows behind the last target, as they were read.
-    calendar : int
-        How many of the columns, the last ones, are the calendar's.
     steps : bool
         Whether each row is taken for a step, whatever its time.
     notes : tuple of str
@@ -40,7 +38,6 @@ class ReadSeries:
     series: Series
     real: np.ndarray | None
     ahead: Series | None
-    calendar: int
     steps: bool
     notes: tuple[str, ...]
 
@@ -124,7 +121,7 @@ def _table(name: str, file: str, config: ForecastConfig) -> list[Series]:
 
 
 def _prepared(raw: Series, config: ForecastConfig) -> ReadSeries:
-    from ...datasets import regular, with_calendar
+    from ...datasets import regular
 
     there = np.flatnonzero(~np.isnan(raw.target).all(axis=1))
     if not there.size:
@@ -142,14 +139,8 @@ def _prepared(raw: Series, config: ForecastConfig) -> ReadSeries:
             told.append(f"{_name(raw)}: the {place} {rows} no target")
     told += [f"{_name(raw)}: {note}" for note in series.notes[len(raw.notes) :]]
     real = _real(cut, series)
-    width = len(series.names)
-    if config.calendar and series.frequency is not None and series.time.dtype.kind == "M":
-        series = with_calendar(series)
-    more = len(series.names) - width
-    if real is not None:
-        real = np.pad(real, ((0, 0), (0, more)), constant_values=True)
     steps = series.time.dtype != cut.time.dtype or series.time[0] != cut.time[0]
-    return ReadSeries(series, real, ahead, more, steps, tuple(told))
+    return ReadSeries(series, real, ahead, steps, tuple(told))
 
 
 def _real(before: Series, after: Series) -> np.ndarray | None:

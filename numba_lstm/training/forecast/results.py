@@ -18,7 +18,8 @@ from ...datasets.rolling import Backtest
 from ...datasets.series import shown
 from ..runs.checkpoint import RESULTS, Run
 from ..runs.folders import RunError
-from .comparison import MODELS, Comparison, compare, interval_ends, measures
+from .combining import combine
+from .comparison import BASELINES, MODELS, Comparison, compare, interval_ends, measures
 from .reading import ReadSeries
 from .session import LoadedForecaster, load_forecaster
 from .task import ForecastTask, forecast
@@ -31,16 +32,18 @@ _DRAWN = 3
 
 
 def measure(task: ForecastTask, run: Run) -> dict[str, Any]:
-    """Back-test the model that a run keeps, and write down what is found.
+    """Put the forecasters of a run together, back-test them, and write down what is found.
 
     Returns
     -------
     dict
-        What `as_json` gives, and ``errors`` and ``drawn``; nothing where there is no back-test.
+        ``weights`` of the kinds of forecasters; where there is a back-test what `as_json` gives,
+        and ``errors`` and ``drawn``.
     """
     data = task.data
+    combined = combine(task.config, data, run)
     if not data.folds:
-        return {}
+        return {"weights": combined.weights}
     loaded = load_forecaster(run.path)
     trained = [one.series.part(None, split.first) for one, split in zip(data.series, data.splits)]
     found = back_tests(loaded, data.series, data.rows, data.folds, trained)
@@ -81,13 +84,13 @@ def back_tests(
     behind = np.arange(folds * meaning.horizon, meaning.horizon - 1, -1)
     origins = [len(one.series) - behind for one in series]
     counted = np.concatenate([start + here for start, here in zip(rows.starts, origins)])
-    windows = WindowBatches(rows, counted, meaning, loaded.config.difference, 256)
-    said = forecast(loaded.model, windows, check)
-    parts = np.split(said, len(series))
+    windows = WindowBatches(rows, counted, meaning, 256)
+    both = [forecast(model, windows, check) for model in (loaded.model, loaded.network)]
+    parts = zip(*(np.split(said, len(series)) for said in both))
     trains = [None] * len(series) if linear is None else linear
     return [
-        compare(one, part, here, train)
-        for one, part, here, train in zip(series, parts, origins, trains)
+        compare(one, *said, here, train)
+        for one, said, here, train in zip(series, parts, origins, trains)
     ]
 
 
@@ -111,7 +114,7 @@ def as_json(
     Returns
     -------
     dict
-        ``backtest`` with the measures of each model, and ``intervals``.
+        ``weights``, ``backtest`` with the measures of each model, and ``intervals``.
     """
     first = found[0].models["model"]
     times = [one.models["model"].time for one in found]
@@ -132,7 +135,8 @@ def as_json(
         }
     backtest["better"] = _better(found)
     level = loaded.config.level
-    return {"backtest": backtest, "intervals": _intervals(found, level, ends)}
+    intervals = _intervals(found, level, ends)
+    return {"weights": loaded.weights, "backtest": backtest, "intervals": intervals}
 
 
 def read_results(run: Run) -> dict[str, Any]:
@@ -169,7 +173,7 @@ def _better(found: Sequence[Comparison]) -> dict[str, float]:
     """The share of forecasts in which the model's mean absolute error is lower, by baseline."""
     ours = np.concatenate([_by_fold(one, "model") for one in found])
     shares = {}
-    for name in MODELS[1:]:
+    for name in BASELINES:
         theirs = np.concatenate([_by_fold(one, name) for one in found])
         shares[name] = float(np.mean(ours < theirs))
     return shares

@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from ..runs.checkpoint import Checkpoint, Run
 from ..runs.memory_limit import recurrent_parameters, refuse_too_large
+from .combining import make_members, read_combined
 from .config import BUNDLED, ForecastConfig
-from .data import load_data
+from .data import ForecastData, load_data
 from .meaning import Meaning
 from .task import ForecastTask
 
 if TYPE_CHECKING:
-    from ...models import Forecaster
+    from ...models import Combination
 
 __all__ = [
     "LoadedForecaster",
     "absolute",
+    "check_size",
     "load_forecaster",
-    "make_forecaster",
     "new_task",
     "read_meaning",
     "task_again",
@@ -36,8 +37,13 @@ class LoadedForecaster:
     ----------
     path : pathlib.Path
         The folder.
-    model : Forecaster
-        The best one by validation, or the last one where nothing validates. In evaluation mode.
+    model : Combination
+        The networks that were best by validation, or the last ones where nothing validates, and the
+        linear forecasters beside them, which a run has from its end on. In evaluation mode.
+    network : Combination
+        The networks alone.
+    weights : dict of str to float
+        Of each kind in the model.
     meaning : Meaning
         The columns, their scaling, the window and the step in time.
     config : ForecastConfig
@@ -45,7 +51,9 @@ class LoadedForecaster:
     """
 
     path: Path
-    model: Forecaster
+    model: Combination
+    network: Combination
+    weights: dict[str, float]
     meaning: Meaning
     config: ForecastConfig
 
@@ -73,42 +81,30 @@ def load_forecaster(path: str | os.PathLike[str]) -> LoadedForecaster:
     run = Run(path)
     run.require_kind(ForecastConfig.kind)
     config, meaning = run.config(), read_meaning(run)
-    model = run.open_model(lambda: make_forecaster(config, meaning))
-    return LoadedForecaster(run.path, model, meaning, config)
+    combined = read_combined(run, config, meaning)
+    parts = combined.model, combined.network, combined.weights
+    return LoadedForecaster(run.path, *parts, meaning, config)
 
 
-def make_forecaster(config: ForecastConfig, meaning: Meaning) -> Forecaster:
-    """The model that the options describe, with new parameters.
+def check_size(config: ForecastConfig, meaning: Meaning) -> None:
+    """Refuse options whose parameters alone are more than the machine's memory holds.
 
     Raises
     ------
     ConfigError
-        When its parameters alone are more than the machine's memory holds.
+        Naming the largest one of them.
     """
-    from ...models import Forecaster
-
     width, future = len(meaning.columns), len(meaning.known)
-    outputs = meaning.targets * len(config.quantiles)
+    outputs = meaning.horizon * meaning.targets * len(config.quantiles)
     stack = recurrent_parameters(config.cell, width, config.hidden, config.layers)
-    head = (config.hidden + meaning.horizon * future + 1) * meaning.horizon * outputs
-    sizes = {"hidden": config.hidden, "layers": config.layers, "horizon": meaning.horizon}
+    network = stack + (config.hidden + meaning.horizon * future + 1) * outputs
+    line = (meaning.window * width + meaning.horizon * future + 1) * outputs
+    sizes = {name: getattr(config, name) for name in ("hidden", "layers", "networks")}
+    sizes.update(horizon=meaning.horizon, window=meaning.window)
     name = max(sizes, key=lambda name: sizes[name])
     what = f"{name}: expected a model that fits in memory, got {sizes[name]}"
-    refuse_too_large(stack + head, config.dtype, what)
-    return Forecaster(
-        width,
-        config.hidden,
-        outputs,
-        meaning.horizon,
-        config.layers,
-        cell=config.cell,
-        dropout=config.dropout,
-        input_dropout=config.input_dropout,
-        recurrent_dropout=config.recurrent_dropout,
-        future_size=future,
-        dtype=config.dtype,
-        seed=config.seed,
-    )
+    total = len(config.kinds) * (config.networks * network + config.linear * line)
+    refuse_too_large(total, config.dtype, what)
 
 
 def read_meaning(run: Run) -> Meaning:
@@ -125,14 +121,17 @@ def read_meaning(run: Run) -> Meaning:
 def new_task(config: ForecastConfig) -> tuple[ForecastTask, dict[str, Any]]:
     """The task of a new run, and what its numbers mean, for JSON."""
     data = load_data(config)
-    task = ForecastTask(config, data, make_forecaster(config, data.meaning))
-    return task, data.meaning.to_json()
+    return _task(config, data), data.meaning.to_json()
 
 
 def task_again(run: Run, config: ForecastConfig, checkpoint: Checkpoint) -> ForecastTask:
     """The task of a run that goes on."""
-    data = load_data(config, read_meaning(run))
-    return ForecastTask(config, data, make_forecaster(config, data.meaning))
+    return _task(config, load_data(config, read_meaning(run)))
+
+
+def _task(config: ForecastConfig, data: ForecastData) -> ForecastTask:
+    check_size(config, data.meaning)
+    return ForecastTask(config, data, make_members(config, data.meaning).together)
 
 
 def absolute(config: ForecastConfig) -> ForecastConfig:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import losses
+from ...models.forecast_losses import of_each, pinball
 from ..runs.supervised_run import SupervisedRun
 from .config import ForecastConfig
 from .data import ForecastData
 from .windows import WindowBatches
 
 if TYPE_CHECKING:
-    from ...models import Forecaster
+    from ...models.combination import Together
+    from ...nn import Module
     from ..counters import Counters
 
 __all__ = ["ForecastTask", "forecast", "loss_of"]
@@ -24,7 +26,7 @@ _BATCH = 256
 
 
 class ForecastTask(SupervisedRun):
-    """Trains a forecaster.
+    """Trains the networks of a forecaster, all in one loop.
 
     Parameters
     ----------
@@ -33,22 +35,22 @@ class ForecastTask(SupervisedRun):
     data
         The series.
     model
-        A new Forecaster, or one that will be restored.
+        New networks, or some that will be restored.
     """
 
     kind = "forecast"
     what = "series"
     config: ForecastConfig
     data: ForecastData
-    model: Forecaster
+    model: Together
 
-    def __init__(self, config: ForecastConfig, data: ForecastData, model: Forecaster) -> None:
-        about = data.meaning, config.difference
-        batches = WindowBatches(data.rows, data.train_origins, *about, config.batch, config.seed)
-        super().__init__(config, data, model, loss_of(config), batches)
+    def __init__(self, config: ForecastConfig, data: ForecastData, model: Together) -> None:
+        rows, meaning = data.rows, data.meaning
+        batches = WindowBatches(rows, data.train_origins, meaning, config.batch, config.seed)
+        super().__init__(config, data, model, of_each(loss_of(config)), batches)
         origins = data.valid_origins
         if origins.size:
-            self.valid = WindowBatches(data.rows, origins, *about, _BATCH)
+            self.valid = WindowBatches(rows, origins, meaning, _BATCH)
             self.validates = True
 
     def figures(self, counters: Counters) -> dict[str, Any]:
@@ -64,7 +66,7 @@ class ForecastTask(SupervisedRun):
 
 
 def forecast(
-    model: Forecaster, windows: WindowBatches, check: Callable[[], None] = lambda: None
+    model: Module, windows: WindowBatches, check: Callable[[], None] = lambda: None
 ) -> np.ndarray:
     """Give the forecasts at the origins of windows.
 
@@ -85,12 +87,13 @@ def forecast(
     meaning, found = windows.meaning, []
     for chosen in windows.order(0):
         check()
-        x, future, level = windows.inputs(chosen)
-        y = model(x, future).reshape(meaning.horizon, len(chosen), meaning.targets, -1)
-        found.append(y + level[..., None])
-    scaled = np.sort(np.concatenate(found, axis=1).astype(np.float64), axis=-1)
-    values = meaning.scaler.inverse(np.moveaxis(scaled, 2, -1))
-    return np.moveaxis(values, (1, 3), (0, 2))
+        inputs, _ = windows.batch(chosen)
+        y: np.ndarray = model(*inputs)  # type: ignore[operator]
+        y = y.reshape(meaning.horizon, len(chosen), meaning.targets, -1).swapaxes(0, 1)
+        scaled = np.moveaxis(np.sort(y.astype(np.float64), axis=-1), -1, 0)
+        values = meaning.scaler.inverse(scaled) + windows.effects(chosen)
+        found.append(np.moveaxis(values, 0, -1))
+    return np.concatenate(found)
 
 
 def loss_of(config: ForecastConfig) -> Callable[..., Any]:
@@ -99,16 +102,13 @@ def loss_of(config: ForecastConfig) -> Callable[..., Any]:
         return losses.mse
     if config.loss == "huber":
         return losses.huber
-    # The mean absolute error is twice the pinball loss of the median.
-    return _pinball(config.quantiles, 2.0 if config.loss == "mae" else 1.0)
+    measure = pinball(config.quantiles)
+    if config.loss == "quantile":
+        return measure
 
+    def mae(outputs: Any, targets: Any, with_gradient: bool = True) -> Any:
+        # It is twice the pinball loss of the median.
+        value, gradient = measure(outputs, targets, with_gradient)
+        return 2.0 * value, None if gradient is None else 2.0 * gradient
 
-def _pinball(quantiles: tuple[float, ...], times: float) -> Callable[..., Any]:
-    def loss(outputs: np.ndarray, targets: np.ndarray, with_gradient: bool = True) -> Any:
-        by_quantile = outputs.reshape(*targets.shape, len(quantiles))
-        value, gradient = losses.quantile(
-            by_quantile, targets, quantiles, with_gradient=with_gradient
-        )
-        return times * value, None if gradient is None else times * gradient.reshape(outputs.shape)
-
-    return loss
+    return mae

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...typing import Seed
+from ... import datasets
 from ..passes import Passes
 from .meaning import Meaning
 
@@ -67,47 +67,38 @@ class Rows(NamedTuple):
         (N, C), the columns to forecast first and those known ahead last.
     last : numpy.ndarray or None
         (N, C), the `last_known` row of each cell; None where nothing was filled.
+    effect : numpy.ndarray
+        (N, K), the regular part that was taken out of the columns to forecast; not scaled.
     starts : numpy.ndarray of int
         The first row of each series.
     """
 
     values: np.ndarray
     last: np.ndarray | None
+    effect: np.ndarray
     starts: np.ndarray
 
     @classmethod
-    def of(cls, values: Sequence[np.ndarray], real: Sequence[np.ndarray | None]) -> Rows:
+    def of(
+        cls,
+        values: Sequence[np.ndarray],
+        real: Sequence[np.ndarray | None],
+        effects: Sequence[np.ndarray],
+    ) -> Rows:
         """Put series (T_i, C) beneath each other; ``real`` is None where nothing was filled."""
+        effect = np.concatenate(effects)
         starts = np.cumsum([0, *map(len, values)])[:-1]
         joined = np.concatenate(values)
         if all(one is None for one in real):
-            return cls(joined, None, starts)
+            return cls(joined, None, effect, starts)
         last = [
             start + last_known(np.ones(here.shape, bool) if one is None else one)
             for start, here, one in zip(starts, values, real)
         ]
-        return cls(joined, np.concatenate(last), starts)
+        return cls(joined, np.concatenate(last), effect, starts)
 
 
-class Inputs(NamedTuple):
-    """What the network is given, and how its outputs become scaled values again.
-
-    Attributes
-    ----------
-    x : numpy.ndarray
-        (window, B, C).
-    future : numpy.ndarray or None
-        (horizon, B, E), what is known ahead.
-    level : numpy.ndarray
-        (B, K), from which the outputs count.
-    """
-
-    x: np.ndarray
-    future: np.ndarray | None
-    level: np.ndarray
-
-
-class WindowBatches(Passes):
+class WindowBatches(Passes, datasets.WindowBatches):
     """Batches of windows, each by the row of the first step that it is to forecast.
 
     Parameters
@@ -118,8 +109,6 @@ class WindowBatches(Passes):
         Those rows, counted over all series.
     meaning
         The columns' roles, the window and the horizon.
-    difference
-        Whether forecasts count from the last value of the window.
     batch_size
         Windows in a batch.
     seed
@@ -131,29 +120,32 @@ class WindowBatches(Passes):
         rows: Rows,
         origins: np.ndarray,
         meaning: Meaning,
-        difference: bool,
         batch_size: int,
-        seed: Seed = None,
+        seed: int | None = None,
     ) -> None:
-        super().__init__(origins, batch_size, seed is not None, seed)
-        self.rows, self.meaning, self.difference = rows, meaning, difference
+        columns = len(meaning.columns)
+        datasets.WindowBatches.__init__(
+            self,
+            rows.values,
+            origins,
+            meaning.window,
+            meaning.horizon,
+            targets=meaning.targets,
+            known=tuple(range(columns - len(meaning.known), columns)),
+            batch_size=batch_size,
+            dtype=rows.values.dtype.type,
+        )
+        Passes.__init__(self, origins, batch_size, seed is not None, seed)
+        self.rows, self.meaning = rows, meaning
 
     def batch(self, chosen: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray | None], np.ndarray]:
-        """Return ``(x, future), targets`` of some origins, targets (horizon, B, K)."""
-        x, future, level = self.inputs(chosen)
-        return (x, future), self._ahead(chosen)[..., : self.meaning.targets] - level
+        """Return ``(x (window, B, C), future or None), y (horizon, B, K)`` of some origins."""
+        (x, future), y = datasets.WindowBatches.batch(self, chosen)
+        if self.rows.last is not None:
+            rows = np.arange(-self.window, 0)[:, None] + chosen
+            x = seen_at(self.rows.values, self.rows.last, rows)
+        return (x, future), y
 
-    def inputs(self, origins: np.ndarray) -> Inputs:
-        """Return what the network is given at some origins."""
-        values, last, _ = self.rows
-        rows = np.arange(-self.meaning.window, 0)[:, None] + origins
-        x = values[rows] if last is None else seen_at(values, last, rows)
-        known = len(self.meaning.known)
-        future = None
-        if known:
-            future = np.ascontiguousarray(self._ahead(origins)[..., -known:])
-        level = x[-1, :, : self.meaning.targets]
-        return Inputs(x, future, level if self.difference else np.zeros_like(level))
-
-    def _ahead(self, origins: np.ndarray) -> np.ndarray:
-        return self.rows.values[np.arange(self.meaning.horizon)[:, None] + origins]
+    def effects(self, chosen: np.ndarray) -> np.ndarray:
+        """Return the regular part (B, horizon, K) of what some origins are to forecast."""
+        return self.rows.effect[chosen[:, None] + np.arange(self.horizon)]

@@ -38,8 +38,9 @@ __all__ = ["Checkpoint", "Run", "RunError"]
 
 CONFIG, MODEL = "config.toml", "model.safetensors"
 METRICS, RESUME = "metrics.jsonl", "resume.safetensors"
-#: What is found of a model at the end; a run that goes on has none until its next end.
-RESULTS = "results.json"
+#: What is found of a model at the end, and what is put beside a forecaster's networks; a run that
+#: goes on has none until its next end.
+RESULTS, COMBINED = "results.json", "linear.safetensors"
 # One key only: the format does not keep the order of several, and equal runs make equal files.
 _KEY = "numba_lstm"
 _FORMAT = 1
@@ -350,7 +351,8 @@ class Run:
 
         What was found at an earlier end goes, too: it is of another model than the next one.
         """
-        (self.path / RESULTS).unlink(missing_ok=True)
+        for name in (RESULTS, COMBINED):
+            (self.path / name).unlink(missing_ok=True)
         for litter in self.path.glob(".*.new"):
             litter.unlink(missing_ok=True)
         kept = [record for record in self.metrics() if record["step"] <= step]
