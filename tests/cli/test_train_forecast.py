@@ -45,7 +45,7 @@ def test_the_figures_are_one_json_object_and_peoples_text_is_beside_it():
     test = summary["backtest"]
     assert (test["folds"], test["horizon"]) == (4, 7)
     assert (test["from"], test["to"]) == ("2021-05-16", "2021-06-12")
-    for name in ("model", "seasonal_naive", "linear", "last_value"):
+    for name in ("model", "network", "seasonal_naive", "linear", "last_value"):
         assert set(test[name]) == {"mae", "rmse", "mase", "smape"}
     assert summary["intervals"]["level"] == 0.9
     assert 0.5 < summary["intervals"]["coverage"] <= 1.0
@@ -236,7 +236,7 @@ def test_options_come_from_a_file_and_csv_is_another_name_of_data(tmp_path):
         (["evaluate", "RUN", "--data", "a", "--data", "b"], "data: expected one table, got 2"),
         (["evaluate", "RUN", "--id", "who"], "id: expected with a file (--data) only"),
         (["predict", "RUN", "--input", "absent.csv", "--output", "x.csv"], "absent.csv"),
-        (["predict", "RUN", "--input", "SHORT", "--output", "x.csv"], "too short: a window of 24"),
+        (["predict", "RUN", "--input", "SHORT", "--output", "x.csv"], "too short: a window of 28"),
         (["predict", "RUN", "--input", "MONTHS", "--output", "x.csv"], "expected rows every 1 day"),
     ],
 )

@@ -6,7 +6,7 @@ import csv
 
 import numpy as np
 
-TINY = ["--hidden", "8", "--batch", "16", "--lr", "0.01", "--log-every", "4"]
+TINY = ["--hidden", "8", "--networks", "1", "--batch", "16", "--lr", "0.01", "--log-every", "4"]
 TABLE = ["--time", "day", "--target", "sales"]
 
 

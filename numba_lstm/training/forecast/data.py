@@ -282,9 +282,8 @@ def _regular_part(one: ReadSeries, meaning: Meaning) -> list[str]:
         if cycles:
             found.setdefault(cycles, []).append(name)
     words = [f"{' and '.join(cycles)} of {', '.join(names)}" for cycles, names in found.items()]
-    return (
-        [f"{one.series.source}: taken out is the regular {'; the '.join(words)}"] if found else []
-    )
+    told = f"{one.series.source}: the regular part is taken out: the {'; the '.join(words)}"
+    return [told] if found else []
 
 
 def _constant(

@@ -33,7 +33,7 @@ def judged(one, offset=0.0):
     origins = np.arange(first, len(one.series) - HORIZON + 1)
     rows = origins[:, None] + np.arange(HORIZON)
     said = one.series.target[rows][..., None] + offset
-    return compare(one, said, origins, one.series.part(None, first)), first
+    return compare(one, said, said + 1.0, origins, one.series.part(None, first)), first
 
 
 def test_the_model_is_judged_by_the_truth_and_baselines_by_what_was_before(one):
@@ -42,20 +42,17 @@ def test_the_model_is_judged_by_the_truth_and_baselines_by_what_was_before(one):
     model = found.models["model"]
     assert model.origins.tolist() == [first, first + 7, first + 14]
     np.testing.assert_allclose(model.errors, -1.5)
+    np.testing.assert_allclose(found.models["network"].errors, -2.5)
     values = one.series.target[:, 0]
     for fold, origin in enumerate(model.origins):
         naive = found.models["seasonal_naive"].forecast[fold, :, 0]
         assert np.array_equal(naive, values[origin - 7 : origin])
         last = found.models["last_value"].forecast[fold, :, 0]
         assert np.array_equal(last, np.repeat(values[origin - 1], 7))
-    expected = baselines.linear(train=_plain(one.series.part(None, first)))
-    history = _plain(one.series.part(None, first))
+    history = one.series.part(None, first)
+    expected = baselines.linear(train=history)
     found_linear = found.models["linear"].forecast[0]
     np.testing.assert_allclose(found_linear, expected(history, 7, None), rtol=1e-9)
-
-
-def _plain(series):
-    return replace(series, values=series.values[:, :2], names=series.names[:2], known=())
 
 
 def test_a_value_that_was_filled_is_not_known_before_its_neighbour(tmp_path):
@@ -84,8 +81,9 @@ def test_one_forecast_has_no_interval_and_learnt_ends_are_taken(one):
     first = len(one.series) - HORIZON
     said = np.stack([np.full((1, HORIZON, 1), value) for value in (1.0, 2.0, 4.0)], axis=-1)
     origins = np.array([first])
-    assert compare(one, said[..., 1:2], origins, None).intervals(0.9) is None
-    low, high = compare(one, said, origins, None).intervals(0.9)
+    middle = said[..., 1:2]
+    assert compare(one, middle, middle, origins, None).intervals(0.9) is None
+    low, high = compare(one, said, said, origins, None).intervals(0.9)
     assert (np.unique(low), np.unique(high)) == ([1.0], [4.0])
 
 

@@ -14,7 +14,7 @@ TABLE = {"time": "day", "target": "sales", "horizon": 7}
 
 
 def config(path, **options):
-    given = {"csv": str(path), **TABLE, **options}
+    given = {"csv": str(path), **TABLE, "valid_fraction": 0.1, **options}
     return merge_options(
         ForecastConfig, ("", {name: value for name, value in given.items() if value is not None})
     )
@@ -40,18 +40,19 @@ def test_scaling_is_fitted_on_the_rows_that_train(path):
     train = data.splits[0].train
     np.testing.assert_allclose(data.rows.values[:train].mean(axis=0), 0.0, atol=1e-5)
     np.testing.assert_allclose(data.rows.values[:train].std(axis=0), 1.0, atol=1e-5)
-    shown = data.series[0].series.values[:train, 0]
-    np.testing.assert_allclose(shown, sales()[:train], atol=1e-3)
+    shown = data.rows.values[:, 0] * data.meaning.scale[0] + data.meaning.mean[0]
+    assert data.meaning.deseasonalizer.cycles["sales"] == ("week",)
+    np.testing.assert_allclose(shown + data.rows.effect[:, 0], sales(), atol=2e-3)
 
 
 def test_how_many_folds_and_how_long_a_window_follow_from_the_rows(path, tmp_path):
     data = load_data(config(path))
-    assert (data.folds, data.meaning.window) == (4, 24)
+    assert (data.folds, data.meaning.window) == (4, 28)
     data = load_data(config(path, valid_fraction=0, folds=0))
     assert data.counts() == {"train": 160, "valid": 0, "test": 0}
     assert data.valid_origins.size == 0 and data.valid_digest() == ""
     short = load_data(config(write_csv(tmp_path / "short.csv", 40), horizon=3))
-    assert (short.folds, short.meaning.window) == (2, 13)
+    assert (short.folds, short.meaning.window) == (2, 9)
 
 
 def test_many_series_are_cut_each_at_its_own_end(tmp_path):
@@ -78,7 +79,7 @@ def test_nothing_that_was_filled_tells_of_a_later_part(tmp_path, boundary):
                 lines.append(f"{np.datetime64('2021-01-04') + n},{value:.3f}")
         path = tmp_path / f"{seed}.csv"
         path.write_text("\n".join(lines) + "\n")
-        found.append(load_data(config(path, folds=3, calendar=False)))
+        found.append(load_data(config(path, folds=3)))
     one, other = found
     ends = {"train": one.splits[0].train, "first": one.splits[0].first}
     assert ends == {"train": 125, "first": 139}
@@ -86,12 +87,15 @@ def test_nothing_that_was_filled_tells_of_a_later_part(tmp_path, boundary):
         same = [data.series[0].series.values[:end] for data in found]
         assert np.array_equal(*same)
     if boundary >= 125:
-        assert one.meaning.mean == other.meaning.mean
+        assert one.meaning == other.meaning
 
 
 def test_the_rows_and_the_step_are_told(path, tmp_path):
     data = load_data(config(path))
-    assert data.notes[-1] == f"{path}: 160 rows, one every day, from 2021-01-04 to 2021-06-12"
+    assert data.notes == (
+        f"{path}: 160 rows, one every day, from 2021-01-04 to 2021-06-12",
+        f"{path}: the regular part is taken out: the week of sales",
+    )
     missing = write_csv(tmp_path / "gaps.csv", left_out=(20, 21), holes=(50,))
     notes = load_data(config(missing)).notes
     words = "2 of 160 rows were missing and are filled on straight lines: 2021-01-24 to 2021-01-25"

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from numba_lstm.datasets import Deseasonalizer
 from numba_lstm.training.forecast.meaning import Meaning
 from numba_lstm.training.runs.folders import RunError
 
@@ -13,6 +14,7 @@ MEANING = Meaning(
     columns=("sales", "visitors", "holiday"),
     targets=1,
     known=("holiday",),
+    seasonal=Deseasonalizer.of_nothing(("sales", "visitors", "holiday")).to_json(),
     mean=(1.0, 2.0, 0.5),
     scale=(2.0, 1.0, 0.5),
     window=14,
@@ -43,6 +45,7 @@ def test_it_comes_back_from_its_file():
         ({"window": 0}, "window: expected a number above 0, got 0"),
         ({"horizon": True}, "horizon: expected a number above 0, got True"),
         ({"known": ["sales"]}, "known: expected columns besides the targets"),
+        ({"seasonal": {}}, "seasonal: expected weights for each column"),
         ({"unit": "eon"}, "unit: expected a step in time, got 'eon'"),
         ({"until": None}, "until: expected text"),
         ({"more": []}, "expected columns, targets, known"),

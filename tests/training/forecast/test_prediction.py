@@ -15,7 +15,8 @@ from numba_lstm.training.runs.options import ConfigError, merge_options
 
 def begun(path, folder, **options):
     """A run that was not trained: what stands around the model is the same."""
-    given = {"time": "day", "target": "sales", "horizon": 5, "window": 10, "hidden": 4, "folds": 2}
+    given = {"time": "day", "target": "sales", "horizon": 5, "window": 10, "hidden": 4, "folds": 2,
+             "networks": 1}  # fmt: skip
     config = merge_options(ForecastConfig, ("", {**given, "data": str(path), **options}))
     _, run = session.start(config, folder)
     return load_forecaster(run.path)

@@ -66,13 +66,13 @@ def test_a_missing_day_is_refused_or_filled_and_told():
     assert np.flatnonzero(~real[:, 0]).tolist() == [10, 28, 29, 30]
 
 
-def test_years_are_years_and_have_no_calendar():
+def test_years_are_years():
     (one,) = read_all(
         str(TRAPS / "15-years-as-numbers.csv"),
         config("15-years-as-numbers", time="year", target="spots"),
         "data",
     )
-    assert one.series.time[0] == 1900 and one.calendar == 0
+    assert one.series.time[0] == 1900 and one.series.frequency.unit == "step"
 
 
 def test_a_parquet_file_is_a_table_like_others(tmp_path):

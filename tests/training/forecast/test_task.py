@@ -13,7 +13,7 @@ from numba_lstm import losses
 from numba_lstm.training import load_forecaster
 from numba_lstm.training.forecast.config import ForecastConfig
 from numba_lstm.training.forecast.results import measure
-from numba_lstm.training.forecast.task import loss_of
+from numba_lstm.training.forecast.task import forecast, loss_of
 from numba_lstm.training.interrupt import Interrupted
 from numba_lstm.training.runs import session
 from numba_lstm.training.runs.checkpoint import RunError
@@ -33,6 +33,7 @@ OPTIONS = {
     "log_every": 4,
     "epochs": 4,
     "valid_fraction": 0.15,
+    "networks": 1,
 }
 
 
@@ -94,10 +95,11 @@ def test_what_comes_after_the_parts_that_learn_changes_no_bit(config, tmp_path):
         path.write_text("\n".join(["day,sales,visitors", *lines]) + "\n")
         trainer, run = session.start(changed(config, data=str(path)), tmp_path / f"run{k}")
         trainer.run(run)
+        measure(trainer.task, run)
         runs.append(run.path)
-    one, other = ((path / "model.safetensors").read_bytes() for path in runs)
-    assert one == other
-    assert (runs[0] / "data.json").read_bytes() == (runs[1] / "data.json").read_bytes()
+    for name in ("model.safetensors", "linear.safetensors", "data.json"):
+        one, other = ((path / name).read_bytes() for path in runs)
+        assert one == other, name
 
 
 def test_a_resumed_run_may_go_on_for_longer_and_change_nothing_else(config, tmp_path):
@@ -138,8 +140,33 @@ def test_the_folder_is_a_run_like_others(config, tmp_path):
     ]
     assert (run.path / "config.toml").read_text().startswith('kind = "forecast"\n')
     assert run.config() == trainer.config
+    measure(trainer.task, run)
+    ends = {"linear.safetensors", "results.json"}
+    assert ends < {path.name for path in run.path.iterdir()}
+    session.resume(run.path, {"epochs": 9})
+    assert not ends & {path.name for path in run.path.iterdir()}
+
+
+def test_before_its_end_a_run_has_networks_and_then_linear_forecasters_too(config, tmp_path):
+    trainer, run = session.start(config, tmp_path / "run")
+    trainer.run(run)
     loaded = load_forecaster(run.path)
     assert not loaded.model.training and loaded.meaning == trainer.task.data.meaning
+    assert loaded.weights == {"lstm": 0.5, "lstm last": 0.5, "linear": 0.0, "linear last": 0.0}
+    results = measure(trainer.task, run)
+    loaded = load_forecaster(run.path)
+    assert loaded.weights == results["weights"]
+    assert sum(loaded.weights.values()) == pytest.approx(1.0)
+    windows = trainer.task.valid
+    truth = windows.meaning.scaler.inverse(windows.batch(windows.origins)[1]).swapaxes(0, 1)
+    found = {
+        name: np.abs(forecast(model, windows)[..., 0] - windows.effects(windows.origins) - truth)
+        for name, model in (("model", loaded.model), ("network", loaded.network))
+    }
+    assert found["model"].mean() <= found["network"].mean()
+    (run.path / "linear.safetensors").write_bytes(b"{}")
+    with pytest.raises(ValueError, match=r"linear\.safetensors"):
+        load_forecaster(run.path)
 
 
 def test_a_damaged_file_is_named(config, tmp_path):

@@ -27,11 +27,13 @@ def test_a_filled_value_is_a_level_until_the_next_one_is_known():
 
 
 def test_series_beneath_each_other_know_nothing_of_each_other():
-    rows = Rows.of([np.zeros((3, 1)), np.ones((5, 2))[:, :1]], [None, REAL[:, :1]])
+    one, other = np.zeros((3, 1)), np.ones((5, 1))
+    rows = Rows.of([one, other], [None, REAL[:, :1]], [one, other])
     assert rows.starts.tolist() == [0, 3]
     assert rows.last[:, 0].tolist() == [0, 1, 2, 3, 3, 3, 6, 7]
-    assert Rows.of([np.zeros((3, 1))], [None]).last is None
-    gap_first = Rows.of([np.zeros((2, 1)), np.zeros((2, 1))], [None, np.array([[False], [True]])])
+    assert Rows.of([one], [None], [one]).last is None
+    short = [np.zeros((2, 1))] * 2
+    gap_first = Rows.of(short, [None, np.array([[False], [True]])], short)
     assert gap_first.last[:, 0].tolist() == [0, 1, 2, 3]
 
 
