@@ -42,7 +42,8 @@ def draw(
     axes = top.subplots(len(panels), 1, squeeze=False)[:, 0]
     for axis, (one, k) in zip(axes, panels):
         _draw_panel(axis, one, k, name, results["intervals"]["level"])
-    axes[0].legend(loc="upper left", ncols=6, fontsize=8, framealpha=0.9)
+    above = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "frameon": False}
+    axes[0].legend(ncols=6, fontsize=8, **above)
     top.suptitle(f"{title}: {_words(results, name)}")
     draw_losses(bottom)
     return figure

@@ -22,8 +22,8 @@ _HELP = """Write the model of a RUN to the file OUT, for other programs.
 The file's metadata tell what the model's numbers mean, as JSON: "vocab" is a language model's
 vocabulary; "data" names a classifier's columns and classes, or a forecaster's columns, and has the
 mean and scale that bring each column to what the model takes, (x - mean) / scale. That stays
-outside of the model. So does what else is done around a forecaster: the calendar's columns, and the
-last value of each target, to which its outputs are added (--difference).
+outside of the model. So does the regular part of the day, week and year, whose weights a forecaster
+has as "seasonal": it is taken out before that, and added to the forecast.
 """
 
 
