@@ -10,15 +10,18 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..checks import probability
 from ..datasets.rolling import interval_errors
+from ..models.documented import documented
 from ..training.linear_forecasts import outputs_of
 from ..typing import Array
 from .base import ROWS
 from .continuing import ContinuingEstimator
 from .forecasting import median
+from .options import options_of
 
 __all__ = ["LSTMForecaster"]
 
 
+@documented(**options_of("window", "window"))
 class LSTMForecaster(ContinuingEstimator):
     """Forecast time series many steps ahead by LSTMs, GRUs or RNNs, and linear forecasters.
 
@@ -33,20 +36,7 @@ class LSTMForecaster(ContinuingEstimator):
     window : int or 'auto'
         The steps that a forecast is made from; 'auto' is twice the horizon or the season, at least
         28, and at most a third of what the shortest series leaves.
-    hidden_size : int or list of int
-        The units of each recurrent layer.
-    num_layers : int
-        The recurrent layers.
-    cell : {'lstm', 'gru', 'rnn'}
-        What the layers are made of.
-    bidirectional : bool
-        Whether a second direction reads each window from its end.
-    dropout : float
-        In training, the probability with which each output between layers, and each feature before
-        the last, linear layer, is dropped.
-    input_dropout, recurrent_dropout : float
-        In training, the probability with which elements of a layer's inputs, and of its state, are
-        dropped at all steps of a window.
+    {network}
     normalize : 'auto', 'last' or None
         Whether a window's last value is taken from it, and added to the forecast: it then follows
         a trend beyond the values it was trained on. 'auto' trains networks of both kinds.
@@ -65,35 +55,10 @@ class LSTMForecaster(ContinuingEstimator):
     standardize : bool
         Whether each column is brought to mean 0 and variance 1, as the part that trains has it.
         Forecasts are on the series' own scale.
-    solver : {'adam', 'adamw', 'sgd'}
-        The optimizer.
-    alpha : float
-        The strength of the L2 penalty, which is divided by the number of windows; with 'adamw'
-        the decoupled weight decay itself.
-    batch_size : int or 'auto'
-        Windows of a step; 'auto' is 32.
-    learning_rate : {'constant', 'cosine'}
-        The course of the learning rate; 'cosine' falls to 0 at `max_iter` epochs.
-    learning_rate_init : float
-        The learning rate at the start.
-    max_iter : int
-        The epochs at most.
-    shuffle : bool
-        Whether windows come in another order in each epoch.
-    random_state : int, RandomState instance or None
-        For initial weights, order and dropout. An int gives the same bits each time, on any number
-        of threads.
-    tol : float
-        A loss must be lower by more than this than the best before it to count as better, in the
-        epochs that `n_iter_no_change` counts. The best weights are those of the lowest loss.
-    verbose : bool
-        Whether a progress bar, or where there is no terminal a few lines, go to standard error.
+    {training}
     warm_start : bool
         Whether a further fit goes on with the weights and the scale of the last one.
-    momentum : float
-        Of 'sgd'.
-    clip : float or None
-        The greatest norm of the gradient.
+    {steps}
     early_stopping : bool or 'auto'
         Whether the end of each series is set aside, training stops when its loss gets no better in
         `n_iter_no_change` epochs, and the best weights are kept. Without it the training loss

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from ..typing import Array, DTypeLike, Seed
+from .documented import NETWORK, documented
 from .encoder import Encoder
 from .steps_ahead import StepsAhead
 
 __all__ = ["Forecaster"]
 
 
+@documented(network=NETWORK)
 class Forecaster(StepsAhead, Encoder):  # type: ignore[misc]
     """The next steps of each sequence, all of them from its final state.
 
@@ -32,18 +34,7 @@ class Forecaster(StepsAhead, Encoder):  # type: ignore[misc]
         O, the numbers that are forecast for each step.
     horizon : int
         K, the steps ahead.
-    num_layers : int
-        L, the recurrent layers.
-    cell : str
-        ``"lstm"``, ``"gru"`` or ``"rnn"``, what the layers are made of.
-    bidirectional : bool
-        Whether a second direction (D = 2) reads each sequence from its end.
-    dropout : float
-        In training, the probability with which each output of all layers but the last, and each
-        feature of the final state, is dropped.
-    input_dropout, recurrent_dropout : float
-        As for the cell: in training, the probability with which elements of each layer's inputs,
-        and of the state where the recurrent product reads it, are dropped at all steps.
+    {network}
     batch_first : bool
         Whether x, future and y are (B, T, …) instead of (T, B, …).
     future_size : int
