@@ -5,24 +5,41 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 
-__all__ = ["describe", "finish", "parser", "stack", "time_of"]
+__all__ = ["ROOT", "apart", "describe", "finish", "parser", "stack", "time_of"]
 
 
-def parser(about: str) -> argparse.ArgumentParser:
-    """A parser with the options that all programs have."""
+def parser(about: str, timed: bool = True) -> argparse.ArgumentParser:
+    """A parser with the options that all programs have, `timed` ones also a time."""
     made = argparse.ArgumentParser(
         description=about, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     made.add_argument("--json", metavar="FILE", help="write the figures there; - for stdout")
-    made.add_argument("--seconds", type=float, default=0.3, help="for each figure")
+    if timed:
+        made.add_argument("--seconds", type=float, default=0.3, help="for each figure")
     return made
+
+
+def apart(*words: Any) -> str:
+    """Run Python with these words in a process of its own; gives what it prints."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        [sys.executable, *map(str, words)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    if done.returncode:
+        sys.exit(f"{' '.join(map(str, words[:4]))}: ended with code {done.returncode}")
+    return done.stdout
 
 
 def numbers(text: str) -> list[int]:

@@ -1,4 +1,4 @@
-"""What the system tells about the machine: its caches, and its processor's name.
+"""What the system tells about the machine: its caches, its memory, and its processor's name.
 
 Linux tells of caches in sysfs, macOS by sysctl. Where nothing is told, `caches` gives numbers that
 no current desktop or server processor falls below, but for the oldest: rules that start from too
@@ -17,13 +17,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["Cache", "Caches", "caches", "cpu_model", "crowded", "levels", "others_running"]
+__all__ = [
+    "Cache",
+    "Caches",
+    "caches",
+    "cpu_model",
+    "crowded",
+    "levels",
+    "memory",
+    "others_running",
+]
 
 # Bytes where the system does not tell: 32 KB of L1 (all x86 cores since 2006, with few exceptions
 # above), 512 KB of L2 (Zen 1 to 3; Intel's servers have 1 MB and more), 8 MB of L3.
 _UNTOLD = (32 << 10, 512 << 10, 8 << 20)
 
 _SYSFS = Path("/sys/devices/system/cpu")
+_CGROUP = Path("/sys/fs/cgroup")
 
 
 class Cache(NamedTuple):
@@ -166,6 +176,29 @@ def cpu_model() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def memory(folder: Path | None = None) -> int:
+    """Bytes of the machine's memory, or fewer where a container may have no more.
+
+    Parameters
+    ----------
+    folder
+        Where Linux tells of the container's limit: version 2 of its control groups, or version 1.
+    """
+    try:
+        found = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        found = 0
+    if found <= 0:  # not told
+        found = 2**47  # of which a process can address no more
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        try:
+            limit = int(((folder or _CGROUP) / name).read_text())
+        except (OSError, ValueError):  # no such file, or "max"
+            continue
+        found = min(found, limit) if limit > 0 else found
+    return found
 
 
 def others_running(folder: Path = Path("/proc")) -> int | None:

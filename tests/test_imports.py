@@ -204,6 +204,12 @@ def standard(name: str) -> bool:
     return name.split(".")[0] in sys.stdlib_module_names
 
 
+def package_problems(files: dict[str, str]) -> list[str]:
+    """Folders without ``__init__.py``, which a wheel would lack."""
+    folders = {path.rpartition("/")[0] for path in files if "/" in path}
+    return sorted(one for one in folders if f"{one}/__init__.py" not in files)
+
+
 RULES = [
     layer_problems,
     circles,
@@ -211,6 +217,7 @@ RULES = [
     dependency_problems,
     parallel_problems,
     argument_problems,
+    package_problems,
 ]
 
 
@@ -222,6 +229,7 @@ def test_the_package_keeps_the_rule(rule):
 @pytest.mark.parametrize(
     "rule, path, text",
     [
+        (package_problems, "training/runs/folders.py", ""),
         (layer_problems, "kernels/gemm.py", "from ..nn import Linear"),
         (layer_problems, "recurrent/call.py", "from ..nn.module import Module"),
         (layer_problems, "parameters/packed.py", "from ..recurrent import weights"),

@@ -20,7 +20,22 @@ def commands() -> set[str]:
 
 
 def test_the_readme_names_the_commands_that_matter():
-    assert {"train", "sample", "plot", "evaluate", "bench", "warmup", "info"} <= commands()
+    assert {"train", "sample", "plot", "evaluate", "predict", "export", "bench"} <= commands()
+    assert {"warmup", "info"} <= commands()
+
+
+def test_every_command_of_the_readme_has_a_test():
+    run = "".join(block.code for block in pages_tool.blocks(ROOT / "README.md") if not block.reason)
+    for command in commands():
+        own = (ROOT / "tests" / "cli" / f"test_{command}.py").is_file()
+        assert own or f"numba-lstm {command}" in run, command
+
+
+def test_every_link_of_the_readme_leads_to_a_file():
+    links = re.findall(r"\]\(([^):#]+)\)", README)
+    assert len(links) > 20
+    for link in links:
+        assert (ROOT / link).exists(), link
 
 
 def test_ci_runs_the_commands_of_the_readme_that_its_test_does_not():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -148,3 +149,26 @@ def test_a_machine_is_crowded_where_there_are_fewer_cpus_than_threads_want(monke
     for others, threads, crowded in ((0, 8, False), (1, 8, True), (4, 4, False), (None, 8, False)):
         monkeypatch.setattr(system, "others_running", lambda others=others: others)
         assert system.crowded(threads) is crowded
+
+
+def test_memory_is_the_machines_or_what_a_container_may_have(monkeypatch, tmp_path):
+    told = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 2**20}
+    monkeypatch.setattr(os, "sysconf", told.__getitem__, raising=False)
+    assert system.memory(tmp_path) == 2**32
+    (tmp_path / "memory.max").write_text("max\n")
+    assert system.memory(tmp_path) == 2**32
+    (tmp_path / "memory.max").write_text("1073741824\n")
+    assert system.memory(tmp_path) == 2**30
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("536870912\n")
+    assert system.memory(tmp_path) == 2**29
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    assert system.memory(tmp_path) == 2**30
+
+
+def test_where_no_memory_is_told_it_is_what_can_be_addressed(monkeypatch, tmp_path):
+    told = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": -1}
+    monkeypatch.setattr(os, "sysconf", told.__getitem__, raising=False)
+    assert system.memory(tmp_path) == 2**47
+    monkeypatch.delattr(os, "sysconf")
+    assert system.memory(tmp_path) == 2**47

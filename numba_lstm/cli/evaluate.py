@@ -1,4 +1,4 @@
-"""``numba-lstm evaluate``: how good a model is."""
+"""``numba-lstm evaluate``: how good the model of a run is."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-_HELP = """Measure how good the model of a RUN is.
+_HELP = """Measure how good the model of a RUN is, of train lm or train classify.
 
 A language model predicts each token of a text from all before it; the text is read in one pass from
 its first token to its last, and losses are in nats a token. A classifier is given a file of

@@ -1,4 +1,4 @@
-"""``numba-lstm sample``: text from a trained model, written as it is made."""
+"""``numba-lstm sample``: text from a trained language model, written as it is made."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-@click.command(help="Write text with the model of a RUN.")
+@click.command(help="Write text with the model of a RUN of train lm.")
 @click.argument("run", type=FOLDER, metavar="RUN")
 @click.option(
     "--prompt", type=TEXT, default="", help="The text to go on from; it is printed first."

@@ -94,7 +94,7 @@ def with_calendar(series: Series) -> Series:
 
 def _cycles(frequency: Frequency) -> list[_Cycle]:
     unit, count = frequency.unit, frequency.count
-    if unit in ("MS", "ME"):
+    if frequency.monthly:
         return [_YEAR] if count < 12 else []
     if unit in ("D", "B"):
         return [*([_WEEK] if count < 7 else []), *([_YEAR] if count < 180 else [])]

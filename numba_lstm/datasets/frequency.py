@@ -1,7 +1,7 @@
 """How often a series has a value: found from its times, with the gaps that break it.
 
 A frequency is the step that more than half of the rows keep and of which all others are multiples.
-Months and years are counted by the calendar; days without weekends are business days.
+Months and years are counted by the calendar, see `months`; days without weekends are business days.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Frequency", "find_frequency"]
+from .months import MONTHLY, month_rules, months_after, months_since
+
+__all__ = ["Frequency", "find_frequency", "gaps"]
 
 _DAY = 86_400_000_000
 _UNITS = {"D": _DAY, "h": _DAY // 24, "min": 60_000_000, "s": 1_000_000, "ms": 1000, "us": 1}
@@ -24,12 +26,11 @@ _WORDS = {
     "s": "second",
     "ms": "millisecond",
     "us": "microsecond",
-    "MS": "month",
-    "ME": "month",
     "step": "step",
+    **dict.fromkeys(MONTHLY, "month"),
 }
 # By unit, how many steps of one unit make the cycle that people look for first.
-_SEASONS = {"D": 7, "B": 5, "h": 24, "min": 1440, "MS": 12, "ME": 12}
+_SEASONS = {"D": 7, "B": 5, "h": 24, "min": 1440, **dict.fromkeys(MONTHLY, 12)}
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,12 @@ class Frequency:
         So many units make a step.
     unit : str
         As pandas calls it: ``"D"``, ``"B"`` (business days), ``"h"``, ``"min"``, ``"s"``, ``"ms"``,
-        ``"us"``, ``"MS"`` (the same day of each month), ``"ME"`` (the last of each month); or
-        ``"step"``, where times are plain numbers.
+        ``"us"``, ``"MS"`` (the same day of each month), ``"ME"`` (the last of each month),
+        ``"BMS"`` and ``"BME"`` (the first and the last business day of each month); or ``"step"``,
+        where times are plain numbers.
+    day : int, optional
+        For ``"MS"`` the day of the month, 29 to 31: a month that lacks it has its last day instead,
+        and the month after it the day again. By default it is that of the time asked for.
 
     Examples
     --------
@@ -57,6 +62,7 @@ class Frequency:
 
     count: int | float
     unit: str
+    day: int | None = None
 
     def __str__(self) -> str:
         return self.unit if self.count == 1 else f"{self.count:g}{self.unit}"
@@ -66,6 +72,11 @@ class Frequency:
         """Such as "1 day" or "15 minutes"."""
         plural = "" if self.count == 1 else "s"
         return f"{self.count:g} {_WORDS[self.unit]}{plural}"
+
+    @property
+    def monthly(self) -> bool:
+        """Whether steps are months, which differ in length."""
+        return self.unit in MONTHLY
 
     @property
     def season(self) -> int:
@@ -104,8 +115,8 @@ class Frequency:
         if self.unit == "step":
             return time + steps
         moment = np.asarray(time).astype("datetime64[us]")[()]
-        if self.unit in ("MS", "ME"):
-            return _months_after(moment, steps.astype(np.int64), self.unit)
+        if self.monthly:
+            return months_after(moment, steps.astype(np.int64), self.unit, self.day)
         if self.unit == "B":
             day = moment.astype("datetime64[D]")
             days = np.busday_offset(day, steps.astype(np.int64), roll="backward")
@@ -131,12 +142,12 @@ def find_frequency(times: np.ndarray) -> Frequency | None:
     if times.dtype.kind != "M":
         count = _step(_counted(times, "step"), exact=times.dtype.kind == "i")
         return None if count is None else Frequency(count, "step")
-    for unit in ("ME", "MS") if _ends_a_month(times[0]) else ("MS", "ME"):
-        if _by_month(times, unit):
-            count = _step(_counted(times, unit))
-            if count is not None:
-                return Frequency(int(count), unit)
     count = _step(_counted(times, "us"))
+    for unit, day in month_rules(times):
+        months = _step(months_since(times))
+        # Business days that are equally far apart, as after four weeks, are taken for that.
+        if months is not None and not (unit in ("BMS", "BME") and count is not None):
+            return Frequency(int(months), unit, day)
     if count is None:
         return None
     if count == _DAY and _by_weekday(times):
@@ -149,8 +160,8 @@ def _counted(times: np.ndarray, unit: str) -> np.ndarray:
     """(T,) float64, the units from the first time to each; exact for 285 years of microseconds."""
     if unit == "step":
         return (times - times[0]).astype(np.float64)
-    if unit in ("MS", "ME"):
-        return (times.astype("datetime64[M]") - times[0].astype("datetime64[M]")).astype(np.float64)
+    if unit in MONTHLY:
+        return months_since(times)
     if unit == "B":
         days = times.astype("datetime64[D]")
         return np.busday_count(days[0], days).astype(np.float64)
@@ -174,38 +185,11 @@ def _step(counted: np.ndarray, exact: bool = True) -> float | None:
     return step if np.all(np.abs(steps / step - np.round(steps / step)) <= close) else None
 
 
-def _by_month(times: np.ndarray, unit: str) -> bool:
-    """Whether all are at one day and hour of their month, counted from its end for "ME"."""
-    months = times.astype("datetime64[M]")
-    if unit == "ME":
-        months = months + 1
-    since = times - months.astype("datetime64[us]")
-    return bool(np.all(since == since[0]) and np.all(np.diff(times.astype("datetime64[M]"))))
-
-
-def _ends_a_month(moment: Any) -> bool:
-    """Whether it is on the last day of a month. Where all days are the 31st, both units fit."""
-    return bool((moment.astype("datetime64[D]") + 1).astype("datetime64[M]") > moment)
-
-
 def _by_weekday(times: np.ndarray) -> bool:
     """Whether no time is at a weekend, though some weekends lie between the first and the last."""
     days = times.astype("datetime64[D]")
     weekends = (days[-1] - days[0]).astype(int) + 1 - np.busday_count(days[0], days[-1] + 1)
     return bool(np.all(np.is_busday(days)) and weekends >= 2)
-
-
-def _months_after(moment: Any, steps: np.ndarray, unit: str) -> np.ndarray:
-    month = moment.astype("datetime64[M]")
-    if unit == "ME":
-        since = moment - (month + 1).astype("datetime64[us]")
-        return (month + 1 + steps).astype("datetime64[us]") + since
-    starts = (month + steps).astype("datetime64[D]")
-    lengths = ((month + steps + 1).astype("datetime64[D]") - starts).astype(int)
-    today = moment.astype("datetime64[D]")
-    # The 30th of February is its last day.
-    days = np.minimum((today - month.astype("datetime64[D]")).astype(int), lengths - 1)
-    return (starts + days).astype("datetime64[us]") + (moment - today.astype("datetime64[us]"))
 
 
 def gaps(times: np.ndarray, frequency: Frequency, limit: int = 1000) -> Sequence[np.generic]:

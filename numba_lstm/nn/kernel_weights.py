@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..parameters import parameter
+from ..parameters import epochs
 
 __all__ = ["weights_of"]
 
@@ -27,11 +27,11 @@ def weights_of(module: Any) -> list[Any]:
     """
     d = module.__dict__
     cached = d.get("_weights")
-    if cached is not None and cached[0] == parameter.exchange:
+    if cached is not None and cached[0] == epochs.exchange:
         return cached[2]
     from ..recurrent.weights import DirectionParameters, Weights
 
-    exchange = parameter.exchange
+    exchange = epochs.exchange
     cell, settings = module.cell(), module.settings()
     values = [tuple(map(d.get, names)) for names in module._names]
     # Ids, as what stands here may be an array, whose == is another; `weights` keep them.

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from ..parameters import random_state as _random
-from ..parameters.parameter import Parameter, exchanged
+from ..parameters.epochs import exchanged
+from ..parameters.parameter import Parameter
 from ..user_warning import warn
 from .state_dicts import read, under_prefix
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import sys
 import threading
@@ -15,6 +14,7 @@ import numpy as np
 
 from .. import quiet
 from ..checks import real_array
+from .epochs import begin_epoch
 
 __all__ = ["Parameter", "mutate_all"]
 
@@ -23,29 +23,6 @@ _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 # What `sys.getrefcount` gives for an object that one local variable holds and nobody else. Before
 # Python 3.14 its argument counts, too; since then a call borrows the variable's reference.
 _ONE_HOLDER = 1 if sys.version_info >= (3, 14) else 2
-
-# A number that changes whenever any parameter is made, written, or exchanged in a module. What is
-# cached of several parameters is fresh as long as this one number is the same. To compare the
-# versions of four parameters would take 1 µs of each call.
-epoch = 0
-# The epoch in which a module's attribute was set or deleted last: which parameters a module has is
-# the same as long as this is. Most epochs begin with a write.
-exchange = 0
-_epochs = itertools.count(1)
-
-
-def begin_epoch() -> None:
-    """Change `epoch`, so that whoever cached something of parameters compares their versions."""
-    global epoch
-    epoch = next(_epochs)
-
-
-def exchanged() -> None:
-    """Change `exchange`, too, so that whoever cached a module's parameters looks at them again."""
-    global exchange
-    begin_epoch()
-    exchange = epoch
-
 
 # All there are, for the child of a fork.
 _alive: weakref.WeakSet[Parameter] = weakref.WeakSet()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from . import parameter
+from . import epochs
 from .parameter import Parameter
 
 __all__ = ["Versions"]
@@ -16,7 +16,7 @@ class Versions:
     __slots__ = ("_epoch", "_of")
 
     def __init__(self, parameters: Iterable[Parameter | None]) -> None:
-        self._epoch = parameter.epoch
+        self._epoch = epochs.epoch
         self._of = [(p, p.version) for p in parameters if p is not None]
 
     def check(self) -> None:
@@ -27,7 +27,7 @@ class Versions:
         RuntimeError
             If one was written since.
         """
-        if self._epoch == parameter.epoch:
+        if self._epoch == epochs.epoch:
             return
         for p, version in self._of:
             if p.version != version:

@@ -10,7 +10,7 @@ from .. import threads, tuning
 from ..kernels import pack
 from ..kernels.blocks import strips_of_panel
 from ..kernels.loops.cell import NORMALISED
-from ..parameters import parameter
+from ..parameters import epochs
 from ..parameters.aligned import empty
 from ..parameters.packed import of_two, packed_columns, zero_bias
 from ..simd import PANEL
@@ -29,8 +29,8 @@ __all__ = [
 def operands(w: Weights) -> Operands:
     """`packed_weights`, `packed_bias` and `packed_constants`, looked at anew in a new epoch."""
     found = w.operands
-    if found is None or found.epoch != parameter.epoch:
-        epoch = parameter.epoch
+    if found is None or found.epoch != epochs.epoch:
+        epoch = epochs.epoch
         found = Operands(epoch, packed_weights(w), packed_bias(w), packed_constants(w))
         w.operands = found
     return found
@@ -62,9 +62,9 @@ def _of_now(
     found: tuple[int, np.ndarray] | None, make: Callable[[], np.ndarray]
 ) -> tuple[int, np.ndarray]:
     """What was found, or in a new epoch what `make` gives; with the epoch."""
-    if found is not None and found[0] == parameter.epoch:
+    if found is not None and found[0] == epochs.epoch:
         return found
-    epoch = parameter.epoch
+    epoch = epochs.epoch
     return epoch, make()
 
 

@@ -57,7 +57,7 @@ class Operands(NamedTuple):
     Attributes
     ----------
     epoch : int
-        `parameter.epoch` when they were made.
+        `epochs.epoch` when they were made.
     weights : (strips, I + size of h, strip·V)
         W_ih above W_hh, packed.
     bias : (P, PANEL·V)
@@ -96,9 +96,9 @@ class Weights:
     plans : dict
         How to run, by shape; see `plan`.
     operands : Operands or None
-        The last ones made; they hold as long as `parameter.epoch` is theirs.
+        The last ones made; they hold as long as `epochs.epoch` is theirs.
     columns_ih, columns_hh : (int, numpy.ndarray) or None
-        The last ones that `operands` made for dz·W, and `parameter.epoch` at that time.
+        The last ones that `operands` made for dz·W, and `epochs.epoch` at that time.
     bias_places : (numpy.ndarray, numpy.ndarray)
         Where each item of b_ih and of b_hh stands in a packed row of all units, (G·H,) each. Where
         they stand at the same places it is the same array twice.

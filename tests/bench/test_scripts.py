@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from numba_lstm import models
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
 
 
-def run(program, *args, cwd):
-    command = [sys.executable, str(BENCH / program), "--json", "a.json", "--seconds", "0.01", *args]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300)
+def run(program, *args, cwd, timed=True, **environment):
+    times = ["--seconds", "0.01"] if timed else []
+    command = [sys.executable, str(BENCH / program), "--json", "a.json", *times, *args]
+    env = {**os.environ, **environment}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=300, env=env)
     assert done.returncode == 0, done.stderr
     return json.loads((cwd / "a.json").read_text()), done.stdout
 
@@ -70,3 +76,56 @@ def test_the_cost_model_fits_a_line_to_its_points(tmp_path):
         worst = max(abs(y / x - 1) for x, y in zip(line, one["ms"]))
         assert one["worst"] == pytest.approx(worst)
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def vowels(folder):
+    """A package that has files where sktime has those of the Japanese Vowels."""
+    rng = np.random.default_rng(0)
+    data = folder / "sktime" / "datasets" / "data" / "JapaneseVowels"
+    data.mkdir(parents=True)
+    (folder / "sktime" / "__init__.py").write_text("")
+    classes = range(1, 4)
+    for part in ("TRAIN", "TEST"):
+        lines = ["@problemName JapaneseVowels", "@timeStamps false", "@univariate false"]
+        lines += [f"@classLabel true {' '.join(map(str, classes))}", "@data"]
+        for case in range(24):
+            steps = rng.standard_normal((3, rng.integers(5, 9))) + 2 * (case % 3)
+            columns = [",".join(f"{value:.4f}" for value in column) for column in steps]
+            lines.append(":".join([*columns, str(1 + case % 3)]))
+        (data / f"JapaneseVowels_{part}.ts").write_text("\n".join(lines) + "\n")
+    return str(folder)
+
+
+def test_the_documented_classifier_is_compared_with_torch_seed_by_seed(tmp_path):
+    pytest.importorskip("torch")
+    path = os.pathsep.join(filter(None, [vowels(tmp_path), os.environ.get("PYTHONPATH")]))
+    about = ["--seeds", "2", "--epochs", "60", "--threads", "1"]
+    result, out = run("japanese_vowels.py", *about, cwd=tmp_path, timed=False, PYTHONPATH=path)
+    assert set(result["runs"]) == {"ours", "torch-padded", "torch-packed"}
+    for name, runs in result["runs"].items():
+        assert len(runs) == 2 and min(run["seconds"] for run in runs) > 0
+        assert result["accuracy"][name] > 0.9, name  # the classes stand two deviations apart
+    medians = result["median_seconds"]
+    assert result["ratio"]["torch-packed"] == medians["torch-packed"] / medians["ours"]
+    assert out.count("seed ") == 2 and out.count("mean accuracy") == 3
+
+
+def test_both_ways_of_torch_compute_the_same(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(str(BENCH))
+    from vowels_torch import Packed, Padded
+
+    config = {"hidden": 5, "dropout": 0.0, "input_dropout": 0.0}
+    packed, padded = Packed(3, 4, config).eval(), Padded(3, 4, config).eval()
+    weights = packed.state_dict()
+    lstm = {name: weights[f"lstm.{name}"] for name in padded.there.state_dict()}
+    padded.there.load_state_dict(lstm)
+    padded.back.load_state_dict({name: weights[f"lstm.{name}_reverse"] for name in lstm})
+    padded.head.load_state_dict(packed.head.state_dict())
+    x, lengths = torch.randn(7, 4, 3), torch.tensor([7, 2, 1, 5])
+    torch.testing.assert_close(packed(x, lengths), padded(x, lengths))
+    # And the same as ours.
+    ours = models.SequenceClassifier(3, 5, 4, bidirectional=True, pooling="max")
+    ours.load_state_dict({n.replace("lstm.", "rnn."): v.numpy() for n, v in weights.items()})
+    expected = ours(x.numpy(), lengths.numpy())
+    torch.testing.assert_close(packed(x, lengths), torch.from_numpy(expected), atol=2e-6, rtol=0)

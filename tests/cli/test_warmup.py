@@ -26,5 +26,13 @@ def test_without_the_compiler_it_ends_in_one_line():
 
 def test_its_help_says_what_is_covered():
     result = cli("warmup", "--help")
-    for word in ("embedding", "LSTM", "Adam", "numba_lstm.warmup(module, x)"):
-        assert word in result.out
+    for word in ("classifiers", "forecasters", "--cell", "--dtype", "numba_lstm.warmup(module, x)"):
+        assert word in " ".join(result.out.split())
+
+
+def test_another_cell_and_dtype_are_asked_for():
+    result = cli("warmup", "--cell", "rnn", "--dtype", "float64", "--threads", 1, "--json")
+    assert result.code == 0, result.err
+    told = json.loads(result.out)
+    assert (told["cells"], told["dtype"]) == (["rnn"], "float64")
+    assert "'--cell'" in cli("warmup", "--cell", "lstn").err

@@ -15,6 +15,6 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "sklearn_pipeline.py"
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_it_finds_a_good_classifier(capsys):
     example = runpy.run_path(str(EXAMPLE))
-    assert example["main"](epochs=20, n_jobs=1) > 0.9
+    assert example["main"](n_jobs=1) > 0.9
     out = capsys.readouterr().out
     assert out.startswith("best: ") and "on unseen weeks" in out

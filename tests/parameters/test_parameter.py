@@ -10,7 +10,7 @@ import pytest
 
 from numba_lstm import nn
 from numba_lstm.nn import Parameter
-from numba_lstm.parameters import parameter
+from numba_lstm.parameters import epochs
 from numba_lstm.parameters.parameter import mutate_all
 
 
@@ -239,13 +239,13 @@ def test_accumulate_keeps_others_out_until_it_ends_however_it_ends():
 def test_mutate_all_lends_the_arrays_and_every_version_rises_however_it_ends():
     params = [Parameter(np.zeros(n)) for n in (1, 2, 3)]
     sums = [p.packed("sum", np.sum) for p in params]
-    before = parameter.epoch
+    before = epochs.epoch
     with pytest.raises(KeyError), mutate_all(params[:2]) as arrays:
         assert all(a is p.values_for_kernel() for a, p in zip(arrays, params))
         for a in arrays:
             a += 1
         raise KeyError
-    assert [p.version for p in params] == [1, 1, 0] and parameter.epoch != before
+    assert [p.version for p in params] == [1, 1, 0] and epochs.epoch != before
     assert [p.packed("sum", np.sum) for p in params] == [1, 2, 0] != sums
 
 

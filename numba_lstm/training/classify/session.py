@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..runs.checkpoint import Checkpoint, Run
-from ..runs.memory_limit import recurrent_parameters, refuse_too_large
+from ..runs.memory_limit import (
+    kept_for_backward,
+    recurrent_parameters,
+    refuse_too_large,
+    training_needs,
+)
 from ..runs.options import ConfigError
 from .config import ClassifyConfig
 from .data import BUNDLED, Part, load_sequences
@@ -94,23 +99,29 @@ def held_back(loaded: LoadedClassifier) -> Part | None:
     return data.test if data.test is not None else data.valid
 
 
-def make_classifier(config: ClassifyConfig, meaning: Meaning) -> SequenceClassifier:
+def make_classifier(
+    config: ClassifyConfig, meaning: Meaning, trained_on: Part | None = None
+) -> SequenceClassifier:
     """The model that the options describe, with new parameters.
+
+    Parameters
+    ----------
+    config
+        The options.
+    meaning
+        Names of the columns and classes.
+    trained_on
+        The sequences that it is going to be trained on, which takes more memory.
 
     Raises
     ------
     ConfigError
-        When its parameters alone are more than the machine's memory holds.
+        When the machine's memory cannot hold it, or its training.
     """
     from ...models import SequenceClassifier
 
     width, classes = len(meaning.columns), len(meaning.classes)
-    directions = 1 + config.bidirectional
-    stack = recurrent_parameters(config.cell, width, config.hidden, config.layers, directions)
-    output = (directions * config.hidden + 1) * classes
-    name = max("hidden", "layers", key=lambda name: getattr(config, name))
-    what = f"{name}: expected a model that fits in memory, got {getattr(config, name)}"
-    refuse_too_large(stack + output, config.dtype, what)
+    _refuse_too_large(config, width, classes, trained_on)
     return SequenceClassifier(
         width,
         config.hidden,
@@ -127,6 +138,27 @@ def make_classifier(config: ClassifyConfig, meaning: Meaning) -> SequenceClassif
     )
 
 
+def _refuse_too_large(
+    config: ClassifyConfig, width: int, classes: int, trained_on: Part | None
+) -> None:
+    """Refuse what is beyond the memory, naming the option that makes it so large."""
+    directions = 1 + config.bidirectional
+    stack = recurrent_parameters(config.cell, width, config.hidden, config.layers, directions)
+    parameters = stack + (directions * config.hidden + 1) * classes
+    needs = {"parameters": parameters}
+    name, expected = max("hidden", "layers", key=lambda name: getattr(config, name)), "a model"
+    if trained_on is not None:
+        # Of the mean batch: the largest is no smaller.
+        steps = sum(map(len, trained_on.x)) // -(-len(trained_on) // config.batch)
+        sizes = config.cell, config.hidden, config.layers, directions
+        batch = kept_for_backward(*sizes, steps) + 2 * steps * width
+        needs = training_needs(parameters, batch, config.optimizer)
+        if 2 * batch > sum(needs.values()):
+            name, expected = "batch", "a batch"
+    what = f"{name}: expected {expected} that fits in memory, got {getattr(config, name)}"
+    refuse_too_large(needs, config.dtype, what)
+
+
 def read_meaning(run: Run) -> Meaning:
     """Read what the numbers of a run's model mean.
 
@@ -141,14 +173,14 @@ def read_meaning(run: Run) -> Meaning:
 def new_task(config: ClassifyConfig) -> tuple[ClassifyTask, dict[str, Any]]:
     """The task of a new run, and what its numbers mean, for JSON."""
     data = load_sequences(config)
-    task = ClassifyTask(config, data, make_classifier(config, data.meaning))
+    task = ClassifyTask(config, data, make_classifier(config, data.meaning, data.train))
     return task, data.meaning.to_json()
 
 
 def task_again(run: Run, config: ClassifyConfig, checkpoint: Checkpoint) -> ClassifyTask:
     """The task of a run that goes on."""
     data = load_sequences(config, read_meaning(run))
-    return ClassifyTask(config, data, make_classifier(config, data.meaning))
+    return ClassifyTask(config, data, make_classifier(config, data.meaning, data.train))
 
 
 def absolute(config: ClassifyConfig) -> ClassifyConfig:

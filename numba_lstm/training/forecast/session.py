@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..runs.checkpoint import Checkpoint, Run
-from ..runs.memory_limit import recurrent_parameters, refuse_too_large
+from ..runs.memory_limit import (
+    kept_for_backward,
+    recurrent_parameters,
+    refuse_too_large,
+    training_needs,
+)
 from .combining import make_members, read_combined
 from .config import BUNDLED, ForecastConfig
 from .data import ForecastData, load_data
@@ -87,7 +92,7 @@ def load_forecaster(path: str | os.PathLike[str]) -> LoadedForecaster:
 
 
 def check_size(config: ForecastConfig, meaning: Meaning) -> None:
-    """Refuse options whose parameters alone are more than the machine's memory holds.
+    """Refuse options whose training is more than the machine's memory holds.
 
     Raises
     ------
@@ -102,9 +107,18 @@ def check_size(config: ForecastConfig, meaning: Meaning) -> None:
     sizes = {name: getattr(config, name) for name in ("hidden", "layers", "networks")}
     sizes.update(horizon=meaning.horizon, window=meaning.window)
     name = max(sizes, key=lambda name: sizes[name])
-    what = f"{name}: expected a model that fits in memory, got {sizes[name]}"
-    total = len(config.kinds) * (config.networks * network + config.linear * line)
-    refuse_too_large(total, config.dtype, what)
+    of_batch = {"batch": config.batch, "window": meaning.window}
+    parameters = len(config.kinds) * (config.networks * network + config.linear * line)
+    steps = config.batch * meaning.window
+    kept = kept_for_backward(config.cell, config.hidden, config.layers, 1, steps)
+    batch = len(config.kinds) * config.networks * (kept + 2 * steps * width)
+    needs = training_needs(parameters, batch, config.optimizer)
+    expected = "a model"
+    if 2 * batch > sum(needs.values()):
+        name, expected = max("batch", "window", key=lambda name: of_batch[name]), "a batch"
+        sizes = of_batch
+    what = f"{name}: expected {expected} that fits in memory, got {sizes[name]}"
+    refuse_too_large(needs, config.dtype, what)
 
 
 def read_meaning(run: Run) -> Meaning:

@@ -16,7 +16,12 @@ from ...models import LanguageModel
 from ...text import Vocabulary, vocabulary_from_json
 from ..runs.checkpoint import Run
 from ..runs.folders import RunError
-from ..runs.memory_limit import recurrent_parameters, refuse_too_large
+from ..runs.memory_limit import (
+    kept_for_backward,
+    recurrent_parameters,
+    refuse_too_large,
+    training_needs,
+)
 from .config import TrainConfig
 
 __all__ = ["LoadedRun", "load", "make_model", "read_vocabulary"]
@@ -109,15 +114,24 @@ def read_vocabulary(run: Run) -> Vocabulary:
         raise RunError(f"{run.path / run.kind.beside}: {error}") from None
 
 
-def make_model(config: TrainConfig, vocab_size: int) -> LanguageModel:
+def make_model(config: TrainConfig, vocab_size: int, training: bool = False) -> LanguageModel:
     """The model that the options describe, with new parameters.
+
+    Parameters
+    ----------
+    config
+        The options.
+    vocab_size
+        Different tokens.
+    training
+        Whether it is going to be trained, which takes more memory.
 
     Raises
     ------
     ConfigError
-        When its parameters alone are more than the machine's memory holds.
+        When the machine's memory cannot hold it, or its training.
     """
-    _refuse_too_large(config, vocab_size)
+    _refuse_too_large(config, vocab_size, training)
     return LanguageModel(
         vocab_size,
         config.embedding,
@@ -132,14 +146,23 @@ def make_model(config: TrainConfig, vocab_size: int) -> LanguageModel:
     )
 
 
-def _refuse_too_large(config: TrainConfig, vocab_size: int) -> None:
-    """Refuse a model beyond the memory, naming what makes it so large."""
+def _refuse_too_large(config: TrainConfig, vocab_size: int, training: bool) -> None:
+    """Refuse what is beyond the memory, naming the option that makes it so large."""
+    sizes = config.cell, config.hidden, config.layers
     stack = recurrent_parameters(config.cell, config.embedding, config.hidden, config.layers)
     tables = vocab_size * (config.embedding + (0 if config.tie_weights else config.hidden) + 1)
+    needs = {"parameters": stack + tables}
     name = max("hidden", "embedding", "layers", key=lambda name: getattr(config, name))
-    came = str(getattr(config, name))
+    came, expected = str(getattr(config, name)), "a model"
     if tables > stack:
         name = "min_count"
         came = f"a vocabulary of {vocab_size:,} tokens at min_count {config.min_count}"
-    what = f"{name}: expected a model that fits in memory, got {came}"
-    refuse_too_large(stack + tables, config.dtype, what)
+    if training:
+        steps = config.batch * config.seq_len
+        batch = kept_for_backward(*sizes, 1, steps) + 2 * steps * vocab_size
+        needs = training_needs(stack + tables, batch, config.optimizer)
+        if 2 * batch > sum(needs.values()):
+            name = max("batch", "seq_len", key=lambda name: getattr(config, name))
+            came, expected = str(getattr(config, name)), "a batch"
+    what = f"{name}: expected {expected} that fits in memory, got {came}"
+    refuse_too_large(needs, config.dtype, what)

@@ -23,7 +23,7 @@ def new_task(config: TrainConfig) -> tuple[TextTask, dict[str, Any]]:
     data = load_data(config, initial=None if initial is None else initial.vocabulary)
     vocab_size = len(data.vocabulary)
     with naming_vocabulary(config, vocab_size):
-        model = make_model(config, vocab_size)
+        model = make_model(config, vocab_size, training=True)
         if initial is not None:
             begin_with(model, data.vocabulary, initial)
     return TextTask(config, data, model), data.vocabulary.to_json()
@@ -36,7 +36,7 @@ def task_again(run: Run, config: TrainConfig, checkpoint: Checkpoint) -> TextTas
     data = load_data(config, read_vocabulary(run), before=before)
     vocab_size = len(data.vocabulary)
     with naming_vocabulary(config, vocab_size):
-        return TextTask(config, data, make_model(config, vocab_size))
+        return TextTask(config, data, make_model(config, vocab_size, training=True))
 
 
 def absolute(config: TrainConfig) -> TrainConfig:

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .nn import Module
+    from ..nn import Module
 
 __all__ = ["warmup"]
 
 
-def warmup(module: Module | None = None, *inputs: Any, training: bool = True) -> None:
+def warmup(
+    module: Module | None = None,
+    *inputs: Any,
+    training: bool = True,
+    cells: Sequence[str] = ("lstm",),
+    dtype: str = "float32",
+) -> None:
     """Compile kernels now that would else be compiled at first use, and keep them on disk.
 
     Kernels are compiled once on a machine. They differ by kind of cell, by dtype, and by whether
     options such as masks or projections are in use. What this covers is therefore what it runs:
 
-    - ``warmup()`` runs what ``numba-lstm train lm`` and ``sample`` run by default, with a small and
-      with the default size: an embedding, a two-layer LSTM of float32 with dropout, a linear layer,
-      cross entropy, clipping and Adam, an evaluation, and some tokens of a sample.
+    - ``warmup()`` runs what the package's own models and commands need: a language model is
+      trained, evaluated, and writes a few tokens; a classifier is trained and run, on sequences of
+      unequal lengths, in both directions, with each kind of dropout. That covers regressors,
+      forecasters and the estimators, too. All losses and optimizers are covered.
     - ``warmup(module, x)`` runs this module on this input: ``module(x)``, and with `training` also
       ``module.vjp(x)`` and its pullback. Losses and optimizers are not covered.
 
@@ -34,13 +42,17 @@ def warmup(module: Module | None = None, *inputs: Any, training: bool = True) ->
     training : bool
         Whether the module is going to be trained. It is run in the mode that it is in, see
         ``module.train()``.
+    cells : sequence of str
+        Without a module: the kinds of cells, of ``"lstm"``, ``"gru"`` and ``"rnn"``.
+    dtype : str
+        Without a module: ``"float32"`` or ``"float64"``.
 
     Raises
     ------
     TypeError
         If there are inputs and no module, a module and no inputs, or something that is no Module.
     ValueError
-        If the module refuses the inputs.
+        If the module refuses the inputs; for another cell or dtype.
 
     Examples
     --------
@@ -48,12 +60,14 @@ def warmup(module: Module | None = None, *inputs: Any, training: bool = True) ->
     >>> from numba_lstm import nn
     >>> numba_lstm.warmup(nn.LSTM(10, 20), [[[0.0] * 10] * 32] * 100)
     """
-    from .nn import Module
+    from ..nn import Module
 
     if module is None:
         if inputs:
             raise TypeError("module: expected a Module before the inputs, got None")
-        _language_models()
+        from .models import warm_models
+
+        warm_models(cells, dtype)
         return
     if not isinstance(module, Module):
         raise TypeError(f"module: expected a Module, got {type(module).__name__}")
@@ -70,7 +84,7 @@ def _cotangent(module: Any, output: Any) -> Any:
     """Zeros for the pullback: of all outputs for a cell, else of the first one."""
     import numpy as np
 
-    from .nn import LSTMCell, Sequential
+    from ..nn import LSTMCell, Sequential
 
     while isinstance(module, Sequential):
         module = module[-1]
@@ -79,26 +93,3 @@ def _cotangent(module: Any, output: Any) -> Any:
     if isinstance(module, LSTMCell):
         return tuple(map(np.zeros_like, output))
     return np.zeros_like(output[0])
-
-
-def _language_models() -> None:
-    """Two steps, an evaluation and a short sample, of a small model and of the default one.
-
-    The small one stays on one thread, the other one has the threads that help compiled, too.
-    """
-    import numpy as np
-
-    from .models import generate
-    from .text import CharVocabulary
-    from .training.lm.config import TrainConfig
-    from .training.lm.data import Data
-    from .training.lm.loading import make_model
-    from .training.lm.task import TextTask
-
-    vocabulary = CharVocabulary([chr(code) for code in range(32, 97)])
-    small = TrainConfig(steps=1, hidden=16, embedding=8, batch=2, seq_len=4)
-    for config in (small, TrainConfig(steps=1)):
-        tokens = np.arange(config.batch * config.seq_len + 1) % len(vocabulary)
-        model = make_model(config, len(vocabulary))
-        TextTask(config, Data(vocabulary, tokens, tokens), model).warm_up()
-        list(generate(model, tokens[:2], 2, seed=0))

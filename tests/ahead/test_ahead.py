@@ -73,3 +73,10 @@ def test_any_module_can_be_warmed_up_and_stays_as_it_is(make, shape):
 def test_wrong_arguments_are_refused_by_name(arguments, error, words):
     with pytest.raises(error, match=words):
         numba_lstm.warmup(*arguments)
+
+
+def test_another_cell_or_dtype_is_refused_by_name():
+    with pytest.raises(ValueError, match="cells: expected 'lstm' or 'gru' or 'rnn', got 'lstn'"):
+        numba_lstm.warmup(cells=["lstm", "lstn"])
+    with pytest.raises(ValueError, match="dtype: expected 'float32' or 'float64', got 'f2'"):
+        numba_lstm.warmup(dtype="f2")
