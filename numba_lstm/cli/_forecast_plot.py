@@ -38,7 +38,8 @@ def draw(
     panels = [(one, k) for one in results["drawn"] for k in range(len(one["names"]))][:_PANELS]
     height = 3.4 * len(panels)
     figure = Figure(figsize=(12, height + 2.9), layout="constrained")
-    top, bottom = figure.subfigures(2, 1, height_ratios=(height, 2.7))
+    parts: Any = figure.subfigures(2, 1, height_ratios=(height, 2.7))
+    top, bottom = parts
     axes = top.subplots(len(panels), 1, squeeze=False)[:, 0]
     for axis, (one, k) in zip(axes, panels):
         _draw_panel(axis, one, k, name, results["intervals"]["level"])
@@ -89,10 +90,9 @@ def _draw_panel(axis: Any, one: dict[str, Any], k: int, name: str, level: float)
         axis.plot(times[fold], values, label=label, **about)
         if one["low"] is not None:
             low, high = column("low")[fold], column("high")[fold]
-            words = f"{level:.0%} interval" if fold == 0 else None
-            axis.fill_between(
-                times[fold], low, high, color="tab:red", alpha=0.15, linewidth=0, label=words
-            )
+            label = f"{level:.0%} interval" if fold == 0 else None
+            about = {"color": "tab:red", "alpha": 0.15, "linewidth": 0}
+            axis.fill_between(times[fold], low, high, label=label, **about)
     for time in times:
         axis.axvline(time[0], color="gray", linewidth=0.4, alpha=0.5)
     place = f" ({printable(one['id'])})" if one["id"] else ""

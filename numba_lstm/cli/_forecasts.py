@@ -154,21 +154,19 @@ def named(weights: Mapping[str, float], cell: str) -> str:
 
 def _table(title: str, models: Mapping[str, Mapping[str, float | None]]) -> list[str]:
     rows = [[title, *(word for _, word in _MEASURES)]]
-    best = {key: min((m[key] for m in models.values() if m[key] is not None), default=None)
-            for key, _ in _MEASURES}  # fmt: skip
+    best: dict[str, float | None] = {}
+    for key, _ in _MEASURES:
+        found = [one[key] for one in models.values()]
+        best[key] = min((value for value in found if value is not None), default=None)
     for word, measures in models.items():
-        cells = []
-        for key, _ in _MEASURES:
-            value = measures[key]
-            mark = "*" if value is not None and value == best[key] else " "
-            cells.append(_number(value) + mark)
-        rows.append([word, *cells])
+        marks = ["*" if measures[key] == best[key] else " " for key, _ in _MEASURES]
+        cells = [_number(measures[key]) for key, _ in _MEASURES]
+        rows.append([word, *(cell + mark for cell, mark in zip(cells, marks))])
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = []
-    for k, row in enumerate(rows):
-        cells = [cell.ljust(w) if k == 0 else cell.rjust(w) for k, (cell, w) in
-                 enumerate(zip(row, widths))]  # fmt: skip
-        lines.append("  " + "  ".join(cells).rstrip())
+    for name, *cells in rows:
+        padded = [cell.rjust(width) for cell, width in zip(cells, widths[1:])]
+        lines.append("  " + "  ".join([name.ljust(widths[0]), *padded]).rstrip())
     return lines
 
 

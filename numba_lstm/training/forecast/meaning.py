@@ -120,7 +120,11 @@ class Meaning:
             ) from None
         if not set(found["known"]) <= set(columns[targets:]):
             raise RunError(f"{source}: known: expected columns besides the targets")
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in found.items()})
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in found.items()
+        }
+        return cls(**values)
 
 
 def _check_seasonal(found: Mapping[str, Any], source: str) -> None:

@@ -85,13 +85,12 @@ def back_tests(
     origins = [len(one.series) - behind for one in series]
     counted = np.concatenate([start + here for start, here in zip(rows.starts, origins)])
     windows = WindowBatches(rows, counted, meaning, 256)
-    both = [forecast(model, windows, check) for model in (loaded.model, loaded.network)]
-    parts = zip(*(np.split(said, len(series)) for said in both))
+    said, network = (
+        np.split(forecast(model, windows, check), len(series))
+        for model in (loaded.model, loaded.network)
+    )
     trains = [None] * len(series) if linear is None else linear
-    return [
-        compare(one, *said, here, train)
-        for one, said, here, train in zip(series, parts, origins, trains)
-    ]
+    return [compare(*about) for about in zip(series, said, network, origins, trains)]
 
 
 def as_json(
