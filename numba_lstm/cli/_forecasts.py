@@ -159,8 +159,9 @@ def _table(title: str, models: Mapping[str, Mapping[str, float | None]]) -> list
         found = [one[key] for one in models.values()]
         best[key] = min((value for value in found if value is not None), default=None)
     for word, measures in models.items():
-        marks = ["*" if measures[key] == best[key] else " " for key, _ in _MEASURES]
-        cells = [_number(measures[key]) for key, _ in _MEASURES]
+        values = [(measures[key], best[key]) for key, _ in _MEASURES]
+        marks = ["*" if value is not None and value == least else " " for value, least in values]
+        cells = [_number(value) for value, _ in values]
         rows.append([word, *(cell + mark for cell, mark in zip(cells, marks))])
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = []
