@@ -115,6 +115,15 @@ GEMM_K = 512
 # units, 256 and 128 rows: one sweep (rows of 256 bytes) 98 and 94, two 62 and 79.
 GEMM_TRANSPOSED_K = 256
 
+# Where a panel takes two sweeps, `gemm_transposed` first copies so many blocks of A's columns, if
+# each thread has so many panels or more that read them and A does not stay in L2: of each line that
+# its rows bring a block uses 24 bytes, and the rows may be a power of two apart. GFLOP/s of one
+# core of Zen 4 as it is read and copied, terms x columns by units: 1024x1024 by 512 64 and 96,
+# 1024x850 by 650 69 and 95, 1024x640 by 512 91 and 98; but training with 384 columns by 256 units
+# lost 3 %. One sweep reads A half as often, and gains nothing.
+GEMM_TRANSPOSED_BLOCKS = 32
+GEMM_TRANSPOSED_PANELS = 8
+
 # How many rows ahead `gemm_transposed` prefetches A, of which it reads MR items a row.
 # GFLOP/s on two cores of Zen 4 (peak 236) with 0, 6, 12, 24, 48 rows ahead: 8192x384 by 4 panels
 # 190, 199, 204, 215, 204; by 16 panels 208, 216, 218, 220, 218.
@@ -137,6 +146,19 @@ SCRATCH_BYTES = 1 << 29
 # them. Panels a power of two apart would fall into the same few cache sets. At T=128 B=64 H=256 the
 # backward loop went from 139 to 184 GFLOP/s.
 GATES_ROW_MULTIPLE, GATES_ROW_REST = 16, 11
+
+# Rows of states of so many cache lines or more get an odd number of lines. Rows a power of two of
+# lines apart would fall into the same few cache sets: a block's rows, and the rows of which
+# `gemm_transposed` reads a few items each.
+SPREAD_LINES = 16
+_LINE = 64  # bytes
+
+
+def spread_columns(columns: int, itemsize: int) -> int:
+    """Columns that a row of states takes, so many of them used."""
+    lines = (columns * itemsize + _LINE - 1) // _LINE
+    return (lines | 1) * _LINE // itemsize if lines >= SPREAD_LINES else columns
+
 
 # With fewer rows a thread than this, one GEMM projects the inputs of all steps beforehand. With two
 # rows that gains nothing and long sequences lose: T=2000 B=4 H=128 took 13.4 ms instead of 10.5.

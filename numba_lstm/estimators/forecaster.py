@@ -78,7 +78,8 @@ class LSTMForecaster(ContinuingEstimator):
         The networks and the linear forecasters, as one module.
     weights_ : dict of str to float
         Those of the combination: 'lstm', 'lstm last', 'linear', 'linear last', where 'last' is
-        that of `normalize`. They tell whether the networks earn their keep.
+        that of `normalize`; 'linear alone' reads no columns but those that are forecast, where
+        there are others. They tell whether the networks earn their keep.
     window_ : int
         The window's steps.
     seasonal_ : datasets.Deseasonalizer
@@ -146,7 +147,7 @@ class LSTMForecaster(ContinuingEstimator):
         normalize: Any = "auto",
         deseasonalize: Any = True,
         linear: Any = True,
-        n_estimators: Any = 2,
+        n_estimators: Any = 5,
         loss: Any = "huber",
         quantiles: Any = None,
         standardize: Any = True,

@@ -220,26 +220,32 @@ class WindowedEstimator(RecurrentEstimator):
                 network.update(normalize=kind, seed=left.pop(0))
                 size = self.hidden_size
                 group.append(models.Forecaster(width, size, outputs, self._horizon, **network))
-            if not self.linear:
-                continue
-            line = models.LinearForecaster(
-                width,
-                outputs,
-                self._horizon,
-                self.window_,
-                future_size=known,
-                normalize=kind,
-                targets=targets,
-                seed=0,
-            )
-            name = f"linear{suffix}"
-            if ridges is not None:
-                found[name] = ridges[name]
-            else:
-                found[name] = _RIDGE if valid is None else best_ridge(line, train, valid)
-            solve_linear(line, train, found[name], self._quantiles)
-            lines[name] = line
+            about: dict[str, Any] = {
+                "future_size": known,
+                "normalize": kind,
+                "targets": targets,
+                "seed": 0,
+            }
+            for alone in self._alone():
+                reads = targets if alone else width
+                line = models.LinearForecaster(
+                    width, outputs, self._horizon, self.window_, reads=reads, **about
+                )
+                name = f"linear{suffix}{' alone' if alone else ''}"
+                if ridges is not None:
+                    found[name] = ridges[name]
+                else:
+                    found[name] = _RIDGE if valid is None else best_ridge(line, train, valid)
+                solve_linear(line, train, found[name], self._quantiles)
+                lines[name] = line
         return Members(networks, lines), found
+
+    def _alone(self) -> tuple[bool, ...]:
+        """Which linear forecasters there are: of all columns, and of the targets alone."""
+        targets, known, width = self._columns
+        if not self.linear:
+            return ()
+        return (False, True) if width > targets + known else (False,)
 
     def _loss(self) -> Any:
         if self._quantiles is not None:

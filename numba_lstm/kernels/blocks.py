@@ -5,16 +5,28 @@ A panel of z has PANEL vectors. The packed weights of a panel are one or two str
 
 from __future__ import annotations
 
+from .. import tuning
 from ..jit import kernel
 from ..simd import BLOCKS, PANEL, STRIP
 
-__all__ = ["MR", "first", "panels_at_once", "row_block", "strip_of", "strips_of_panel"]
+__all__ = [
+    "MR",
+    "first",
+    "panels_at_once",
+    "row_block",
+    "spread_columns",
+    "strip_of",
+    "strips_of_panel",
+]
 
 MR, _MR_3 = BLOCKS[STRIP].mr, BLOCKS[3].mr
 _SPLITS, _SPLITS_3 = BLOCKS[STRIP].splits, BLOCKS[3].splits
 # How many panels are run at once for a block of 1, 2 and 3 rows; larger blocks run one.
 _WIDE_1, _WIDE_2, _WIDE_3 = (max(1, nv // PANEL) for nv in BLOCKS[STRIP].at_once[:3])
 _WIDE_3_1, _WIDE_3_2, _WIDE_3_3 = (max(1, nv // 3) for nv in BLOCKS[3].at_once[:3])
+
+
+spread_columns = kernel(tuning.spread_columns)
 
 
 def strip_of(windows: tuple[int, int, int]) -> int:

@@ -34,13 +34,16 @@ from ..simd import (
 )
 from .blocks import MR, first, row_block
 
-__all__ = ["gemm", "gemm_transposed"]
+__all__ = ["TRANSPOSED_SCRATCH", "gemm", "gemm_transposed"]
 
 ROWS_AT_ONCE = tuning.GEMM_ROWS
 K_AT_ONCE = tuning.GEMM_TRANSPOSED_K
 K_OF_SWEEPS = max(1, K_AT_ONCE * STRIP // PANEL)
 K_OF_GEMM = tuning.GEMM_K
 _MR_3 = BLOCKS[3].mr
+BLOCKS_AT_ONCE = tuning.GEMM_TRANSPOSED_BLOCKS
+# Items that a thread of `gemm_transposed` needs for blocks of A, for vectors of any width.
+TRANSPOSED_SCRATCH = BLOCKS_AT_ONCE * (K_AT_ONCE * max(MR, _MR_3) + 16)
 
 
 @kernel
@@ -202,9 +205,50 @@ def _add_column_sums(z, k, tile, total):
 
 
 @kernel
+def _pack_blocks(a, lda, k, m, mr, starts, out, out_block):
+    """``out[i, k, j] = A[k, starts[i] + j]``: block i of A's columns begins at starts[i].
+
+    A row of a block takes mr items of `out`. It is copied in whole vectors, and what they have too
+    much is overwritten by the next row, or stands in the unused end of the block.
+    """
+    v = lanes(a)
+    for row in range(k):
+        here = shift(a, row * lda)
+        for i in range(starts.size - 1):
+            i0 = starts[i]
+            place = shift(out, i * out_block + row * mr)
+            for j in range(0, mr, v):
+                if i0 + j + v <= m:
+                    store(place, j, load(here, i0 + j))
+                else:
+                    store(place, j, load_n(here, i0 + j, max(0, m - i0 - j)))
+
+
+@kernel
+def _transposed_panel(
+    strip, nv, a, a_block, lda, k, z, fresh, zeros, c, starts, i0, i1
+):  # fmt: skip
+    """Blocks i0 … i1 of one panel of C += A.T @ Z, for k terms; with `fresh` C was not there."""
+    v = lanes(a)
+    width = PANEL * v
+    for k1 in range(0, k, K_OF_SWEEPS):
+        terms = min(K_OF_SWEEPS, k - k1)
+        rows = shift(z, k1 * width)
+        for i in range(i0, i1):
+            column = i * a_block if a_block else starts[i]
+            out = shift(c, starts[i] * width)
+            new = fresh and k1 == 0
+            start, stride = (zeros, 0) if new else (out, width)
+            gemm_tile_t(
+                strip, starts[i + 1] - starts[i], nv, shift(a, k1 * lda + column), lda, 1, 0, terms,
+                rows, 0, start, stride, out, width,
+            )  # fmt: skip
+
+
+@kernel
 def _gemm_transposed_part(
-    q, nt, strip, blocks, total, tiles, accumulate, a, lda, k, m, z, z_panel, slot, nv, zeros, c,
-    sums,
+    q, nt, strip, mr, blocks, total, tiles, starts, accumulate, a, lda, k, m, z, z_panel, slot, nv,
+    zeros, c, sums, packed,
 ):  # fmt: skip
     v = lanes(c)
     width = PANEL * v
@@ -212,37 +256,35 @@ def _gemm_transposed_part(
     # Threads share pairs (panel, block of C's rows). With few panels, sharing panels alone
     # would leave threads idle.
     begin, end = first(q, nt, total), first(q + 1, nt, total)
+    pack = packed.shape[0] > 0
+    at_once = BLOCKS_AT_ONCE if pack else blocks
     for k0 in range(0, k, K_AT_ONCE):
         kc = min(K_AT_ONCE, k - k0)
-        unit = begin
-        while unit < end:
-            p = unit // blocks
-            block = unit - p * blocks
-            stop = min(blocks, block + end - unit)
-            here = at(z, (p * z_panel + k0 * width,))
-            if block == 0 and p < sums.shape[0]:
-                if k0 == 0 and not accumulate:
-                    sums[p] = 0
-                _add_column_sums(here, kc, at(tiles, (q, 0)), sums[p])
-            for k1 in range(k0, k0 + kc, K_OF_SWEEPS):
-                terms = min(K_OF_SWEEPS, k0 + kc - k1)
-                rows = at(z, (p * z_panel + k1 * width + slot * v,))
-                for i in range(block, stop):
-                    i0, i1 = first(i, blocks, m), first(i + 1, blocks, m)
-                    out = at(c, (p, i0, slot * v))
-                    fresh = k1 == 0 and not accumulate
-                    start, stride = (at(zeros, (0,)), 0) if fresh else (out, width)
-                    gemm_tile_t(
-                        strip, i1 - i0, nv, at(a, (k1 * lda + i0,)), lda, 1, 0, terms, rows, 0,
-                        start, stride, out, width,
-                    )  # fmt: skip
-            unit += stop - block
+        fresh = k0 == 0 and not accumulate
+        for b0 in range(0, blocks, at_once):
+            b1 = min(blocks, b0 + at_once)
+            here, here_lda, a_block = at(a, (k0 * lda,)), lda, 0
+            some = starts[b0 : b1 + 1]
+            if pack:
+                _pack_blocks(here, lda, kc, m, mr, some, at(packed, (q, 0)), K_AT_ONCE * mr + v)
+                here, here_lda, a_block = at(packed, (q, 0)), mr, K_AT_ONCE * mr + v
+            for p in range(begin // blocks, (end + blocks - 1) // blocks):
+                i0, i1 = max(b0, begin - p * blocks), min(b1, end - p * blocks)
+                rows = at(z, (p * z_panel + k0 * width,))
+                if i0 == 0 and i0 < i1 and p < sums.shape[0]:
+                    if fresh:
+                        sums[p] = 0
+                    _add_column_sums(rows, kc, at(tiles, (q, 0)), sums[p])
+                _transposed_panel(
+                    strip, nv, here, a_block, here_lda, kc, shift(rows, slot * v), fresh,
+                    at(zeros, (0,)), at(c, (p, 0, slot * v)), some, i0 - b0, i1 - b0,
+                )  # fmt: skip
     restore_denormals(state)
 
 
 @driver
 def gemm_transposed(
-    crew, nt, accumulate, a, lda, k, m, z, z_panel, panels, slot, nv, zeros, c, sums
+    crew, nt, accumulate, a, lda, k, m, z, z_panel, panels, slot, nv, zeros, c, sums, packed
 ):  # fmt: skip
     """``C[p, i, j] = Σ_k A[k, i] · Z[p, k, j]`` for i < m: the gradient of a packed weight.
 
@@ -265,13 +307,18 @@ def gemm_transposed(
     c : (panels, m, PANEL·V), of a's dtype, those vectors written
     sums : (panels, PANEL·V) float64, written; or of no panels
         The gradient of the bias, ``Σ_k Z[p, k, j]``, added up while Z is in the cache.
+    packed : (≥ nt, ≥ TRANSPOSED_SCRATCH), of a's dtype, overwritten; or of no rows
+        Memory to which each thread copies blocks of A that many panels use.
     """
     strip = 3 if nv == 3 else STRIP
     mr = _MR_3 if nv == 3 else MR
     blocks = (m + mr - 1) // mr
     total = panels * blocks
     tiles = np.empty((nt, PANEL * lanes(c)), c.dtype)
+    starts = np.empty(blocks + 1, np.int64)
+    for i in range(blocks + 1):
+        starts[i] = first(i, blocks, m)
     parts(crew, nt, _gemm_transposed_part, (
-        nt, strip, blocks, total, tiles, accumulate, a, lda, k, m, z, z_panel, slot, nv, zeros, c,
-        sums,
+        nt, strip, mr, blocks, total, tiles, starts, accumulate, a, lda, k, m, z, z_panel, slot, nv,
+        zeros, c, sums, packed,
     ))  # fmt: skip

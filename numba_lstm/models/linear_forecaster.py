@@ -34,20 +34,23 @@ class LinearForecaster(StepsAhead):
         K, the steps ahead.
     window : int
         W, the steps that it reads.
+    reads : int, optional
+        R, so many features of each step are read, the first ones; I where not given. Fewer weights
+        than windows can tell of make better forecasts.
     future_size, normalize, targets, batch_first, dtype, seed
         As for a `Forecaster`.
 
     Attributes
     ----------
     head : Linear
-        ``head.weight`` (K·O, W·I + K·F) and ``head.bias`` (K·O,). Row k·O + o gives output o of
-        step k ahead. Column w·I + i reads feature i of the window's step w.
+        ``head.weight`` (K·O, W·R + K·F) and ``head.bias`` (K·O,). Row k·O + o gives output o of
+        step k ahead. Column w·R + i reads feature i of the window's step w.
 
     Raises
     ------
     TypeError, ValueError
         Naming the argument: a size below 1 (below 0 for future_size), another dtype or normalize,
-        targets that do not fit, a flag that is no boolean.
+        targets or reads that do not fit, a flag that is no boolean.
 
     Examples
     --------
@@ -67,6 +70,7 @@ class LinearForecaster(StepsAhead):
         horizon: int,
         window: int,
         *,
+        reads: int | None = None,
         future_size: int = 0,
         normalize: str | None = None,
         targets: int | None = None,
@@ -77,10 +81,13 @@ class LinearForecaster(StepsAhead):
         self._settle(output_size, horizon, future_size, normalize, targets)
         self.input_size = size("input_size", input_size)
         self.window = size("window", window)
+        self.reads = self.input_size if reads is None else size("reads", reads)
+        if self.reads > self.input_size:
+            raise ValueError(f"reads: expected at most input_size={input_size}, got {reads}")
         self.batch_first = flag("batch_first", batch_first)
         self.dtype = check_dtype(np.float32 if dtype is None else dtype)
         self._check_targets()
-        inputs = self.window * self.input_size + self.horizon * self.future_size
+        inputs = self.window * self.reads + self.horizon * self.future_size
         outputs = self.horizon * self.output_size
         self.head = Linear(inputs, outputs, dtype=self.dtype, seed=seed)
 
@@ -166,15 +173,15 @@ class LinearForecaster(StepsAhead):
         self.use(self.equations(x, y, future, (ridge,))[0])
 
     def _inputs(self, x: Array, rows: Array | None) -> Array:
-        """What the head reads, (B, W·I + K·F)."""
+        """What the head reads, (B, W·R + K·F)."""
         axis = 1 if self.batch_first and x.ndim == 3 else 0
         if x.ndim not in (2, 3) or x.shape[-1] != self.input_size or x.shape[axis] < self.window:
             raise ValueError(
                 f"x: expected at least window={self.window} steps of input_size={self.input_size} "
                 f"features, got shape {x.shape}"
             )
-        last = self._batch_first(x)[..., -self.window :, :]
-        flat = last.reshape(*last.shape[:-2], self.window * self.input_size)
+        last = self._batch_first(x)[..., -self.window :, : self.reads]
+        flat = last.reshape(*last.shape[:-2], self.window * self.reads)
         return flat if rows is None else np.concatenate([flat, rows], axis=-1)
 
     def _outputs(self, x: Array, rows: Array | None, lengths: Any) -> Array:
@@ -186,13 +193,13 @@ class LinearForecaster(StepsAhead):
     ) -> tuple[Array, Callable[[Array], tuple[Array, Array | None]]]:
         _without(lengths)
         outputs, head_back = self.head.vjp(self._inputs(x, rows))
-        width = self.window * self.input_size
+        width = self.window * self.reads
 
         def back(doutputs: Array) -> tuple[Array, Array | None]:
             d = head_back(doutputs)
             dx = np.zeros_like(x)
-            last = d[..., :width].reshape(*d.shape[:-1], self.window, self.input_size)
-            self._batch_first(dx)[..., -self.window :, :] = last
+            last = d[..., :width].reshape(*d.shape[:-1], self.window, self.reads)
+            self._batch_first(dx)[..., -self.window :, : self.reads] = last
             return dx, None if rows is None else d[..., width:]
 
         return outputs, back

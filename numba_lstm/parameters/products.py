@@ -6,14 +6,22 @@ import numpy as np
 
 from .. import quiet, threads, tuning
 from ..kernels import pack
-from ..kernels.gemm import gemm, gemm_transposed
+from ..kernels.gemm import TRANSPOSED_SCRATCH, gemm, gemm_transposed
 from ..kernels.sums import column_sums
-from ..simd import PANEL, TARGET
+from ..simd import PANEL, STRIP, TARGET
 from .packed import packed_columns, packed_rows, zero_bias, zeros
 from .parameter import Parameter
 from .scratch import Lease
 
-__all__ = ["backward", "forward", "multiply", "multiply_panels", "project", "weight_gradient"]
+__all__ = [
+    "backward",
+    "blocks_memory",
+    "forward",
+    "multiply",
+    "multiply_panels",
+    "project",
+    "weight_gradient",
+]
 
 
 def multiply(a: np.ndarray, w: np.ndarray, bias: np.ndarray, c: np.ndarray) -> None:
@@ -102,6 +110,19 @@ def _bias_gradient(bias: Parameter, dy: np.ndarray) -> None:
     bias.add_grad(quiet.cast(sums, dy.dtype), copy=False)
 
 
+def blocks_memory(
+    nt: int, terms: int, columns: int, panels: int, dtype: np.dtype, lease: Lease
+) -> np.ndarray:
+    """Where `gemm_transposed` copies blocks of A to; of no rows if copying gains nothing."""
+    read = min(terms, tuning.GEMM_TRANSPOSED_K) * columns * dtype.itemsize
+    worth = (
+        STRIP < PANEL
+        and panels >= tuning.GEMM_TRANSPOSED_PANELS * nt
+        and read > tuning.L2_BYTES * 2 // 3
+    )
+    return lease.array((nt if worth else 0, TRANSPOSED_SCRATCH), dtype)
+
+
 def weight_gradient(weight: Parameter, x: np.ndarray, dy: np.ndarray) -> None:
     """``dW += dyᵀ·x``, for dy (rows, O) and the first I columns of x (rows, ≥ I)."""
     outputs, inputs = weight.shape
@@ -120,9 +141,10 @@ def weight_gradient(weight: Parameter, x: np.ndarray, dy: np.ndarray) -> None:
     z = lease.array((panels, rows, width), x.dtype)
     pack.pack_columns(threads.threads_for(tuning.PACK_WORK * b.size), b, 1, pack.PLAIN, z)
     packed = lease.array((panels, columns, width), x.dtype)
+    memory = blocks_memory(nt, rows, columns, panels, x.dtype, lease)
     gemm_transposed(
         nt, False, a.reshape(-1), a.shape[1], rows, columns, z.reshape(-1), rows * width, panels,
-        0, PANEL, zeros(x.dtype), packed, no_sums,
+        0, PANEL, zeros(x.dtype), packed, no_sums, memory,
     )  # fmt: skip
     with weight.accumulate() as (grad, accumulate):
         few = threads.threads_for(tuning.PACK_WORK * weight.size)

@@ -129,6 +129,10 @@ class Lease:
         self._used = start + (size + LINE - 1) // LINE * LINE
         return np.ndarray(shape, dtype, self._blocks[-1], start)
 
+    def rows(self, rows: int, columns: int, dtype: np.dtype) -> np.ndarray:
+        """An uninitialised array of rows, with unused columns that spread them over the cache."""
+        return self.array((rows, tuning.spread_columns(columns, dtype.itemsize)), dtype)
+
     def release(self) -> None:
         """Give the memory back; none of its arrays may be used again."""
         self._used = _BLOCK

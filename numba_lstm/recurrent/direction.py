@@ -90,10 +90,10 @@ class Buffers(NamedTuple):
     ----------
     z : (P, ≥ N, PANEL·V)
         The input's part of the pre-activations before a step, what the cell saves after it.
-    u : (N + B, padded size of h, or I more before it)
+    u : (N + B, ≥ padded size of h, or I more before it)
         What each row's step multiplies: x_t, where both stand in one row, and h_{t-1}. The last
         h of row b of the batch stands in row N + b.
-    gate_state : (N + B, padded H), or of no columns
+    gate_state : (N + B, ≥ padded H), or of no columns
         The state that the gates read beside z, in the same order: c_{t-1}, or h_{t-1} where u has
         it times a mask of dropout.
     workspace
@@ -107,7 +107,7 @@ class Buffers(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What one direction's backward pass needs; the fields are those of the two tuples above."""
+    """What one direction's backward pass needs; see the two tuples above."""
 
     steps: Steps
     reverse: bool
@@ -118,6 +118,7 @@ class Saved(NamedTuple):
     u: np.ndarray
     gate_state: np.ndarray
     workspace: Any
+    h_column: int
 
 
 def infer(call: DirectionCall) -> None:
@@ -181,8 +182,8 @@ def forward(call: DirectionCall, lease: Lease) -> Saved:
     dropped = masks is not None and len(masks.drop) > 0
     arrays = (
         lease.array((w.panels, gates_rows(steps.rows), PANEL * w.lanes), dtype),
-        lease.array((rows, plan.h_column + w.padded_h), dtype),
-        lease.array((rows, w.padded if w.cell.states == 2 or dropped else 0), dtype),
+        lease.rows(rows, plan.h_column + w.padded_h, dtype),
+        lease.rows(rows, w.padded if w.cell.states == 2 or dropped else 0, dtype),
         workspace_forward(w, steps.rows, lease),
     )
     if masks is not None and len(masks.zone_c) and w.w_unit is not None:
@@ -190,7 +191,9 @@ def forward(call: DirectionCall, lease: Lease) -> Saved:
         call = call._replace(masks=masks)
     _run_loop(call, plan, as_tuple(Buffers, arrays), True)
     way.end(trial, perf_counter() - began)
-    return as_tuple(Saved, (steps, call.reverse, call.x, call.tokens, masks, *arrays))
+    return as_tuple(
+        Saved, (steps, call.reverse, call.x, call.tokens, masks, *arrays, plan.h_column)
+    )
 
 
 def _run_loop(call: DirectionCall, plan: Plan, buffers: Buffers, save: bool) -> None:

@@ -157,7 +157,7 @@ def _loop(w: Weights, saved: Saved, cotangents: Cotangents, lease: Lease) -> _Lo
     steps, z, cell = saved.steps, saved.z, w.cell
     dh = lease.array((steps.batch, w.padded_h), z.dtype)
     _copy_padded(dh, cotangents.dhn)
-    d_gate_state = lease.array((steps.batch, w.padded if cell.carries else 0), z.dtype)
+    d_gate_state = lease.rows(steps.batch, w.padded if cell.carries else 0, z.dtype)
     _copy_padded(d_gate_state, cotangents.dcn if cell.carries and cell.states == 2 else None)
     carry = no_items(z.dtype)
     if saved.masks is None:
@@ -189,13 +189,13 @@ def _run_loop(
     end: int,
 ) -> None:
     """Run the driver over steps `begin` … `end`, counted from the one that it starts with."""
-    steps, reverse, _, _, _, z, u, gate_state, _ = saved
+    steps, reverse, _, _, _, z, u, gate_state, _, h_column = saved
     dy, y_column = cotangents[:2]
     shares = steps.shares(schedule.nt // schedule.columns)
     w.cell.backward(
         *schedule, reverse, begin, end, steps.offsets, shares, dy is not None,
-        u if dy is None else dy, y_column, loop.w_hh, z, loop.dz, u, u.shape[1] - w.padded_h,
-        gate_state, loop.dh, loop.d_gate_state, w.size, w.hidden, loop.masks, loop.carry,
+        u if dy is None else dy, y_column, loop.w_hh, z, loop.dz, u, h_column, gate_state,
+        loop.dh, loop.d_gate_state, w.size, w.hidden, loop.masks, loop.carry,
         loop.dcells, loop.workspace, operands(w).constants,
     )  # fmt: skip
 

@@ -19,7 +19,7 @@ from ..kernels.loops.cell import NORMALISED, RESET_BEFORE
 from ..kernels.tokens import sum_by_token
 from ..parameters.packed import zero_bias, zeros
 from ..parameters.parameter import Parameter
-from ..parameters.products import multiply_panels
+from ..parameters.products import blocks_memory, multiply_panels
 from ..parameters.scratch import Lease
 from ..simd import PANEL
 from .direction import Saved
@@ -84,7 +84,7 @@ class WeightGradients:
         self.no_sums = np.empty((0, z.shape[2]), np.float64)
         # Where `forward` multiplied x beside h_prev by one matrix, so does this, if both reach the
         # same gates.
-        self.beside = saved.u.shape[1] > w.padded_h
+        self.beside = saved.h_column > 0
         self.normalised = w.cell.form == NORMALISED
         self.both = self.beside and w.cell.windows[0] == PANEL and not self.normalised
         self.d_state = self._packed(w.size + w.inputs if self.both else w.size)
@@ -102,7 +102,7 @@ class WeightGradients:
         if self.both:
             self._add_product(u, 0, z, rows, (0, PANEL), self.d_state, self.sums)
         else:
-            h_column = u.shape[1] - self.w.padded_h
+            h_column = self.saved.h_column
             dz = self.saved.workspace.zh if self.normalised else z
             slots = (h_first, h_count)
             self._add_product(u, h_column, dz, rows, slots, self.d_state, self.no_sums)
@@ -142,10 +142,11 @@ class WeightGradients:
         first, count = slots
         terms = rows.stop - rows.start
         nt = threads.threads_for(2.0 * terms * columns * panels * count * self.w.lanes)
+        memory = blocks_memory(nt, terms, columns, panels, dz.dtype, self.lease)
         gemm_transposed(
             nt, self.started, a.reshape(-1)[column:], a.shape[1], terms, columns,
             dz.reshape(-1)[rows.start * width :], panel_rows * width, panels, first, count,
-            zeros(dz.dtype), out, sums,
+            zeros(dz.dtype), out, sums, memory,
         )  # fmt: skip
 
     def finish(self, padding: int | None) -> None:

@@ -76,6 +76,7 @@ def test_a_series_of_datasets_is_taken_as_it_is():
     model = quick().fit(weekly())
     assert model.predict().shape == (4, 1)
     assert model.seasonal_.cycles["sales"] == ("week",) and model.n_features_in_ == 3
+    assert {"linear", "linear alone", "linear last alone"} < set(model.weights_)
     np.testing.assert_array_equal(model.predict(weekly()), model.predict())
     np.testing.assert_array_equal(model.predict(weekly().part(100)), model.predict())
     assert model.predict([weekly(), weekly().part(0, 50)]).shape == (2, 4, 1)

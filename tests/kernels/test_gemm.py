@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from gradcheck import assert_close
@@ -9,7 +11,7 @@ from gradcheck import assert_close
 from numba_lstm import threads
 from numba_lstm.kernels import gemm as module
 from numba_lstm.kernels import pack
-from numba_lstm.kernels.gemm import gemm, gemm_transposed
+from numba_lstm.kernels.gemm import TRANSPOSED_SCRATCH, gemm, gemm_transposed
 from numba_lstm.simd import PANEL, STRIP, TARGET
 
 BOUND = {"f4": 2e-6, "f8": 4e-15}
@@ -127,6 +129,7 @@ def test_a_transposed_product_equals_numpys_and_sums_the_columns(rng, dtype):
         (65, 6, 1),
         (257, 3, 2),
         (longest, 20, 2),
+        (longest, 6 * module.BLOCKS_AT_ONCE + 5, 2),
     ):
         a = rng.standard_normal((k, m + 2)).astype(dtype)
         z = rng.standard_normal((panels, k + 1, width)).astype(dtype)
@@ -134,13 +137,17 @@ def test_a_transposed_product_equals_numpys_and_sums_the_columns(rng, dtype):
         totals = z[:, :k].sum(1, "f8")
         zeros = np.zeros(width, dtype)
         results = []
-        for nt in THREADS:
+        for nt, copied in itertools.product(THREADS, (False, True)):
             c, sums = np.full((panels, m, width), np.nan, dtype), np.full((panels, width), np.nan)
+            memory = np.full((nt if copied else 0, TRANSPOSED_SCRATCH), np.nan, dtype)
 
-            def run(accumulate, sums, nt=nt, c=c, a=a, z=z, k=k, m=m, panels=panels, zeros=zeros):
+            def run(
+                accumulate, sums, nt=nt, c=c, a=a, z=z, k=k, m=m, panels=panels, zeros=zeros,
+                memory=memory,
+            ):  # fmt: skip
                 gemm_transposed(
                     nt, accumulate, a.reshape(-1), m + 2, k, m, z.reshape(-1), (k + 1) * width,
-                    panels, 0, PANEL, zeros, c, sums,
+                    panels, 0, PANEL, zeros, c, sums, memory,
                 )  # fmt: skip
 
             run(False, sums)
@@ -152,7 +159,7 @@ def test_a_transposed_product_equals_numpys_and_sums_the_columns(rng, dtype):
             assert_close(sums, 2 * totals, 2 * BOUND[dtype])
             run(False, np.empty((0, width)))
             assert np.array_equal(c, results[-1][0])
-        for c, sums in results:
+        for c, sums in results:  # however many threads, copied or not
             assert np.array_equal(c, results[0][0]) and np.array_equal(sums, results[0][1])
 
 
@@ -163,8 +170,9 @@ def test_column_sums_of_many_rows_are_better_than_float32s():
     c, sums = np.empty((1, 1, width), "f4"), np.empty((1, width))
     a = np.zeros(k, "f4")
     gemm_transposed(
-        1, False, a, 1, k, 1, z.reshape(-1), k * width, 1, 0, PANEL, np.zeros(width, "f4"), c, sums
-    )
+        1, False, a, 1, k, 1, z.reshape(-1), k * width, 1, 0, PANEL, np.zeros(width, "f4"), c, sums,
+        np.empty((0, TRANSPOSED_SCRATCH), "f4"),
+    )  # fmt: skip
     assert_close(sums, np.full((1, width), k * float(np.float32(0.1))), 1e-6)
 
 
@@ -177,9 +185,10 @@ def test_a_transposed_product_of_some_of_a_panels_vectors_leaves_the_others(rng)
     for slot, nv in ((0, 3), (1, 3), (2, 1)):
         c, sums = np.full((panels, m, width), GUARD, "f4"), np.empty((panels, width))
         for accumulate in (False, True):
+            memory = np.empty((int(accumulate), TRANSPOSED_SCRATCH), "f4")
             gemm_transposed(
                 1, accumulate, a.reshape(-1), m, k, m, z.reshape(-1), k * width, panels, slot, nv,
-                np.zeros(width, "f4"), c, sums,
+                np.zeros(width, "f4"), c, sums, memory,
             )  # fmt: skip
         inside = slice(slot * v, (slot + nv) * v)
         assert_close(c[..., inside], 2 * expected[..., inside], 4 * BOUND["f4"])

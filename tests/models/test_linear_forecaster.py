@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from gradcheck import check_vjp
 
 from numba_lstm.models import LinearForecaster
 
@@ -35,6 +36,21 @@ def test_linear_series_are_solved(normalize, batch_first, rng):
     arrays = [np.ascontiguousarray(a.swapaxes(0, 1)) if batch_first else a for a in (x, y, future)]
     model.solve(*arrays, ridge=1e-12)
     np.testing.assert_allclose(model(arrays[0], arrays[2]), arrays[1], atol=1e-6)
+
+
+def test_only_the_first_features_are_read(rng):
+    model = LinearForecaster(3, 1, 2, window=4, reads=1, dtype="float64", seed=0)
+    assert model.head.weight.shape == (2, 4)
+    x = rng.normal(size=(4, 5, 3))
+    other = x.copy()
+    other[..., 1:] = 9.0
+    np.testing.assert_array_equal(model(other), model(x))
+    check_vjp(model, x, None, rng=rng, samples=12)
+    y = 3 * x[:2, :, :1] + 1
+    model.solve(x, y, ridge=1e-12)
+    assert model.head.weight.shape == (2, 4)
+    with pytest.raises(ValueError, match="reads: expected at most input_size=3, got 4"):
+        LinearForecaster(3, 1, 2, window=4, reads=4)
 
 
 def test_a_greater_penalty_makes_smaller_weights_and_changes_nothing_until_used(rng):

@@ -9,6 +9,7 @@ from gradcheck import assert_close
 from numba_lstm import nn, threads, tuning
 from numba_lstm.parameters import products as matmul
 from numba_lstm.parameters.parameter import Parameter
+from numba_lstm.parameters.scratch import Lease
 
 
 @pytest.mark.parametrize("inputs, outputs", [(5, 200), (200, 5), (64, 64), (129, 70)])
@@ -54,3 +55,35 @@ def test_a_weight_shared_with_an_embedding_gets_both_gradients(rng):
     assert_close(first, expected, 1e-14)
     np.add.at(expected, tokens, dx)
     assert_close(embedding.weight.grad, expected, 1e-14)
+
+
+def test_blocks_are_copied_only_where_rows_outgrow_the_second_cache(monkeypatch):
+    """On 16 registers, whose panels take two sweeps, and where enough panels use a copy."""
+    monkeypatch.setattr(tuning, "L2_BYTES", 300 << 10)
+    wide = 256  # columns: 256 rows of them are 256 KB
+    given = {
+        # registers that hold a panel, threads, terms, columns, panels
+        (False, 1, 300, wide, 8): True,
+        (True, 1, 300, wide, 8): False,
+        (False, 2, 300, wide, 8): False,
+        (False, 2, 300, wide, 16): True,
+        (False, 1, 100, wide, 8): False,
+        (False, 1, 300, wide // 2, 8): False,
+    }
+    for (held, nt, terms, columns, panels), copied in given.items():
+        monkeypatch.setattr(matmul, "STRIP", matmul.PANEL if held else matmul.PANEL // 2)
+        found = matmul.blocks_memory(nt, terms, columns, panels, np.dtype("f4"), Lease())
+        assert len(found) == (nt if copied else 0)
+
+
+def test_a_gradient_has_the_same_bits_whether_blocks_are_copied(rng, monkeypatch):
+    x, dy = (rng.standard_normal((400, n)).astype("f4") for n in (700, 600))
+    found = []
+    for held in (False, True):
+        monkeypatch.setattr(tuning, "L2_BYTES", 1 << 10)
+        monkeypatch.setattr(matmul, "STRIP", matmul.PANEL if held else matmul.PANEL // 2)
+        weight = Parameter(np.zeros((600, 700), "f4"))
+        matmul.weight_gradient(weight, x, dy)
+        found.append(weight.grad)
+    assert np.array_equal(*found)
+    assert_close(found[0], dy.T.astype("f8") @ x, 1e-5)

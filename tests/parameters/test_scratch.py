@@ -235,3 +235,12 @@ def test_a_forward_pass_waits_unharmed_while_others_run(rng):
         assert np.array_equal(a, expected[name])
     for name, p in module.named_parameters():
         assert np.array_equal(p.grad, expected[name])
+
+
+@pytest.mark.parametrize("dtype", [np.dtype("f4"), np.dtype("f8")])
+def test_rows_of_a_power_of_two_of_lines_are_spread_over_the_cache(dtype):
+    for columns in (1, 7, 128, 256, 500, 512, 640, 1024):
+        array = Lease().rows(3, columns, dtype)
+        lines = array.strides[0] / 64
+        assert columns <= array.shape[1] < columns + 2 * 64 // dtype.itemsize
+        assert lines < tuning.SPREAD_LINES or lines % 2 == 1

@@ -33,7 +33,7 @@ def slots_of(z: np.ndarray, rows: int) -> np.ndarray:
 
 def states_of(saved: Any, width: int) -> np.ndarray:
     """h as each row's step read it, and behind them the last ones: (N + B, width) of float64."""
-    return saved.u[:, -width:].astype("f8")
+    return saved.u[:, saved.h_column : saved.h_column + width].astype("f8")
 
 
 def of_direction(module: Any, number: int) -> dict[str, np.ndarray]:

@@ -78,7 +78,9 @@ def _features(graph: Graph, model: Any, prefix: str, x: Value, turned: bool) -> 
     if hasattr(model, "rnn"):
         y, finals = stack(graph, model.rnn, f"{prefix}rnn.", x)
         return last(graph, model, y, finals)
-    axis, width = 1 if turned else 0, model.window * model.input_size
+    axis, width = 1 if turned else 0, model.window * model.reads
+    if model.reads < model.input_size:
+        x = _slice(graph, x, (*x.shape[:-1], model.reads), 0, model.reads, -1)
     shape = (*x.shape[:axis], model.window, *x.shape[axis + 1 :])
     window = _slice(graph, x, shape, -model.window, _FAR, axis)
     if not turned:

@@ -61,6 +61,7 @@ class ForwardArguments(NamedTuple):
     size: int  # S
     hidden: int  # H
     h_column: int  # where h begins in a row of u: behind x_t with FUSED, else 0
+    h_width: int  # its columns there: padded S
     x: np.ndarray  # (N, I): the inputs; not read with PROJECTED and TOKENS
     w: np.ndarray  # (P, I + S, PANEL·V): packed W_ih above W_hh
     bias: np.ndarray  # (P, PANEL·V): packed b_ih + b_hh
@@ -70,7 +71,7 @@ class ForwardArguments(NamedTuple):
     has_initial: bool  # whether h0 and c0 are read; they are zero otherwise
     h0: np.ndarray  # (B, S)
     c0: np.ndarray  # (B, H)
-    u: np.ndarray  # (N + B, h_column + padded S): [x_t,] h_{t-1} as the product reads it; written
+    u: np.ndarray  # (N + B, ≥ h_column + padded S): [x_t,] h_{t-1} as the product reads it; written
     gate_state: np.ndarray  # (N + B, padded H) or no columns: c_{t-1}, or h_{t-1}; written
     y: np.ndarray  # (N, ≥ y_column + S): h_t; written
     y_column: int  # where h_t begins in a row of y

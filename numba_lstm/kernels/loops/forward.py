@@ -36,7 +36,7 @@ import numpy as np
 
 from ...jit import kernel, named_driver
 from ...simd import PANEL, at, lanes
-from ..blocks import first
+from ..blocks import first, spread_columns
 from .arguments import ForwardArguments, ForwardRows, Share
 from .forward_step import FUSED, PROJECTED, TOKENS
 from .states import any_mask, copy, rows_in_step
@@ -130,7 +130,7 @@ def _thread_part(run: Any, states: int, phases: int) -> Any:
         a, workspace, hn, cn = given
         batch, steps = hn.shape[0], t.offsets.size - 1
         rows, row, column = t.nt // t.columns, q // t.columns, q % t.columns
-        panels, h_panels = a.bias.shape[0], -(-(a.u.shape[1] - a.h_column) // (PANEL * lanes(tile)))
+        panels, h_panels = a.bias.shape[0], -(-a.h_width // (PANEL * lanes(tile)))
         p0, p1 = first(column, t.columns, panels), first(column + 1, t.columns, panels)
         h0, h1 = first(column, t.columns, h_panels), first(column + 1, t.columns, h_panels)
         n, waits = 0, t.nt
@@ -265,13 +265,14 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
             keep, drop, zone_h, zone_c, fresh = masks
         if not save:
             padded = bias.shape[0] * units * v if states == 2 or drop.shape[0] else 0
-            u = np.empty((3 * batch, h_column + h_width), y.dtype)
-            gate_state = np.empty((3 * batch, padded), y.dtype)
+            size = y.itemsize
+            u = np.empty((3 * batch, spread_columns(h_column + h_width, size)), y.dtype)
+            gate_state = np.empty((3 * batch, spread_columns(padded, size)), y.dtype)
         masked = any_mask(keep, drop, zone_h, zone_c)
         a = ForwardArguments(
-            source, save, inputs, hn.shape[1], hidden, h_column, x, w, bias, input_part, z, tokens,
-            has_initial, h0, c0, u, gate_state, y, y_column, constants, masked, keep, drop, zone_h,
-            zone_c, fresh,
+            source, save, inputs, hn.shape[1], hidden, h_column, h_width, x, w, bias, input_part, z,
+            tokens, has_initial, h0, c0, u, gate_state, y, y_column, constants, masked, keep, drop,
+            zone_h, zone_c, fresh,
         )  # fmt: skip
         tiles, counters = np.empty((nt, 32 * PANEL * v), y.dtype), np.zeros(2, np.int64)
         alone = columns == 1

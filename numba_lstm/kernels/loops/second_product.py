@@ -40,10 +40,9 @@ def _second_phase(finish: Any) -> Any:
     def second(a, workspace, s, share, tile):
         v = lanes(tile)
         width = PANEL * v
-        h_width = a.u.shape[1] - a.h_column
         m = workspace.m
         for p in range(share.h0, share.h1):
-            nv = min(PANEL, h_width // v - p * PANEL)
+            nv = min(PANEL, a.h_width // v - p * PANEL)
             r = share.r0
             while r < share.r1:
                 rows = row_block(share.r1 - r, STRIP)

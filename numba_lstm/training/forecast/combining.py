@@ -94,9 +94,18 @@ def make_members(config: ForecastConfig, meaning: Meaning) -> Members:
             )
             for _ in range(config.networks)
         ]
-        if config.linear:
-            lines[f"linear{suffix}"] = LinearForecaster(
-                width, outputs, meaning.horizon, meaning.window, normalize=kind, seed=0, **common
+        # Those of the targets alone have fewer weights, which may be better told.
+        alone = (False, True) if width > meaning.targets + len(meaning.known) else (False,)
+        for only in alone if config.linear else ():
+            lines[f"linear{suffix}{' alone' if only else ''}"] = LinearForecaster(
+                width,
+                outputs,
+                meaning.horizon,
+                meaning.window,
+                reads=meaning.targets if only else None,
+                normalize=kind,
+                seed=0,
+                **common,
             )
     return Members(networks, lines)
 

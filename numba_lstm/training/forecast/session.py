@@ -108,7 +108,7 @@ def check_size(config: ForecastConfig, meaning: Meaning) -> None:
     sizes.update(horizon=meaning.horizon, window=meaning.window)
     name = max(sizes, key=lambda name: sizes[name])
     of_batch = {"batch": config.batch, "window": meaning.window}
-    parameters = len(config.kinds) * (config.networks * network + config.linear * line)
+    parameters = len(config.kinds) * (config.networks * network + 2 * config.linear * line)
     steps = config.batch * meaning.window
     kept = kept_for_backward(config.cell, config.hidden, config.layers, 1, steps)
     batch = len(config.kinds) * config.networks * (kept + 2 * steps * width)

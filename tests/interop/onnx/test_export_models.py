@@ -120,7 +120,8 @@ def test_forecasters_are_put_together(batch_first, future_size, rng, tmp_path):
         for kind in (None, "last")
     ]
     members += [
-        models.LinearForecaster(4, 6, 3, 5, normalize=kind, **options) for kind in (None, "last")
+        models.LinearForecaster(4, 6, 3, 5, normalize=kind, reads=reads, **options)
+        for kind, reads in ((None, None), ("last", 2))
     ]
     whole = models.Combination(members, [0.4, 0.3, 0.2, 0.1]).eval()
     for model in (whole, members[2], members[3]):

@@ -39,7 +39,7 @@ def test_saved_gates_and_states_are_the_references(rng, sizes, dtype):
         states = [s[direction].astype("f8") for s in case.hx]
         *_, expected = lstm_forward(case.x[::turn].astype("f8"), *states, *weights)
         kept = saved[direction]
-        h_columns = kept.u.shape[1] - kept.gate_state.shape[1]
+        h_columns = kept.h_column
         for states, value in ((kept.u[:, h_columns:], expected.h), (kept.gate_state, expected.c)):
             # What each step read, in order of time, and the last states behind.
             states = states[:, :hidden].reshape(steps + 1, batch, hidden)
@@ -66,8 +66,9 @@ def test_units_of_padding_are_exactly_zero_forward_and_backward(rng, sizes):
     case = draw(rng, module, steps, batch)
     call, saved = run(module, case)
     for kept in saved:
-        assert not kept.gate_state[..., hidden:].any()
-        assert not kept.u[..., kept.u.shape[1] - kept.gate_state.shape[1] + hidden :].any()
+        padded = kept.z.shape[0] * TARGET.lanes(4)
+        assert not kept.gate_state[:, hidden:padded].any()
+        assert not kept.u[:, kept.h_column + hidden : kept.h_column + padded].any()
     call.backward(case.dy, case.dstate)
     v = TARGET.lanes(4)
     unit = np.arange(saved[0].z.shape[0])[:, None] * v + np.tile(np.arange(v), PANEL)
