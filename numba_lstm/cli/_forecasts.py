@@ -94,11 +94,11 @@ def _as_csv(found: list[Prediction], names: tuple[str, ...], id: str | None) -> 
 
 
 def _times(time: Any) -> list[str]:
-    """Times as text: dates where all are at midnight."""
+    """Times as text: dates where all are at midnight, whole numbers without a fraction."""
     import numpy as np
 
     if time.dtype.kind != "M":
-        return [str(one) for one in time]
+        return [f"{one:.15g}" for one in time]
     days = time.astype("datetime64[D]")
     if (days == time).all():
         return [str(one) for one in days]
@@ -137,9 +137,11 @@ def lines_of(found: Mapping[str, Any], cell: str, frequency: Frequency) -> list[
         lines.append(f"by what validates, the forecast is {', '.join(shares)}")
     lines.append(_verdict(test, words))
     if intervals["coverage"] is not None:
+        width = intervals["width"]
+        wide = "" if width is None else f"; {_number(width)} wide on average"
         lines.append(
-            f"intervals of {intervals['level']:.0%} hold {intervals['coverage']:.1%} of the truth; "
-            f"{_number(intervals['width'])} wide on average (from {intervals['source']})"
+            f"intervals of {intervals['level']:.0%} hold {intervals['coverage']:.1%} of the truth"
+            f"{wide} (from {intervals['source']})"
         )
     return lines
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from numba_lstm.cli._forecasts import lines_of, named
+from numba_lstm.cli._forecasts import _times, lines_of, named
 from numba_lstm.datasets import Frequency
 
 DAILY = Frequency(1, "D")
@@ -74,10 +75,21 @@ def test_of_several_targets_each_has_a_table_and_the_scaled_error_decides():
     }
     both = found(targets={"a\nb": by_model, "c": by_model})
     both["backtest"].update(by_model)
+    both["intervals"]["width"] = None
     lines = lines_of(both, "gru", DAILY)
+    assert lines[-1] == "intervals of 90% hold 88.0% of the truth (from back-test errors)"
     assert sum(line.startswith("  a\\nb ") for line in lines) == 1
     assert any("GRU + linear does not earn its keep here: linear regression has 20.0% le" in line
                for line in lines)  # fmt: skip
+
+
+def test_times_are_written_as_short_as_they_can_be():
+    days = np.array(["2021-01-01", "2021-01-02"], "datetime64[us]")
+    assert _times(days) == ["2021-01-01", "2021-01-02"]
+    assert _times(days + np.timedelta64(6, "h"))[0] == "2021-01-01T06:00:00"
+    assert _times(days + np.timedelta64(5, "ms"))[0] == "2021-01-01T00:00:00.005000"
+    assert _times(np.array([1980.0, 1981.0])) == ["1980", "1981"]
+    assert _times(np.array([0.1, 0.2])) == ["0.1", "0.2"]
 
 
 def test_a_model_is_called_what_it_is_made_of():

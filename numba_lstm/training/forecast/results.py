@@ -205,7 +205,8 @@ def _intervals(
         low, high = (np.concatenate(side) for side in zip(*there))
         truth = np.concatenate([one.models["model"].truth for one in found])
         about["coverage"] = metrics.coverage(truth, low, high)
-        about["width"] = float(np.mean(high - low))
+        if truth.shape[-1] == 1:  # several targets have no common unit
+            about["width"] = float(np.mean(high - low))
     return about
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from numba_lstm.training.forecast.windows import Rows, last_known, seen_at
+from numba_lstm.training.forecast.meaning import Meaning
+from numba_lstm.training.forecast.windows import Rows, WindowBatches, last_known, seen_at
 
 REAL = np.array([[1, 0], [0, 0], [0, 1], [1, 1], [1, 0]], bool)
 
@@ -57,3 +58,27 @@ def test_what_comes_later_changes_nothing_that_is_seen(seed):
         rows = np.arange(origin)
         seen = [seen_at(filled(values), last_known(real), rows) for values in (one, other)]
         assert np.array_equal(*seen)
+
+
+def test_a_batch_has_what_was_known_at_each_origin():
+    meaning = Meaning(
+        columns=("sales", "holiday"),
+        targets=1,
+        known=("holiday",),
+        seasonal={},
+        mean=(0.0, 0.0),
+        scale=(1.0, 1.0),
+        window=3,
+        horizon=1,
+        count=1,
+        unit="D",
+        ids=("",),
+        until="",
+    )
+    values = np.array([[0.0, 5.0], [1.0, 5.0], [2.0, 5.0], [3.0, 6.0], [4.0, 6.0]])
+    rows = Rows.of([values], [REAL], [10.0 * values[:, :1]])
+    batches = WindowBatches(rows, np.array([3, 4]), meaning, 2)
+    (((x, future), y),) = list(batches)
+    assert x[..., 0].T.tolist() == [[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]]
+    assert future[..., 0].tolist() == [[6.0, 6.0]] and y[..., 0].tolist() == [[3.0, 4.0]]
+    assert batches.effects(np.array([3, 4])).tolist() == [[[30.0]], [[40.0]]]
