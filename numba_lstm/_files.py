@@ -10,10 +10,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["locked", "sync_folder", "write_atomic"]
+__all__ = ["append", "locked", "sync_folder", "write_atomic"]
 
 
-def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
+def write_atomic(path: str | os.PathLike[str], data: bytes | str, *, follow: bool = True) -> None:
     """Replace ``path`` by ``data``: written beside it, flushed to the disk, then renamed.
 
     A symbolic link stays and what it points to is replaced. What exists and is no regular file,
@@ -26,6 +26,9 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
         points to.
     data
         The whole content; text is written as UTF-8 with the line ends it has.
+    follow
+        Without it whatever has the name, a link or a FIFO too, is replaced by a file, and what a
+        link points to stays as it is.
 
     Raises
     ------
@@ -34,14 +37,14 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
         nothing is left beside it.
     """
     content = data.encode("utf-8") if isinstance(data, str) else data
-    direct = _to_write_directly(path)
+    direct = _to_write_directly(path) if follow else None
     if direct is not None:
         with open(direct, "wb") as file:
             file.write(content)
         return
-    # Renaming over a link would replace the link.
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
+    # Renaming over a link replaces the link.
+    target = Path(os.path.realpath(path) if follow else path)
+    if target.is_dir() and (follow or not target.is_symlink()):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     try:
         handle, beside = tempfile.mkstemp(
@@ -67,31 +70,69 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str) -> None:
     sync_folder(target.parent)
 
 
+def append(path: str | os.PathLike[str], data: str) -> None:
+    """Add text, as UTF-8, to the end of a file, or to a new one.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written, or is a link or no regular file.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _flag("O_NOFOLLOW") | _flag("O_NONBLOCK")
+    handle = os.open(path, flags | _flag("O_BINARY"), 0o666)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, "expected an ordinary file")
+        rest = memoryview(data.encode("utf-8"))
+        while rest:
+            rest = rest[os.write(handle, rest) :]
+    except OSError as error:
+        error.filename = os.fspath(path)
+        raise
+    finally:
+        os.close(handle)
+
+
 @contextlib.contextmanager
-def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
+def locked(folder: str | os.PathLike[str], *, follow: bool = True) -> Iterator[int | None]:
     """Hold a folder's lock, which the system takes back however this process ends.
 
-    Windows, and some network file systems, have no such lock; there nothing is held.
+    Parameters
+    ----------
+    folder
+        The folder.
+    follow
+        Whether it may be a link to one.
+
+    Yields
+    ------
+    int or None
+        The folder's descriptor. None where nothing is held, because Windows and some network file
+        systems have no such lock.
 
     Raises
     ------
     BlockingIOError
         When another process, or another holder in this one, has it.
+    OSError
+        When there is no such folder.
     """
     try:
         import fcntl
     except ImportError:
-        yield
+        yield None
         return
-    handle = os.open(folder, os.O_RDONLY)
+    flags = os.O_RDONLY | os.O_DIRECTORY
+    handle = os.open(folder, flags if follow else flags | os.O_NOFOLLOW)
     try:
+        held: int | None = handle
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise
         except OSError:
-            pass
-        yield
+            held = None
+        yield held
     finally:
         # A child that was forked meanwhile has the handle open, too.
         with contextlib.suppress(OSError):
@@ -130,10 +171,16 @@ def _to_write_directly(path: str | os.PathLike[str]) -> int | str | None:
 
 def _mode_for(target: Path) -> int:
     """The permissions ``target`` has, or those a plainly created file would get."""
-    try:
-        return target.stat().st_mode & 0o777
-    except OSError:
-        # mkstemp makes 0600; a shared run folder wants what open() would have given.
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask
+    with contextlib.suppress(OSError):
+        mode = target.lstat().st_mode
+        if stat.S_ISREG(mode):
+            return mode & 0o777
+    # mkstemp makes 0600; a shared run folder wants what open() would have given.
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def _flag(name: str) -> int:
+    """A flag of ``os.open``, or none where the system lacks it."""
+    return getattr(os, name, 0)

@@ -8,6 +8,7 @@ choose some that are much slower.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import os
@@ -179,7 +180,7 @@ def cpu_model() -> str:
 
 
 def memory(folder: Path | None = None) -> int:
-    """Bytes of the machine's memory, or fewer where a container may have no more.
+    """Bytes of the machine's memory, or fewer where a container or `ulimit -v` allows no more.
 
     Parameters
     ----------
@@ -197,6 +198,11 @@ def memory(folder: Path | None = None) -> int:
             limit = int(((folder or _CGROUP) / name).read_text())
         except (OSError, ValueError):  # no such file, or "max"
             continue
+        found = min(found, limit) if limit > 0 else found
+    with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no resource
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
         found = min(found, limit) if limit > 0 else found
     return found
 

@@ -134,3 +134,66 @@ def test_a_folder_s_lock_is_held_by_one_and_let_go_however_its_process_ends(tmp_
             assert os.listdir(tmp_path) == []
     with _files.locked(tmp_path):
         pass
+
+
+def test_text_is_added_to_a_file_s_end_and_a_new_one_is_made(tmp_path):
+    for _ in range(2):
+        _files.append(tmp_path / "log", "ü\n")
+    assert (tmp_path / "log").read_bytes() == "ü\nü\n".encode()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+def test_nothing_is_added_to_what_is_no_file_of_its_own(tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "link").symlink_to("mine")
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "folder").mkdir()
+    for name in ("link", "fifo", "folder", "absent/file"):
+        with pytest.raises(OSError, match=name):
+            _files.append(tmp_path / name, "more")
+    assert (tmp_path / "mine").read_text() == "mine"
+    reader = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(OSError, match="expected an ordinary file"):
+        _files.append(tmp_path / "fifo", "more")
+    os.close(reader)
+
+
+def test_a_disk_that_is_full_is_told_with_the_name(tmp_path, monkeypatch):
+    def full(handle, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(OSError, match=r"No space.*log"):
+        _files.append(tmp_path / "log", "more")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+def test_where_links_are_not_followed_whatever_has_the_name_is_replaced(tmp_path):
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "mine").chmod(0o600)
+    (tmp_path / "link").symlink_to("mine")
+    (tmp_path / "lost").symlink_to("absent/file")
+    (tmp_path / "to folder").symlink_to(".")
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "plain").write_bytes(b"")
+    usual = stat.S_IMODE((tmp_path / "plain").stat().st_mode)
+    for name in ("link", "lost", "to folder", "fifo", "plain", "new"):
+        _files.write_atomic(tmp_path / name, "new", follow=False)
+        found = (tmp_path / name).lstat().st_mode
+        assert stat.S_ISREG(found) and stat.S_IMODE(found) == usual, name
+        assert (tmp_path / name).read_text() == "new"
+    assert (tmp_path / "mine").read_text() == "mine"
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError):
+        _files.write_atomic(tmp_path / "folder", "new", follow=False)
+
+
+def test_a_lock_tells_what_it_holds_and_may_refuse_links(tmp_path):
+    pytest.importorskip("fcntl")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")
+    with _files.locked(tmp_path / "link") as handle:
+        assert os.path.samestat(os.fstat(handle), os.stat(tmp_path / "folder"))
+    for name in ("link", "absent"):
+        with pytest.raises(OSError), _files.locked(tmp_path / name, follow=False):
+            pass

@@ -17,6 +17,7 @@ PACKAGE = Path(__file__).parents[1] / "numba_lstm"
 LAYERS = [
     {"system"},
     {"_version", "_files", "tuning", "fingerprint", "quiet", "user_warning", "typing", "foreign"},
+    {"_damaged", "_parsing", "_reading"},
     {"checks", "dropout_masks"},
     {"simd", "threads"},
     {"workers", "inlining"},

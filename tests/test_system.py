@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from cli_tool import environment
 
 from numba_lstm import system, tuning
 from numba_lstm.system import Cache, Caches
@@ -172,3 +173,16 @@ def test_where_no_memory_is_told_it_is_what_can_be_addressed(monkeypatch, tmp_pa
     assert system.memory(tmp_path) == 2**47
     monkeypatch.delattr(os, "sysconf")
     assert system.memory(tmp_path) == 2**47
+
+
+def test_the_shell_may_allow_less_memory():
+    resource = pytest.importorskip("resource")
+    program = (
+        "import resource; resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))\n"
+        "from numba_lstm.system import memory; print(memory())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment(), capture_output=True, text=True
+    )
+    assert done.stdout == f"{2**30}\n", done.stderr
+    assert resource.getrlimit(resource.RLIMIT_AS)[0] != 2**30

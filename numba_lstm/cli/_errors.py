@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Iterator
 
 import click
 
+from ._text import printable
+
 __all__ = ["BadInput", "bad_input", "exit_code", "one_line"]
 
 FAILED, BAD_INPUT, DIVERGED, INTERRUPTED = 1, 2, 3, 130
+# Of the disk, which nobody's input can help.
+_DISK = {getattr(errno, name, -1) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO")}
+# Longer lines nobody reads; a file may have put anything into them.
+_LONGEST = 2000
 
 
 class BadInput(click.ClickException):
@@ -20,11 +27,14 @@ class BadInput(click.ClickException):
 
 @contextlib.contextmanager
 def bad_input() -> Iterator[None]:
-    """Within it, while the user's input is read, a wrong value or file is the input's fault."""
+    """Within it, while the user's input is read, a wrong value or file is the input's fault.
+
+    A disk that is full or fails is not.
+    """
     try:
         yield
     except (ValueError, TypeError, OSError, MemoryError) as error:
-        if isinstance(error, BrokenPipeError):
+        if isinstance(error, BrokenPipeError) or getattr(error, "errno", None) in _DISK:
             raise
         raise BadInput(one_line(error)) from error
 
@@ -54,4 +64,5 @@ def one_line(error: BaseException) -> str:
         text = str(error)
     else:
         text = f"{type(error).__name__}: {error}".rstrip(": ")
-    return " ".join(text.split()) or type(error).__name__
+    line = printable(" ".join(text.split())) or type(error).__name__
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}..."

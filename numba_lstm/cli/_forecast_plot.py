@@ -45,7 +45,7 @@ def draw(
         _draw_panel(axis, one, k, name, results["intervals"]["level"])
     above = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "frameon": False}
     axes[0].legend(ncols=6, fontsize=8, **above)
-    top.suptitle(f"{title}: {_words(results, name)}")
+    top.suptitle(f"{title}: {_words(results, name)}", parse_math=False)
     draw_losses(bottom)
     return figure
 
@@ -96,7 +96,7 @@ def _draw_panel(axis: Any, one: dict[str, Any], k: int, name: str, level: float)
     for time in times:
         axis.axvline(time[0], color="gray", linewidth=0.4, alpha=0.5)
     place = f" ({printable(one['id'])})" if one["id"] else ""
-    axis.set_ylabel(printable(one["names"][k]) + place)
+    axis.set_ylabel(printable(one["names"][k]) + place, parse_math=False)
     axis.margins(x=0.01)
     axis.grid(alpha=0.3)
 

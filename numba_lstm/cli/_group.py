@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -75,6 +77,7 @@ class CommandGroup(click.Group):
                 error.show()
             else:
                 click.echo(f"error: {one_line(error)}", err=True)
+            _flush_stdout()
         sys.exit(code)
 
 
@@ -95,8 +98,44 @@ def _never_fail_to_print() -> None:
             ascii_only = codecs.lookup(stream.encoding).name == "ascii"
             encoding = "utf-8" if ascii_only else stream.encoding
             stream.reconfigure(encoding=encoding, errors="backslashreplace")
+    sys.stderr = _unfailing(sys.stderr)
+
+
+class _Unfailing(io.FileIO):
+    """Standard error, of which is lost what cannot be written.
+
+    The disk of a log may be full, and a terminal may have been closed. The work goes on.
+    """
+
+    def write(self, data: Any) -> int:
+        size = memoryview(data).nbytes
+        with contextlib.suppress(OSError):
+            written = super().write(data)
+            return size if written is None else written
+        return size
+
+
+def _unfailing(stream: Any) -> Any:
+    """The same stream, but that it never fails; where it is no plain file, the stream itself."""
+    if type(stream) is not io.TextIOWrapper or os.name == "nt":
+        return stream
+    try:
+        stream.flush()
+        raw = _Unfailing(stream.fileno(), "wb", closefd=False)
+    except (OSError, ValueError):
+        return stream
+    buffer = io.BufferedWriter(raw)
+    return io.TextIOWrapper(buffer, stream.encoding, "backslashreplace", line_buffering=True)
+
+
+def _flush_stdout() -> None:
+    """Have the interpreter's own last flush not complain of what is told already."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _close_stdout()
 
 
 def _close_stdout() -> None:
-    """Whoever read our output has gone; the interpreter's last flush must not complain of it."""
+    """What is printed from now on, or was and could not be, goes nowhere."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

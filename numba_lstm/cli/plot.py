@@ -50,6 +50,8 @@ def plot(run: str, output: str, as_json: bool) -> None:
         records = list(opened.metrics())
         if not records:
             raise ValueError(f"{run}: expected a run with metrics, but nothing was logged yet")
+        if any(record.get("seconds") is None for record in records):
+            raise ValueError(f"{run}: expected seconds in each line of its metrics, got none")
         check_output(output, "output")
         if output == "-" and as_json:
             raise ValueError("output: expected a file with --json, got - (standard output)")
@@ -108,8 +110,10 @@ def _draw_confusion(axis: Any, part: str, found: dict[str, Any], classes: tuple[
                 color = "white" if shares[i][j] > 0.5 else "black"
                 axis.text(j, i, str(n), ha="center", va="center", color=color, fontsize=8)
     names = [printable(name) for name in classes]
-    axis.set_xticks(range(len(names)), names, rotation=90 if max(map(len, names)) > 3 else 0)
-    axis.set_yticks(range(len(names)), names)
+    turned = 90 if max(map(len, names)) > 3 else 0
+    # A dollar sign in a name is no formula.
+    axis.set_xticks(range(len(names)), names, rotation=turned, parse_math=False)
+    axis.set_yticks(range(len(names)), names, parse_math=False)
     axis.set_xlabel("found")
     axis.set_ylabel("true")
     axis.set_title(f"{'test' if part == 'test' else 'validation'}: {found['accuracy']:.2%} right")
@@ -130,7 +134,7 @@ def _draw(
         losses, beside = parts
         _draw_confusion(beside.subplots(), *confusion)
     _draw_losses(losses, records, label)
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     return figure
 
 

@@ -144,7 +144,7 @@ def _records(
 
 def _names(header: Sequence[str], file: Path, line: int) -> tuple[list[str], list[str]]:
     """The columns' names, and those that were made up."""
-    if all(re.fullmatch(r"[-+]?[\d.,/: ]*\d[\d.,/: -]*", name) for name in header if name):
+    if all(re.fullmatch(r"[-+]?[.,/: ]*\d[\d.,/: -]*", name) for name in header if name):
         shown = ", ".join(header)[:60]
         raise ValueError(f"{file}: line {line}: expected the columns' names, got {shown}")
     names, made = [], []

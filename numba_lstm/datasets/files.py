@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import codecs
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
+
+from .._reading import open_ordinary
 
 __all__ = ["first_bytes", "regular_file", "text_lines"]
 
@@ -29,12 +30,6 @@ _BINARY = {
     b"\x89PNG": "a picture",
     b"%PDF": "a PDF document",
 }
-_KINDS = [
-    (stat.S_ISFIFO, "a FIFO"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-    (stat.S_ISSOCK, "a socket"),
-]
 
 
 def regular_file(path: str | os.PathLike[str]) -> Path:
@@ -47,21 +42,8 @@ def regular_file(path: str | os.PathLike[str]) -> Path:
     ValueError
         It is a FIFO, a device or a socket, which may have no end.
     """
-    file = Path(path)
-    try:
-        mode = file.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(f"{file}: expected a file, got a folder")
-        for matches, kind in _KINDS:
-            if matches(mode):
-                raise ValueError(f"{file}: expected an ordinary file, got {kind}")
-        with open(file, "rb"):
-            pass
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{file}: no such file") from None
-    except PermissionError:
-        raise PermissionError(f"{file}: permission denied") from None
-    return file
+    open_ordinary(path).close()
+    return Path(path)
 
 
 def first_bytes(file: Path, count: int = 8) -> bytes:

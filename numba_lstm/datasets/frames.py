@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from .. import system
+from .._damaged import DAMAGED
+from .._reading import size_in_words
 from .table import Table, is_missing
 from .time_forms import on_one_clock
 
@@ -27,11 +30,35 @@ def read_parquet(file: Path) -> Table:
         raise ImportError(
             f"{file}: a Parquet file needs pyarrow; pip install 'numba_lstm[tables]'"
         ) from None
+    damaged = (pyarrow.ArrowException, *DAMAGED)
     try:
-        table = pyarrow.parquet.ParquetFile(file).read()
-    except (pyarrow.ArrowException, OSError) as error:
+        stored = pyarrow.parquet.ParquetFile(file)
+        claimed = _claimed(stored.metadata)
+    except damaged as error:
         raise ValueError(f"{file}: expected a Parquet file: {error}") from None
-    return _table(zip(table.column_names, table.columns), _of_arrow, str(file))
+    if claimed > (most := system.memory()):
+        raise ValueError(
+            f"{file}: expected a table that fits in memory, got one of {size_in_words(claimed)}, "
+            f"of which there are {size_in_words(most)}"
+        )
+
+    def of_arrow(column: Any) -> Cells:
+        try:
+            return _of_arrow(column)
+        except damaged as error:  # times beyond the calendar, or what only reading finds damaged
+            raise ValueError(f"{file}: expected cells that can be read: {error}") from None
+
+    try:
+        table = stored.read()
+    except damaged as error:
+        raise ValueError(f"{file}: expected a Parquet file: {error}") from None
+    return _table(zip(table.column_names, table.columns), of_arrow, str(file))
+
+
+def _claimed(about: Any) -> int:
+    """The bytes that a Parquet file says its table takes, unpacked and then as numbers."""
+    packed = sum(about.row_group(k).total_byte_size for k in range(about.num_row_groups))
+    return packed + 8 * about.num_rows * about.num_columns
 
 
 def is_frame(value: Any) -> bool:

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
+from .. import system
+from .._damaged import DAMAGED
+from .._reading import open_ordinary, too_large
 from .sequences import Sequences
 
 __all__ = ["read_npz"]
 
 _X, _Y = ("x", "X"), ("y", "Y")
+# What is unpacked, numbers of double precision of it, and the sequences.
+_COPIES = 4
 
 
 def read_npz(file: Path) -> Sequences:
@@ -51,22 +57,32 @@ def read_npz(file: Path) -> Sequences:
 
 
 def _arrays(file: Path) -> dict[str, np.ndarray]:
-    try:
-        stored = np.load(file, allow_pickle=False)
-        if isinstance(stored, np.ndarray):
-            raise ValueError("it is a single array, a .npy file")
-        with stored:
-            return {name: stored[name] for name in stored.files}
-    except (
-        ValueError,
-        EOFError,
-        OSError,
-        zipfile.BadZipFile,
-        KeyError,
-        NotImplementedError,
-    ) as error:
-        words = "objects in it need pickle, which can run code" if "pickle" in str(error) else error
-        raise ValueError(f"{file}: expected a .npz file of plain arrays: {words}") from None
+    with open_ordinary(file) as stream:
+        try:
+            _check_size(stream, file)
+            stored = np.load(stream, allow_pickle=False)
+            if isinstance(stored, np.ndarray):
+                raise ValueError("it is a single array, a .npy file")
+            with stored:
+                return {name: np.asarray(stored[name]) for name in stored.files}
+        except DAMAGED as error:
+            words: object = error
+            if "pickle" in str(error):
+                words = "objects in it need pickle, which can run code"
+            raise ValueError(f"{file}: expected a .npz file of plain arrays: {words}") from None
+
+
+def _check_size(stream: BinaryIO, file: Path) -> None:
+    """Refuse an archive that would unpack to more than the memory; zeros shrink to a thousandth."""
+    if not zipfile.is_zipfile(stream):
+        stream.seek(0)
+        return
+    with zipfile.ZipFile(stream) as archive:
+        claimed = sum(one.file_size for one in archive.infolist())
+    stream.seek(0)
+    most = system.memory() // _COPIES
+    if claimed > most:
+        raise ValueError(too_large("its arrays", most, claimed))
 
 
 def _find(arrays: dict[str, np.ndarray], names: tuple[str, ...], file: Path) -> np.ndarray:

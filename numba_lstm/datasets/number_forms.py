@@ -34,7 +34,7 @@ def _pattern(decimal: str, thousands: str) -> re.Pattern[str]:
     sign = r"[+\-\u2212]?"
     money = rf"[{re.escape(_CURRENCY)}]?"
     return re.compile(
-        rf"(?P<sign>{sign})\s*(?P<money>{money})\s*(?P<inner>{sign})(?P<body>{body})"
+        rf"(?P<sign>{sign})\s*+(?P<money>{money})\s*+(?P<inner>{sign})(?P<body>{body})"
         rf"(?P<power>(?:[eE][+-]?\d+)?)\s*(?P<after>{money})",
         re.ASCII,
     )
@@ -44,7 +44,7 @@ def _pattern(decimal: str, thousands: str) -> re.Pattern[str]:
 FORMS = {".": _pattern(".", ","), ",": _pattern(",", ".")}
 _OTHER = {".": ",", ",": "."}
 # Most columns are plain: whole lines are then checked at once, which takes a tenth of the time.
-_PLAIN = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
+_PLAIN = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$"
 _NOT_PLAIN = re.compile(rf"^(?!{_PLAIN})", re.ASCII | re.MULTILINE)
 # A point that cannot separate thousands: not three digits behind it, or not one to three before.
 _POINT = re.compile(

@@ -23,8 +23,9 @@ __all__ = ["read_ts"]
 _FLAGS = ("timestamps", "missing", "univariate", "equallength", "classlabel", "targetlabel")
 _COUNTS = {"dimensions": "dimensions", "dimension": "dimensions", "serieslength": "serieslength"}
 _COUNT = re.compile(r"\d{1,9}")
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_POINT = re.compile(r"\(\s*([^(),]+?)\s*,\s*([^(),]*?)\s*\)")
+# Each character can be matched in one way only, so that no line takes the square of its length.
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_POINT = re.compile(r"\(([^(),]+),([^(),]*)\)")
 
 
 @dataclass
@@ -143,9 +144,9 @@ def _label(text: str, header: _Header, where: str) -> str:
 
 def _values(part: str, where: str, header: _Header) -> list[float]:
     if header.flags.get("timestamps"):
-        points = _POINT.findall(part)
+        points = [(time.strip(), value.strip()) for time, value in _POINT.findall(part)]
         rest = _POINT.sub("", part).replace(",", "").strip()
-        if rest or not points:
+        if rest or not points or not all(time for time, _ in points):
             raise ValueError(f"{where}: expected (time, value) in brackets, got {part[:40]!r}")
         _in_order([time for time, _ in points], where)
         return [_value(value, where) for _, value in points]

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
+from .. import system
+from .._reading import open_ordinary, take
 from ..checks import size
 
-__all__ = ["decode_text", "load_text", "shakespeare", "split", "split_place"]
+__all__ = ["decode_text", "load_text", "read_stream", "shakespeare", "split", "split_place"]
+
+# Bytes, characters and tokens of a text are held at once.
+_COPIES = 3
 
 
 def load_text(path: str | os.PathLike[str]) -> str:
@@ -31,22 +37,20 @@ def load_text(path: str | os.PathLike[str]) -> str:
     OSError
         FileNotFoundError for a missing file, IsADirectoryError for a folder, PermissionError.
     ValueError
-        The file is empty, or binary: it has a NUL byte or a byte that is not UTF-8. The message
-        names the file, the byte and its offset.
+        The file is empty, or binary: it has a NUL byte or a byte that is not UTF-8; the message
+        names the file, the byte and its offset. Or it is a FIFO, a device or a socket, or does not
+        fit in the memory.
     """
-    file = Path(path)
-    if file.is_dir():
-        raise IsADirectoryError(f"{file}: expected a text file, got a folder")
-    try:
-        data = file.read_bytes()
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{file}: no such file") from None
-    except PermissionError:
-        raise PermissionError(f"{file}: permission denied") from None
-    return decode_text(data, str(file))
+    with open_ordinary(path, system.memory() // _COPIES, "a text file") as stream:
+        return read_stream(stream, os.fspath(Path(path)))
 
 
-def decode_text(data: bytes, name: str) -> str:
+def read_stream(stream: BinaryIO, name: str) -> str:
+    """Read what `load_text` would from a stream, which may have no end; `name` is for messages."""
+    return decode_text(take(stream, name, system.memory() // _COPIES, stop=b"\0"), name)
+
+
+def decode_text(data: bytes | bytearray, name: str) -> str:
     """Return the text of a file's bytes, as `load_text` has it; `name` is for messages."""
     text = _decode(data, name).removeprefix("\ufeff")
     if not text:
@@ -54,7 +58,7 @@ def decode_text(data: bytes, name: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _decode(data: bytes, name: str) -> str:
+def _decode(data: bytes | bytearray, name: str) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise ValueError(f"{name}: expected UTF-8, got a UTF-16 byte-order mark at byte offset 0")
     nul = data.find(b"\0")

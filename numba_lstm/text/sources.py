@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
-from .corpus import decode_text, load_text, shakespeare
+from .corpus import load_text, read_stream, shakespeare
 
 __all__ = [
     "BUNDLED",
@@ -88,7 +88,7 @@ def _read(name: str) -> list[str]:
     if name == STANDARD_INPUT:
         if sys.stdin is None:
             raise ValueError("standard input: expected text, got an input that is closed")
-        return [decode_text(sys.stdin.buffer.read(), "standard input")]
+        return [read_stream(sys.stdin.buffer, "standard input")]
     path = path_of(name)
     if not path.is_dir():
         return [load_text(path)]

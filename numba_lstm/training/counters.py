@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 __all__ = ["Counters", "TextCounters"]
 
@@ -47,6 +50,29 @@ class Counters:
     since_best: int = 0
     digest: str = ""
     valid_digest: str = ""
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any]) -> Self:
+        """Take them of what a file holds; those that are missing are as in a new training.
+
+        Raises
+        ------
+        TypeError
+            When one has another name.
+        ValueError
+            Naming the counter that has a wrong type, or cannot have such a value.
+        """
+        counters = cls(**found)
+        for about in fields(cls):
+            value = getattr(counters, about.name)
+            kind, _, rest = str(about.type).partition(" | ")
+            if not (value is None and rest) and not _fits(kind, value, about.name):
+                raise ValueError(f"{about.name}: expected {_WORDS[kind]}, got {value!r:.40}")
+        for name in ("measured_step", "best_step"):
+            value = getattr(counters, name)
+            if value is not None and value > counters.step:
+                raise ValueError(f"{name}: expected at most {counters.step} (step), got {value}")
+        return counters
 
     def count(self, loss: float, weight: float, tokens: int) -> None:
         """Count a step with its loss, the weight of that in the mean, and its tokens."""
@@ -103,7 +129,24 @@ class TextCounters(Counters):
         the beginning of its next pass."""
         position = self.position
         if self.digest != other.digest:
-            position = -(-position // self.windows) * other.windows
+            position = -(-position // max(self.windows, 1)) * other.windows
         names = ("windows", "text_length", "text_digest", "digest", "valid_digest")
         text = {name: getattr(other, name) for name in names}
         return replace(self, position=position, **text)
+
+
+_WORDS = {
+    "int": "a whole number of at least 0",
+    "float": "a finite number",
+    "str": "text",
+}
+_ANY_SIGN = ("loss_sum", "train_loss", "val_loss", "best_loss", "best_known_loss")
+
+
+def _fits(kind: str, value: Any, name: str) -> bool:
+    """Whether a value read from a file can be that of a counter."""
+    if kind == "str":
+        return isinstance(value, str)
+    if isinstance(value, bool) or not isinstance(value, int if kind == "int" else int | float):
+        return False
+    return abs(value) < 2**63 and math.isfinite(value) and (value >= 0 or name in _ANY_SIGN)

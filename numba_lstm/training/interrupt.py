@@ -1,9 +1,10 @@
-"""Ctrl-C and SIGTERM, heard between two steps so that a run can be saved first."""
+"""Ctrl-C, SIGTERM and SIGHUP, heard between two steps so that a run can be saved first."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -36,13 +37,21 @@ class Interrupted(KeyboardInterrupt):
         return 128 + self.signum
 
 
+#: That a terminal was closed; Windows has no such signal.
+_HANGUP = getattr(signal, "SIGHUP", None)
+_HEARD = tuple(one for one in (signal.SIGINT, signal.SIGTERM, _HANGUP) if one is not None)
+
+
 class Interrupts:
-    """Hears SIGINT and SIGTERM, or other signals, while it is entered as a context.
+    """Hears SIGINT, SIGTERM and SIGHUP, or other signals, while it is entered as a context.
 
     The first signal is only remembered, and raised by the next `check`; a second one is raised at
     once, wherever the program is, and nothing may be saved then. Within `at_once` the first is
     raised at once, too. In any thread but the main one signals cannot be heard, and nothing is
     changed.
+
+    A terminal that is closed may send SIGHUP more than once, which counts as one. Where it is
+    ignored, as ``nohup`` has it, it stays so.
 
     Parameters
     ----------
@@ -50,15 +59,18 @@ class Interrupts:
         Which ones are heard.
     """
 
-    def __init__(self, signals: Sequence[int] = (signal.SIGINT, signal.SIGTERM)) -> None:
+    def __init__(self, signals: Sequence[int] = _HEARD) -> None:
         self._signals = signals
         self._heard: int | None = None
         self._at_once = False
+        self._raised: int | None = None
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():
             for signum in self._signals:
+                if signum == _HANGUP and signal.getsignal(signum) is signal.SIG_IGN:
+                    continue
                 self._before[signum] = signal.signal(signum, self._hear)
         return self
 
@@ -68,7 +80,10 @@ class Interrupts:
         self._before.clear()
 
     def _hear(self, signum: int, _frame: Any) -> None:
+        if signum == self._heard == _HANGUP and not self._at_once:
+            return
         if self._at_once or self._heard is not None:
+            self._raised = signum
             raise Interrupted(signum)
         self._heard = signum
 
@@ -79,10 +94,23 @@ class Interrupts:
 
     @contextlib.contextmanager
     def at_once(self) -> Iterator[None]:
-        """Within it there is nothing to save: a signal need not wait for `check`."""
-        self._at_once = True
+        """Within it there is nothing to save: a signal need not wait for `check`.
+
+        Where what is raised comes to nothing, because the compiler was amid a call back to Python,
+        it is raised at the end.
+        """
+        self._at_once, self._raised = True, None
+        tell = sys.unraisablehook
+
+        def tell_others(lost: Any) -> None:
+            if not isinstance(lost.exc_value, Interrupted):
+                tell(lost)
+
+        sys.unraisablehook = tell_others
         try:
             self.check()
             yield
         finally:
-            self._at_once = False
+            self._at_once, sys.unraisablehook = False, tell
+        if self._raised is not None:
+            raise Interrupted(self._raised)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import time
@@ -18,7 +19,9 @@ class Progress:
     """Shows a run's progress on a stream, by default standard error.
 
     On a terminal one line is rewritten in place; each validation leaves a line that stays.
-    Elsewhere only the lines that stay are written.
+    Elsewhere only the lines that stay are written. A stream that cannot be written to, because the
+    disk of a log is full or the terminal was closed, does not end the training: what is told from
+    then on is lost.
 
     Parameters
     ----------
@@ -77,8 +80,7 @@ class Progress:
         if self._quiet:
             return
         self.clear()
-        self._stream.write(text + "\n")
-        self._stream.flush()
+        self._write(text + "\n")
 
     def clear(self) -> None:
         """Take the rewritten line away."""
@@ -87,9 +89,14 @@ class Progress:
 
     def _draw(self, line: str) -> None:
         # Spaces, not an escape sequence: those the oldest terminal understands, too.
-        self._stream.write("\r" + line.ljust(self._shown) + ("\r" if not line else ""))
-        self._stream.flush()
+        self._write("\r" + line.ljust(self._shown) + ("\r" if not line else ""))
         self._shown = len(line)
+
+    def _write(self, text: str) -> None:
+        # ValueError is of a stream that is closed.
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.write(text)
+            self._stream.flush()
 
     def _width(self) -> int:
         # One column less: some terminals wrap when the last one is written.

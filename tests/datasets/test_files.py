@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import socket
+import time
 
 import pytest
 
+from numba_lstm import _reading
 from numba_lstm.datasets import files, read_sequences, read_table
 
 
@@ -111,6 +114,54 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path, monkeypatch):
     def denied(*arguments, **named):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(files, "open", denied, raising=False)
+    monkeypatch.setattr(_reading, "open", denied, raising=False)
     with pytest.raises(PermissionError, match=r"table\.csv: permission denied"):
         read_table(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "1" * 120_000 + "x,b\n1,2\n"),
+        ("b.csv", "1" * 120_000 + ",b\n1,2\n"),
+        ("c.csv", "a,b\n1," + "1" * 120_000 + "x\n"),
+        ("d.csv", "a,b\n1,-" + " " * 120_000 + "x\n"),
+        ("e.csv", "a,b\n1,1" + ",111" * 30_000 + "x\n"),
+        ("f.csv", "a,b\n1,1." + "1" * 120_000 + "e\n"),
+        ("g.csv", 'a,b\n1,"' + "1 " * 60_000 + 'x"\n'),
+        ("h.csv", "a;b\n" + "1;2\n" * 20_000),
+        ("i.csv", ("a" * 120_000 + ",") * 20 + "b\n"),
+        ("a.ts", "@timeStamps false\n@classLabel false\n@data\n1," + "1" * 10**6 + "x\n"),
+        ("b.ts", "@timeStamps true\n@classLabel false\n@data\n(" + " " * 10**6 + "\n"),
+        ("c.ts", "@timeStamps true\n@classLabel false\n@data\n(1, 2" + " " * 10**6 + "\n"),
+        ("d.ts", "@timeStamps true\n@classLabel false\n@data\n" + "(1" * 10**6 + "\n"),
+        ("e.ts", "@timeStamps true\n@classLabel false\n@data\n" + ":(" * 10**6 + "\n"),
+        ("f.ts", "@timeStamps true\n@classLabel false\n@data\n(" + ":" * 10**6 + "\n"),
+        ("g.ts", "@timeStamps false\n@classLabel true a b\n@data\n" + ":" * 10**6 + "a\n"),
+        ("h.ts", "@x" * 10**6 + "\n@data\n"),
+    ],
+)
+def test_no_line_takes_the_square_of_its_length(tmp_path, name, content):
+    """A cell of 131,072 characters took minutes, and a line of a .ts file has 16 million."""
+    file = write(tmp_path, content.encode(), name)
+    began = time.monotonic()
+    with contextlib.suppress(ValueError):
+        if name.endswith(".ts"):
+            read_sequences(file)
+        else:
+            table = read_table(file)
+            for column in table.names:
+                with contextlib.suppress(ValueError):
+                    table.times(column)
+    assert time.monotonic() - began < 8
+
+
+def test_numbers_and_times_read_as_before_where_patterns_were_made_quick(tmp_path):
+    head = "@timeStamps true\n@classLabel false\n@data\n"
+    file = write(tmp_path, f"{head}( 1 , 2.5 ),(2,?),( 3,-1e3 )\n".encode(), "a.ts")
+    assert read_sequences(file).x[0][:, 0].tolist()[::2] == [2.5, -1000.0]
+    for bad in ("( ,1)", "(,1)", "(1 2)", "(1,)", "1,2"):
+        with pytest.raises(ValueError, match="line 4"):
+            read_sequences(write(tmp_path, f"{head}{bad}\n".encode(), "b.ts"))
+    table = read_table(write(tmp_path, b"a,b\n- $ 5.,+ 1\n\xe2\x82\xac 3,.5\n"))
+    assert table["a"].tolist() == [-5.0, 3.0] and table["b"].tolist() == [1.0, 0.5]

@@ -8,6 +8,7 @@ import datetime
 import numpy as np
 import pytest
 
+from numba_lstm import system
 from numba_lstm.datasets import read_sequences, read_series, read_table
 
 pandas = pytest.importorskip("pandas")
@@ -186,3 +187,25 @@ def test_two_columns_of_one_name_are_refused_by_name(tmp_path):
     pyarrow.parquet.write_table(table, tmp_path / "twice.parquet")
     with pytest.raises(ValueError, match=rf"twice\.parquet: {words}"):
         read_table(tmp_path / "twice.parquet")
+
+
+def test_a_table_that_unpacks_to_more_than_the_memory_is_not_read(tmp_path, monkeypatch):
+    """A column of one value takes some bytes, whatever its length."""
+    file = tmp_path / "bomb.parquet"
+    pandas.DataFrame({"a": np.zeros(10**6), "b": ["x"] * 10**6}).to_parquet(file)
+    assert file.stat().st_size < 10**5
+    assert len(read_table(file)) == 10**6
+    monkeypatch.setattr(system, "memory", lambda: 10**7)
+    with pytest.raises(ValueError, match=r"bomb\.parquet: expected a table that fits in memory"):
+        read_table(file)
+
+
+def test_times_beyond_the_calendar_are_told_with_the_file(tmp_path):
+    import pyarrow
+    import pyarrow.parquet
+
+    file = tmp_path / "far.parquet"
+    far = pyarrow.array([2**60], pyarrow.timestamp("ms"))
+    pyarrow.parquet.write_table(pyarrow.table({"when": far}), file)
+    with pytest.raises(ValueError, match=r"far\.parquet: expected cells that can be read: .*out"):
+        read_table(file)

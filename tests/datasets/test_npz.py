@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import zipfile
+
 import numpy as np
 import pytest
 
+from numba_lstm import system
 from numba_lstm.datasets import read_sequences
 
 
@@ -116,4 +119,27 @@ def test_a_cut_off_file_is_refused(tmp_path, rng):
     for cut in range(10, len(data), 97):
         file.write_bytes(data[:cut])
         with pytest.raises(ValueError, match=r"d\.npz: expected"):
+            read_sequences(file)
+
+
+def test_an_archive_that_unpacks_to_more_than_the_memory_is_not_unpacked(tmp_path, monkeypatch):
+    """Zeros shrink to a thousandth: ten megabytes may be ten gigabytes."""
+    file = tmp_path / "bomb.npz"
+    np.savez_compressed(file, x=np.zeros((100, 1000, 10)))
+    monkeypatch.setattr(system, "memory", lambda: 4 * 8_100_000)
+    assert len(read_sequences(file)) == 100
+    monkeypatch.setattr(system, "memory", lambda: 4 * 7_900_000)
+    with pytest.raises(ValueError, match=r"bomb\.npz: .*its arrays: expected at most 7\.5 MiB"):
+        read_sequences(file)
+
+
+def test_an_array_that_claims_more_than_there_is_is_refused(tmp_path):
+    file = tmp_path / "claims.npz"
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (%d, 9, 2), }"
+    for rows in (2**20, 2**36, 2**58, 2**62):
+        text = (header % rows).ljust(117) + b"\n"
+        data = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(400)
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("x.npy", data)
+        with pytest.raises(ValueError, match=r"claims\.npz: expected a \.npz file of plain arrays"):
             read_sequences(file)

@@ -9,6 +9,7 @@ from importlib.resources import files
 
 import pytest
 
+from numba_lstm import _reading
 from numba_lstm.text import load_text, shakespeare, split
 
 ALPHABET = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -62,10 +63,11 @@ def test_a_missing_file_and_a_folder_are_refused_in_one_line(tmp_path):
 
 
 def test_a_file_that_may_not_be_read_is_refused_in_one_line(tmp_path, monkeypatch):
-    def denied(path):
+    def denied(path, *arguments, **named):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("pathlib.Path.read_bytes", denied)
+    (tmp_path / "text").write_text("so")
+    monkeypatch.setattr(_reading, "open", denied, raising=False)
     with pytest.raises(PermissionError) as error:
         load_text(tmp_path / "text")
     assert str(error.value) == f"{tmp_path / 'text'}: permission denied"

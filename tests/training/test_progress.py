@@ -94,3 +94,28 @@ def test_nothing_done_yet_has_no_time_left():
 
 def test_durations_are_written_as_on_a_clock():
     assert [clock_time(s) for s in (0, 59.9, 61, 3723)] == ["0:00", "0:59", "1:01", "1:02:03"]
+
+
+class Full(io.StringIO):
+    """A log on a disk that is full, a terminal that was closed, or a stream that is."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left"), BrokenPipeError(), ValueError("I/O on closed file")]
+)
+def test_what_cannot_be_told_does_not_end_the_training(error):
+    progress = Progress(Full(error))
+    progress.step(INFO)
+    progress.validated(RECORD, True)
+    progress.note("a line")
+    progress.clear()

@@ -45,7 +45,7 @@ def save(
         `LayerNorm`, `Softmax`, `Dropout`, which is left out, and functions of each element;
         `Sequential`; `LanguageModel`, `SequenceClassifier`, `SequenceRegressor`, `Forecaster`,
         `LinearForecaster`, `Combination`. A subclass is written as its base if it has that one's
-        ``__call__``.
+        ``__call__``; `register` teaches other classes.
     path : path
         The file to make or replace; after a crash it is either as it was or complete.
     opset : int

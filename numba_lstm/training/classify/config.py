@@ -65,7 +65,7 @@ class ClassifyConfig(TableOptions):
     )
     cell: str = option("lstm", str, "The layers' kind.", choices=("lstm", "gru", "rnn"))
     hidden: int = option(64, int, "Hidden units of each recurrent layer.", low=1)
-    layers: int = option(1, int, "Recurrent layers.", low=1)
+    layers: int = option(1, int, "Recurrent layers.", low=1, high=1000)
     bidirectional: bool = option(False, bool, "Read each sequence from its end, too.")
     pooling: str = option(
         "last",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...text.sources import path_of
 from ..runs.options import ConfigError
 from .config import READING, ClassifyConfig
 from .meaning import Meaning
@@ -200,10 +201,10 @@ def _read(
 ) -> Sequences:
     from ...datasets import read_sequences, read_table
 
-    table = _is_table(file)
+    table, path = _is_table(file), path_of(file)
     if table:
         found = read_sequences(
-            read_table(file, **config.of_csv()),
+            read_table(path, **config.of_csv()),
             id=config.id,
             time=config.time,
             label=config.label if labelled else None,
@@ -211,7 +212,7 @@ def _read(
             dayfirst=config.dayfirst,
         )
     else:
-        found = read_sequences(file)
+        found = read_sequences(path)
     if labelled and not found.classes:
         ways = "--label names their column" if table else "y of text or of whole numbers"
         raise ConfigError(f"{name}: {file}: expected a class of each sequence, got none ({ways})")

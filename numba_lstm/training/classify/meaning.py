@@ -112,7 +112,9 @@ class Meaning:
             raise RunError(f"{source}: expected {', '.join(kinds)}")
         for name, kind in kinds.items():
             values = found[name]
-            if not isinstance(values, list) or not all(isinstance(v, kind) for v in values):
+            if not isinstance(values, list) or not all(
+                isinstance(v, kind) and not isinstance(v, bool) for v in values
+            ):
                 raise RunError(f"{source}: {name}: expected a list, got something else")
             if name != "classes" and len(values) != len(found["columns"]):
                 raise RunError(f"{source}: {name}: expected one for each column")

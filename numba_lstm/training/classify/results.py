@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..._files import write_atomic
 from ..runs.checkpoint import RESULTS, Run
 from ..runs.folders import RunError
-from .session import load_classifier
+from .session import load_classifier, read_meaning
 from .task import Classified, ClassifyTask, classify_part
 
 __all__ = ["as_json", "measure", "read_results"]
@@ -29,7 +28,7 @@ def measure(task: ClassifyTask, run: Run) -> dict[str, Any]:
         for name, part in parts.items()
         if part is not None
     }
-    write_atomic(run.path / RESULTS, json.dumps(found) + "\n")
+    run.write(RESULTS, json.dumps(found) + "\n")
     return found
 
 
@@ -54,10 +53,26 @@ def read_results(run: Run) -> dict[str, Any]:
     path = run.path / RESULTS
     if not path.is_file():
         return {}
-    try:
-        found = json.loads(path.read_bytes())
-        for part in found.values():
-            part["accuracy"] + part["loss"] + part["confusion"][0][0]
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
-        raise RunError(f"{path}: expected results of a run: {error}") from None
+    found = run.read_json(RESULTS)
+    classes = len(read_meaning(run).classes)
+    if not isinstance(found, dict) or not all(_is_result(one, classes) for one in found.values()):
+        raise RunError(
+            f"{path}: expected for each part loss, accuracy and a confusion matrix of {classes} "
+            f"classes, got something else"
+        )
     return found
+
+
+def _is_result(found: Any, classes: int) -> bool:
+    """Whether this is what `as_json` gives."""
+    if not isinstance(found, dict):
+        return False
+    numbers, rows = [found.get("loss"), found.get("accuracy")], found.get("confusion")
+    if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+        return False
+    counts = [count for row in rows for count in row]
+    return (
+        all(isinstance(one, int | float) for one in numbers)
+        and [len(row) for row in rows] == [classes] * classes
+        and all(isinstance(count, int) and 0 <= count < 2**63 for count in counts)
+    )

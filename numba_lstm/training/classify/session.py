@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..runs.checkpoint import Checkpoint, Run
 from ..runs.memory_limit import (
+    check_values,
     kept_for_backward,
     recurrent_parameters,
     refuse_too_large,
@@ -80,7 +81,9 @@ def load_classifier(path: str | os.PathLike[str]) -> LoadedClassifier:
     run = Run(path)
     run.require_kind(ClassifyConfig.kind)
     config, meaning = run.config(), read_meaning(run)
-    model = run.open_model(lambda: make_classifier(config, meaning))
+    model = run.open_model(
+        lambda: make_classifier(config, meaning), count_parameters(config, meaning)
+    )
     return LoadedClassifier(run.path, model, meaning, config)
 
 
@@ -97,6 +100,13 @@ def held_back(loaded: LoadedClassifier) -> Part | None:
     if data.digest() != Run(loaded.path).load().counters.get("digest"):
         raise ConfigError(f"data: {loaded.config.data} has changed since the run; give --data")
     return data.test if data.test is not None else data.valid
+
+
+def count_parameters(config: ClassifyConfig, meaning: Meaning) -> int:
+    """How many parameters the model has that the options describe."""
+    directions = 1 + config.bidirectional
+    about = config.cell, len(meaning.columns), config.hidden, config.layers, directions
+    return recurrent_parameters(*about) + (directions * config.hidden + 1) * len(meaning.classes)
 
 
 def make_classifier(
@@ -120,12 +130,11 @@ def make_classifier(
     """
     from ...models import SequenceClassifier
 
-    width, classes = len(meaning.columns), len(meaning.classes)
-    _refuse_too_large(config, width, classes, trained_on)
+    _refuse_too_large(config, meaning, trained_on)
     return SequenceClassifier(
-        width,
+        len(meaning.columns),
         config.hidden,
-        classes,
+        len(meaning.classes),
         config.layers,
         cell=config.cell,
         bidirectional=config.bidirectional,
@@ -138,20 +147,16 @@ def make_classifier(
     )
 
 
-def _refuse_too_large(
-    config: ClassifyConfig, width: int, classes: int, trained_on: Part | None
-) -> None:
+def _refuse_too_large(config: ClassifyConfig, meaning: Meaning, trained_on: Part | None) -> None:
     """Refuse what is beyond the memory, naming the option that makes it so large."""
-    directions = 1 + config.bidirectional
-    stack = recurrent_parameters(config.cell, width, config.hidden, config.layers, directions)
-    parameters = stack + (directions * config.hidden + 1) * classes
+    parameters = count_parameters(config, meaning)
     needs = {"parameters": parameters}
     name, expected = max("hidden", "layers", key=lambda name: getattr(config, name)), "a model"
     if trained_on is not None:
         # Of the mean batch: the largest is no smaller.
         steps = sum(map(len, trained_on.x)) // -(-len(trained_on) // config.batch)
-        sizes = config.cell, config.hidden, config.layers, directions
-        batch = kept_for_backward(*sizes, steps) + 2 * steps * width
+        sizes = config.cell, config.hidden, config.layers, 1 + config.bidirectional
+        batch = kept_for_backward(*sizes, steps) + 2 * steps * len(meaning.columns)
         needs = training_needs(parameters, batch, config.optimizer)
         if 2 * batch > sum(needs.values()):
             name, expected = "batch", "a batch"
@@ -179,7 +184,10 @@ def new_task(config: ClassifyConfig) -> tuple[ClassifyTask, dict[str, Any]]:
 
 def task_again(run: Run, config: ClassifyConfig, checkpoint: Checkpoint) -> ClassifyTask:
     """The task of a run that goes on."""
-    data = load_sequences(config, read_meaning(run))
+    meaning = read_meaning(run)
+    what = f"{run.path}: the state does not fit the options"
+    check_values(checkpoint.model, count_parameters(config, meaning), what)
+    data = load_sequences(config, meaning)
     return ClassifyTask(config, data, make_classifier(config, data.meaning, data.train))
 
 

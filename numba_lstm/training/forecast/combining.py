@@ -18,15 +18,17 @@ from ...interop import safetensors
 from ...models import Combination, Forecaster, LinearForecaster, combination_weights
 from ...models.forecast_losses import pinball
 from ...models.members import Members
+from ...nn import Module
 from ..linear_forecasts import best_ridge, outputs_of, solve_linear, targets_of
 from ..runs.checkpoint import COMBINED, Run
 from ..runs.folders import RunError
+from ..runs.memory_limit import recurrent_parameters
 from .config import ForecastConfig
 from .data import ForecastData
 from .meaning import Meaning
 from .windows import WindowBatches
 
-__all__ = ["Combined", "combine", "make_members", "read_combined"]
+__all__ = ["Combined", "combine", "count_parameters", "make_members", "read_combined"]
 
 # The penalty of linear forecasters where nothing validates, as of the estimator.
 _RIDGE = 0.1
@@ -94,15 +96,13 @@ def make_members(config: ForecastConfig, meaning: Meaning) -> Members:
             )
             for _ in range(config.networks)
         ]
-        # Those of the targets alone have fewer weights, which may be better told.
-        alone = (False, True) if width > meaning.targets + len(meaning.known) else (False,)
-        for only in alone if config.linear else ():
-            lines[f"linear{suffix}{' alone' if only else ''}"] = LinearForecaster(
+        for reads in _read_by_lines(config, meaning):
+            lines[f"linear{suffix}{' alone' if reads < width else ''}"] = LinearForecaster(
                 width,
                 outputs,
                 meaning.horizon,
                 meaning.window,
-                reads=meaning.targets if only else None,
+                reads=reads,
                 normalize=kind,
                 seed=0,
                 **common,
@@ -120,8 +120,7 @@ def combine(config: ForecastConfig, data: ForecastData, run: Run) -> Combined:
     run
         Its folder.
     """
-    members = make_members(config, data.meaning)
-    run.open_model(lambda: members.together)
+    members = _networks_of(run, config, data.meaning)
     train = WindowBatches(data.rows, data.train_origins, data.meaning, _BATCH)
     origins = data.valid_origins
     valid = WindowBatches(data.rows, origins, data.meaning, _BATCH) if origins.size else None
@@ -151,12 +150,11 @@ def read_combined(run: Run, config: ForecastConfig, meaning: Meaning) -> Combine
     RunError
         When its files are damaged.
     """
-    members = make_members(config, meaning)
-    run.open_model(lambda: members.together)
+    members = _networks_of(run, config, meaning)
     groups, path = members.groups, run.path / COMBINED
     weights = {name: (name in members.networks) / len(members.networks) for name in groups}
     if path.is_file():
-        arrays, metadata = safetensors.load_with_metadata(path)
+        arrays, metadata = run.arrays(COMBINED)
         try:
             weights = {name: float(json.loads(metadata[_WEIGHTS])[name]) for name in groups}
             for name, line in members.lines.items():
@@ -164,6 +162,39 @@ def read_combined(run: Run, config: ForecastConfig, meaning: Meaning) -> Combine
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"{path}: expected the run's linear forecasters: {error}") from None
     return Combined.of(members, weights)
+
+
+def count_parameters(config: ForecastConfig, meaning: Meaning) -> tuple[int, int]:
+    """How many parameters the networks of the options have, and their linear forecasters."""
+    width, future = len(meaning.columns), meaning.horizon * len(meaning.known)
+    outputs = meaning.horizon * meaning.targets * len(config.quantiles)
+    stack = recurrent_parameters(config.cell, width, config.hidden, config.layers)
+    network = stack + (config.hidden + future + 1) * outputs
+    lines = 0
+    for reads in _read_by_lines(config, meaning):
+        lines += (meaning.window * reads + future + 1) * outputs
+    return len(config.kinds) * config.networks * network, len(config.kinds) * lines
+
+
+def _read_by_lines(config: ForecastConfig, meaning: Meaning) -> tuple[int, ...]:
+    """How many columns each linear forecaster of a kind reads."""
+    width, targets = len(meaning.columns), meaning.targets
+    if not config.linear:
+        return ()
+    # Those of the targets alone have fewer weights, which may be better told.
+    return (width, targets) if width > targets + len(meaning.known) else (width,)
+
+
+def _networks_of(run: Run, config: ForecastConfig, meaning: Meaning) -> Members:
+    """The members of a run, whose networks are those that it keeps."""
+    made: list[Members] = []
+
+    def together() -> Module:
+        made.append(make_members(config, meaning))
+        return made[0].together
+
+    run.open_model(together, count_parameters(config, meaning)[0])
+    return made[0]
 
 
 def _weighed(
@@ -191,4 +222,4 @@ def _save(run: Run, members: Members, weights: Mapping[str, float]) -> None:
         for name, line in members.lines.items()
         for part, array in line.state_dict().items()
     }
-    safetensors.save(arrays, run.path / COMBINED, {_WEIGHTS: json.dumps(weights)})
+    run.write(COMBINED, safetensors.serialized(arrays, {_WEIGHTS: json.dumps(weights)}))

@@ -141,7 +141,9 @@ def _check_seasonal(found: Mapping[str, Any], source: str) -> None:
 def _check_kinds(found: Mapping[str, Any], source: str) -> None:
     for name, kind in _LISTS.items():
         values = found[name]
-        if not isinstance(values, list) or not all(isinstance(v, kind) for v in values):
+        if not isinstance(values, list) or not all(
+            isinstance(v, kind) and not isinstance(v, bool) for v in values
+        ):
             raise RunError(f"{source}: {name}: expected a list, got something else")
     for name, number in _NUMBERS.items():
         value = found[name]

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from ..._files import write_atomic
 from ...datasets import metrics
 from ...datasets.rolling import Backtest
 from ...datasets.series import shown
@@ -53,7 +52,7 @@ def measure(task: ForecastTask, run: Run) -> dict[str, Any]:
     results["drawn"] = [
         _drawn(one, read, level) for one, read in list(zip(found, data.series))[:_DRAWN]
     ]
-    write_atomic(run.path / RESULTS, json.dumps(results, allow_nan=False) + "\n")
+    run.write(RESULTS, json.dumps(results, allow_nan=False) + "\n")
     return results
 
 
@@ -149,8 +148,8 @@ def read_results(run: Run) -> dict[str, Any]:
     path = run.path / RESULTS
     if not path.is_file():
         return {}
+    found = run.read_json(RESULTS)
     try:
-        found = json.loads(path.read_bytes())
         for name in MODELS:
             found["backtest"][name]["mae"] + 0.0
         found["intervals"]["level"] + 0.0

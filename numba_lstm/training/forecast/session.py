@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..runs.checkpoint import Checkpoint, Run
 from ..runs.memory_limit import (
+    check_values,
     kept_for_backward,
-    recurrent_parameters,
     refuse_too_large,
     training_needs,
 )
-from .combining import make_members, read_combined
+from .combining import count_parameters, make_members, read_combined
 from .config import BUNDLED, ForecastConfig
 from .data import ForecastData, load_data
 from .meaning import Meaning
@@ -99,16 +99,12 @@ def check_size(config: ForecastConfig, meaning: Meaning) -> None:
     ConfigError
         Naming the largest one of them.
     """
-    width, future = len(meaning.columns), len(meaning.known)
-    outputs = meaning.horizon * meaning.targets * len(config.quantiles)
-    stack = recurrent_parameters(config.cell, width, config.hidden, config.layers)
-    network = stack + (config.hidden + meaning.horizon * future + 1) * outputs
-    line = (meaning.window * width + meaning.horizon * future + 1) * outputs
+    width = len(meaning.columns)
+    parameters = sum(count_parameters(config, meaning))
     sizes = {name: getattr(config, name) for name in ("hidden", "layers", "networks")}
     sizes.update(horizon=meaning.horizon, window=meaning.window)
     name = max(sizes, key=lambda name: sizes[name])
     of_batch = {"batch": config.batch, "window": meaning.window}
-    parameters = len(config.kinds) * (config.networks * network + 2 * config.linear * line)
     steps = config.batch * meaning.window
     kept = kept_for_backward(config.cell, config.hidden, config.layers, 1, steps)
     batch = len(config.kinds) * config.networks * (kept + 2 * steps * width)
@@ -140,7 +136,10 @@ def new_task(config: ForecastConfig) -> tuple[ForecastTask, dict[str, Any]]:
 
 def task_again(run: Run, config: ForecastConfig, checkpoint: Checkpoint) -> ForecastTask:
     """The task of a run that goes on."""
-    return _task(config, load_data(config, read_meaning(run)))
+    meaning = read_meaning(run)
+    what = f"{run.path}: the state does not fit the options"
+    check_values(checkpoint.model, count_parameters(config, meaning)[0], what)
+    return _task(config, load_data(config, meaning))
 
 
 def _task(config: ForecastConfig, data: ForecastData) -> ForecastTask:

@@ -85,7 +85,7 @@ class TrainConfig(TrainingOptions):
     cell: str = option("lstm", str, "The layers' kind.", choices=("lstm", "gru", "rnn"))
     embedding: int = option(128, int, "Width of the embedding.", low=1)
     hidden: int = option(384, int, "Hidden units of each recurrent layer.", low=1)
-    layers: int = option(1, int, "Recurrent layers.", low=1)
+    layers: int = option(1, int, "Recurrent layers.", low=1, high=1000)
     dropout: float = option(
         0.2, float, "Probability to drop a unit while training.", low=0.0, high=1.0
     )

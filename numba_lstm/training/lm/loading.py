@@ -24,7 +24,7 @@ from ..runs.memory_limit import (
 )
 from .config import TrainConfig
 
-__all__ = ["LoadedRun", "load", "make_model", "read_vocabulary"]
+__all__ = ["LoadedRun", "count_parameters", "load", "make_model", "read_vocabulary"]
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,8 @@ def load(path: str | os.PathLike[str]) -> LoadedRun:
     run.require_kind(TrainConfig.kind)
     config = run.config()
     vocabulary = read_vocabulary(run)
-    model = run.open_model(lambda: make_model(config, len(vocabulary)))
+    parameters = count_parameters(config, len(vocabulary))
+    model = run.open_model(lambda: make_model(config, len(vocabulary)), parameters)
     return LoadedRun(run.path, model, vocabulary, config)
 
 
@@ -146,11 +147,22 @@ def make_model(config: TrainConfig, vocab_size: int, training: bool = False) -> 
     )
 
 
+def count_parameters(config: TrainConfig, vocab_size: int) -> int:
+    """How many parameters the model has that the options describe."""
+    return sum(_parameters(config, vocab_size))
+
+
+def _parameters(config: TrainConfig, vocab_size: int) -> tuple[int, int]:
+    """Of the recurrent layers, and of the tables that have a row for each token."""
+    stack = recurrent_parameters(config.cell, config.embedding, config.hidden, config.layers)
+    width = config.embedding + (0 if config.tie_weights else config.hidden) + 1
+    return stack, vocab_size * width
+
+
 def _refuse_too_large(config: TrainConfig, vocab_size: int, training: bool) -> None:
     """Refuse what is beyond the memory, naming the option that makes it so large."""
     sizes = config.cell, config.hidden, config.layers
-    stack = recurrent_parameters(config.cell, config.embedding, config.hidden, config.layers)
-    tables = vocab_size * (config.embedding + (0 if config.tie_weights else config.hidden) + 1)
+    stack, tables = _parameters(config, vocab_size)
     needs = {"parameters": stack + tables}
     name = max("hidden", "embedding", "layers", key=lambda name: getattr(config, name))
     came, expected = str(getattr(config, name)), "a model"

@@ -6,12 +6,14 @@ import dataclasses
 from typing import Any
 
 from ...text.sources import absolute_name
+from ..counters import TextCounters
 from ..runs.checkpoint import Checkpoint, Run
+from ..runs.memory_limit import check_values
 from .config import TrainConfig, names
 from .data import load_data, naming_vocabulary
 from .fingerprint import Fingerprint
 from .initial import begin_with, load_initial
-from .loading import make_model, read_vocabulary
+from .loading import count_parameters, make_model, read_vocabulary
 from .task import TextTask
 
 __all__ = ["absolute", "new_task", "task_again"]
@@ -31,10 +33,14 @@ def new_task(config: TrainConfig) -> tuple[TextTask, dict[str, Any]]:
 
 def task_again(run: Run, config: TrainConfig, checkpoint: Checkpoint) -> TextTask:
     """The task of a run that goes on, over its text or one that has grown."""
-    counters = checkpoint.counters
-    before = Fingerprint(counters.get("text_length", 0), counters.get("text_digest", ""))
-    data = load_data(config, read_vocabulary(run), before=before)
-    vocab_size = len(data.vocabulary)
+    with run.naming_state():
+        counters = TextCounters.of(checkpoint.counters)
+    vocabulary = read_vocabulary(run)
+    vocab_size = len(vocabulary)
+    what = f"{run.path}: the state does not fit the options"
+    check_values(checkpoint.model, count_parameters(config, vocab_size), what)
+    before = Fingerprint(counters.text_length, counters.text_digest)
+    data = load_data(config, vocabulary, before=before)
     with naming_vocabulary(config, vocab_size):
         return TextTask(config, data, make_model(config, vocab_size, training=True))
 

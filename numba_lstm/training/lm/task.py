@@ -83,16 +83,33 @@ class TextTask(RunTask):
         ------
         ConfigError
             When the checkpoint was made with other data.
-        TypeError
-            When it counts something else.
+        TypeError, ValueError
+            When it counts something else, or its state is of another model.
         """
-        before, here = TextCounters(**counters), self.new_counters()
+        before, here = TextCounters.of(counters), self.new_counters()
         if before.digest != here.digest and not self.data.grown_by:
             self._refuse_other_text(before)
+        self._check_state(state)
         self.state = state
         now = before.on_text_of(here)
         self.streams.position = now.position
         return now
+
+    def _check_state(self, state: Any) -> None:
+        """Raise ValueError unless a step can begin with a state that a file holds."""
+        if state is None:
+            return
+        config = self.config
+        shape, parts = (config.layers, config.batch, config.hidden), 1 + (config.cell == "lstm")
+        found = state if isinstance(state, tuple) else (state,)
+        if len(found) != parts or isinstance(state, tuple) != (parts == 2):
+            raise ValueError(f"state: expected {parts} arrays, got {len(found)}")
+        for one in found:
+            if not isinstance(one, np.ndarray) or (one.shape, one.dtype) != (shape, config.dtype):
+                came = getattr(one, "dtype", type(one).__name__), np.shape(one)
+                raise ValueError(f"state: expected {config.dtype} of {shape}, got {came}")
+            if not np.isfinite(one).all():
+                raise ValueError("state: expected finite numbers, got infinity or NaN")
 
     def _refuse_other_text(self, counters: TextCounters) -> None:
         where = f"data: {told(self.config.data)}"

@@ -21,18 +21,30 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from ..._files import locked, write_atomic
+from ... import system
+from ..._files import append, locked, write_atomic
+from ..._parsing import parse_json
+from ..._reading import open_ordinary, read_bytes, size_in_words
 from ...interop import safetensors
 from ...nn import Module
 from .folders import FolderTaken, RunError, claim, put_in_place
-from .kinds import kind_of
-from .options import TrainingOptions, merge_options, read_toml, write_toml
+from .kinds import KINDS, kind_of
+from .memory_limit import check_values
+from .metrics import read_metrics
+from .options import (
+    MOST_BYTES,
+    ConfigError,
+    TrainingOptions,
+    merge_options,
+    read_toml,
+    write_toml,
+)
+from .state import Checkpoint
 
 __all__ = ["Checkpoint", "Run", "RunError"]
 
@@ -47,51 +59,10 @@ _FORMAT = 1
 
 Model = TypeVar("Model", bound=Module)
 
-
-@dataclass
-class Checkpoint:
-    """All that a continuation needs.
-
-    Attributes
-    ----------
-    model
-        The model's state dict.
-    optimizer
-        The optimizer's state dict: dictionaries and lists of arrays and of what JSON can hold.
-    random
-        The states of the model's random generators, for JSON.
-    state
-        The carried (h, c), or h where the cell has no c; None before the first step.
-    counters
-        Whatever else the loop counts, for JSON.
-    """
-
-    model: dict[str, np.ndarray]
-    optimizer: dict[str, Any]
-    random: dict[str, Any]
-    state: tuple[np.ndarray, np.ndarray] | np.ndarray | None
-    counters: dict[str, Any]
-
-    def is_finite(self) -> bool:
-        """Whether every parameter is a finite number."""
-        return all(bool(np.isfinite(array).all()) for array in self.model.values())
-
-    def pack(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        """Split into flat arrays by name and a tree for JSON."""
-        arrays: dict[str, np.ndarray] = {}
-        tree = {
-            name: _take_arrays(getattr(self, name), name, arrays)
-            for name in ("model", "optimizer", "random", "state", "counters")
-        }
-        return arrays, tree
-
-    @classmethod
-    def unpack(cls, arrays: Mapping[str, np.ndarray], tree: Mapping[str, Any]) -> Checkpoint:
-        """Join what `pack` split."""
-        parts = {name: _put_arrays(value, arrays) for name, value in tree.items()}
-        if isinstance(parts["state"], list):
-            parts["state"] = tuple(parts["state"])
-        return cls(**parts)
+# Of a JSON file: a million words and more, which Python then takes twenty times of.
+_MOST_JSON = 64 << 20
+# A file of arrays, the arrays, and the parameters made of them.
+_COPIES = 3
 
 
 class Run:
@@ -128,6 +99,7 @@ class Run:
         options = self.path / CONFIG
         self.kind = kind_of(str(options), read_toml(options))
         self._require(self.kind.beside)
+        self._held: int | None = None
 
     def _require(self, name: str) -> None:
         if not (self.path / name).is_file():
@@ -151,12 +123,60 @@ class Run:
             When another process is training the run.
         """
         try:
-            with locked(self.path):
+            with locked(self.path) as self._held:
                 yield
         except BlockingIOError:
             raise RunError(
                 f"{self.path}: another process is training this run: wait for it, or stop it"
             ) from None
+        finally:
+            self._held = None
+
+    def refuse_links(self) -> None:
+        """Raise RunError where a file of the run is a link: somebody else may have put it there.
+
+        Reading through links is harmless, and stores of models are made of them. What would be
+        written through one may be anything.
+        """
+        for name in self.names():
+            if (self.path / name).is_symlink():
+                raise RunError(
+                    f"{self.path / name}: expected a file of the run's own, got a link: "
+                    "copy the run to go on with it"
+                )
+
+    @contextlib.contextmanager
+    def naming_state(self) -> Iterator[None]:
+        """Within it, what does not fit is told as a fault of the state in this folder."""
+        try:
+            yield
+        except (ConfigError, RunError):
+            raise
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise RunError(f"{self.path}: the state does not fit the options: {error}") from None
+
+    def names(self) -> tuple[str, ...]:
+        """The names of the files that the folder may hold."""
+        return CONFIG, self.kind.beside, METRICS, MODEL, RESUME, RESULTS, COMBINED
+
+    def write(self, name: str, data: bytes | str) -> None:
+        """Replace one of the folder's files, and never what a link of its name points to.
+
+        Raises
+        ------
+        RunError
+            When another folder has come in the place of the one that is held.
+        OSError
+            When it cannot be written.
+        """
+        self._check_held()
+        write_atomic(self.path / name, data, follow=False)
+
+    def _check_held(self) -> None:
+        if self._held is not None and not os.path.samestat(
+            os.fstat(self._held), os.stat(self.path)
+        ):
+            raise RunError(f"{self.path}: the run's folder has been moved, and this is another one")
 
     # -- making one ---------------------------------------------------------------------------
 
@@ -189,15 +209,24 @@ class Run:
             When it cannot be written.
         """
 
+        options, meaning = _options_text(config), json.dumps(beside, ensure_ascii=True) + "\n"
+        for name, text, most in (
+            (CONFIG, options, MOST_BYTES),
+            (config.beside, meaning, _MOST_JSON),
+        ):
+            if len(text.encode()) > most:
+                raise RunError(f"{name}: expected at most {size_in_words(most)}, got more")
+
         def fill(folder: Path) -> None:
-            write_atomic(folder / CONFIG, _options_text(config))
-            write_atomic(folder / config.beside, json.dumps(beside, ensure_ascii=True) + "\n")
-            write_atomic(folder / METRICS, "")
+            write_atomic(folder / CONFIG, options, follow=False)
+            write_atomic(folder / config.beside, meaning, follow=False)
+            write_atomic(folder / METRICS, "", follow=False)
             run = cls(folder)
             run.save_model(checkpoint.model)
             run.save(checkpoint)
 
-        put_in_place(Path(path), fill, (CONFIG, config.beside, METRICS, MODEL, RESUME))
+        kinds = sorted({kind.beside for kind in KINDS.values()})
+        put_in_place(Path(path), fill, (CONFIG, METRICS, MODEL, RESUME, *kinds))
         return cls(path)
 
     @classmethod
@@ -236,41 +265,55 @@ class Run:
 
     def write_config(self, config: TrainingOptions) -> None:
         """Replace the run's options, for a continuation that changed some."""
-        write_atomic(self.path / CONFIG, _options_text(config))
+        self.write(CONFIG, _options_text(config))
 
     def beside(self) -> Any:
         """Read what the model's numbers mean: the vocabulary's JSON, or that of its like."""
-        return _read_json(self.path / self.kind.beside)
+        return self.read_json(self.kind.beside)
+
+    def read_json(self, name: str) -> Any:
+        """Read one of the folder's files; RunError where it is no JSON."""
+        try:
+            return parse_json(read_bytes(self.path / name, _MOST_JSON), str(self.path / name))
+        except ValueError as error:
+            raise RunError(str(error)) from None
 
     # -- the model ----------------------------------------------------------------------------
 
     def save_model(self, model: Mapping[str, np.ndarray], **about: Any) -> None:
         """Replace the model; ``about`` (step, val_loss) goes into the file's metadata."""
         metadata = {_KEY: json.dumps({"format": _FORMAT, **about}, allow_nan=False)}
-        safetensors.save(model, self.path / MODEL, metadata)
+        self.write(MODEL, safetensors.serialized(model, metadata))
 
     def model(self) -> dict[str, np.ndarray]:
         """Read the model's state dict; RunError when there is none, ValueError when damaged."""
         self._require(MODEL)
-        return safetensors.load(self.path / MODEL)
+        return self.arrays(MODEL)[0]
 
-    def open_model(self, make: Callable[[], Model]) -> Model:
+    def arrays(self, name: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+        """Read one of the folder's files of arrays, and its metadata; ValueError when damaged."""
+        path = self.path / name
+        open_ordinary(path, system.memory() // _COPIES).close()
+        return safetensors.load_with_metadata(path)
+
+    def open_model(self, make: Callable[[], Model], parameters: int) -> Model:
         """Give the model that ``make`` makes with the run's parameters, in evaluation mode.
 
         Raises
         ------
         RunError
-            When there are none, or they do not fit.
+            When there are none, or they are fewer than ``parameters``, or do not fit.
         """
-        # Read before parameters are drawn: what is missing is told at once.
+        # Read before parameters are drawn: what is missing is told at once, and what options ask
+        # for that somebody else wrote takes no more memory than the file does.
         values = self.model()
+        what = f"{self.path}: the model does not fit the run's options"
+        check_values(values, parameters, what)
         model = make()
         try:
             model.load_state_dict(values)
         except (TypeError, ValueError) as error:
-            raise RunError(
-                f"{self.path}: the model does not fit the run's options: {error}"
-            ) from None
+            raise RunError(f"{what}: {error}") from None
         return model.eval()
 
     # -- where it stands ----------------------------------------------------------------------
@@ -287,7 +330,7 @@ class Run:
             raise FloatingPointError("a parameter is not finite")
         arrays, tree = checkpoint.pack()
         metadata = {_KEY: json.dumps({"format": _FORMAT, **tree}, allow_nan=False)}
-        safetensors.save(arrays, self.path / RESUME, metadata)
+        self.write(RESUME, safetensors.serialized(arrays, metadata))
 
     def load(self) -> Checkpoint:
         """Read where the run stands.
@@ -302,22 +345,28 @@ class Run:
         path = self.path / RESUME
         if not path.is_file():
             raise RunError(f"{self.path}: expected a run to resume, but it has no {RESUME}")
-        arrays, metadata = safetensors.load_with_metadata(path)
+        arrays, metadata = self.arrays(RESUME)
+        if _KEY not in metadata:
+            raise RunError(f"{path}: expected a run's state, got something else")
         try:
-            tree = json.loads(metadata[_KEY])
-            found = tree.pop("format")
-            if found != _FORMAT:
-                raise RunError(f"{path}: expected format {_FORMAT}, got {found}")
+            tree = parse_json(metadata[_KEY], str(path))
+        except ValueError as error:
+            raise RunError(str(error)) from None
+        found = tree.get("format") if isinstance(tree, dict) else None
+        if found != _FORMAT:
+            raise RunError(f"{path}: expected format {_FORMAT}, got {found!r:.40}")
+        try:
             return Checkpoint.unpack(arrays, tree)
-        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        except (LookupError, TypeError, ValueError) as error:
             raise RunError(f"{path}: expected a run's state, got something else: {error}") from None
 
     # -- metrics ------------------------------------------------------------------------------
 
     def append_metrics(self, record: Mapping[str, Any]) -> None:
         """Add a line to the metrics."""
-        with open(self.path / METRICS, "a", encoding="utf-8", newline="\n") as file:
-            file.write(json.dumps(record, allow_nan=False) + "\n")
+        line = json.dumps(record, allow_nan=False) + "\n"
+        self._check_held()
+        append(self.path / METRICS, line)
 
     def metrics(self) -> Iterator[dict[str, Any]]:
         """Yield the metrics' lines; a last line cut short by a kill is passed by.
@@ -325,79 +374,30 @@ class Run:
         Raises
         ------
         RunError
-            When the file is missing, or any other line is no JSON object.
+            When the file is missing, or any other line is no JSON object with a step, or has
+            something else than numbers where they should be.
         """
-        path = self.path / METRICS
         try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
+            yield from read_metrics(self.path / METRICS)
         except FileNotFoundError:
             raise RunError(f"{self.path}: expected a run, but it has no {METRICS}") from None
-        except UnicodeDecodeError as error:
-            raise RunError(f"{path}: expected JSON lines: {error}") from None
-        for number, line in enumerate(lines, 1):
-            if not line.endswith("\n"):
-                return
-            try:
-                record = json.loads(line)
-                record["step"] + 0
-            except (json.JSONDecodeError, KeyError, TypeError):
-                raise RunError(
-                    f"{path}: line {number}: expected a JSON object with a step"
-                ) from None
-            yield record
 
     def rewind(self, step: int) -> None:
         """Drop what a killed process left: metrics after ``step``, and half-written files.
 
         What was found at an earlier end goes, too: it is of another model than the next one.
         """
+        kept = [record for record in self.metrics() if record["step"] <= step]
         for name in (RESULTS, COMBINED):
             (self.path / name).unlink(missing_ok=True)
-        for litter in self.path.glob(".*.new"):
-            litter.unlink(missing_ok=True)
-        kept = [record for record in self.metrics() if record["step"] <= step]
-        write_atomic(
-            self.path / METRICS,
-            "".join(json.dumps(record, allow_nan=False) + "\n" for record in kept),
-        )
+        for name in self.names():
+            for litter in self.path.glob(f".{name}.*.new"):
+                if not litter.is_dir() or litter.is_symlink():
+                    litter.unlink(missing_ok=True)
+        self.write(METRICS, "".join(json.dumps(record, allow_nan=False) + "\n" for record in kept))
 
 
 def _options_text(config: TrainingOptions) -> str:
     # How many threads a machine has is no property of the run.
     values = {name: value for name, value in config.values().items() if name != "threads"}
     return write_toml({"kind": config.kind, **values})
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise RunError(f"{path}: expected JSON: {error}") from None
-
-
-def _take_arrays(value: Any, name: str, arrays: dict[str, np.ndarray]) -> Any:
-    """A copy of a tree in which each array is replaced by a reference to ``arrays``."""
-    if isinstance(value, np.ndarray):
-        while name in arrays:  # {"a": {"b": …}, "a.b": …} would meet in one name
-            name += "'"
-        arrays[name] = value
-        return {"array": name}
-    if isinstance(value, Mapping):
-        # Pairs, because JSON would turn whole-number keys into text.
-        return {
-            "dict": [[k, _take_arrays(item, f"{name}.{k}", arrays)] for k, item in value.items()]
-        }
-    if isinstance(value, list | tuple):
-        return [_take_arrays(item, f"{name}.{i}", arrays) for i, item in enumerate(value)]
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _put_arrays(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
-    """The inverse of `_take_arrays`; tuples come back as lists."""
-    if isinstance(value, list):
-        return [_put_arrays(item, arrays) for item in value]
-    if isinstance(value, dict):
-        if "array" in value:
-            return arrays[value["array"]]
-        return {key: _put_arrays(item, arrays) for key, item in value["dict"]}
-    return value

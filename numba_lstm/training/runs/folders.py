@@ -10,12 +10,13 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from ..._files import sync_folder
+from ..._files import locked, sync_folder
 
 __all__ = ["FolderTaken", "RunError", "claim", "put_in_place", "refuse_existing"]
 
@@ -115,20 +116,62 @@ def put_in_place(target: Path, fill: Callable[[Path], None], names: Sequence[str
         _fill_in_place(target, fill, names)
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    # Without the target's name in it, which may be as long as the system allows.
-    stage = target.with_name(f".{secrets.token_hex(8)}.new")
-    try:
-        stage.mkdir()
-    except OSError as error:
-        error.filename = os.fspath(target)  # nobody knows the stage's name
-        raise
-    try:
+    _remove_abandoned(target.parent, names)
+    with _stage(target) as stage:
         fill(stage)
         if not _renamed(stage, target):
             _fill_in_place(target, fill, names)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
     sync_folder(target.parent)
+
+
+#: The hidden folder in which a run is made. The run's own name may be as long as the system allows.
+_STAGE = re.compile(r"\.[0-9a-f]{16}\.new")
+
+
+@contextlib.contextmanager
+def _stage(target: Path) -> Iterator[Path]:
+    """Make a hidden folder beside ``target``, and take away what is left of it.
+
+    Its lock is held, so that nobody takes it for abandoned.
+    """
+    with contextlib.ExitStack() as held:
+        while True:
+            stage = target.with_name(f".{secrets.token_hex(8)}.new")
+            try:
+                stage.mkdir()
+            except OSError as error:
+                error.filename = os.fspath(target)  # nobody knows the stage's name
+                raise
+            held.callback(shutil.rmtree, stage, ignore_errors=True)
+            # Before it was locked another process may have taken it for abandoned.
+            with contextlib.suppress(BlockingIOError, FileNotFoundError):
+                held.enter_context(locked(stage))
+                if stage.is_dir():
+                    break
+        yield stage
+
+
+def _remove_abandoned(parent: Path, names: Sequence[str]) -> None:
+    """Take away the hidden folders of processes that were killed while they made a run.
+
+    Nothing is touched that is linked, or is called like none of a run's files.
+    """
+    with contextlib.suppress(OSError):
+        for entry in list(os.scandir(parent)):
+            if not _STAGE.fullmatch(entry.name) or not entry.is_dir(follow_symlinks=False):
+                continue
+            # One that is locked is being filled; where there are no locks, all may be.
+            with contextlib.suppress(OSError), locked(entry.path, follow=False) as handle:
+                if handle is not None:
+                    _empty(handle, names)
+                    os.rmdir(entry.path)
+
+
+def _empty(handle: int, names: Sequence[str]) -> None:
+    for name in os.listdir(handle):
+        # A file is written under its name with something before and behind it.
+        if any(name == own or name.startswith(f".{own}.") for own in names):
+            os.unlink(name, dir_fd=handle)
 
 
 def _is_current(folder: Path) -> bool:

@@ -21,9 +21,16 @@ from collections.abc import Mapping
 import numpy as np
 
 from ... import system
+from .folders import RunError
 from .options import ConfigError
 
-__all__ = ["kept_for_backward", "recurrent_parameters", "refuse_too_large", "training_needs"]
+__all__ = [
+    "check_values",
+    "kept_for_backward",
+    "recurrent_parameters",
+    "refuse_too_large",
+    "training_needs",
+]
 
 _GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 _STATES = {"lstm": 2, "gru": 1, "rnn": 1}
@@ -112,6 +119,31 @@ def refuse_too_large(needs: Mapping[str, int], dtype: str, what: str) -> None:
         f"{what}: at least {_gib(needed)} GiB ({parts}) are needed, of which there are "
         f"{_gib(memory)}"
     )
+
+
+def check_values(values: Mapping[str, np.ndarray], parameters: int, what: str) -> None:
+    """Refuse options that make a greater model than a file holds, before it is made; and NaN.
+
+    Parameters
+    ----------
+    values
+        What the file holds.
+    parameters
+        How many the options make.
+    what
+        The message's beginning: what does not fit.
+
+    Raises
+    ------
+    RunError
+        When there are fewer values than parameters, or one is not finite.
+    """
+    found = sum(array.size for array in values.values())
+    if found < parameters:
+        raise RunError(f"{what}: expected a model of {parameters:,} numbers, got {found:,}")
+    for name, array in values.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise RunError(f"{what}: expected finite numbers, got infinity or NaN in {name}")
 
 
 def _gib(size: int) -> str:

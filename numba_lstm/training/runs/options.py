@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import difflib
 import json
-import math
 import os
-import tomllib
+import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from numbers import Integral, Real
-from pathlib import Path
 from typing import Any, ClassVar, TypeVar
+
+from ..._parsing import parse_toml
+from ..._reading import read_bytes
 
 __all__ = [
     "BUDGETS",
@@ -30,6 +31,8 @@ __all__ = [
     "write_toml",
 ]
 
+#: A file of options may name as many files of data as a command can.
+MOST_BYTES = 4 << 20
 # Of these at most one is set: the length of the run.
 BUDGETS = ("steps", "epochs", "minutes")
 
@@ -234,12 +237,12 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
     if os.fspath(path) == "":
         raise ConfigError("config: expected a file's name, got ''")
     try:
-        # Some editors put a byte-order mark at the start.
-        table = tomllib.loads(Path(path).read_bytes().decode("utf-8-sig"))
+        table = parse_toml(read_bytes(path, MOST_BYTES), os.fspath(path))
     except OSError as error:
-        raise ConfigError(f"{os.fspath(path)}: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{os.fspath(path)}: expected a TOML file: {error}") from None
+        told = f"{os.fspath(path)}: {error.strerror}" if error.strerror else str(error)
+        raise ConfigError(told) from None
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
     options: dict[str, Any] = {}
     for key, value in table.items():
         name = key.replace("-", "_")
@@ -279,13 +282,15 @@ def _checked(about: Any, value: Any) -> Any:
     if about.metadata["several"]:
         return _sources(about, value)
     good = {
-        str: isinstance(value, str) and value != "",
+        str: isinstance(value, str) and value != "" and "\0" not in value,
         bool: isinstance(value, bool),
-        int: isinstance(value, Integral) and not isinstance(value, bool),
+        int: isinstance(value, Integral) and not isinstance(value, bool) and value < 2**63,
         float: isinstance(value, Real) and not isinstance(value, bool),
     }[kind]
-    if not good or (kind is float and not math.isfinite(value)):
-        raise ConfigError(f"{about.name}: expected {_expected(about)}, got {value!r}")
+    if kind is float and good:
+        good = abs(value) <= sys.float_info.max  # neither infinity nor NaN
+    if not good:
+        raise ConfigError(f"{about.name}: expected {_expected(about)}, got {_shown(value)}")
     value = kind(value)
     low, above, high, choices = (about.metadata[k] for k in ("low", "above", "high", "choices"))
     if (
@@ -294,8 +299,17 @@ def _checked(about: Any, value: Any) -> Any:
         or (high is not None and value > high)
         or (choices and value not in choices)
     ):
-        raise ConfigError(f"{about.name}: expected {_expected(about)}, got {value!r}")
+        raise ConfigError(f"{about.name}: expected {_expected(about)}, got {_shown(value)}")
     return value
+
+
+def _shown(value: Any) -> str:
+    """A value in a message, cut short where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of more than some thousand digits
+        return "a number of too many digits"
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _expected(about: Any) -> str:
@@ -319,8 +333,10 @@ def _expected(about: Any) -> str:
 def _sources(about: Any, value: Any) -> str | tuple[str, ...]:
     """One name, or several, each such that a file of TOML can hold it."""
     several = tuple(value) if isinstance(value, list | tuple) else (value,)
-    if not several or not all(isinstance(name, str) and name != "" for name in several):
-        raise ConfigError(f"{about.name}: expected {_expected(about)}, got {value!r}")
+    if not several or not all(
+        isinstance(name, str) and name != "" and "\0" not in name for name in several
+    ):
+        raise ConfigError(f"{about.name}: expected {_expected(about)}, got {_shown(value)}")
     portable = tuple(map(_portable, several))
     return portable[0] if len(portable) == 1 else portable
 
@@ -347,4 +363,4 @@ def _refuse_two(group: tuple[str, ...], options: Mapping[str, Any], place: str) 
 def _unknown(name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     guess = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known)}"
-    return f"{name}: no such option{guess}"
+    return f"{name if len(name) <= 80 else f'{name[:77]}...'}: no such option{guess}"

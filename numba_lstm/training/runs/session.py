@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..progress import Progress
-from .checkpoint import Checkpoint, Run, RunError
+from .checkpoint import Checkpoint, Run
 from .folders import refuse_existing
 from .options import ConfigError, TrainingOptions
 from .trainer import RunTask, RunTrainer
@@ -102,13 +102,15 @@ def resume(
     Raises
     ------
     RunError
-        When the folder holds no run, one of another kind, or a damaged one.
+        When the folder holds no run, one of another kind, a damaged one, or links instead of
+        files.
     ConfigError, ValueError, OSError
         When an option cannot be changed, or the data are not the run's; nothing is written then.
     """
     run = Run(path)
     if kind is not None:
         run.require_kind(kind)
+    run.refuse_links()
     with run.exclusive():
         return _resume(run, flags, progress), run
 
@@ -128,12 +130,8 @@ def _resume(run: Run, flags: Mapping[str, Any] | None, progress: Progress | None
     task = maker.task_again(run, config, checkpoint)
     with task.naming_sizes():
         trainer = RunTrainer(task, progress=progress)
-    try:
+    with run.naming_state():
         trainer.restore(checkpoint)
-    except ConfigError:
-        raise
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{run.path}: the state does not fit the options: {error}") from None
     task.tell_changes(trainer.progress)
     run.rewind(trainer.counters.measured_step)
     run.write_config(config)

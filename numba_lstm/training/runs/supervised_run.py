@@ -85,10 +85,10 @@ class SupervisedRun(Supervised, RunTask):
         ------
         ConfigError
             When the checkpoint was made with other data.
-        TypeError
+        TypeError, ValueError
             When it counts something else.
         """
-        found = self.counters(**counters)
+        found = self.counters.of(counters)
         if found.digest != self.data.digest():
             raise ConfigError(
                 f"data: {self.config.data}: expected the {self.what} that the run was trained on, "

@@ -42,8 +42,10 @@ class TableOptions(TrainingOptions):
 
     def rooted(self: Options, files: tuple[str, ...], bundled: str) -> Options:
         """The same options with files named from the root, but for the name of bundled data."""
+        from ...text.sources import path_of, portable_name  # imports NumPy
+
         changes: dict[str, Any] = {
-            name: os.path.abspath(getattr(self, name))
+            name: portable_name(os.path.abspath(path_of(getattr(self, name))))
             for name in files
             if getattr(self, name) not in (None, bundled)
         }

@@ -189,7 +189,7 @@ def test_the_accuracy_is_what_stands_on_the_diagonal():
 def test_a_damaged_file_is_named(config, tmp_path):
     _, run = session.start(config, tmp_path / "run")
     (run.path / "results.json").write_text('{"test": {}}')
-    with pytest.raises(RunError, match=r"results\.json: expected results of a run"):
+    with pytest.raises(RunError, match=r"results\.json: expected for each part loss"):
         read_results(run)
     (run.path / "data.json").write_text("{}")
     with pytest.raises(RunError, match=r"data\.json: expected columns, classes"):

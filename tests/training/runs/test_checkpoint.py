@@ -226,3 +226,144 @@ def test_a_number_that_json_does_not_have_is_refused(run):
         with pytest.raises(ValueError, match="not JSON compliant"):
             act()
     assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
+
+
+NAMES = ("config.toml", "vocab.json", "metrics.jsonl", "model.safetensors", "resume.safetensors")
+
+
+def test_what_a_link_points_to_is_never_written(run, tmp_path):
+    """Somebody else's folder may have links in the place of its files."""
+    outside = tmp_path / "outside"
+    outside.write_text("mine")
+    for act, name in (
+        (lambda: run.save_model(make_checkpoint().model), "model.safetensors"),
+        (lambda: run.save(make_checkpoint()), "resume.safetensors"),
+        (lambda: run.write_config(CONFIG), "config.toml"),
+        (lambda: run.write("results.json", "{}"), "results.json"),
+    ):
+        (run.path / name).unlink(missing_ok=True)
+        (run.path / name).symlink_to(outside)
+        act()
+        assert outside.read_text() == "mine", name
+        assert not (run.path / name).is_symlink()
+    (run.path / "metrics.jsonl").unlink()
+    (run.path / "metrics.jsonl").symlink_to(outside)
+    with pytest.raises(OSError, match=r"metrics\.jsonl"):
+        run.append_metrics({"step": 1})
+    (run.path / "results.json").unlink()
+    (run.path / "results.json").symlink_to(outside)
+    outside.write_text('{"step": 1}\n')
+    run.rewind(9)
+    assert outside.read_text() == '{"step": 1}\n'
+    assert not (run.path / "metrics.jsonl").is_symlink()
+
+
+def test_a_hard_link_is_not_written_through_once_a_run_goes_on(run, tmp_path):
+    (tmp_path / "mine").write_text('{"step": 1}\n')
+    (run.path / "metrics.jsonl").unlink()
+    os.link(tmp_path / "mine", run.path / "metrics.jsonl")
+    run.rewind(9)
+    run.append_metrics({"step": 2})
+    assert (tmp_path / "mine").read_text() == '{"step": 1}\n'
+    assert [record["step"] for record in run.metrics()] == [1, 2]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "results.json"])
+def test_a_run_with_a_link_for_a_file_is_read_but_not_gone_on_with(run, name):
+    moved = run.path.parent / "moved"
+    (run.path / "results.json").write_text("{}")
+    os.rename(run.path / name, moved)
+    (run.path / name).symlink_to(moved)
+    again = Run(run.path)
+    assert same(again.load().model, make_checkpoint().model)
+    with pytest.raises(RunError, match=rf"{name}: expected a file of the run's own, got a link"):
+        again.refuse_links()
+    (run.path / name).unlink()
+    os.rename(moved, run.path / name)
+    again.refuse_links()
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "device"])
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_no_file_in_the_place_of_one_is_refused_at_once(run, name, kind):
+    (run.path / name).unlink()
+    if kind == "fifo":
+        os.mkfifo(run.path / name)
+    elif kind == "folder":
+        (run.path / name).mkdir()
+    else:
+        (run.path / name).symlink_to("/dev/zero")
+
+    def read():
+        again = Run(run.path)
+        return again.config(), again.beside(), again.model(), again.load(), list(again.metrics())
+
+    with pytest.raises((RunError, IsADirectoryError), match=name):
+        read()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_of_holes_is_refused_before_it_is_read(run, name):
+    with open(run.path / name, "r+b") as file:
+        file.truncate(2**42)
+    again = None
+    with pytest.raises(ValueError, match=rf"{name}: expected at most .*, got 4,096 GiB"):
+        again = Run(run.path)
+        again.beside(), again.model(), again.load(), list(again.metrics())
+
+
+def test_a_run_that_could_not_be_read_again_is_not_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_MOST_JSON", 50)
+    with pytest.raises(RunError, match=r"^vocab\.json: expected at most 50 bytes, got more"):
+        Run.create(tmp_path / "run", CONFIG, VOCABULARY, make_checkpoint())
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_with_the_name_of_a_half_written_file_blocks_nothing(run):
+    (run.path / ".model.safetensors.x1.new").mkdir()
+    (run.path / ".other.new").write_text("somebody else's")
+    run.rewind(3)
+    left = sorted(path.name for path in run.path.glob(".*"))
+    assert left == [".model.safetensors.x1.new", ".other.new"]
+
+
+def test_a_folder_that_was_moved_is_not_gone_on_with_in_another_one(run, tmp_path):
+    pytest.importorskip("fcntl")
+    with run.exclusive():
+        os.rename(run.path, tmp_path / "moved")
+        with pytest.raises(OSError, match="No such file"):
+            run.save(make_checkpoint())
+        run.path.mkdir()
+        for act in (
+            lambda: run.save(make_checkpoint()),
+            lambda: run.save_model(make_checkpoint().model),
+            lambda: run.append_metrics({"step": 1}),
+        ):
+            with pytest.raises(RunError, match="the run's folder has been moved"):
+                act()
+        assert os.listdir(run.path) == []
+    assert len(os.listdir(tmp_path / "moved")) == 5
+
+
+@pytest.mark.parametrize(
+    ("tree", "words"),
+    [
+        ("[" * 5000, "expected JSON nested at most 64 deep"),
+        ("9" * 5000, "a number of at most 100 digits"),
+        ("[]", "expected format 1, got None"),
+        ('{"format": 1}', "expected a run's state"),
+        ('{"format": NaN}', "finite numbers, got NaN"),
+        ('{"format": {"a": 1}}', "expected format 1, got {'a': 1}"),
+        ('{"format": 1, "model": 3, "optimizer": 3, "random": 3, "counters": 3, "state": null}',
+         "expected a run's state"),
+        ('{"format": 1, "model": {"dict": [["a", 3]]}, "optimizer": {"dict": []}, '
+         '"random": {"dict": []}, "counters": {"dict": []}, "state": null}', "else than arrays"),
+        ('{"format": 1, "model": {"dict": [[["a"], 3]]}}', "expected a run's state"),
+        ('{"format": 1, "model": {"array": "absent"}}', "expected a run's state"),
+    ],
+)  # fmt: skip
+def test_a_state_that_is_something_else_is_refused(run, tree, words):
+    about = {"numba_lstm": tree}
+    safetensors.save(make_checkpoint().model, run.path / "resume.safetensors", about)
+    with pytest.raises(RunError, match=rf"resume\.safetensors: .*{words}"):
+        run.load()

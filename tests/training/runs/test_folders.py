@@ -219,3 +219,92 @@ def test_processes_that_begin_at_once_never_share_a_folder(tmp_path):
         assert len(list(folder.iterdir())) == 5
     assert sorted(os.listdir(tmp_path / "same")) == sorted(map(str, range(rounds)))
     assert len(os.listdir(tmp_path / "new")) == rounds * count
+
+
+def abandoned(parent, files=("a",)):
+    """What a process that is killed while it makes a run leaves."""
+    folder = parent / ".0123456789abcdef.new"
+    folder.mkdir()
+    for name in files:
+        (folder / name).write_text("half")
+    return folder
+
+
+def test_what_a_killed_creation_left_is_taken_away_by_the_next(tmp_path):
+    pytest.importorskip("fcntl")
+    abandoned(tmp_path, ("a", ".a.x1yz.new", ".b.x1yz.new"))
+    put_in_place(tmp_path / "run", fill, NAMES)
+    assert os.listdir(tmp_path) == ["run"]
+
+
+def test_a_folder_that_another_process_fills_at_this_moment_is_left_alone(tmp_path):
+    pytest.importorskip("fcntl")
+    seen = []
+
+    def fill_beside(folder):
+        fill(folder)
+        put_in_place(tmp_path / "other", fill, NAMES)
+        seen.extend(sorted(os.listdir(folder)))
+
+    put_in_place(tmp_path / "run", fill_beside, NAMES)
+    assert seen == ["a", "b"]
+    assert sorted(os.listdir(tmp_path)) == ["other", "run"]
+
+
+def test_nothing_is_taken_away_that_may_be_somebody_elses(tmp_path):
+    theirs = abandoned(tmp_path, ("a", "thesis.txt", ".hidden", ".a"))
+    (tmp_path / "outside").mkdir()
+    fill(tmp_path / "outside")
+    (tmp_path / ".fedcba9876543210.new").symlink_to("outside")
+    (tmp_path / ".ffffffffffffffff.new").write_text("a file")
+    (tmp_path / ".new").mkdir()
+    put_in_place(tmp_path / "run", fill, NAMES)
+    assert sorted(os.listdir(theirs)) == [".a", ".hidden", "thesis.txt"]
+    assert sorted(os.listdir(tmp_path / "outside")) == ["a", "b"]
+    assert len(os.listdir(tmp_path)) == 6
+
+
+def test_a_folder_that_was_taken_for_abandoned_is_made_again(tmp_path, monkeypatch):
+    real, made = folders.locked, []
+
+    def too_late(folder, **options):
+        made.append(Path(folder))
+        if len(made) == 1:
+            Path(folder).rmdir()
+        return real(folder, **options)
+
+    monkeypatch.setattr(folders, "locked", too_late)
+    put_in_place(tmp_path / "run", fill, NAMES)
+    assert len(made) == 2
+    assert sorted(os.listdir(tmp_path / "run")) == ["a", "b"]
+    assert os.listdir(tmp_path) == ["run"]
+
+
+_KILLED = """
+import os, sys
+from pathlib import Path
+from numba_lstm.training.runs.folders import put_in_place
+def fill(folder):
+    (folder / "a").write_text("half")
+    print("filling", flush=True)
+    sys.stdin.read()
+put_in_place(Path("run"), fill, ("a", "b"))
+"""
+
+
+def test_a_creation_killed_by_the_system_leaves_nothing_for_ever(tmp_path):
+    pytest.importorskip("fcntl")
+    with subprocess.Popen(
+        [sys.executable, "-c", _KILLED],
+        cwd=tmp_path,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout.readline() == "filling\n"
+        put_in_place(tmp_path / "other", fill, NAMES)  # while it lives nothing is taken from it
+        assert len(os.listdir(tmp_path)) == 2
+        process.kill()
+    put_in_place(tmp_path / "run", fill, NAMES)
+    assert sorted(os.listdir(tmp_path)) == ["other", "run"]

@@ -17,7 +17,8 @@ from numba_lstm.training.classify.task import ClassifyTask
 from numba_lstm.training.lm import loading
 from numba_lstm.training.lm.config import merge
 from numba_lstm.training.runs import session
-from numba_lstm.training.runs.memory_limit import recurrent_parameters
+from numba_lstm.training.runs.folders import RunError
+from numba_lstm.training.runs.memory_limit import check_values, recurrent_parameters
 from numba_lstm.training.runs.options import ConfigError, merge_options
 from numba_lstm.training.step import make_optimizer, train_step
 
@@ -141,3 +142,14 @@ def test_a_run_is_refused_before_anything_is_written(monkeypatch, tmp_path):
     with pytest.raises(ConfigError, match="hidden: expected a model that fits in memory, got 300"):
         session.start(merge(("", {"hidden": 300, "steps": 1})))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_file_s_values_are_enough_and_finite_before_a_model_is_made(bad):
+    values = {"a": np.ones((2, 3)), "b": np.ones(4, np.int64)}
+    check_values(values, 10, "run")
+    with pytest.raises(RunError, match=r"^run: expected a model of 11 numbers, got 10$"):
+        check_values(values, 11, "run")
+    values["a"][1, 1] = bad
+    with pytest.raises(RunError, match=r"^run: expected finite numbers, got infinity or NaN in a$"):
+        check_values(values, 10, "run")

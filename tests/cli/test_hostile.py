@@ -1,0 +1,323 @@
+"""Files that somebody else made, given to the commands: one line, soon, and in little memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from cli_tool import COMMAND, TEXT, TINY, environment, folder, trained
+from click.testing import CliRunner
+
+from numba_lstm.cli import main
+from numba_lstm.interop import safetensors
+
+#: What importing everything and a tiny run take is less than 1 GiB of addresses.
+ROOM = 3 << 30
+
+
+@pytest.fixture
+def run(tmp_path):
+    return shutil.copytree(trained()[0], tmp_path / "run")
+
+
+def refused(*args, code=2):
+    """The one line with which a command ends, in this process."""
+    result = CliRunner().invoke(main, list(map(str, args)))
+    assert result.exit_code == code, (result.output, result.exception)
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
+def bounded(*args, seconds=60, code=2, stdin=subprocess.DEVNULL):
+    """The one line of a command in a process of its own that can have little memory."""
+    done = subprocess.run(
+        [*COMMAND, *map(str, args)],
+        stdin=stdin,
+        env=environment(NUMBA_NUM_THREADS="1"),
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (ROOM, ROOM)),
+    )
+    assert done.returncode == code, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
+def contents(path):
+    return {file.name: file.read_bytes() for file in path.iterdir() if file.is_file()}
+
+
+# -- data without end -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "/dev/urandom"])
+@pytest.mark.parametrize("option", ["--data", "--valid", "--config", "--init", "--resume"])
+def test_a_device_is_no_file(tmp_path, name, option):
+    args = [] if option == "--data" else ["--data", folder() / "text.txt"]
+    args += [] if option == "--resume" else ["--out", tmp_path / "run"]
+    line = bounded("train", "lm", *args, option, name, *TINY)
+    assert name in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_pipe_without_end_is_left(tmp_path):
+    with open("/dev/zero", "rb") as endless:
+        about = ["--data", "-", "--out", tmp_path / "run", *TINY]
+        line = bounded("train", "lm", *about, stdin=endless)
+    assert line == "error: standard input: expected text, got binary: a NUL byte at byte offset 0"
+    with subprocess.Popen(["yes"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as yes:
+        line = bounded("train", "lm", *about, stdin=yes.stdout)
+        yes.kill()
+    assert "standard input: expected at most 1,024 MiB, got more" in line or "1 GiB" in line
+
+
+def test_a_fifo_is_not_waited_for(tmp_path, run):
+    os.mkfifo(tmp_path / "fifo.txt")
+    about = ["--out", tmp_path / "new", *TINY]
+    for args in (
+        ["train", "lm", "--data", tmp_path / "fifo.txt", *about],
+        ["train", "lm", "--config", tmp_path / "fifo.txt", *about],
+        ["evaluate", run, "--data", tmp_path / "fifo.txt"],
+    ):
+        assert "fifo.txt: expected an ordinary file, got a FIFO" in refused(*args)
+    for name in ("config.toml", "vocab.json", "model.safetensors", "resume.safetensors"):
+        shutil.move(run / name, tmp_path / "kept")
+        os.mkfifo(run / name)
+        assert name in refused("train", "lm", "--resume", run)
+        os.unlink(run / name)
+        shutil.move(tmp_path / "kept", run / name)
+    os.unlink(run / "metrics.jsonl")
+    os.mkfifo(run / "metrics.jsonl")
+    for args in (["plot", run, "-o", tmp_path / "a.png"], ["train", "lm", "--resume", run]):
+        assert "metrics.jsonl: expected an ordinary file, got a FIFO" in refused(*args)
+
+
+@pytest.mark.parametrize("name", ["text.txt", "config.toml", "vocab.json", "metrics.jsonl"])
+def test_a_file_of_holes_fills_no_memory(tmp_path, run, name):
+    file = tmp_path / name if name == "text.txt" else run / name
+    with open(file, "ab") as stream:
+        stream.truncate(3 << 30)
+    command = {
+        "text.txt": ["evaluate", run, "--data", file],
+        "metrics.jsonl": ["plot", run, "-o", tmp_path / "a.png"],
+    }.get(name, ["sample", run])
+    line = bounded(*command)
+    assert name in line and "expected" in line
+
+
+# -- options that ask for too much ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("hidden", 20_000, "expected a model of 1,6"),
+        ("embedding", 10**7, "expected a model of "),
+        ("layers", 1000, "expected a model of "),
+        ("layers", 10**6, "layers: expected a whole number of at least 1 and at most 1000"),
+        ("hidden", 10**90, "hidden: expected a whole number"),
+        ("seed", 10**90, "seed: expected a whole number"),
+        ("seq_len", 2**62, "too short"),
+        ("batch", 2**62, "too short"),
+    ],
+)
+@pytest.mark.parametrize("command", ["sample", "resume"])
+def test_options_that_the_model_has_not_take_no_memory(run, command, name, value, words):
+    file = run / "config.toml"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*(x for x in lines if not x.startswith(name)), f"{name} = {value}"]))
+    before = contents(run)
+    if command == "resume":
+        line = bounded("train", "lm", "--resume", run)
+        assert words in line or "does not fit" in line
+    elif words != "too short":  # of a text that is not read here
+        assert words in bounded("sample", run)
+    assert contents(run) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a." * 100_000 + "b = 1", "line 1: expected a key of at most 16 names"),
+        ("data = " + "[" * 5000, "line 1: expected at most 64 brackets"),
+        ("steps = 1\nseed = " + "9" * 5000, "line 2: expected a number of at most 100 digits"),
+        ("minutes = inf", "minutes: expected a number above 0, got inf"),
+        ("minutes = nan", "minutes: expected a number above 0, got nan"),
+        ('data = "a\\u0000b"', r"data: expected names of texts, got 'a\x00b'"),
+        ('"\\u001b[31m" = 1', r"\x1b[31m: no such option"),
+        ("x" * 50_000 + " = 1", "xxx...: no such option"),
+        (f"seed = '{'x' * 50_000}'", "xxx..."),
+    ],
+)
+def test_a_file_of_options_that_nobody_would_write_is_named(tmp_path, text, words):
+    (tmp_path / "options.toml").write_text(text)
+    line = refused("train", "lm", "--config", tmp_path / "options.toml", "--out", tmp_path / "run")
+    assert f"{tmp_path}/options.toml: " in line
+    assert words in line
+    assert len(line) < 2100 and line.isprintable()
+
+
+# -- run folders that are not ours ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "metrics.jsonl", "resume.safetensors"])
+def test_a_link_in_a_run_is_not_written_through(tmp_path, run, name):
+    precious = tmp_path / "precious"
+    shutil.move(run / name, precious)
+    (run / name).symlink_to(precious)
+    before, kept = contents(run), precious.read_bytes()
+    line = refused("train", "lm", "--resume", run, "--steps", 14)
+    assert f"{name}: expected a file of the run's own, got a link" in line
+    assert precious.read_bytes() == kept and (run / name).is_symlink()
+    assert contents(run) == before
+
+
+def tampered(run, change):
+    """Change the tree of a run's state."""
+    file = run / "resume.safetensors"
+    arrays, metadata = safetensors.load_with_metadata(file)
+    tree = json.loads(metadata["numba_lstm"])
+    change(tree, arrays)
+    safetensors.save(arrays, file, {"numba_lstm": json.dumps(tree)})
+
+
+def set_counter(name, value):
+    def change(tree, _arrays):
+        pairs = tree["counters"]["dict"]
+        pairs[:] = [pair for pair in pairs if pair[0] != name] + [[name, value]]
+
+    return change
+
+
+def set_state(*arrays):
+    def change(tree, held):
+        tree["state"] = [{"array": f"s{k}"} for k in range(len(arrays))]
+        held.update({f"s{k}": one for k, one in enumerate(arrays)})
+
+    return change
+
+
+def set_option(name, value):
+    def change(tree, _arrays):
+        groups = dict(tree["optimizer"]["dict"])["param_groups"]
+        pairs = groups[0]["dict"]
+        pairs[:] = [pair for pair in pairs if pair[0] != name] + [[name, value]]
+
+    return change
+
+
+GOOD = np.zeros((1, 4, 8), np.float32)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        set_counter("step", -1),
+        set_counter("step", "7"),
+        set_counter("step", None),
+        set_counter("step", 1.5),
+        set_counter("step", True),
+        set_counter("step", 10**50),
+        set_counter("measured_step", 10**6),
+        set_counter("position", -3),
+        set_counter("position", [1]),
+        set_counter("seconds", -1.0),
+        set_counter("seconds", "long"),
+        set_counter("loss_sum", {}),
+        set_counter("best_loss", "x"),
+        set_counter("best_step", 10**6),
+        set_counter("windows", "x"),
+        set_counter("text_length", "x"),
+        set_counter("text_length", -5),
+        set_counter("digest", 3),
+        set_counter("laps", 3),
+        set_state(GOOD),
+        set_state(GOOD, GOOD, GOOD),
+        set_state(GOOD[:, :2], GOOD[:, :2]),
+        set_state(GOOD.astype(np.float64), GOOD.astype(np.float64)),
+        set_state(GOOD + np.nan, GOOD),
+        set_state(GOOD[..., None], GOOD[..., None]),
+        lambda tree, _: tree.update(state=3),
+        lambda tree, _: tree.update(state="x"),
+        lambda tree, _: tree.update(random=[]),
+        lambda tree, _: tree.update(counters=[]),
+        lambda tree, _: tree.update(optimizer=None),
+        lambda tree, _: tree.update(model={"dict": []}),
+        lambda tree, _: tree.pop("state"),
+        lambda tree, _: tree.update(optimizer={"dict": [["state", 3], ["param_groups", 3]]}),
+        set_option("lr", "fast"),
+        set_option("lr", -1.0),
+        set_option("weight_decay", []),
+        set_option("betas", 3),
+        set_option("betas", [0.9, 10**50]),
+        set_option("params", 3),
+        set_option("params", [10**50]),
+        set_option("new", 3),
+    ],
+)
+def test_a_state_that_does_not_fit_is_refused_before_anything_is_written(run, change):
+    tampered(run, change)
+    before = contents(run)
+    line = refused("train", "lm", "--resume", run, "--steps", 14)
+    assert str(run) in line
+    assert contents(run) == before
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('{"step": "one"}', "expected a JSON object with a step"),
+        ('{"step": 1, "train_loss": "x", "seconds": 1}', "train_loss: expected a number"),
+        ('{"step": 1, "val_loss": [], "seconds": 1}', "val_loss: expected a number"),
+        ('{"step": 1, "seconds": "x"}', "seconds: expected a number"),
+        ('{"step": 1, "train_loss": 1.0}', "expected seconds in each line"),
+        ('{"step": 1, "train_loss": 1.0, "seconds": null}', "expected seconds in each line"),
+        ('{"step": 1, "train_loss": ' + "[" * 5000, "nested at most 64 deep"),
+        ('{"step": 1, "train_loss": NaN}', "finite numbers, got NaN"),
+    ],
+)
+def test_metrics_of_wrong_types_are_no_picture(tmp_path, run, line, words):
+    pytest.importorskip("matplotlib")
+    (run / "metrics.jsonl").write_text(line + "\n")
+    assert words in refused("plot", run, "-o", tmp_path / "a.png")
+    assert not (tmp_path / "a.png").exists()
+
+
+def test_names_with_signs_of_formulas_are_names(tmp_path, run):
+    pytest.importorskip("matplotlib")
+    other = tmp_path / "a$\\frac{$b"
+    shutil.move(run, other)
+    result = CliRunner().invoke(main, ["plot", str(other), "-o", str(tmp_path / "a.png")])
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 5000, "9" * 5000, "{" + '"a":{' * 5000, '{"level": ' + "[" * 60 + "]" * 60 + "}",
+     '{"level": "char", "tokens": ' + "9" * 90 + "}", '{"level": "char", "tokens": [1e999]}'],
+)  # fmt: skip
+def test_a_vocabulary_that_is_none_is_named(run, text):
+    (run / "vocab.json").write_text(text)
+    line = refused("sample", run)
+    assert f"{run}/vocab.json: " in line and len(line) < 500
+
+
+def test_a_text_of_any_size_and_a_good_run_still_go(run, tmp_path):
+    """What is refused above is not refused here."""
+    (tmp_path / "more.txt").write_text(TEXT * 100)
+    for args in (
+        ["evaluate", run, "--data", tmp_path / "more.txt"],
+        ["train", "lm", "--resume", run, "--steps", "13", "--quiet"],
+        ["sample", run, "--length", "5"],
+    ):
+        result = CliRunner().invoke(main, list(map(str, args)))
+        assert result.exit_code == 0, result.output
