@@ -61,6 +61,9 @@ def main(
     print(f"fitted in {seconds:.1f} s")
     if picture is not None:
         draw(results["LSTMForecaster"], low, high, picture)
+    best = min(error for name, error in errors.items() if name != "LSTMForecaster")
+    less = 1 - errors["LSTMForecaster"] / best
+    print(f"the forecaster's error is {less:.1%} lower than that of the best of the others")
     return errors
 
 

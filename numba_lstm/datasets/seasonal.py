@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -156,9 +156,8 @@ class Deseasonalizer:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain lists, numbers and text."""
-        frequency = self.frequency
         return {
-            "frequency": None if frequency is None else [frequency.count, frequency.unit],
+            "frequency": None if self.frequency is None else asdict(self.frequency),
             "weights": self.weights.tolist(),
             "names": list(self.names),
         }
@@ -172,7 +171,7 @@ class Deseasonalizer:
         data
             Its ``frequency``, ``weights`` and ``names``.
         """
-        frequency = None if data["frequency"] is None else Frequency(*data["frequency"])
+        frequency = None if data["frequency"] is None else Frequency(**data["frequency"])
         weights = np.array(data["weights"], dtype=float).reshape(-1, len(data["names"]))
         return cls(frequency, weights, tuple(data["names"]))
 

@@ -110,7 +110,7 @@ def test_levels_are_followed_beyond_the_values_that_were_seen():
 
 
 def test_intervals_hold_their_share(rng):
-    y = rng.normal(size=700)
+    y = 20 * rng.normal(size=700)
     model = forecaster(horizon=2, max_iter=3, n_estimators=1).fit(y[:500])
     inside = []
     for t in range(500, 698):
