@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..training.classify.config import TABLE_OPTIONS, ClassifyConfig
+from ..training.classify.config import READING, ClassifyConfig
 from ._errors import bad_input
 from ._kernels import announce_compiling
 from ._output import print_json, print_notes
 from ._text import printable
 from ._training import config_options
 
-__all__ = ["confusion_table", "evaluate_classifier", "given_options", "table_options"]
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = [
+    "confusion_table",
+    "evaluate_classifier",
+    "given_options",
+    "predict_classes",
+    "table_options",
+]
 
 
 def table_options(labelled: bool = True) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a command the options of how a table is read; those not given are as in the run."""
-    only = [name for name in TABLE_OPTIONS if labelled or name != "label"]
+    only = [name for name in READING if labelled or name != "label"]
     return config_options(ClassifyConfig, {}, only)
 
 
@@ -63,6 +74,40 @@ def evaluate_classifier(
     click.echo(f"loss      {figures['loss']:.4f} nats a sequence")
     click.echo(f"accuracy  {figures['accuracy']:.2%} of {figures['sequences']} sequences")
     click.echo("\n" + confusion_table(figures["confusion"], loaded.meaning.classes))
+
+
+def predict_classes(
+    run: str, source: str, table: dict[str, Any]
+) -> tuple[str, dict[str, Any], str]:
+    """Classify a file's sequences: a table as text, and what of it is told in JSON and in words."""
+    with bad_input():
+        from ..training.classify.data import read_part
+        from ..training.classify.session import load_classifier
+
+        loaded = load_classifier(run)
+        part = read_part(source, loaded.config, loaded.meaning, "input", False, table)
+    print_notes(part.notes)
+    announce_compiling(lambda line: click.echo(line, err=True))
+    from ..training.classify.task import classify
+
+    shares = _softmax(classify(loaded.model, part))
+    classes = loaded.meaning.classes
+    text = io.StringIO()
+    written = csv.writer(text, lineterminator="\n")
+    written.writerow(["id", "predicted", *(f"probability_{name}" for name in classes)])
+    for name, row in zip(part.ids, shares):
+        written.writerow([name, classes[int(row.argmax())], *(f"{share:.6g}" for share in row)])
+    found = shares.argmax(axis=1)
+    counts = {name: int((found == k).sum()) for k, name in enumerate(classes)}
+    about = {"sequences": len(part), "predicted": counts}
+    return text.getvalue(), about, f"{len(part)} sequences"
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    raised = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return raised / raised.sum(axis=1, keepdims=True)
 
 
 def confusion_table(confusion: list[list[int]], classes: Any) -> str:

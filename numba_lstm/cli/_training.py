@@ -42,7 +42,7 @@ def config_options(
             if only is not None and about.name not in only:
                 continue
             of, choices = about.metadata["kind"], about.metadata["choices"]
-            flag = "--" + about.name.replace("_", "-")
+            flag, also = "--" + about.name.replace("_", "-"), about.metadata["also"]
             words = about.metadata["help"]
             if about.default is not None and of is not bool:
                 words = f"{words.rstrip('.')} (default {about.default})."
@@ -52,7 +52,8 @@ def config_options(
             extra: dict[str, Any] = {} if of is bool else {"type": value}
             if about.metadata["several"]:
                 extra["multiple"] = True
-            command = click.option(flag, about.name, default=None, help=words, **extra)(command)
+            flags = [f"--{also}", flag] if also else [flag]
+            command = click.option(*flags, about.name, default=None, help=words, **extra)(command)
         return command
 
     return give

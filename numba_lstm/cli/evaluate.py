@@ -8,6 +8,7 @@ import click
 
 from ._classified import evaluate_classifier, given_options, table_options
 from ._errors import bad_input
+from ._forecasts import evaluate_forecaster
 from ._kernels import announce_compiling, set_threads, threads_option
 from ._output import json_option, print_json
 from ._paths import FILE, FOLDER
@@ -21,8 +22,12 @@ _HELP = """Measure how good the model of a RUN is, of train lm or train classify
 
 A language model predicts each token of a text from all before it; the text is read in one pass from
 its first token to its last, and losses are in nats a token. A classifier is given a file of
-labelled sequences, which is read as the run's own was; losses are in nats a sequence.
+labelled sequences, which is read as the run's own was; losses are in nats a sequence. A forecaster
+is back-tested on the end of a file's series, beside a linear model, the last season and the last
+value.
 """
+
+_WORDS = {"classify": "classifier", "forecast": "forecaster"}
 
 
 @click.command(help=_HELP)
@@ -33,8 +38,8 @@ labelled sequences, which is read as the run's own was; losses are in nats a seq
     metavar="FILE",
     multiple=True,
     help="A text file, a folder of *.txt, - for standard input, or 'shakespeare', which may be "
-    "given several times; for a classifier a file of sequences (default: what the run holds back "
-    "to test or to validate on).",
+    "given several times; for a classifier a file of sequences, for a forecaster a table of series "
+    "(default: what the run holds back to test or to validate on).",
 )
 @unknown_option("")
 @click.option(
@@ -64,19 +69,23 @@ def evaluate(
         from ..training.runs.checkpoint import Run
 
         kind = Run(run).kind.kind
-        if kind == "classify":
+        if kind != "lm":
             for name, given in (("unknown", unknown is not None), ("streams", streams != 1)):
                 if given:
                     raise ValueError(
-                        f"{name}: expected a run of a language model, got a classifier"
+                        f"{name}: expected a run of a language model, got a {_WORDS[kind]}"
                     )
-    if kind == "classify":
-        evaluate_classifier(run, data, of_table, as_json)
+        if kind == "forecast" and "label" in of_table:
+            raise ValueError("label: expected a run of a classifier, got a forecaster")
+    if kind != "lm":
+        of_kind = evaluate_classifier if kind == "classify" else evaluate_forecaster
+        of_kind(run, data, of_table, as_json)
         return
     with bad_input():
         if of_table:
             raise ValueError(
-                f"{min(of_table)}: expected a run of a classifier, got one of a language model"
+                f"{min(of_table)}: expected a run of a classifier or of a forecaster, got one of a "
+                "language model"
             )
         from ..training.lm.data import load_data
         from ..training.lm.evaluation import evaluate as measure

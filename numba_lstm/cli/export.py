@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ _FORMATS = ("safetensors", "onnx")
 _HELP = """Write the model of a RUN to the file OUT, for other programs.
 
 The file's metadata tell what the model's numbers mean, as JSON: "vocab" is a language model's
-vocabulary; "data" names a classifier's columns and classes, and has the mean and scale that bring
-each column to what the model takes, (x - mean) / scale.
+vocabulary; "data" names a classifier's columns and classes, or a forecaster's columns, and has the
+mean and scale that bring each column to what the model takes, (x - mean) / scale. That stays
+outside of the model. So does the regular part of the day, week and year, whose weights a forecaster
+has as "seasonal": it is taken out before that, and added to the forecast.
 """
 
 
@@ -67,9 +70,9 @@ def _by_ending(out: str) -> str:
 
 def _check_outside(run: str, out: str) -> None:
     """Refuse to write over what the run itself is made of."""
-    from ..training.runs.checkpoint import CONFIG, METRICS, MODEL, RESULTS, RESUME, Run
+    from ..training.runs.checkpoint import COMBINED, CONFIG, METRICS, MODEL, RESULTS, RESUME, Run
 
-    own = (CONFIG, METRICS, MODEL, RESUME, RESULTS, Run(run).kind.beside)
+    own = (CONFIG, METRICS, MODEL, RESUME, RESULTS, COMBINED, Run(run).kind.beside)
     for name in own:
         if os.path.realpath(out) == os.path.realpath(os.path.join(run, name)):
             raise ValueError(f"OUT: expected another file than the run's own {name}, got {out!r}")
@@ -79,14 +82,19 @@ def _opened(run: str) -> tuple[Any, dict[str, str]]:
     """The run's model, and as text by its file's name what its numbers mean.
 
     Of a language model that is the vocabulary; of a classifier the columns, their scaling, which
-    whoever runs the model has to do, and the classes.
+    whoever runs the model has to do, and the classes; of a forecaster the like.
     """
-    from ..training import load_classifier
+    from ..training import load_classifier, load_forecaster
     from ..training.lm.loading import load
     from ..training.runs.checkpoint import Run
 
     about = Run(run)
-    model = (load_classifier if about.kind.kind == "classify" else load)(run).model
+    openers: dict[str, Callable[[str], Any]] = {
+        "lm": load,
+        "classify": load_classifier,
+        "forecast": load_forecaster,
+    }
+    model = openers[about.kind.kind](run).model
     return model, {Path(about.kind.beside).stem: json.dumps(about.beside())}
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ._errors import BadInput, bad_input
+from ._forecasts import named
 from ._output import json_option, print_json
 from ._paths import FILE, FOLDER, check_output, suffix
 from ._text import printable
@@ -15,11 +16,17 @@ from ._text import printable
 if TYPE_CHECKING:
     from ..training.runs.checkpoint import Run
 
+_LABELS = {
+    "lm": "loss, nats a token",
+    "classify": "loss, nats a sequence",
+    "forecast": "loss of scaled values",
+}
 
 _HELP = """Draw the losses of a RUN against steps and against time.
 
-Of a classifier that has come to its end the confusion matrix is drawn, too: of its test part, or
-else of what it validates on.
+Of a run that has come to its end more is drawn: of a classifier the confusion matrix, on its test
+part or else on what it validates on; of a forecaster the forecasts of its back-test with their
+intervals, beside the truth and the baselines.
 """
 
 
@@ -48,7 +55,9 @@ def plot(run: str, output: str, as_json: bool) -> None:
         check_output(output, "output")
         if output == "-" and as_json:
             raise ValueError("output: expected a file with --json, got - (standard output)")
-        confusion = _confusion(opened) if opened.kind.kind == "classify" else None
+        kind = opened.kind.kind
+        confusion = _confusion(opened) if kind == "classify" else None
+        forecasts = _forecasts(opened) if kind == "forecast" else None
     try:
         import matplotlib
     except ImportError:
@@ -57,14 +66,27 @@ def plot(run: str, output: str, as_json: bool) -> None:
         ) from None
     # No window is opened, and none could be on a server.
     matplotlib.use("Agg")
-    unit = "sequence" if opened.kind.kind == "classify" else "token"
-    figure = _draw(records, printable(Path(run).absolute().name), unit, confusion)
+    title = printable(Path(run).absolute().name)
+    if forecasts is None:
+        figure = _draw(records, title, _LABELS[kind], confusion)
+    else:
+        from ._forecast_plot import draw
+
+        figure = draw(title, forecasts, lambda part: _draw_losses(part, records, _LABELS[kind]))
     with bad_input():
         about = _save(figure, output)
     if as_json:
         print_json(about)
     elif output != "-":
         click.echo(f"wrote {output}")
+
+
+def _forecasts(run: Run) -> tuple[dict[str, Any], str] | None:
+    """What was found at the end, and what the model is called."""
+    from ..training.forecast.results import read_results
+
+    results = read_results(run)
+    return (results, named(results["weights"], run.config().cell)) if results else None
 
 
 def _confusion(run: Run) -> tuple[str, dict[str, Any], tuple[str, ...]] | None:
@@ -100,42 +122,48 @@ def _draw_confusion(axis: Any, part: str, found: dict[str, Any], classes: tuple[
 def _draw(
     records: list[dict[str, Any]],
     title: str,
-    unit: str = "token",
+    label: str = "loss, nats a token",
     confusion: tuple[str, dict[str, Any], tuple[str, ...]] | None = None,
 ) -> Any:
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
 
-    validated = [record["val_loss"] for record in records if record.get("val_loss") is not None]
-    best = f"validation (best {min(validated):.4f})" if validated else ""
     figure = Figure(figsize=(10 if confusion is None else 15, 4.2), layout="constrained")
     losses: Any = figure
     if confusion is not None:
         parts: Any = figure.subfigures(1, 2, width_ratios=(2, 1))
         losses, beside = parts
         _draw_confusion(beside.subplots(), *confusion)
-    by_step, by_time = losses.subplots(1, 2, sharey=True)
+    _draw_losses(losses, records, label)
+    figure.suptitle(title, parse_math=False)
+    return figure
+
+
+def _draw_losses(part: Any, records: list[dict[str, Any]], label: str) -> None:
+    """The losses by step and by time, on two axes of a figure or of a part of one."""
+    from matplotlib.ticker import MaxNLocator
+
+    validated = [record["val_loss"] for record in records if record.get("val_loss") is not None]
+    best = f"validation (best {min(validated):.4f})" if validated else ""
+    by_step, by_time = part.subplots(1, 2, sharey=True)
     minutes = max(record["seconds"] for record in records) >= 120.0
     second = 60.0 if minutes else 1.0
     axes = (
         (by_step, "step", lambda record: record["step"]),
         (by_time, "minutes" if minutes else "seconds", lambda record: record["seconds"] / second),
     )
-    for axis, label, place in axes:
-        for key, words, style in (
+    for axis, words, place in axes:
+        for key, name, style in (
             ("train_loss", "training", {"color": "tab:blue", "linewidth": 1.2, "alpha": 0.8}),
             ("val_loss", best, {"color": "tab:orange", "marker": "o", "markersize": 4}),
         ):
             points = [(place(r), r[key]) for r in records if r.get(key) is not None]
             if points:
-                axis.plot(*zip(*points, strict=True), label=words, **style)
-        axis.set_xlabel(label)
+                axis.plot(*zip(*points, strict=True), label=name, **style)
+        axis.set_xlabel(words)
         axis.grid(alpha=0.3)
-    by_step.set_ylabel(f"loss, nats a {unit}")
+    by_step.set_ylabel(label)
     by_step.xaxis.set_major_locator(MaxNLocator(integer=True))
     by_step.legend()
-    figure.suptitle(title, parse_math=False)
-    return figure
 
 
 def _save(figure: Any, output: str) -> dict[str, Any]:

@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
 _SAMPLE_TOKENS = {"char": 400, "word": 100, "whitespace": 100}
 
-train = CommandGroup(
-    "train", {"lm": "train:lm", "classify": "train_classify:classify"}, help="Train a model."
-)
+_KINDS = {
+    "lm": "train:lm",
+    "classify": "train_classify:classify",
+    "forecast": "train_forecast:forecast",
+}
+
+train = CommandGroup("train", _KINDS, help="Train a model.")
 
 
 _LM_HELP = """Train a language model on a text file, or on the bundled Shakespeare.

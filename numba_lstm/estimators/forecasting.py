@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from .. import losses
 from .base import ROWS
 
-__all__ = ["checked_quantiles", "forecast", "median", "pinball"]
+__all__ = ["checked_quantiles", "forecast", "median"]
 
 
 def forecast(
@@ -82,16 +80,3 @@ def checked_quantiles(quantiles: Any) -> tuple[float, ...] | None:
             f"got {quantiles!r}"
         )
     return tuple(float(value) for value in values)
-
-
-def pinball(quantiles: Sequence[float]) -> Callable[..., Any]:
-    """The loss of outputs (…, k·quantiles) against targets (…, k)."""
-
-    def loss(outputs: np.ndarray, targets: np.ndarray, with_gradient: bool = True) -> Any:
-        by_quantile = outputs.reshape(*targets.shape, len(quantiles))
-        value, gradient = losses.quantile(
-            by_quantile, targets, quantiles, with_gradient=with_gradient
-        )
-        return value, None if gradient is None else gradient.reshape(outputs.shape)
-
-    return loss

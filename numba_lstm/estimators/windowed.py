@@ -12,10 +12,11 @@ from ..datasets.scaling import Scaler
 from ..datasets.seasonal import Deseasonalizer
 from ..datasets.series import Series
 from ..datasets.windowing import WindowBatches, origins_in
+from ..models.forecast_losses import of_each, pinball
+from ..models.members import Members
 from ..training.linear_forecasts import best_ridge, outputs_of, solve_linear, targets_of
 from .base import LOSSES, ROWS, RecurrentEstimator
-from .forecasting import checked_quantiles, pinball
-from .members import Members, of_each
+from .forecasting import checked_quantiles
 
 __all__ = ["WindowedEstimator"]
 

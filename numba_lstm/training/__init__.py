@@ -1,8 +1,8 @@
 """Training: the loop, and a `Trainer` for modules of one's own.
 
-`runs` keeps a training in a folder, so that it can be resumed; `lm` and `classify` are the kinds of
-runs, as the command line has them. Everything is imported on first use, so that reading a
-configuration costs no kernels.
+`runs` keeps a training in a folder, so that it can be resumed; `lm`, `classify` and `forecast` are
+the kinds of runs, as the command line has them. Everything is imported on first use, so that
+reading a configuration costs no kernels.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ _HOMES = {
     "Diverged": "step",
     "History": "history",
     "LoadedClassifier": "classify.session",
+    "LoadedForecaster": "forecast.session",
     "Trainer": "trainer",
     "batches": "batching",
     "load_classifier": "classify.session",
+    "load_forecaster": "forecast.session",
 }
 
 __all__ = [
@@ -26,9 +28,11 @@ __all__ = [
     "Diverged",
     "History",
     "LoadedClassifier",
+    "LoadedForecaster",
     "Trainer",
     "batches",
     "load_classifier",
+    "load_forecaster",
 ]
 
 if TYPE_CHECKING:
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
     from .batching import batches as batches
     from .classify.session import LoadedClassifier as LoadedClassifier
     from .classify.session import load_classifier as load_classifier
+    from .forecast.session import LoadedForecaster as LoadedForecaster
+    from .forecast.session import load_forecaster as load_forecaster
     from .history import History as History
     from .step import Diverged as Diverged
     from .trainer import Trainer as Trainer

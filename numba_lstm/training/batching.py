@@ -8,13 +8,14 @@ drawn evenly from 10 to 100, in batches of 32, that leaves 2 % of padding instea
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import checks
 from ..typing import ArrayLike, Seed
+from .passes import Passes
 
 __all__ = ["POOL", "Batches", "batches"]
 
@@ -81,7 +82,7 @@ def batches(
     )
 
 
-class Batches:
+class Batches(Passes):
     """Batches that can be iterated any number of times; `batches` makes them, and says how.
 
     Attributes
@@ -102,10 +103,7 @@ class Batches:
         lengths: Any = None,
         sample_weight: Any = None,
     ) -> None:
-        self.batch_size = checks.size("batch_size", batch_size)
-        self.shuffle = checks.flag("shuffle", shuffle)
-        self.epoch = 0
-        self._root = int(checks.generator(seed).integers(2**63))
+        super().__init__(np.empty(0, np.int64), batch_size, shuffle, seed)
         if _is_ragged(x):
             if lengths is not None:
                 raise ValueError(
@@ -125,30 +123,12 @@ class Batches:
         if self._weight is not None:
             self._samples = self._samples[self._weight > 0.0]
 
-    def __len__(self) -> int:
-        """Return the number of batches in a pass."""
-        return -(-len(self._samples) // self.batch_size)
-
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        """Begin a pass: number `epoch`, which is then counted up."""
-        epoch = self.epoch
-        self.epoch += 1
-        return self.beginning_at(epoch, 0)
-
-    def beginning_at(self, epoch: int, first: int) -> Iterator[tuple[Any, ...]]:
-        """Iterate over pass number `epoch` from its batch number `first` on; both count from 0."""
-        for chosen in self.order(epoch)[first:]:
-            yield self.batch(chosen)
-
     def order(self, epoch: int) -> list[np.ndarray]:
         """Return which samples are in each batch of pass number `epoch`."""
-        size, samples = self.batch_size, self._samples
-        if not self.shuffle:
-            return [samples[at : at + size] for at in range(0, len(samples), size)]
-        rng = np.random.default_rng((self._root, epoch))
-        samples = rng.permutation(samples)
-        if self._lengths is None:
-            return [samples[at : at + size] for at in range(0, len(samples), size)]
+        if self._lengths is None or not self.shuffle:
+            return super().order(epoch)
+        size, rng = self.batch_size, self._drawn(epoch)
+        samples = rng.permutation(self._samples)
         found = []
         for start in range(0, len(samples), POOL * size):
             pool = samples[start : start + POOL * size]

@@ -26,7 +26,7 @@ def test_the_help_names_every_command_the_codes_and_completion():
     assert result.err == ""
 
 
-@pytest.mark.parametrize("command", [*COMMANDS[1:], "train lm", "train classify"])
+@pytest.mark.parametrize("command", [*COMMANDS[1:], "train lm", "train classify", "train forecast"])
 def test_every_command_has_a_help(command):
     result = CliRunner().invoke(main, [*command.split(), "--help"])
     assert result.exit_code == 0
@@ -153,7 +153,7 @@ def test_completion_offers_names_that_are_known(words, values):
 def test_every_option_that_names_a_file_is_known_to_the_completion():
     """By its metavar or its words: whatever is a file's or a run's name."""
     missed = []
-    for command in ("train lm", "train classify", *COMMANDS[1:], "bench"):
+    for command in ("train lm", "train classify", "train forecast", *COMMANDS[1:], "bench"):
         found = main
         for word in command.split():
             found = found.get_command(click.Context(found), word)

@@ -89,7 +89,8 @@ def test_several_texts_are_measured_as_one(tmp_path):
 def test_what_tells_how_a_table_is_read_is_refused_for_a_language_model():
     result = evaluate("--id", "who")
     assert result.exit_code == 2 and result.stdout == ""
-    assert "id: expected a run of a classifier, got one of a language model" in result.stderr
+    assert "id: expected a run of a classifier or of a forecaster, got one of" in result.stderr
+    assert "a language model" in result.stderr
 
 
 @pytest.mark.parametrize(

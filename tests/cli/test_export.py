@@ -7,6 +7,7 @@ import sys
 import types
 
 import classify_tool
+import forecast_tool
 import numpy as np
 import pytest
 from cli_tool import cli, trained
@@ -130,6 +131,26 @@ def test_an_exported_classifier_scores_alike_in_onnxruntime(classifier, tmp_path
     x = ((x - data["mean"]) / data["scale"]).astype("f4")[:, None]
     expected = training.load_classifier(classifier).model(x)
     np.testing.assert_allclose(session.run(["logits"], {"x": x})[0], expected, atol=2e-6)
+
+
+def test_an_exported_forecaster_says_the_same_in_onnxruntime(tmp_path):
+    pytest.importorskip("onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    data = forecast_tool.write_csv(tmp_path / "data.csv", 120)
+    about = ["--csv", data, *forecast_tool.TABLE, "--horizon", 5, "--folds", 2, "--epochs", 1]
+    run = tmp_path / "run"
+    done = cli("train", "forecast", *about, *forecast_tool.TINY, "--out", run)
+    assert done.code == 0, done.err
+    out = tmp_path / "m.onnx"
+    assert cli("export", run, out).code == 0
+    session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
+    meaning = json.loads(session.get_modelmeta().custom_metadata_map["data"])
+    assert meaning["columns"] == ["sales"] and "seasonal" in meaning
+    x = np.random.default_rng(0).normal(size=(meaning["window"], 2, 1)).astype("f4")
+    expected = training.load_forecaster(run).model(x)
+    np.testing.assert_allclose(session.run(["y"], {"x": x})[0], expected, atol=4e-6)
+    refused = cli("export", run, run / "linear.safetensors")
+    assert "the run's own linear.safetensors" in refused.error(2)
 
 
 def test_a_language_model_brings_its_vocabulary(tmp_path):

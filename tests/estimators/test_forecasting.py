@@ -8,7 +8,8 @@ import pytest
 pytest.importorskip("sklearn")
 
 from numba_lstm import losses, models
-from numba_lstm.estimators.forecasting import checked_quantiles, forecast, pinball
+from numba_lstm.estimators.forecasting import checked_quantiles, forecast
+from numba_lstm.models.forecast_losses import pinball
 
 
 def test_further_steps_are_forecast_from_the_forecast(rng):

@@ -43,9 +43,9 @@ def save(
         `LSTM`, `GRU` or `RNN`, with any number of layers and both directions, and what ONNX has of
         their options; the `Reverse` that `load` gives; a cell of them; `Linear`, `Embedding`,
         `LayerNorm`, `Softmax`, `Dropout`, which is left out, and functions of each element;
-        `Sequential`; `LanguageModel`, `SequenceClassifier`, `SequenceRegressor`, `Forecaster`. A
-        subclass is written as its base if it has that one's ``__call__``; `register` teaches other
-        classes.
+        `Sequential`; `LanguageModel`, `SequenceClassifier`, `SequenceRegressor`, `Forecaster`,
+        `LinearForecaster`, `Combination`. A subclass is written as its base if it has that one's
+        ``__call__``; `register` teaches other classes.
     path : path
         The file to make or replace; after a crash it is either as it was or complete.
     opset : int
@@ -95,6 +95,7 @@ def save(
     SequenceClassifier                    x, lengths                           logits
     SequenceRegressor                     x, lengths                           y
     Forecaster                            x, future, lengths                   y
+    LinearForecaster, Combination         x, future                            y
     Sequential                            x or tokens, lengths                 y, or as its last
     ===================================== ==================================== ===================
 

@@ -1,4 +1,4 @@
-"""Whole models as ONNX graphs: language model, classifier, regressor, forecaster."""
+"""Whole models as ONNX graphs: language model, classifier, regressor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .export_graph import Graph, Shape, Value
 from .export_layers import embedding, linear
 from .export_recurrent import Outputs, add_stack, batch_first, stack, states
 
-__all__ = ["encoder", "forecaster", "language_model"]
+__all__ = ["encoder", "language_model", "last"]
 
 
 def language_model(graph: Graph, model: Any, tokens: Value) -> Outputs:
@@ -37,45 +37,11 @@ def encoder(graph: Graph, model: Any, prefix: str, x: Value) -> Value:
     return graph.node("Where", [inside, outputs, zero], outputs.shape)
 
 
-def forecaster(graph: Graph, model: Any, prefix: str, x: Value) -> Value:
-    """The steps ahead, (K, B, O), or (B, K, O) with batch_first."""
-    if model.normalize is not None:
-        raise ValueError(
-            f"{prefix.rstrip('.') or 'module'}: expected normalize=None, got {model.normalize!r}, "
-            "which is not written as ONNX yet"
-        )
-    turned = batch_first(graph, model)
-    y, finals = stack(graph, model.rnn, f"{prefix}rnn.", x)
-    features = _last(graph, model, y, finals)
-    batch, steps = features.shape[0], model.horizon
-    if model.future_size:
-        if prefix:
-            raise ValueError(
-                f"{prefix.rstrip('.')}: expected future_size=0 inside another module, which gives "
-                f"one array, got {model.future_size}"
-            )
-        shape = _by_step(turned, steps, batch, model.future_size)
-        future = graph.input("future", shape, "What is known of the steps ahead.")
-        if not turned:
-            future = graph.transpose(future, (1, 0, 2))
-        width = steps * model.future_size
-        rows = graph.node("Reshape", [future, graph.constant([0, width])], (batch, width))
-        together = (batch, int(features.shape[1]) + width)
-        features = graph.node("Concat", [features, rows], together, axis=1)
-    outputs = linear(graph, model.head, f"{prefix}head.", features)
-    sizes = graph.constant([0, steps, model.output_size])
-    by_step = graph.node("Reshape", [outputs, sizes], (batch, steps, model.output_size))
-    return by_step if turned else graph.transpose(by_step, (1, 0, 2))
-
-
-def _by_step(turned: bool, steps: int, batch: int | str, width: int) -> Shape:
-    return (batch, steps, width) if turned else (steps, batch, width)
-
-
 # -- pooling: from (T, B, D·H), or (B, T, D·H) with batch_first, to (B, D·H) -----------------------
 
 
-def _last(graph: Graph, model: Any, y: Value, finals: list[list[Value]]) -> Value:
+def last(graph: Graph, model: Any, y: Value, finals: list[list[Value]]) -> Value:
+    """The last state of the last layer, both directions beside each other."""
     h = finals[0][-1]  # (D, B, H)
     directions, batch, hidden = h.shape
     if directions == 1:
@@ -112,7 +78,7 @@ def _max(graph: Graph, model: Any, y: Value, finals: list[list[Value]]) -> Value
     return graph.node("Where", [some, features, graph.constant(0, graph.dtype)], shape)
 
 
-_POOLINGS = {"last": _last, "mean": _mean, "max": _max}
+_POOLINGS = {"last": last, "mean": _mean, "max": _max}
 
 
 def _time(graph: Graph, model: Any, y: Value) -> tuple[int, Shape]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...checks import flag
 from ...nn.module import Module
+from . import export_forecasters as forecasters
 from . import export_layers as layers
 from . import export_models as models
 from . import export_recurrent as recurrent
@@ -83,6 +84,20 @@ def _classifier_root(graph: Graph, module: Any) -> None:
     _give(graph, "logits", models.encoder(graph, module, "", x))
 
 
+def _whole_windows_root(graph: Graph, module: Any) -> None:
+    """A linear forecaster, or several forecasters put together: without lengths."""
+    first = module.members[0] if hasattr(module, "members") else module
+    turned = recurrent.batch_first(graph, first)
+    axes = ("batch", "time") if turned else ("time", "batch")
+    x = _input(graph, module, (first.input_size,), axes)
+    future = forecasters.future_of(graph, first, x)
+    if first is module:
+        y = forecasters.steps_ahead(graph, module, "", x, future)
+    else:
+        y = forecasters.combination(graph, module, x, future)
+    _give(graph, "y", y)
+
+
 def _root(graph: Graph, module: Any) -> None:
     """Any module that takes one array, and lengths if one in it does."""
     kind = _kind_of(module, "")
@@ -116,6 +131,10 @@ def _inputs(module: Any) -> tuple[int, ...]:
     return (module.input_size,)
 
 
+def _of_members(module: Any) -> tuple[int, ...]:
+    return (module.members[0].input_size,)
+
+
 def _any(module: Any) -> tuple[int, ...]:
     return ()
 
@@ -143,7 +162,9 @@ _KINDS = {
     "models.language_model.LanguageModel": _Kind(None, lambda module: None, _language_model_root),
     "models.classifier.SequenceClassifier": _Kind(models.encoder, _inputs, _classifier_root, True),
     "models.regressor.SequenceRegressor": _Kind(models.encoder, _inputs, None, True),
-    "models.forecaster.Forecaster": _Kind(models.forecaster, _inputs, None, True),
+    "models.forecaster.Forecaster": _Kind(forecasters.forecaster, _inputs, None, True),
+    "models.linear_forecaster.LinearForecaster": _Kind(None, _inputs, _whole_windows_root),
+    "models.combination.Combination": _Kind(None, _of_members, _whole_windows_root),
 }
 
 

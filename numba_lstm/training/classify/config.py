@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..runs.options import BUDGETS, TrainingOptions, option
+from ..runs.options import BUDGETS, option
+from ..runs.table_options import TABLE_OPTIONS, TableOptions
 
-__all__ = ["TABLE_OPTIONS", "ClassifyConfig"]
+__all__ = ["READING", "ClassifyConfig"]
 
 #: What says how a table is read; it is kept with the run.
-TABLE_OPTIONS = ("id", "label", "time", "dayfirst", "delimiter", "decimal", "encoding")
+READING = ("id", "label", "time", *TABLE_OPTIONS)
 
 DEFAULT_EPOCHS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassifyConfig(TrainingOptions):
+class ClassifyConfig(TableOptions):
     """The options of one run of ``train classify``, checked.
 
     Raises
@@ -28,7 +29,7 @@ class ClassifyConfig(TrainingOptions):
     """
 
     kind = "classify"
-    may_change = TrainingOptions.may_change | {"test"}
+    may_change = TableOptions.may_change | {"test"}
     groups = (BUDGETS, ("test", "test_fraction"))
     otherwise: ClassVar[Mapping[str, Any]] = {"epochs": DEFAULT_EPOCHS, "valid_fraction": 0.1}
 
@@ -44,21 +45,6 @@ class ClassifyConfig(TrainingOptions):
     label: str | None = option(None, str, "In a table, the column of the label.")
     time: str | None = option(
         None, str, "In a table, the column that the steps are sorted by (default: as they stand)."
-    )
-    dayfirst: bool | None = option(
-        None, bool, "Whether the time 01/02/2021 is in February, where the table does not show it."
-    )
-    delimiter: str | None = option(
-        None, str, "What stands between the cells of a .csv (default: it is found)."
-    )
-    decimal: str | None = option(
-        None,
-        str,
-        "The decimal mark of a .csv (default: each column shows it).",
-        choices=(".", ","),
-    )
-    encoding: str | None = option(
-        None, str, "The encoding of a .csv (default: UTF-8, or by its byte-order mark)."
     )
     test: str | None = option(None, str, "Another such file, to measure the best model on.")
     test_fraction: float | None = option(

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...text.sources import path_of
 from ..runs.options import ConfigError
-from .config import TABLE_OPTIONS, ClassifyConfig
+from .config import READING, ClassifyConfig
 from .meaning import Meaning
 
 if TYPE_CHECKING:
@@ -203,9 +203,8 @@ def _read(
 
     table, path = _is_table(file), path_of(file)
     if table:
-        csv = {"delimiter": config.delimiter, "decimal": config.decimal}
         found = read_sequences(
-            read_table(path, encoding=config.encoding, **csv),
+            read_table(path, **config.of_csv()),
             id=config.id,
             time=config.time,
             label=config.label if labelled else None,
@@ -227,7 +226,7 @@ def _is_table(file: str) -> bool:
 def _refuse_unused(config: ClassifyConfig) -> None:
     """Refuse what tells how a table is read where no file is one."""
     files = [file for file in (config.data, config.test) if file is not None]
-    given = [name for name in TABLE_OPTIONS if getattr(config, name) is not None]
+    given = [name for name in READING if getattr(config, name) is not None]
     if given and not any(map(_is_table, files)):
         raise ConfigError(f"{given[0]}: expected for a table only, got {', '.join(files)}")
 

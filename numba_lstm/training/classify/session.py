@@ -7,9 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...text.sources import path_of, portable_name
 from ..runs.checkpoint import Checkpoint, Run
-from ..runs.folders import RunError
 from ..runs.memory_limit import (
     check_values,
     kept_for_backward,
@@ -83,15 +81,10 @@ def load_classifier(path: str | os.PathLike[str]) -> LoadedClassifier:
     run = Run(path)
     run.require_kind(ClassifyConfig.kind)
     config, meaning = run.config(), read_meaning(run)
-    values = run.model()
-    what = f"{run.path}: the model does not fit the run's options"
-    check_values(values, count_parameters(config, meaning), what)
-    model = make_classifier(config, meaning)
-    try:
-        model.load_state_dict(values)
-    except (TypeError, ValueError) as error:
-        raise RunError(f"{what}: {error}") from None
-    return LoadedClassifier(run.path, model.eval(), meaning, config)
+    model = run.open_model(
+        lambda: make_classifier(config, meaning), count_parameters(config, meaning)
+    )
+    return LoadedClassifier(run.path, model, meaning, config)
 
 
 def held_back(loaded: LoadedClassifier) -> Part | None:
@@ -200,9 +193,4 @@ def task_again(run: Run, config: ClassifyConfig, checkpoint: Checkpoint) -> Clas
 
 def absolute(config: ClassifyConfig) -> ClassifyConfig:
     """The same options with files named from the root, so that a run resumes from anywhere."""
-    changes: dict[str, Any] = {
-        name: portable_name(os.path.abspath(path_of(getattr(config, name))))
-        for name in ("data", "test")
-        if getattr(config, name) not in (None, BUNDLED)
-    }
-    return dataclasses.replace(config, **changes)
+    return config.rooted(("data", "test"), BUNDLED)

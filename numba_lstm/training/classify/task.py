@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,10 +11,7 @@ import numpy as np
 from ... import losses
 from ..batching import Batches
 from ..counters import Counters
-from ..runs.options import ConfigError
-from ..runs.trainer import RunTask
-from ..step import make_optimizer
-from ..supervised import Supervised
+from ..runs.supervised_run import SupervisedRun
 from ..task import evaluating
 from .config import ClassifyConfig
 from .data import Part, SequenceData
@@ -63,7 +59,7 @@ class Classified:
         return float(np.trace(self.confusion) / self.confusion.sum())
 
 
-class ClassifyTask(Supervised, RunTask):
+class ClassifyTask(SupervisedRun):
     """Trains a classifier of sequences.
 
     Parameters
@@ -77,7 +73,10 @@ class ClassifyTask(Supervised, RunTask):
     """
 
     kind = "classify"
+    what = "sequences"
+    counters = ClassifyCounters
     config: ClassifyConfig
+    data: SequenceData
     model: SequenceClassifier
     batches: Batches
 
@@ -87,56 +86,8 @@ class ClassifyTask(Supervised, RunTask):
         train = data.train
         assert train.labels is not None
         batches = Batches(train.x, train.labels, config.batch, seed=config.seed)
-        super().__init__(model, losses.cross_entropy, batches)
+        super().__init__(config, data, model, losses.cross_entropy, batches)
         self.validates = data.valid is not None
-        self.config, self.data = config, data
-        self.notes = data.notes
-
-    @property
-    def position(self) -> int:  # type: ignore[override]
-        """Batches taken, over all passes."""
-        return self.passes * len(self.batches) + self.place
-
-    def new_counters(self) -> ClassifyCounters:
-        """Counters of a run that has not begun, with the fingerprints of its data."""
-        return ClassifyCounters(digest=self.data.digest(), valid_digest=self.data.valid_digest())
-
-    def restore(self, counters: dict[str, Any], state: Any) -> ClassifyCounters:
-        """Go on where a checkpoint of the same options stood.
-
-        Raises
-        ------
-        ConfigError
-            When the checkpoint was made with other data.
-        TypeError, ValueError
-            When it counts something else.
-        """
-        found = ClassifyCounters.of(counters)
-        if found.digest != self.data.digest():
-            raise ConfigError(
-                f"data: {self.config.data}: expected the sequences that the run was trained on, "
-                "got others"
-            )
-        self.passes, self.place = divmod(found.position, len(self.batches))
-        self.batches.epoch = self.passes + bool(self.place)
-        self._iterator = None
-        if self.place:
-            self._iterator = self.batches.beginning_at(self.passes, self.place)
-        return found
-
-    def warm_up(self) -> None:
-        """Compile all kernels that the run will need, on copies: nothing here changes."""
-        other = Supervised(copy.deepcopy(self.model), self.loss, [self._first()])
-        optimizer = make_optimizer(self.config, other.model)
-        batch = other.next()
-        assert batch is not None
-        other.step(batch, optimizer, self.config.clip, 0)
-        with evaluating(other.model):
-            for _ in other.measured("batches", [self._first()], other.model):
-                pass
-
-    def _first(self) -> tuple[Any, ...]:
-        return self.batches.batch(self.batches.order(0)[0])
 
     def evaluate(self, model: Any, check: Callable[[], None]) -> Classified:
         """Measure a model on the validation part."""

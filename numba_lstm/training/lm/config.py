@@ -56,7 +56,7 @@ class TrainConfig(TrainingOptions):
         str,
         "A UTF-8 text file, a folder of *.txt, - for standard input, or the bundled 'shakespeare'; "
         "may be given several times.",
-        several=True,
+        several="names of texts",
     )
     level: str = option(
         "char",
@@ -103,7 +103,7 @@ class TrainConfig(TrainingOptions):
         None, float, f"Train for this long (default {DEFAULT_MINUTES:g}).", above=0.0
     )
     valid: str | tuple[str, ...] | None = option(
-        None, str, "A text to validate on, named as --data is.", several=True
+        None, str, "A text to validate on, named as --data is.", several="names of texts"
     )
     valid_fraction: float | None = option(
         None, float, "Part of the text's end to validate on (default 0.1).", low=0.0, high=0.9

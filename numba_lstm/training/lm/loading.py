@@ -17,7 +17,6 @@ from ...text import Vocabulary, vocabulary_from_json
 from ..runs.checkpoint import Run
 from ..runs.folders import RunError
 from ..runs.memory_limit import (
-    check_values,
     kept_for_backward,
     recurrent_parameters,
     refuse_too_large,
@@ -96,17 +95,9 @@ def load(path: str | os.PathLike[str]) -> LoadedRun:
     run.require_kind(TrainConfig.kind)
     config = run.config()
     vocabulary = read_vocabulary(run)
-    # Read before parameters are drawn: what is missing is told at once, and what options ask for
-    # that somebody else wrote takes no more memory than the file does.
-    values = run.model()
-    what = f"{run.path}: the model does not fit the run's options"
-    check_values(values, count_parameters(config, len(vocabulary)), what)
-    model = make_model(config, len(vocabulary))
-    try:
-        model.load_state_dict(values)
-    except (TypeError, ValueError) as error:
-        raise RunError(f"{what}: {error}") from None
-    return LoadedRun(run.path, model.eval(), vocabulary, config)
+    parameters = count_parameters(config, len(vocabulary))
+    model = run.open_model(lambda: make_model(config, len(vocabulary)), parameters)
+    return LoadedRun(run.path, model, vocabulary, config)
 
 
 def read_vocabulary(run: Run) -> Vocabulary:

@@ -20,9 +20,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -31,8 +31,10 @@ from ..._files import append, locked, write_atomic
 from ..._parsing import parse_json
 from ..._reading import open_ordinary, read_bytes, size_in_words
 from ...interop import safetensors
+from ...nn import Module
 from .folders import FolderTaken, RunError, claim, put_in_place
 from .kinds import KINDS, kind_of
+from .memory_limit import check_values
 from .metrics import read_metrics
 from .options import (
     MOST_BYTES,
@@ -48,11 +50,15 @@ __all__ = ["Checkpoint", "Run", "RunError"]
 
 CONFIG, MODEL = "config.toml", "model.safetensors"
 METRICS, RESUME = "metrics.jsonl", "resume.safetensors"
-#: What is found of a classifier at the end; a run that goes on has none until its next end.
-RESULTS = "results.json"
+#: What is found of a model at the end, and what is put beside a forecaster's networks; a run that
+#: goes on has none until its next end.
+RESULTS, COMBINED = "results.json", "linear.safetensors"
 # One key only: the format does not keep the order of several, and equal runs make equal files.
 _KEY = "numba_lstm"
 _FORMAT = 1
+
+Model = TypeVar("Model", bound=Module)
+
 # Of a JSON file: a million words and more, which Python then takes twenty times of.
 _MOST_JSON = 64 << 20
 # A file of arrays, the arrays, and the parameters made of them.
@@ -99,11 +105,12 @@ class Run:
         if not (self.path / name).is_file():
             raise RunError(f"{self.path}: expected a run, but it has no {name}")
 
-    def require_kind(self, kind: str) -> None:
-        """Raise RunError unless the run is of this kind."""
-        if self.kind.kind != kind:
+    def require_kind(self, *kinds: str) -> None:
+        """Raise RunError unless the run is of one of these kinds."""
+        if self.kind.kind not in kinds:
+            wanted = " or ".join(f"train {kind}" for kind in kinds)
             raise RunError(
-                f"{self.path}: expected a run of train {kind}, got one of train {self.kind.kind}"
+                f"{self.path}: expected a run of {wanted}, got one of train {self.kind.kind}"
             )
 
     @contextlib.contextmanager
@@ -150,7 +157,7 @@ class Run:
 
     def names(self) -> tuple[str, ...]:
         """The names of the files that the folder may hold."""
-        return CONFIG, self.kind.beside, METRICS, MODEL, RESUME, RESULTS
+        return CONFIG, self.kind.beside, METRICS, MODEL, RESUME, RESULTS, COMBINED
 
     def write(self, name: str, data: bytes | str) -> None:
         """Replace one of the folder's files, and never what a link of its name points to.
@@ -281,12 +288,33 @@ class Run:
     def model(self) -> dict[str, np.ndarray]:
         """Read the model's state dict; RunError when there is none, ValueError when damaged."""
         self._require(MODEL)
-        return self._arrays(MODEL)[0]
+        return self.arrays(MODEL)[0]
 
-    def _arrays(self, name: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    def arrays(self, name: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+        """Read one of the folder's files of arrays, and its metadata; ValueError when damaged."""
         path = self.path / name
         open_ordinary(path, system.memory() // _COPIES).close()
         return safetensors.load_with_metadata(path)
+
+    def open_model(self, make: Callable[[], Model], parameters: int) -> Model:
+        """Give the model that ``make`` makes with the run's parameters, in evaluation mode.
+
+        Raises
+        ------
+        RunError
+            When there are none, or they are fewer than ``parameters``, or do not fit.
+        """
+        # Read before parameters are drawn: what is missing is told at once, and what options ask
+        # for that somebody else wrote takes no more memory than the file does.
+        values = self.model()
+        what = f"{self.path}: the model does not fit the run's options"
+        check_values(values, parameters, what)
+        model = make()
+        try:
+            model.load_state_dict(values)
+        except (TypeError, ValueError) as error:
+            raise RunError(f"{what}: {error}") from None
+        return model.eval()
 
     # -- where it stands ----------------------------------------------------------------------
 
@@ -317,7 +345,7 @@ class Run:
         path = self.path / RESUME
         if not path.is_file():
             raise RunError(f"{self.path}: expected a run to resume, but it has no {RESUME}")
-        arrays, metadata = self._arrays(RESUME)
+        arrays, metadata = self.arrays(RESUME)
         if _KEY not in metadata:
             raise RunError(f"{path}: expected a run's state, got something else")
         try:
@@ -360,7 +388,8 @@ class Run:
         What was found at an earlier end goes, too: it is of another model than the next one.
         """
         kept = [record for record in self.metrics() if record["step"] <= step]
-        (self.path / RESULTS).unlink(missing_ok=True)
+        for name in (RESULTS, COMBINED):
+            (self.path / name).unlink(missing_ok=True)
         for name in self.names():
             for litter in self.path.glob(f".{name}.*.new"):
                 if not litter.is_dir() or litter.is_symlink():

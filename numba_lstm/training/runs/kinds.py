@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..classify.config import ClassifyConfig
+from ..forecast.config import ForecastConfig
 from ..lm.config import TrainConfig
 from .options import ConfigError, TrainingOptions
 
 __all__ = ["KINDS", "kind_of"]
 
 KINDS: dict[str, type[TrainingOptions]] = {
-    kind.kind: kind for kind in (TrainConfig, ClassifyConfig)
+    kind.kind: kind for kind in (TrainConfig, ClassifyConfig, ForecastConfig)
 }
 
 

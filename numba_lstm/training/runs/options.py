@@ -50,9 +50,14 @@ def option(
     above: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
-    several: bool = False,
+    several: str = "",
+    also: str = "",
 ) -> Any:
-    """A dataclass field that knows its type, its bounds and its help text."""
+    """A dataclass field that knows its type, its bounds and its help text.
+
+    ``several`` says what it is names of, where there may be more than one; ``also`` is another name
+    that the option may be given by.
+    """
     about = {
         "kind": kind,
         "help": words,
@@ -61,6 +66,7 @@ def option(
         "high": high,
         "choices": choices,
         "several": several,
+        "also": also,
     }
     return field(default=default, metadata=about)
 
@@ -138,11 +144,8 @@ Options = TypeVar("Options", bound=TrainingOptions)
 
 def options_of(kind: type[TrainingOptions]) -> list[Field[Any]]:
     """The fields of a kind's options, in the order of a help: its own first."""
-    own = list(kind.__annotations__)
-    return sorted(
-        fields(kind),
-        key=lambda about: own.index(about.name) if about.name in own else len(own),
-    )
+    order = [name for one in kind.__mro__ for name in vars(one).get("__annotations__", {})]
+    return sorted(fields(kind), key=lambda about: order.index(about.name))
 
 
 def merge_options(kind: type[Options], *layers: tuple[str, Mapping[str, Any]]) -> Options:
@@ -172,7 +175,7 @@ def merge_options(kind: type[Options], *layers: tuple[str, Mapping[str, Any]]) -
     known = {about.name: about for about in options_of(kind)}
     for source, given in layers:
         place = f"{source}: " if source else ""
-        options = {name: value for name, value in given.items() if name != "kind"}
+        options = _by_first_name(known, given, place)
         if given.get("kind", kind.kind) != kind.kind:
             raise ConfigError(f"{place}kind: expected {kind.kind}, got {given['kind']!r}")
         for name in options:
@@ -195,8 +198,26 @@ def merge_options(kind: type[Options], *layers: tuple[str, Mapping[str, Any]]) -
     return kind(**merged)
 
 
-def names(value: str | tuple[str, ...]) -> tuple[str, ...]:
-    """The sources that ``data`` or ``valid`` names."""
+def _by_first_name(
+    known: Mapping[str, Field[Any]], given: Mapping[str, Any], place: str
+) -> dict[str, Any]:
+    """Options, but their kind, by the first of their names."""
+    also = {name: about.metadata["also"] for name, about in known.items()}
+    first = {other: name for name, other in also.items() if other}
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        known_as = first.get(name, name)
+        if known_as in found:
+            raise ConfigError(f"{place}{name}: expected once, got {known_as}, too")
+        if name != "kind":
+            found[known_as] = value
+    return found
+
+
+def names(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    """What an option names that may name several."""
+    if value is None:
+        return ()
     return (value,) if isinstance(value, str) else value
 
 
@@ -297,7 +318,7 @@ def _expected(about: Any) -> str:
     if choices:
         return " or ".join(choices)
     if about.metadata["several"]:
-        return "names of texts"
+        return about.metadata["several"]
     words = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
     bounds = []
     if low is not None:
@@ -310,7 +331,7 @@ def _expected(about: Any) -> str:
 
 
 def _sources(about: Any, value: Any) -> str | tuple[str, ...]:
-    """One name of a text, or several, each such that a file of TOML can hold it."""
+    """One name, or several, each such that a file of TOML can hold it."""
     several = tuple(value) if isinstance(value, list | tuple) else (value,)
     if not several or not all(
         isinstance(name, str) and name != "" and "\0" not in name for name in several

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from export_tool import assert_near, proto, run, saved, shapes
 
@@ -97,9 +98,40 @@ def test_a_forecaster_gives_the_steps_ahead(batch_first, future_size, rng, tmp_p
     assert shapes(proto(tmp_path).graph.output) == {"y": [*axes, 3]}
 
 
-def test_a_forecaster_of_levels_is_refused_by_name(tmp_path):
-    with pytest.raises(ValueError, match=r"^module: expected normalize=None, got 'last'"):
-        saved(model_of("Forecaster", 4, 5, 3, 7, normalize="last"), tmp_path)
+@pytest.mark.parametrize("targets", [1, 3])
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_a_forecaster_counts_from_the_last_value(batch_first, targets, rng, tmp_path):
+    options = {"normalize": "last", "targets": targets, "batch_first": batch_first}
+    model = model_of("Forecaster", 4, 5, 3, 7, **options)
+    session = saved(model, tmp_path)
+    for time, batch in ((1, 1), (6, 3)):
+        x = 10.0 + rng.standard_normal((batch, time, 4) if batch_first else (time, batch, 4))
+        for more in ({}, {"lengths": rng.integers(0, time + 1, batch)}):
+            found = run(session, x=x, **more)
+            np.testing.assert_allclose(found["y"], model(x, **more), atol=4e-6)
+
+
+@pytest.mark.parametrize("future_size", [0, 2])
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_forecasters_are_put_together(batch_first, future_size, rng, tmp_path):
+    options = {"future_size": future_size, "batch_first": batch_first, "targets": 2, "seed": 1}
+    members = [
+        models.Forecaster(4, 5, 6, 3, normalize=kind, cell="gru", **options)
+        for kind in (None, "last")
+    ]
+    members += [
+        models.LinearForecaster(4, 6, 3, 5, normalize=kind, reads=reads, **options)
+        for kind, reads in ((None, None), ("last", 2))
+    ]
+    whole = models.Combination(members, [0.4, 0.3, 0.2, 0.1]).eval()
+    for model in (whole, members[2], members[3]):
+        session = saved(model, tmp_path)
+        for time, batch in ((5, 1), (9, 3)):
+            x, future = rng.standard_normal((time, batch, 4)), rng.standard_normal((3, batch, 2))
+            if batch_first:
+                x, future = x.swapaxes(0, 1), future.swapaxes(0, 1)
+            feeds = {"x": x} | ({"future": future} if future_size else {})
+            assert_near(run(session, **feeds), {"y": model(x, feeds.get("future"))})
 
 
 def test_a_model_stands_among_other_modules(rng, tmp_path):

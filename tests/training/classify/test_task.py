@@ -128,7 +128,7 @@ def test_a_run_of_another_kind_is_refused_by_its_name(config, tmp_path):
         session.resume(run.path, kind="lm")
     text = (run.path / "config.toml").read_text().replace("classify", "banana")
     (run.path / "config.toml").write_text(text)
-    with pytest.raises(ConfigError, match="kind: expected lm or classify, got 'banana'"):
+    with pytest.raises(ConfigError, match="kind: expected lm or classify or forecast, got 'ban"):
         Run(run.path)
 
 

@@ -7,6 +7,7 @@ from dataclasses import fields
 import pytest
 
 from numba_lstm.training.classify.config import DEFAULT_EPOCHS, ClassifyConfig
+from numba_lstm.training.forecast.config import ForecastConfig
 from numba_lstm.training.lm.config import TrainConfig
 from numba_lstm.training.runs.kinds import KINDS, kind_of
 from numba_lstm.training.runs.options import (
@@ -14,6 +15,7 @@ from numba_lstm.training.runs.options import (
     ConfigError,
     TrainingOptions,
     merge_options,
+    names,
     options_of,
 )
 
@@ -51,6 +53,22 @@ def test_a_test_file_replaces_the_fraction_and_both_are_refused():
         merge_options(ClassifyConfig, ("", {"test": "b", "test_fraction": 0.2}))
 
 
+def test_an_option_may_have_another_name_but_is_given_once():
+    assert merge_options(ForecastConfig, ("", {"csv": "a.csv"})).data == "a.csv"
+    made = merge_options(ForecastConfig, ("a.toml", {"csv": "a.csv"}), ("", {"data": "b.csv"}))
+    assert made.data == "b.csv"
+    with pytest.raises(ConfigError, match=r"^a\.toml: csv: expected once, got data, too"):
+        merge_options(ForecastConfig, ("a.toml", {"data": "a.csv", "csv": "b.csv"}))
+
+
+def test_several_columns_are_a_list_and_one_is_a_name():
+    made = merge_options(ForecastConfig, ("", {"target": ["a", "b"], "exog": ("c",)}))
+    assert (made.target, made.exog, made.known) == (("a", "b"), "c", None)
+    assert (names(made.target), names(made.exog), names(made.known)) == (("a", "b"), ("c",), ())
+    with pytest.raises(ConfigError, match="target: expected names of columns, got 3"):
+        merge_options(ForecastConfig, ("", {"target": 3}))
+
+
 def test_a_file_of_another_kind_is_refused():
     assert merge_options(TrainConfig, ("a.toml", {"kind": "lm", "hidden": 8})).hidden == 8
     with pytest.raises(ConfigError, match=r"^a\.toml: kind: expected lm, got 'classify'"):
@@ -62,5 +80,7 @@ def test_options_that_tell_no_kind_are_of_a_language_model():
     assert kind_of("config.toml", {}) is TrainConfig
     assert kind_of("config.toml", {"kind": "classify"}) is ClassifyConfig
     for wrong in ("banana", 3, None):
-        with pytest.raises(ConfigError, match=r"config\.toml: kind: expected lm or classify"):
+        with pytest.raises(
+            ConfigError, match=r"config\.toml: kind: expected lm or classify or forecast"
+        ):
             kind_of("config.toml", {"kind": wrong})

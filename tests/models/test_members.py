@@ -8,7 +8,8 @@ import pytest
 pytest.importorskip("sklearn")
 
 from numba_lstm import losses, models
-from numba_lstm.estimators.members import Members, of_each
+from numba_lstm.models.forecast_losses import of_each
+from numba_lstm.models.members import Members
 
 
 def members():

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-import numpy as np
-
-from ..models import Combination, Forecaster, LinearForecaster
-from ..models.combination import Together
 from ..nn import Module
+from .combination import Combination, Together
+from .forecaster import Forecaster
+from .linear_forecaster import LinearForecaster
 
-__all__ = ["Members", "of_each"]
+__all__ = ["Members"]
 
 
 class Members:
@@ -55,17 +53,3 @@ class Members:
             for _ in group
         ]
         return Combination(members, each).eval()
-
-
-def of_each(loss: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a loss one of the outputs of several modules, (M, …), of the same targets.
-
-    Its gradient is that of the sum, so that each module learns as if it were alone.
-    """
-
-    def each(outputs: Any, targets: Any, with_gradient: bool = True) -> Any:
-        same = np.broadcast_to(targets, (len(outputs), *targets.shape))
-        value, gradient = loss(outputs, same, with_gradient=with_gradient)
-        return value, None if gradient is None else gradient * gradient.dtype.type(len(outputs))
-
-    return each

@@ -1,0 +1,207 @@
+"""What commands do with a run of ``train forecast``."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ._errors import bad_input
+from ._kernels import announce_compiling
+from ._output import print_json, print_notes
+from ._text import printable
+
+if TYPE_CHECKING:
+    from ..datasets.frequency import Frequency
+    from ..training.forecast.prediction import Prediction
+
+__all__ = ["evaluate_forecaster", "lines_of", "named", "predict_steps"]
+
+_BASELINES = ("linear", "seasonal_naive", "last_value")
+_MEASURES = (("mae", "MAE"), ("rmse", "RMSE"), ("mase", "MASE"), ("smape", "sMAPE %"))
+
+
+def evaluate_forecaster(
+    run: str, data: tuple[str, ...], table: dict[str, Any], as_json: bool
+) -> None:
+    """Back-test a forecaster on a file, or again on what its run holds back."""
+    with bad_input():
+        if len(data) > 1:
+            raise ValueError(f"data: expected one table, got {len(data)}")
+        if table and not data:
+            raise ValueError(f"{min(table)}: expected with a file (--data) only")
+        from ..training.forecast.evaluation import own_back_test, prepared
+        from ..training.forecast.session import load_forecaster
+
+        loaded = load_forecaster(run)
+        tested = prepared(loaded, data[0], table) if data else own_back_test(loaded)
+    print_notes(tested.notes)
+    announce_compiling(lambda line: click.echo(line, err=True))
+    with bad_input():
+        found = tested.run(loaded)
+    if as_json:
+        print_json({"frequency": str(loaded.meaning.frequency), **found})
+        return
+    for line in lines_of(found, loaded.config.cell, loaded.meaning.frequency):
+        click.echo(line)
+
+
+def predict_steps(run: str, source: str, table: dict[str, Any]) -> tuple[str, dict[str, Any], str]:
+    """Forecast what follows a file's series: a table as text, and what of it is told in JSON and in
+    words."""
+    with bad_input():
+        from ..training.forecast.prediction import predict, read_for
+        from ..training.forecast.results import read_results
+        from ..training.forecast.session import load_forecaster
+        from ..training.runs.checkpoint import Run
+
+        loaded, results = load_forecaster(run), read_results(Run(run))
+        series = read_for(loaded, source, "input", table, loaded.meaning.window)
+    print_notes(note for one in series for note in one.notes)
+    announce_compiling(lambda line: click.echo(line, err=True))
+    with bad_input():
+        found = predict(loaded, series, results)
+    bare = found[0].low is None
+    if bare:
+        why = "it was told to have no back-test" if loaded.config.folds == 0 else "it has not ended"
+        print_notes([f"no intervals: the run has no errors to make them of, for {why}"])
+    times = [_times(one.time) for one in found]
+    start, stop = min(time[0] for time in times), max(time[-1] for time in times)
+    rows = sum(map(len, times))
+    level = None if bare else loaded.config.level
+    about = {"series": len(found), "rows": rows, "from": start, "to": stop, "level": level}
+    ends = "" if bare else f", with intervals of {level:.0%}"
+    told = f"{rows} steps from {start} to {stop}{ends}"
+    return _as_csv(found, loaded.meaning.names, loaded.config.id), about, told
+
+
+def _as_csv(found: list[Prediction], names: tuple[str, ...], id: str | None) -> str:
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    ends = ("", "_low", "_high") if found[0].low is not None else ("",)
+    several = id is not None or len(found) > 1
+    columns = [f"{name}{end}" for name in names for end in ends]
+    table.writerow([*([id or "id"] if several else []), "time", "step", *columns])
+    for one in found:
+        sides = [side for side in (one.values, one.low, one.high) if side is not None]
+        for step, time in enumerate(_times(one.time)):
+            cells = [f"{side[step, k]:.7g}" for k in range(len(names)) for side in sides]
+            table.writerow([*([one.id] if several else []), time, step + 1, *cells])
+    return text.getvalue()
+
+
+def _times(time: Any) -> list[str]:
+    """Times as text: dates where all are at midnight, whole numbers without a fraction."""
+    import numpy as np
+
+    if time.dtype.kind != "M":
+        return [f"{one:.15g}" for one in time]
+    days = time.astype("datetime64[D]")
+    if (days == time).all():
+        return [str(one) for one in days]
+    seconds = time.astype("datetime64[s]")
+    return [str(one) for one in (seconds if np.all(seconds == time) else time)]
+
+
+# -- people's table -------------------------------------------------------------------------------
+
+
+def lines_of(found: Mapping[str, Any], cell: str, frequency: Frequency) -> list[str]:
+    """The back-test as a table, what it says of the model, and of its intervals."""
+    test, intervals = found["backtest"], found["intervals"]
+    name = named(found["weights"], cell)
+    words = {
+        "model": name,
+        "network": f"{cell.upper()} alone",
+        "linear": "linear regression",
+        "seasonal_naive": f"seasonal naive ({frequency.season} before)",
+        "last_value": "last value",
+    }
+    steps = "step" if test["horizon"] == 1 else "steps"
+    forecasts = "forecast" if test["folds"] == 1 else "forecasts"
+    lines = [
+        f"back-test: {test['folds']} {forecasts} of {test['horizon']} {steps} "
+        f"({frequency.words} each), {test['from']} to {test['to']}"
+    ]
+    if test["filled"]:
+        lines.append(f"{test['filled']} of the values to forecast were missing and are filled")
+    if name == cell.upper():
+        del words["network"]
+    for target, models in test.get("targets", {"": test}).items():
+        lines += _table(printable(target), {word: models[key] for key, word in words.items()})
+    if len(found["weights"]) > 1:
+        shares = [f"{share:.0%} {kind}" for kind, share in found["weights"].items() if share]
+        lines.append(f"by what validates, the forecast is {', '.join(shares)}")
+    lines.append(_verdict(test, words))
+    if intervals["coverage"] is not None:
+        width = intervals["width"]
+        wide = "" if width is None else f"; {_number(width)} wide on average"
+        lines.append(
+            f"intervals of {intervals['level']:.0%} hold {intervals['coverage']:.1%} of the truth"
+            f"{wide} (from {intervals['source']})"
+        )
+    return lines
+
+
+def named(weights: Mapping[str, float], cell: str) -> str:
+    """What a forecast is made of: networks, linear forecasters, or both."""
+    lines = any(share for kind, share in weights.items() if kind.startswith("linear"))
+    networks = any(share for kind, share in weights.items() if not kind.startswith("linear"))
+    parts = [cell.upper()] * networks + ["linear"] * lines
+    return " + ".join(parts)
+
+
+def _table(title: str, models: Mapping[str, Mapping[str, float | None]]) -> list[str]:
+    rows = [[title, *(word for _, word in _MEASURES)]]
+    best: dict[str, float | None] = {}
+    for key, _ in _MEASURES:
+        found = [one[key] for one in models.values()]
+        best[key] = min((value for value in found if value is not None), default=None)
+    for word, measures in models.items():
+        values = [(measures[key], best[key]) for key, _ in _MEASURES]
+        marks = ["*" if value is not None and value == least else " " for value, least in values]
+        cells = [_number(value) for value, _ in values]
+        rows.append([word, *(cell + mark for cell, mark in zip(cells, marks))])
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    lines = []
+    for name, *cells in rows:
+        padded = [cell.rjust(width) for cell, width in zip(cells, widths[1:])]
+        lines.append("  " + "  ".join([name.ljust(widths[0]), *padded]).rstrip())
+    return lines
+
+
+def _verdict(test: Mapping[str, Any], words: Mapping[str, str]) -> str:
+    """Whether the model is better than the best of what costs nothing."""
+    measure = "mase" if "targets" in test and test["model"]["mase"] is not None else "mae"
+    rival = min(_BASELINES, key=lambda name: test[name][measure])
+    ours, theirs = test["model"][measure], test[rival][measure]
+    ahead = test["better"][rival]
+    share = f"lower error in {ahead:.0%} of the forecasts"
+    named = dict(_MEASURES)[measure]
+    if theirs == 0.0:
+        verdict = "does not earn its keep here" if ours > 0.0 else "is as good as the baselines"
+        return f"the {words['model']} {verdict}: {words[rival]} makes no error at all"
+    gain = 1.0 - ours / theirs
+    if gain > 0.0 and ahead <= 0.5:
+        return (
+            f"the {words['model']} has {gain:.1%} less {named} than the best baseline "
+            f"({words[rival]}), but {share} only: that may be chance"
+        )
+    if gain > 0.0:
+        return (
+            f"the {words['model']} earns its keep: {gain:.1%} less {named} than the best baseline "
+            f"({words[rival]}), {share}"
+        )
+    return (
+        f"the {words['model']} does not earn its keep here: {words[rival]} has "
+        f"{1.0 - theirs / ours:.1%} less {named}; use that, or train otherwise"
+    )
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 1e5 else f"{value:.4g}"

@@ -1,0 +1,184 @@
+"""A model's back-test beside those of the forecasts that cost nothing.
+
+Each forecast is made from what was known at its origin. The model was trained before the first
+one, once, and so was the linear baseline, on all rows before it; neither is fitted again on the
+way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ...datasets import baselines, metrics
+from ...datasets.rolling import Backtest, backtest, interval_errors
+from ...datasets.series import Series
+from .reading import ReadSeries
+from .windows import last_known, seen_at
+
+__all__ = [
+    "BASELINES",
+    "MODELS",
+    "Comparison",
+    "compare",
+    "interval_ends",
+    "measures",
+    "season_before",
+]
+
+BASELINES = ("linear", "seasonal_naive", "last_value")
+#: In the order of the table: what forecasts, its networks alone, and what costs nothing.
+MODELS = ("model", "network", *BASELINES)
+# By default the linear baseline takes two seasons of each column.
+_LONG_SEASON = 200
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The back-tests of one series.
+
+    Attributes
+    ----------
+    id : str
+        The series' name.
+    models : dict of str to Backtest
+        By the names of `MODELS`.
+    quantiles : numpy.ndarray
+        (F, H, K, Q), the model's.
+    errors : numpy.ndarray
+        (O, H, K), truth minus forecast of the model at each of the O rows from the first origin to
+        the last one.
+    filled : int
+        How many of the values that were forecast were filled: missing when they were read.
+    """
+
+    id: str
+    models: dict[str, Backtest]
+    quantiles: np.ndarray
+    errors: np.ndarray
+    filled: int
+
+    def intervals(self, level: float) -> tuple[np.ndarray, np.ndarray] | None:
+        """Give the ends of the model's intervals, (F, H, K).
+
+        They are those that it has learnt, or each is made of the errors of forecasts that have no
+        step in common with its own. None where there are no such.
+        """
+        if self.quantiles.shape[-1] > 1:
+            return self.quantiles[..., 0], self.quantiles[..., -1]
+        forecast = self.models["model"].forecast
+        folds, horizon = forecast.shape[:2]
+        if folds < 2:
+            return None
+        origins = np.arange(len(self.errors))
+        sides = [
+            interval_ends(self.errors[np.abs(origins - fold * horizon) >= horizon], level)
+            for fold in range(folds)
+        ]
+        low, high = (np.stack(side) for side in zip(*sides))
+        return forecast + low, forecast + high
+
+
+def compare(
+    one: ReadSeries,
+    said: np.ndarray,
+    network: np.ndarray,
+    origins: np.ndarray,
+    linear: Series | None,
+) -> Comparison:
+    """Judge forecasts of a series, and those of the baselines.
+
+    Parameters
+    ----------
+    one
+        The series.
+    said, network
+        (O, H, K, Q), the forecasts of the model, and of its networks alone.
+    origins
+        (O,) the rows at which they begin, each up to the last one that the series has the truth of.
+        Those that are judged are one horizon apart; intervals are made of the errors of all.
+    linear
+        What the linear baseline is fitted on; None for all that is before each origin.
+    """
+    series = one.series
+    last = None if one.real is None else last_known(one.real)
+    first, horizon = int(origins[0]), said.shape[1]
+    folds = 1 + (len(said) - 1) // horizon
+    middle = said.shape[-1] // 2
+
+    def told(said: np.ndarray) -> baselines.Forecast:
+        return lambda history, horizon, future: said[len(history) - first, ..., middle]
+
+    season = season_before(series, first)
+    forecasters: dict[str, baselines.Forecast] = {
+        "model": told(said),
+        "network": told(network),
+        "linear": _as_known(baselines.linear(_lags(season), linear), last),
+        "seasonal_naive": _as_known(baselines.seasonal_naive(season), last),
+        "last_value": _as_known(baselines.seasonal_naive(1), last),
+    }
+    found = {name: backtest(made, series, horizon, folds) for name, made in forecasters.items()}
+    filled = 0
+    if one.real is not None:
+        filled = int((~one.real[first:, : series.targets]).sum())
+    truth = np.lib.stride_tricks.sliding_window_view(series.target[first:], horizon, axis=0)
+    errors = truth.swapaxes(1, 2) - said[..., middle]
+    return Comparison(series.id, found, said[::horizon], errors, filled)
+
+
+def interval_ends(errors: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """The ends (H, K) of intervals made of errors (O, H, K), such that the forecast is within.
+
+    A model that errs to one side only would have it outside.
+    """
+    low, high = interval_errors(errors, level)
+    return np.minimum(low, 0.0), np.maximum(high, 0.0)
+
+
+def measures(found: Sequence[Backtest], target: int | None = None) -> dict[str, float | None]:
+    """Errors over the back-tests of several series, of all targets or of one.
+
+    ``mae``, ``rmse`` and ``smape`` are over all forecasts; ``mase`` is the mean of those of the
+    series, and None where a series is constant before its back-test.
+    """
+    which = slice(None) if target is None else slice(target, target + 1)
+    truth = np.concatenate([one.truth[..., which].reshape(-1) for one in found])
+    said = np.concatenate([one.forecast[..., which].reshape(-1) for one in found])
+    scaled = [
+        metrics.mase(one.truth[..., which], one.forecast[..., which], one.scale[which])
+        for one in found
+    ]
+    known = [value for value in scaled if value is not None]
+    return {
+        "mae": metrics.mae(truth, said),
+        "rmse": metrics.rmse(truth, said),
+        "mase": float(np.mean(known)) if len(known) == len(scaled) else None,
+        "smape": metrics.smape(truth, said),
+    }
+
+
+def season_before(series: Series, origin: int) -> int:
+    """The rows of a season, or 1 where there is none, or none before an origin."""
+    season = 1 if series.frequency is None else series.frequency.season
+    return season if season < origin else 1
+
+
+def _lags(season: int) -> int | None:
+    """Those of the linear baseline: its own choice, unless a season makes that a large matrix."""
+    return None if season <= _LONG_SEASON else 24
+
+
+def _as_known(forecast: Callable[..., np.ndarray], last: np.ndarray | None) -> baselines.Forecast:
+    """A forecaster that sees a history as it was known at its end."""
+    if last is None:
+        return forecast
+
+    def as_known(history: Series, horizon: int, future: Any) -> np.ndarray:
+        rows = np.arange(len(history))
+        values = seen_at(history.values, last[: len(history)], rows)
+        return forecast(replace(history, values=values), horizon, future)
+
+    return as_known

@@ -1,0 +1,158 @@
+"""Series from the files that options name: read, cut to where the target is, gaps dealt with."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..runs.options import ConfigError, names
+from .config import BUNDLED, READING, ForecastConfig
+
+if TYPE_CHECKING:
+    from ...datasets import Series
+
+__all__ = ["ReadSeries", "read_all"]
+
+
+@dataclasses.dataclass(frozen=True)
+class ReadSeries:
+    """A series that can be computed with.
+
+    Attributes
+    ----------
+    series : datasets.Series
+        From the first to the last row with a target, without gaps.
+    real : numpy.ndarray or None
+        (T, C), whether a value was there when it was read; None where all were.
+    ahead : datasets.Series or None
+        The rows behind the last target, as they were read.
+    steps : bool
+        Whether each row is taken for a step, whatever its time.
+    notes : tuple of str
+        What was inferred and done.
+    """
+
+    series: Series
+    real: np.ndarray | None
+    ahead: Series | None
+    steps: bool
+    notes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What messages call it: its file, and its id where there are several."""
+        return _name(self.series)
+
+
+def read_all(
+    file: str, config: ForecastConfig, name: str, given: Mapping[str, Any] | None = None
+) -> list[ReadSeries]:
+    """Read the series of a file.
+
+    Parameters
+    ----------
+    file, config
+        The file, and the options that say what its columns are.
+    name
+        The option that names the file, for messages.
+    given
+        Options of how a table is read that are told for this file only.
+
+    Returns
+    -------
+    list of ReadSeries
+        All of one frequency.
+
+    Raises
+    ------
+    ConfigError
+        When an option is missing or has no use, a column has no value, or the series do not keep
+        one step.
+    OSError, ValueError
+        When the file cannot be read.
+    """
+    config = dataclasses.replace(config, **(given or {}))
+    raw = _bundled(file, config) if file == BUNDLED else _table(name, file, config)
+    found = [_prepared(one, config) for one in raw]
+    first = found[0].series
+    for one in found[1:]:
+        if one.series.frequency != first.frequency:
+            words = [getattr(s.frequency, "words", "unknown") for s in (first, one.series)]
+            raise ConfigError(
+                f"{file}: expected series of one step in time, got {words[0]} for series "
+                f"{first.id!r} and {words[1]} for {one.series.id!r}"
+            )
+    return found
+
+
+def _bundled(file: str, config: ForecastConfig) -> list[Series]:
+    from ...datasets import load_seattle_weather
+
+    for option in (*READING, "known"):
+        if getattr(config, option) is not None:
+            raise ConfigError(f"{option}: expected with a file only, got {file}")
+    target = names(config.target) or ("temp_max",)
+    return [load_seattle_weather(target, names(config.exog) or None)]
+
+
+def _table(name: str, file: str, config: ForecastConfig) -> list[Series]:
+    from ...datasets import read_series, read_table
+
+    table = read_table(file, **config.of_csv())
+    for option in ("time", "target"):
+        if getattr(config, option) is None:
+            raise ConfigError(
+                f"{option}: expected a column (--{option} COLUMN), got nothing; {file} has "
+                f"{', '.join(table.names)}"
+            )
+    assert config.time is not None
+    return read_series(
+        table,
+        time=config.time,
+        target=names(config.target),
+        exog=names(config.exog),
+        known=names(config.known),
+        id=config.id,
+        dayfirst=config.dayfirst,
+    )
+
+
+def _prepared(raw: Series, config: ForecastConfig) -> ReadSeries:
+    from ...datasets import regular
+
+    there = np.flatnonzero(~np.isnan(raw.target).all(axis=1))
+    if not there.size:
+        raise ConfigError(f"{_name(raw)}: expected values to forecast, got none at all")
+    first, stop = int(there[0]), int(there[-1]) + 1
+    cut, ahead = raw.part(first, stop), raw.part(stop) if stop < len(raw) else None
+    try:
+        series = regular(cut, config.gaps)
+    except ValueError as error:
+        raise ConfigError(f"{error} (--gaps)") from None
+    told = [f"{raw.source}: {note}" for note in raw.notes]
+    for count, place in ((first, "first"), (len(raw) - stop, "last")):
+        if count:
+            rows = "row has" if count == 1 else f"{count} rows have"
+            told.append(f"{_name(raw)}: the {place} {rows} no target")
+    told += [f"{_name(raw)}: {note}" for note in series.notes[len(raw.notes) :]]
+    real = _real(cut, series)
+    steps = series.time.dtype != cut.time.dtype or series.time[0] != cut.time[0]
+    return ReadSeries(series, real, ahead, steps, tuple(told))
+
+
+def _real(before: Series, after: Series) -> np.ndarray | None:
+    """Which values of a series without gaps stood in it before they were filled."""
+    there = ~np.isnan(before.values)
+    if len(before) != len(after):
+        rows = np.searchsorted(after.time, before.time)
+        found = np.zeros(after.values.shape, bool)
+        found[rows] = there
+        there = found
+    return None if there.all() else there
+
+
+def _name(series: Series) -> str:
+    return f"{series.source}: series {series.id!r}" if series.id else series.source

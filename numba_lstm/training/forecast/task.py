@@ -1,0 +1,114 @@
+"""The task of ``train forecast``, and what its model says at an origin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ... import losses
+from ...models.forecast_losses import of_each, pinball
+from ..runs.supervised_run import SupervisedRun
+from .config import ForecastConfig
+from .data import ForecastData
+from .windows import WindowBatches
+
+if TYPE_CHECKING:
+    from ...models.combination import Together
+    from ...nn import Module
+    from ..counters import Counters
+
+__all__ = ["ForecastTask", "forecast", "loss_of"]
+
+# Windows that are forecast at once.
+_BATCH = 256
+
+
+class ForecastTask(SupervisedRun):
+    """Trains the networks of a forecaster, all in one loop.
+
+    Parameters
+    ----------
+    config
+        The options.
+    data
+        The series.
+    model
+        New networks, or some that will be restored.
+    """
+
+    kind = "forecast"
+    what = "series"
+    config: ForecastConfig
+    data: ForecastData
+    model: Together
+
+    def __init__(self, config: ForecastConfig, data: ForecastData, model: Together) -> None:
+        rows, meaning = data.rows, data.meaning
+        batches = WindowBatches(rows, data.train_origins, meaning, config.batch, config.seed)
+        super().__init__(config, data, model, of_each(loss_of(config)), batches)
+        origins = data.valid_origins
+        if origins.size:
+            self.valid = WindowBatches(rows, origins, meaning, _BATCH)
+            self.validates = True
+
+    def figures(self, counters: Counters) -> dict[str, Any]:
+        """What is told beside the loss."""
+        meaning = self.data.meaning
+        return {
+            "series": len(self.data.series),
+            "rows": self.data.counts(),
+            "frequency": str(meaning.frequency),
+            "window": meaning.window,
+            "horizon": meaning.horizon,
+        }
+
+
+def forecast(
+    model: Module, windows: WindowBatches, check: Callable[[], None] = lambda: None
+) -> np.ndarray:
+    """Give the forecasts at the origins of windows.
+
+    Parameters
+    ----------
+    model
+        In evaluation mode.
+    windows
+        Not shuffled.
+    check
+        Called between batches.
+
+    Returns
+    -------
+    numpy.ndarray
+        (N, horizon, K, Q) float64, in the series' own units; the Q quantiles do not cross.
+    """
+    meaning, found = windows.meaning, []
+    for chosen in windows.order(0):
+        check()
+        inputs, _ = windows.batch(chosen)
+        y: np.ndarray = model(*inputs)  # type: ignore[operator]
+        y = y.reshape(meaning.horizon, len(chosen), meaning.targets, -1).swapaxes(0, 1)
+        scaled = np.moveaxis(np.sort(y.astype(np.float64), axis=-1), -1, 0)
+        values = meaning.scaler.inverse(scaled) + windows.effects(chosen)
+        found.append(np.moveaxis(values, 0, -1))
+    return np.concatenate(found)
+
+
+def loss_of(config: ForecastConfig) -> Callable[..., Any]:
+    """The loss that the options name, of outputs (horizon, B, K·Q) and targets (horizon, B, K)."""
+    if config.loss == "mse":
+        return losses.mse
+    if config.loss == "huber":
+        return losses.huber
+    measure = pinball(config.quantiles)
+    if config.loss == "quantile":
+        return measure
+
+    def mae(outputs: Any, targets: Any, with_gradient: bool = True) -> Any:
+        # It is twice the pinball loss of the median.
+        value, gradient = measure(outputs, targets, with_gradient)
+        return 2.0 * value, None if gradient is None else 2.0 * gradient
+
+    return mae

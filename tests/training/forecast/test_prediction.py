@@ -1,0 +1,95 @@
+"""What follows a series has its times, and nothing is said of what is not known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from forecast_tool import days, sales, write_csv
+
+from numba_lstm.training import load_forecaster
+from numba_lstm.training.forecast.config import ForecastConfig
+from numba_lstm.training.forecast.prediction import predict, read_for
+from numba_lstm.training.runs import session
+from numba_lstm.training.runs.options import ConfigError, merge_options
+
+
+def begun(path, folder, **options):
+    """A run that was not trained: what stands around the model is the same."""
+    given = {"time": "day", "target": "sales", "horizon": 5, "window": 10, "hidden": 4, "folds": 2,
+             "networks": 1}  # fmt: skip
+    config = merge_options(ForecastConfig, ("", {**given, "data": str(path), **options}))
+    _, run = session.start(config, folder)
+    return load_forecaster(run.path)
+
+
+def said(loaded, path, results=None, **given):
+    return predict(loaded, read_for(loaded, str(path), "input", given, 10), results or {})
+
+
+def test_times_follow_the_last_row_with_a_target(tmp_path):
+    path = write_csv(tmp_path / "d.csv", 90, more=3)
+    loaded = begun(path, tmp_path / "run")
+    (found,) = said(loaded, path)
+    assert found.time.astype("datetime64[D]").tolist() == days(95)[90:].tolist()
+    assert found.values.shape == (5, 1) and found.low is None and np.isfinite(found.values).all()
+
+
+def test_business_days_and_months_go_on_by_the_calendar(tmp_path):
+    for unit, times in (
+        ("B", np.busday_offset("2021-01-04", np.arange(90))),
+        ("MS", np.arange("2010-01", "2017-07", dtype="datetime64[M]").astype("datetime64[D]")),
+    ):
+        path = tmp_path / f"{unit}.csv"
+        rows = [f"{time},{value:.3f}" for time, value in zip(times[:80], sales(80))]
+        path.write_text("\n".join(["day,sales", *rows]) + "\n")
+        loaded = begun(path, tmp_path / unit)
+        assert loaded.meaning.unit == unit
+        (found,) = said(loaded, path)
+        assert found.time.astype("datetime64[D]").tolist() == times[80:85].tolist()
+
+
+def test_a_gap_before_the_end_does_not_shift_the_times(tmp_path):
+    path = write_csv(tmp_path / "d.csv", 90, left_out=(85, 86))
+    loaded = begun(write_csv(tmp_path / "whole.csv", 90), tmp_path / "run")
+    (found,) = said(loaded, path)
+    assert str(found.time[0])[:10] == str(days(91)[90])
+
+
+def test_what_is_known_ahead_changes_the_forecast_and_must_be_there(tmp_path):
+    path = write_csv(tmp_path / "d.csv", 90, more=5)
+    loaded = begun(path, tmp_path / "run", known="holiday")
+    (one,) = said(loaded, path)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:-5], *(line[:-1] + "1" for line in lines[-5:])]) + "\n")
+    (other,) = said(loaded, path)
+    assert not np.allclose(one.values, other.values)
+    path.write_text("\n".join(lines[:-1]) + "\n")
+    with pytest.raises(ConfigError, match=r"\(holiday\), got no holiday at 2021-04-08"):
+        said(loaded, path)
+
+
+def test_intervals_are_of_the_series_or_of_all_in_units_of_a_season(tmp_path):
+    path = write_csv(tmp_path / "d.csv", 90)
+    loaded = begun(path, tmp_path / "run")
+    own = {"low": [[-1.0]] * 5, "high": [[2.0]] * 5}
+    results = {"errors": {"ids": {"": own}, "other": {"low": [[-3.0]] * 5, "high": [[3.0]] * 5}}}
+    (found,) = said(loaded, path, results)
+    np.testing.assert_allclose(found.low, found.values - 1.0)
+    np.testing.assert_allclose(found.high, found.values + 2.0)
+    results["errors"]["ids"] = {"elsewhere": own}
+    (found,) = said(loaded, path, results)
+    values = sales(90).round(3)
+    np.testing.assert_allclose(
+        found.high - found.values, 3.0 * np.abs(values[7:] - values[:-7]).mean()
+    )
+
+
+def test_another_step_or_too_few_rows_are_refused(tmp_path):
+    loaded = begun(write_csv(tmp_path / "d.csv", 90), tmp_path / "run")
+    with pytest.raises(ConfigError, match="too short: a window of 10 needs 10 rows, got 9"):
+        said(loaded, write_csv(tmp_path / "short.csv", 9))
+    path = tmp_path / "hours.csv"
+    rows = [f"2021-01-01T{hour:02}:00,{hour}" for hour in range(24)]
+    path.write_text("\n".join(["day,sales", *rows]) + "\n")
+    with pytest.raises(ConfigError, match=r"expected rows every 1 day, .* got every 1 hour"):
+        said(loaded, path)
