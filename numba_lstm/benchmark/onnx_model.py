@@ -1,9 +1,10 @@
-"""A case as an ONNX model: an LSTM, GRU or RNN node a layer; for the peers that run such models."""
+"""A case as an ONNX model, for the peers that run such models: what `interop.onnx.save` writes."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
@@ -12,8 +13,9 @@ from .subject import Arrays, parameters
 
 __all__ = ["feeds", "make_model", "results"]
 
-# torch multiplies by the reset gate after the product with the state.
-_ATTRIBUTES: dict[str, dict[str, Any]] = {"gru": {"linear_before_reset": 1}}
+# The oldest one that `save` writes, as it is what the most versions of the peers know. The
+# recurrent operators are the same in 22, but for bfloat16.
+_OPSET = 18
 
 
 def feeds(case: Case, arrays: Arrays) -> dict[str, np.ndarray]:
@@ -23,15 +25,11 @@ def feeds(case: Case, arrays: Arrays) -> dict[str, np.ndarray]:
 
 def results(case: Case, outputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
     """What is compared, from the model's outputs in their order."""
-    found = {"y": outputs[0]}
-    for i, letter in enumerate(case.states):
-        layers = outputs[1 + i * case.layers : 1 + (i + 1) * case.layers]
-        found[f"{letter}n"] = np.concatenate(layers)
-    return found
+    return dict(zip(("y", *(f"{letter}n" for letter in case.states)), outputs, strict=True))
 
 
 def make_model(case: Case, arrays: Arrays) -> bytes:
-    """The graph with the given weights. It gives y, then each state of each layer: hn_0, ….
+    """The file, with all sizes fixed and the initial states as inputs.
 
     Parameters
     ----------
@@ -40,31 +38,12 @@ def make_model(case: Case, arrays: Arrays) -> bytes:
     arrays : mapping
         Its weights are taken; x and the states are inputs of the model.
     """
-    from ..interop.onnx.export_graph import Graph
-    from ..interop.onnx.export_recurrent import add_layer, split
-    from ..interop.weights import to_onnx
+    from ..interop.onnx import save
+    from ..interop.weights import to_module
 
-    graph, weights = Graph(np.float32, opset=17), parameters(arrays)
-    value = graph.input("x", (case.T, case.B, case.I), "")
-    state = (case.layers * case.directions, case.B, case.H)
-    initial = [
-        split(graph, name, graph.input(name, state, ""), case.layers)
-        for name in (f"{letter}0" for letter in case.states)
-    ]
-    finals = []
-    for layer in range(case.layers):
-        value, ends = add_layer(
-            graph,
-            case.cell.upper(),
-            value,
-            to_onnx(weights, layer=layer),
-            names=("", f"_l{layer}"),
-            initial=[some[layer] for some in initial],
-            **_ATTRIBUTES.get(case.cell, {}),
-        )
-        finals.append(ends)
-    graph.output("y", value, "")
-    for letter, layers in zip(case.states, zip(*finals)):
-        for layer, end in enumerate(layers):
-            graph.output(f"{letter}n_{layer}", end, "")
-    return graph.model("stack").SerializeToString()
+    module = to_module(parameters(arrays))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "case.onnx")
+        shape = case.T, case.B, case.I
+        save(module, path, opset=_OPSET, shape=shape, lengths=False, optional=False)
+        return path.read_bytes()

@@ -21,18 +21,21 @@ from .read_table import read_table
 from .regularity import missing_times, regular
 from .rolling import Backtest, backtest, interval_errors, origins_of
 from .scaling import Scaler
+from .seasonal import Deseasonalizer
 from .sequences import Sequences
 from .series import Series
 from .table import Table
-from .windowing import Windows, windows
+from .windowing import WindowBatches, Windows, windows
 
 __all__ = [
     "Backtest",
+    "Deseasonalizer",
     "Frequency",
     "Scaler",
     "Sequences",
     "Series",
     "Table",
+    "WindowBatches",
     "Windows",
     "backtest",
     "baselines",

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import size
+from .least_squares import Equations, ridge_path
 from .regularity import regular
 from .series import Series
 from .windowing import need_rows, windows
@@ -68,20 +69,20 @@ def linear(lags: int | None = None, train: Series | None = None) -> Forecast:
         A forecaster.
     """
     wanted = None if lags is None else size("lags", lags)
-    fitted: dict[int, tuple[np.ndarray, int]] = {}
+    fitted: dict[int, tuple[Equations, int]] = {}
 
     def forecast(history: Series, horizon: int, future: Any = None) -> np.ndarray:
         history = regular(history)
         if train is None:
-            weights, count = _fit(history, horizon, wanted)
+            equations, count = _fit(history, horizon, wanted)
         else:
             if horizon not in fitted:
                 fitted[horizon] = _fit(regular(train), horizon, wanted)
-            weights, count = fitted[horizon]
+            equations, count = fitted[horizon]
         need_rows(history, count, f"lags {count}")
         last = history.values[len(history) - count :]
         known = None if not history.known else np.asarray(future, dtype=float)[None]
-        return (_inputs(last[None], known) @ weights).reshape(horizon, history.targets)
+        return equations(_inputs(last[None], known)).reshape(horizon, history.targets)
 
     return forecast
 
@@ -91,27 +92,17 @@ def season_of(series: Series) -> int:
     return 1 if series.frequency is None else series.frequency.season
 
 
-def _fit(series: Series, horizon: int, lags: int | None) -> tuple[np.ndarray, int]:
-    """Weights (1 + inputs, horizon * K), and how many lags they take."""
+def _fit(series: Series, horizon: int, lags: int | None) -> tuple[Equations, int]:
+    """Equations of all steps ahead, (inputs) -> (horizon * K), and how many lags they take."""
     if lags is None:
         # So that there are at least as many windows as lags.
         lags = max(1, min(max(10, 2 * season_of(series)), (len(series) - horizon + 1) // 2))
     x, y, known, _ = windows(series, lags, horizon)
-    inputs = _inputs(x, known)
-    mean, scale = inputs[:, 1:].mean(axis=0), inputs[:, 1:].std(axis=0)
-    used = scale > 1e-9 * np.maximum(np.abs(mean), 1e-300)
-    scale = np.where(used, scale, 1.0)
-    z = (inputs[:, 1:] - mean) / scale * used
-    targets = y.reshape(len(y), -1)
-    middle = targets.mean(axis=0)
-    ridge = 1e-6 * len(z)
-    slopes = np.linalg.solve(z.T @ z + ridge * np.eye(z.shape[1]), z.T @ (targets - middle))
-    slopes = slopes / scale[:, None] * used[:, None]
-    return np.vstack([middle - mean @ slopes, slopes]), lags
+    return ridge_path(_inputs(x, known), y.reshape(len(y), -1), [1e-6])[0], lags
 
 
 def _inputs(x: np.ndarray, known: np.ndarray | None) -> np.ndarray:
-    parts = [np.ones((len(x), 1)), x.reshape(len(x), -1)]
+    parts = [x.reshape(len(x), -1)]
     if known is not None:
         parts.append(known.reshape(len(known), -1))
     return np.concatenate(parts, axis=1)

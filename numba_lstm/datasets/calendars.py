@@ -9,7 +9,7 @@ import numpy as np
 from .frequency import Frequency
 from .series import Series
 
-__all__ = ["calendar", "with_calendar"]
+__all__ = ["PERIODS", "calendar", "with_calendar"]
 
 _HOUR = 3_600_000_000
 
@@ -24,6 +24,7 @@ class _Cycle:
 _DAY = _Cycle("day", 24.0, 2)
 _WEEK = _Cycle("week", 168.0, 3)
 _YEAR = _Cycle("year", 24 * 365.2425, 2)
+PERIODS = {cycle.name: cycle.period for cycle in (_DAY, _WEEK, _YEAR)}  # in hours
 
 
 def calendar(time: np.ndarray, frequency: Frequency) -> tuple[tuple[str, ...], np.ndarray]:

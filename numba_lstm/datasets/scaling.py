@@ -33,13 +33,15 @@ class Scaler:
     scale: np.ndarray
 
     @classmethod
-    def fit(cls, values: Any) -> Scaler:
+    def fit(cls, values: Any, weights: Any = None) -> Scaler:
         """Measure columns; missing values (NaN) do not count.
 
         Parameters
         ----------
         values
             (N, C), or a list or tuple of arrays (T_i, C) that count as one.
+        weights
+            (N,), how much each row counts, at least 0; by default all alike.
 
         Raises
         ------
@@ -49,12 +51,16 @@ class Scaler:
         if isinstance(values, list | tuple) and np.ndim(values[0]) == 2:
             values = np.concatenate([np.asarray(one, dtype=np.float64) for one in values])
         array = as_float("values", values, np.dtype(np.float64), ndim=2)
-        count = np.sum(~np.isnan(array), axis=0)
+        there: Any = ~np.isnan(array)
+        if weights is not None:
+            float64 = np.dtype(np.float64)
+            there = there * as_float("weights", weights, float64, shape=array.shape[:1])[:, None]
+        count = np.sum(there, axis=0)
         if not count.all():
             raise ValueError(f"values: column {int(np.argmin(count))} has no value at all")
         with np.errstate(over="ignore", invalid="ignore"):  # told below
-            mean = np.nansum(array, axis=0) / count
-            scale = np.sqrt(np.nansum((array - mean) ** 2, axis=0) / count)
+            mean = np.nansum(array * there, axis=0) / count
+            scale = np.sqrt(np.nansum((array - mean) ** 2 * there, axis=0) / count)
         wrong = np.flatnonzero(~np.isfinite(scale))
         if wrong.size:
             raise ValueError(

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 
 from .. import checks, losses, optim, training
+from ..datasets.scaling import Scaler
 from ..nn import Module
 from ..optim.optimizer import check_number
 
@@ -32,6 +32,9 @@ class RecurrentEstimator(BaseEstimator):
 
     A subclass makes the network and the batches, and calls `_train`.
     """
+
+    # What `early_stopping` may be besides True and False.
+    _MORE_EARLY_STOPPING: tuple[str, ...] = ()
 
     # The options that every subclass has.
     hidden_size: Any
@@ -88,8 +91,10 @@ class RecurrentEstimator(BaseEstimator):
         check_number("momentum", self.momentum, below=1.0)
         if self.clip is not None:
             checks.positive("clip", self.clip)
-        for name in ("standardize", "shuffle", "warm_start", "early_stopping"):
+        for name in ("standardize", "shuffle", "warm_start"):
             checks.flag(name, getattr(self, name))
+        if self.early_stopping not in self._MORE_EARLY_STOPPING:
+            checks.flag("early_stopping", self.early_stopping)
         fraction = checks.probability("validation_fraction", self.validation_fraction)
         if not 0.0 < fraction < 1.0:
             raise ValueError(f"validation_fraction: expected between 0 and 1, got {fraction:g}")
@@ -97,7 +102,7 @@ class RecurrentEstimator(BaseEstimator):
     def _begins(self, incremental: bool) -> bool:
         """Whether a fit begins anew; where it does, forget the last one and draw a seed."""
         self._check_options()
-        if incremental and self.early_stopping:
+        if incremental and self.early_stopping and not isinstance(self.early_stopping, str):
             raise ValueError("early_stopping: expected False for partial_fit, got True")
         if hasattr(self, "module_") and (incremental or self.warm_start):
             return False
@@ -127,9 +132,9 @@ class RecurrentEstimator(BaseEstimator):
         )
         return {**{name: getattr(self, name) for name in names}, "seed": self._seed()}
 
-    def _scaler(self, values: np.ndarray, weights: np.ndarray | None = None) -> Any:
+    def _scaler(self, values: np.ndarray, weights: np.ndarray | None = None) -> Scaler | None:
         """A scaler fitted to values (n, columns); None where nothing is to be scaled."""
-        return StandardScaler().fit(values, sample_weight=weights) if self.standardize else None
+        return Scaler.fit(values, weights) if self.standardize else None
 
     def _fit(self, incremental: bool, *data: Any) -> Any:
         """Read the data and train; where they are refused, nothing has changed."""
@@ -155,19 +160,19 @@ class RecurrentEstimator(BaseEstimator):
         valid: Iterable[Any] | None,
         samples: int,
         incremental: bool,
-    ) -> None:
-        """Train ``module_`` on batches of so many samples, and keep the losses."""
-        module: Module = self.module_
+        module: Module | None = None,
+    ) -> training.History:
+        """Train ``module_``, or what it holds, on batches of so many samples; keep the losses."""
+        module = self.module_ if module is None else module
         if self._optimizer is None or not incremental:
-            self._optimizer = self._make_optimizer(samples)
-        falls = self.learning_rate == "cosine" and not incremental
+            self._optimizer = self._make_optimizer(module, samples)
         best = _BestWeights()
         trainer = training.Trainer(
-            self.module_,
+            module,
             loss,
             self._optimizer,
             clip=self.clip,
-            schedule=optim.CosineLR(self._optimizer) if falls else None,
+            schedule=None if incremental else self._schedule(self._optimizer),
             patience=None if incremental else self.n_iter_no_change,
             min_delta=self.tol,
             callbacks=() if valid is None else (best,),
@@ -192,14 +197,18 @@ class RecurrentEstimator(BaseEstimator):
                 ConvergenceWarning,
                 stacklevel=4,
             )
+        return history
 
-    def _make_optimizer(self, samples: int) -> Any:
+    def _schedule(self, optimizer: Any) -> Any:
+        return optim.CosineLR(optimizer) if self.learning_rate == "cosine" else None
+
+    def _make_optimizer(self, module: Module, samples: int) -> Any:
         # As scikit-learn's networks have it: a penalty of all samples, while losses are of one.
         decay = self.alpha if self.solver == "adamw" else self.alpha / samples
         options = {"lr": self.learning_rate_init, "weight_decay": decay}
         if self.solver == "sgd":
             options["momentum"] = self.momentum
-        return _SOLVERS[self.solver](self.module_.parameters(), **options)
+        return _SOLVERS[self.solver](module.parameters(), **options)
 
     def _remember(self, history: Any) -> None:
         self.loss_curve_ = [*self.loss_curve_, *history.loss_curve]

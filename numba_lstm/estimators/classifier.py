@@ -12,7 +12,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from .. import losses, models
+from ..models.documented import documented
 from ..typing import Array, ArrayLike
+from .options import options_of
 from .samples import Samples
 from .supervised import SupervisedEstimator
 from .values import check_labels, check_values, named
@@ -20,60 +22,23 @@ from .values import check_labels, check_values, named
 __all__ = ["LSTMClassifier"]
 
 
+@documented(**options_of("sequence", "sample"))
 class LSTMClassifier(ClassifierMixin, SupervisedEstimator):
     """Classify sequences by an LSTM, a GRU or an RNN.
 
     Parameters
     ----------
-    hidden_size : int or list of int
-        The units of each recurrent layer.
-    num_layers : int
-        The recurrent layers.
-    cell : {'lstm', 'gru', 'rnn'}
-        What the layers are made of.
-    bidirectional : bool
-        Whether a second direction reads each sequence from its end.
-    dropout : float
-        In training, the probability with which each output between layers, and each feature before
-        the last, linear layer, is dropped.
-    input_dropout, recurrent_dropout : float
-        In training, the probability with which elements of a layer's inputs, and of its state, are
-        dropped at all steps of a sequence.
+    {network}
     pooling : {'last', 'mean', 'max'}
         What the label is told from: the final state, or the mean or the maximum of the outputs over
         the steps of the sequence.
     standardize : bool
         Whether each feature is brought to mean 0 and variance 1, as the samples that train have it.
-    solver : {'adam', 'adamw', 'sgd'}
-        The optimizer.
-    alpha : float
-        The strength of the L2 penalty, which is divided by the number of samples; with 'adamw'
-        the decoupled weight decay itself.
-    batch_size : int or 'auto'
-        Samples of a step; 'auto' is 32.
-    learning_rate : {'constant', 'cosine'}
-        The course of the learning rate; 'cosine' falls to 0 at `max_iter` epochs.
-    learning_rate_init : float
-        The learning rate at the start.
-    max_iter : int
-        The epochs at most.
-    shuffle : bool
-        Whether samples come in another order in each epoch.
-    random_state : int, RandomState instance or None
-        For initial weights, order, dropout and the validation part. An int gives the same bits each
-        time, on any number of threads.
-    tol : float
-        A loss must be lower by more than this than the best before it to count as better, in the
-        epochs that `n_iter_no_change` counts. The best weights are those of the lowest loss.
-    verbose : bool
-        Whether a progress bar, or where there is no terminal a few lines, go to standard error.
+    {training}
     warm_start : bool
         Whether a further fit goes on with the weights and the scale of the last one. With
         `early_stopping` it sets the same samples aside where it is given the same ones.
-    momentum : float
-        Of 'sgd'.
-    clip : float or None
-        The greatest norm of the gradient.
+    {steps}
     early_stopping : bool
         Whether `validation_fraction` of the samples is set aside, training stops when their loss
         gets no better in `n_iter_no_change` epochs, and the best weights are kept. Without it the
@@ -92,7 +57,7 @@ class LSTMClassifier(ClassifierMixin, SupervisedEstimator):
         The labels.
     module_ : models.SequenceClassifier
         The network.
-    x_scaler_ : sklearn.preprocessing.StandardScaler or None
+    x_scaler_ : datasets.Scaler or None
         The features' means and variances.
     loss_curve_ : list of float
         The mean training loss of each epoch, over all fits that went on from another.

@@ -8,46 +8,46 @@ import numpy as np
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_is_fitted
 
+from ..checks import probability
+from ..datasets.rolling import interval_errors
+from ..models.documented import documented
+from ..training.linear_forecasts import outputs_of
 from ..typing import Array
 from .base import ROWS
-from .forecasting import forecast, median
-from .series import origins, read_series
-from .windowed import WindowedEstimator
+from .continuing import ContinuingEstimator
+from .forecasting import median
+from .options import options_of
 
 __all__ = ["LSTMForecaster"]
 
 
-class LSTMForecaster(WindowedEstimator):
-    """Forecast time series many steps ahead by an LSTM, a GRU or an RNN.
+@documented(**options_of("window", "window"))
+class LSTMForecaster(ContinuingEstimator):
+    """Forecast time series many steps ahead by LSTMs, GRUs or RNNs, and linear forecasters.
 
-    The network reads a window of each series and gives all steps of the horizon at once. It learns
-    from every window of every series.
+    All read a window of each series and give all steps of the horizon at once. They learn from
+    every window of every series. The last part of the series tells how long to train, and with
+    which weights the forecasts are put together.
 
     Parameters
     ----------
     horizon : int
         The steps ahead.
     window : int or 'auto'
-        The steps that a forecast is made from; 'auto' is twice the horizon, at least 24, and at
-        most half of what the shortest series leaves.
-    hidden_size : int or list of int
-        The units of each recurrent layer.
-    num_layers : int
-        The recurrent layers.
-    cell : {'lstm', 'gru', 'rnn'}
-        What the layers are made of.
-    bidirectional : bool
-        Whether a second direction reads each window from its end.
-    dropout : float
-        In training, the probability with which each output between layers, and each feature before
-        the last, linear layer, is dropped.
-    input_dropout, recurrent_dropout : float
-        In training, the probability with which elements of a layer's inputs, and of its state, are
-        dropped at all steps of a window.
-    difference : bool
-        Whether the network forecasts differences from the last value of a window. It then follows a
-        trend beyond the values it was trained on.
-    loss : {'squared_error', 'huber'}
+        The steps that a forecast is made from; 'auto' is twice the horizon or the season, at least
+        28, and at most a third of what the shortest series leaves.
+    {network}
+    normalize : 'auto', 'last' or None
+        Whether a window's last value is taken from it, and added to the forecast: it then follows
+        a trend beyond the values it was trained on. 'auto' trains networks of both kinds.
+    deseasonalize : bool
+        Whether what comes again each day, week or year is taken out before, and put back: see
+        `datasets.Deseasonalizer`. Without times there is nothing to know it by.
+    linear : bool
+        Whether linear forecasters are put together with the networks.
+    n_estimators : int
+        Networks of each kind of `normalize`, from different initial weights.
+    loss : {'huber', 'squared_error'}
         What is minimised, of values on the scale of `standardize`. Not looked at with `quantiles`.
     quantiles : list of float or None
         Quantiles to learn by the pinball loss, such as [0.05, 0.5, 0.95]: between 0 and 1, rising,
@@ -55,52 +55,37 @@ class LSTMForecaster(WindowedEstimator):
     standardize : bool
         Whether each column is brought to mean 0 and variance 1, as the part that trains has it.
         Forecasts are on the series' own scale.
-    solver : {'adam', 'adamw', 'sgd'}
-        The optimizer.
-    alpha : float
-        The strength of the L2 penalty, which is divided by the number of windows; with 'adamw'
-        the decoupled weight decay itself.
-    batch_size : int or 'auto'
-        Windows of a step; 'auto' is 32.
-    learning_rate : {'constant', 'cosine'}
-        The course of the learning rate; 'cosine' falls to 0 at `max_iter` epochs.
-    learning_rate_init : float
-        The learning rate at the start.
-    max_iter : int
-        The epochs at most.
-    shuffle : bool
-        Whether windows come in another order in each epoch.
-    random_state : int, RandomState instance or None
-        For initial weights, order and dropout. An int gives the same bits each time, on any number
-        of threads.
-    tol : float
-        A loss must be lower by more than this than the best before it to count as better, in the
-        epochs that `n_iter_no_change` counts. The best weights are those of the lowest loss.
-    verbose : bool
-        Whether a progress bar, or where there is no terminal a few lines, go to standard error.
+    {training}
     warm_start : bool
         Whether a further fit goes on with the weights and the scale of the last one.
-    momentum : float
-        Of 'sgd'.
-    clip : float or None
-        The greatest norm of the gradient.
-    early_stopping : bool
+    {steps}
+    early_stopping : bool or 'auto'
         Whether the end of each series is set aside, training stops when its loss gets no better in
         `n_iter_no_change` epochs, and the best weights are kept. Without it the training loss
-        decides when to stop, and the last weights are kept.
+        decides when to stop, the last weights are kept, and all kinds of forecasters weigh alike.
+        'auto' is True in `fit` where the series are long enough, and False in `partial_fit`.
     validation_fraction : float
         The share of each series set aside, at its end.
     n_iter_no_change : int
         Epochs in a row without a better loss that end the training.
+    refit : bool
+        Whether, after early stopping, all is trained anew on the whole series, for as many epochs
+        as were best. The weights of the combination stay.
 
     Attributes
     ----------
-    module_ : models.Forecaster
-        The network.
+    module_ : models.Combination
+        The networks and the linear forecasters, as one module.
+    weights_ : dict of str to float
+        Those of the combination: 'lstm', 'lstm last', 'linear', 'linear last', where 'last' is
+        that of `normalize`; 'linear alone' reads no columns but those that are forecast, where
+        there are others. They tell whether the networks earn their keep.
     window_ : int
         The window's steps.
-    scaler_ : sklearn.preprocessing.StandardScaler or None
-        Means and variances of the columns, those of X behind those of y.
+    seasonal_ : datasets.Deseasonalizer
+        What comes again each day, week or year.
+    scaler_ : datasets.Scaler or None
+        Means and deviations of the columns, those of X behind those of y.
     loss_curve_, validation_loss_curve_ : list of float
         The mean loss of each epoch, over all fits that went on from another; the second is None
         without `early_stopping`.
@@ -134,8 +119,6 @@ class LSTMForecaster(WindowedEstimator):
     NaN, infinity, complex numbers and text are refused with a ValueError that names y or X; columns
     of times, and masked arrays that hide values, with a TypeError.
 
-    Noise is soon learnt by heart: for most real series `early_stopping` gives better forecasts.
-
     A fitted estimator may forecast from several threads.
 
     Examples
@@ -153,7 +136,7 @@ class LSTMForecaster(WindowedEstimator):
         self,
         horizon: Any = 1,
         window: Any = "auto",
-        hidden_size: Any = 64,
+        hidden_size: Any = 32,
         *,
         num_layers: Any = 1,
         cell: Any = "lstm",
@@ -161,8 +144,11 @@ class LSTMForecaster(WindowedEstimator):
         dropout: Any = 0.0,
         input_dropout: Any = 0.0,
         recurrent_dropout: Any = 0.0,
-        difference: Any = True,
-        loss: Any = "squared_error",
+        normalize: Any = "auto",
+        deseasonalize: Any = True,
+        linear: Any = True,
+        n_estimators: Any = 5,
+        loss: Any = "huber",
         quantiles: Any = None,
         standardize: Any = True,
         solver: Any = "adam",
@@ -178,9 +164,10 @@ class LSTMForecaster(WindowedEstimator):
         warm_start: Any = False,
         momentum: Any = 0.9,
         clip: Any = 1.0,
-        early_stopping: Any = False,
-        validation_fraction: Any = 0.1,
+        early_stopping: Any = "auto",
+        validation_fraction: Any = 0.2,
         n_iter_no_change: Any = 10,
+        refit: Any = True,
     ) -> None:
         self._keep(locals())
 
@@ -291,6 +278,42 @@ class LSTMForecaster(WindowedEstimator):
         found, form = self._forecast(y, X, horizon)
         return form.of_forecast(np.sort(found, axis=-1))
 
+    def predict_interval(
+        self, y: Any = None, X: Any = None, *, level: float = 0.9
+    ) -> tuple[Array, Array]:
+        """Forecast between which two values what follows will lie.
+
+        The ends are those of the errors of the part that was set aside, of each step ahead (split
+        conformal): of forecasts that did not know it, by networks that had not trained on it.
+
+        Parameters
+        ----------
+        y, X
+            As for `predict`.
+        level : float
+            The share of what comes that should lie between them.
+
+        Returns
+        -------
+        low, high : numpy.ndarray of float64
+            Each of the shape that `predict` gives.
+
+        Raises
+        ------
+        NotFittedError, TypeError, ValueError
+            As `predict`; if no part was set aside, or level is no probability.
+        """
+        check_is_fitted(self, "module_")
+        if self._errors is None:
+            raise ValueError(
+                "early_stopping: expected a fit that set a part aside, whose errors are known, got "
+                "one without"
+            )
+        low, high = interval_errors(self._errors, probability("level", level))
+        found, form = self._forecast(y, X, None)
+        middle = median(found)
+        return form.of_forecast(middle + low[:, None]), form.of_forecast(middle + high[:, None])
+
     def score(self, y: Any, X: Any = None) -> float:
         """Give the coefficient of determination R² of forecasts from every window of y.
 
@@ -312,22 +335,16 @@ class LSTMForecaster(WindowedEstimator):
             Before `fit`; naming y or X.
         """
         check_is_fitted(self, "module_")
-        series, form = read_series("y", self, y, False)
-        values = self._scaled(self._beside(series, y, X, form, False))
-        begin, _ = origins(series, self.window_, self._horizon)
-        windows = self._windows(values, begin, None)
-        true, ours = [], []
-        for at in range(0, len(begin), ROWS):
-            (x, future), targets = windows.batch(begin[at : at + ROWS])
-            found = forecast(self.module_, x, future, self._difference, self.n_features_in_)
-            if self._difference:
-                targets = targets + x[-1, :, : self.n_features_in_]
-            true.append(self._unscaled(targets[..., None]))
-            ours.append(self._unscaled(median(found)[..., None]))
-        rows = (-1, self.n_features_in_)
-        return float(
-            r2_score(
-                np.concatenate(true, axis=1).reshape(rows),
-                np.concatenate(ours, axis=1).reshape(rows),
-            )
-        )
+        kept = self._form, self._last_times
+        series = self._read(False, y, X)
+        self._form, self._last_times = kept
+        self._check_calendar(series)
+        valid, _ = self._batches(series, None, False)
+        found = outputs_of(self.module_, self._windows(valid.values, valid.origins, None, ROWS))
+        found = self._unscaled(found.reshape(*found.shape[:2], self._columns[0], -1))
+        rows = valid.origins + np.arange(self._horizon)[:, None]
+        regular = np.concatenate([self.seasonal_.effect(one.time) for one in series])
+        raw = np.concatenate([one.target for one in series])
+        ours = median(found) + regular[rows][..., : self._columns[0]]
+        shape = (-1, self._columns[0])
+        return float(r2_score(raw[rows].reshape(shape), ours.reshape(shape)))

@@ -14,28 +14,21 @@ __all__ = ["checked_quantiles", "forecast", "median", "pinball"]
 
 
 def forecast(
-    module: Any,
-    x: np.ndarray,
-    future: np.ndarray | None,
-    difference: bool,
-    columns: int,
-    steps: int | None = None,
+    module: Any, x: np.ndarray, future: np.ndarray | None, columns: int, steps: int
 ) -> np.ndarray:
     """Forecast what follows windows; beyond the network's horizon from its own forecasts.
 
     Parameters
     ----------
-    module : models.Forecaster
+    module : models.Forecaster or models.Combination
     x : numpy.ndarray, (window, N, k + m)
-        The windows, k columns that are forecast first.
+        The windows, k columns that are forecast first, and m that are known ahead.
     future : numpy.ndarray, (steps, N, m), or None
         What is known of the steps ahead.
-    difference : bool
-        Whether the network forecasts differences from a window's last value.
     columns : int
         k.
-    steps : int, optional
-        A multiple of the network's horizon, which it is where it is not given.
+    steps : int
+        A multiple of the network's horizon.
 
     Returns
     -------
@@ -43,16 +36,15 @@ def forecast(
     """
     horizon = module.horizon
     blocks = []
-    for at in range(0, horizon if steps is None else steps, horizon):
+    for at in range(0, steps, horizon):
         known = None if future is None else future[at : at + horizon]
         block = _block(module, x, known).reshape(horizon, x.shape[1], columns, -1)
-        if difference:
-            block = block + x[-1, :, :columns, None]
         blocks.append(block)
-        rows = median(block)
-        if known is not None:
-            rows = np.concatenate([rows, known], axis=-1)
-        x = np.concatenate([x, rows])[-len(x) :]
+        if at + horizon < steps:
+            rows = median(block)
+            if known is not None:
+                rows = np.concatenate([rows, known], axis=-1)
+            x = np.concatenate([x, rows])[-len(x) :]
     return np.concatenate(blocks)
 
 

@@ -10,8 +10,10 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_array
 
 from .. import checks, models
+from ..models.documented import documented
 from ..typing import Array
 from .base import LOSSES
+from .options import options_of
 from .samples import Samples, is_many, read_many
 from .supervised import SupervisedEstimator
 from .values import named
@@ -19,25 +21,13 @@ from .values import named
 __all__ = ["LSTMRegressor"]
 
 
+@documented(**options_of("sequence", "sample"))
 class LSTMRegressor(RegressorMixin, SupervisedEstimator):
     """Give numbers for sequences, or for each of their steps, by an LSTM, a GRU or an RNN.
 
     Parameters
     ----------
-    hidden_size : int or list of int
-        The units of each recurrent layer.
-    num_layers : int
-        The recurrent layers.
-    cell : {'lstm', 'gru', 'rnn'}
-        What the layers are made of.
-    bidirectional : bool
-        Whether a second direction reads each sequence from its end.
-    dropout : float
-        In training, the probability with which each output between layers, and each feature before
-        the last, linear layer, is dropped.
-    input_dropout, recurrent_dropout : float
-        In training, the probability with which elements of a layer's inputs, and of its state, are
-        dropped at all steps of a sequence.
+    {network}
     pooling : {'last', 'mean', 'max'}
         What the numbers are told from: the final state, or the mean or the maximum of the outputs
         over the steps of the sequence. Not looked at with `return_sequences`.
@@ -48,36 +38,11 @@ class LSTMRegressor(RegressorMixin, SupervisedEstimator):
     standardize : bool
         Whether each feature and each target is brought to mean 0 and variance 1, as the samples
         that train have it. Predictions are on the targets' own scale.
-    solver : {'adam', 'adamw', 'sgd'}
-        The optimizer.
-    alpha : float
-        The strength of the L2 penalty, which is divided by the number of samples; with 'adamw'
-        the decoupled weight decay itself.
-    batch_size : int or 'auto'
-        Samples of a step; 'auto' is 32.
-    learning_rate : {'constant', 'cosine'}
-        The course of the learning rate; 'cosine' falls to 0 at `max_iter` epochs.
-    learning_rate_init : float
-        The learning rate at the start.
-    max_iter : int
-        The epochs at most.
-    shuffle : bool
-        Whether samples come in another order in each epoch.
-    random_state : int, RandomState instance or None
-        For initial weights, order, dropout and the validation part. An int gives the same bits each
-        time, on any number of threads.
-    tol : float
-        A loss must be lower by more than this than the best before it to count as better, in the
-        epochs that `n_iter_no_change` counts. The best weights are those of the lowest loss.
-    verbose : bool
-        Whether a progress bar, or where there is no terminal a few lines, go to standard error.
+    {training}
     warm_start : bool
         Whether a further fit goes on with the weights and the scales of the last one. With
         `early_stopping` it sets the same samples aside where it is given the same ones.
-    momentum : float
-        Of 'sgd'.
-    clip : float or None
-        The greatest norm of the gradient.
+    {steps}
     early_stopping : bool
         Whether `validation_fraction` of the samples is set aside, training stops when their loss
         gets no better in `n_iter_no_change` epochs, and the best weights are kept. Without it the
@@ -91,7 +56,7 @@ class LSTMRegressor(RegressorMixin, SupervisedEstimator):
     ----------
     module_ : models.SequenceRegressor
         The network.
-    x_scaler_, y_scaler_ : sklearn.preprocessing.StandardScaler or None
+    x_scaler_, y_scaler_ : datasets.Scaler or None
         Means and variances of the features and of the targets.
     loss_curve_ : list of float
         The mean training loss of each epoch, over all fits that went on from another.
@@ -252,7 +217,7 @@ class LSTMRegressor(RegressorMixin, SupervisedEstimator):
         outputs, samples = self._outputs(X)
         values = outputs.astype(np.float64)
         if self.y_scaler_ is not None:
-            values = self.y_scaler_.inverse_transform(values)
+            values = self.y_scaler_.inverse(values)
         if self.module_.pooling is not None:
             return values.reshape(-1, *self._target_shape)
         sequences = samples.replace(values).sequences()

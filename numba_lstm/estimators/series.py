@@ -1,33 +1,27 @@
-"""Time series in one form, their scaled values, and the windows that a forecaster learns from."""
+"""What a forecaster is given, in one form: a `datasets.Series` for each series."""
 
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
 
+from ..datasets.regularity import regular
+from ..datasets.series import Series
 from .samples import Samples, is_many, read_many
-from .times import check_times
+from .times import check_times, moments
 from .values import check_values, named
 
-__all__ = [
-    "ExogenousColumns",
-    "Form",
-    "WindowBatches",
-    "items_of",
-    "origins",
-    "read_series",
-    "tails",
-]
+__all__ = ["Form", "NamedColumns", "items_of", "read_columns", "read_series", "with_known"]
 
 _FLOATS = [np.float64, np.float32]
 
 
-class ExogenousColumns(BaseEstimator):
+class NamedColumns(BaseEstimator):
     """Remembers the number and the names of columns, as an estimator does of its own."""
 
 
@@ -53,8 +47,92 @@ class Form(NamedTuple):
         return np.ascontiguousarray(found if self.many else found[0])
 
 
-def read_series(name: str, owner: Any, value: Any, reset: bool) -> tuple[Samples, Form]:
-    """Bring one series or several to one form.
+def read_series(owner: Any, y: Any, reset: bool) -> tuple[list[Series], Form]:
+    """Bring y to one form: its columns, those that are forecast first, and its times.
+
+    Parameters
+    ----------
+    owner : estimator
+        It keeps the number and the names of the columns.
+    y : array_like, list or datasets.Series
+        As `read_columns` takes it, whose columns are all forecast; or a `datasets.Series` or a list
+        of them.
+    reset : bool
+        Whether these are the first that `owner` sees.
+
+    Returns
+    -------
+    list of Series
+        Their columns are the targets, then those of which only the past is known, then those known
+        ahead.
+    Form
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming y.
+    """
+    several = isinstance(y, (list, tuple))
+    items = list(y) if several else [y]
+    if any(isinstance(one, Series) for one in items):
+        return _read_ready(owner, items, reset), Form(several, True)
+    samples, form = read_columns("y", owner, y, reset)
+    names = tuple(f"y {column}" for column in range(samples.steps.shape[1]))
+    found = []
+    for one, item in zip(np.split(samples.steps, samples.starts[1:]), _each(y, form, samples)):
+        time = moments(item)
+        time = np.arange(len(one)) if time is None or len(time) != len(one) else time
+        found.append(Series(one, time, names, one.shape[1], source="y"))
+    return found, form
+
+
+def _read_ready(owner: Any, items: list[Any], reset: bool) -> list[Series]:
+    """Those that are `datasets.Series` already, without gaps."""
+    found = []
+    for n, one in enumerate(items):
+        which = f"y[{n}]" if len(items) > 1 else "y"
+        if not isinstance(one, Series):
+            raise TypeError(f"{which}: expected a datasets.Series, got {type(one).__name__}")
+        one = regular(one)
+        order = list(one.names[: one.targets])
+        order += [name for name in one.names if name not in order and name not in one.known]
+        order += one.known
+        columns = [one.names.index(name) for name in order]
+        values = one.values[:, columns]
+        found.append(
+            Series(values, one.time, tuple(order), one.targets, one.known, one.frequency, one.id)
+        )
+        first = found[0]
+        if (found[n].names, found[n].targets, found[n].known) != (
+            first.names,
+            first.targets,
+            first.known,
+        ):
+            raise ValueError(f"{which}: expected the columns {first.names}, got {found[n].names}")
+    with named("y"):
+        validate_data(owner, found[0].values, skip_check_array=True, reset=reset)
+    return found
+
+
+def _each(value: Any, form: Form, samples: Samples) -> Sequence[Any]:
+    """What a caller gave for each series; for those of one array, the array each time."""
+    items = items_of(value, form)
+    return items if len(items) == len(samples) else [None] * len(samples)
+
+
+def with_known(series: Sequence[Series], exogenous: Samples | None) -> list[Series]:
+    """Put columns that are known ahead beside series, as many rows as these have."""
+    if exogenous is None:
+        return list(series)
+    names = [f"X {column}" for column in range(exogenous.steps.shape[1])]
+    return [
+        one.with_columns(exogenous.steps[start : start + len(one)], names, known=True)
+        for one, start in zip(series, exogenous.starts)
+    ]
+
+
+def read_columns(name: str, owner: Any, value: Any, reset: bool) -> tuple[Samples, Form]:
+    """Bring one table of columns or several to one form.
 
     Parameters
     ----------
@@ -125,106 +203,3 @@ def _read(name: str, owner: Any, value: Any, reset: bool) -> tuple[Samples, Form
         features = value if array.ndim == 2 else steps
     validate_data(owner, features, skip_check_array=True, reset=reset)
     return samples, form
-
-
-def tails(series: Samples, count: int, before: int = 0) -> np.ndarray:
-    """The last rows of each series, (count, N, columns), or those before its last `before` ones."""
-    ends = np.cumsum(series.lengths) - before
-    return series.steps[np.arange(-count, 0)[:, None] + ends]
-
-
-def origins(
-    series: Samples, window: int, horizon: int, held_out: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Where windows begin, in rows of all series: those that train, and those that validate.
-
-    A window that validates may reach into the part that trains, as one does that forecasts from the
-    end of it. What it forecasts does not.
-
-    Parameters
-    ----------
-    series : Samples
-    window, horizon : int
-        Steps of a window, and those after it.
-    held_out : numpy.ndarray of int, (N,), optional
-        How many rows at the end of each series do not train.
-
-    Returns
-    -------
-    train, valid : numpy.ndarray of int
-
-    Raises
-    ------
-    ValueError
-        Naming y, if a series is too short to train on.
-    """
-    train, valid = [], []
-    for n, (start, length) in enumerate(zip(series.starts, series.lengths)):
-        held = 0 if held_out is None else int(held_out[n])
-        last = length - held - window - horizon
-        if last < 0:
-            which = f"y[{n}]" if len(series) > 1 else "y"
-            more = f", and {held} more to validate on" if held else ""
-            raise ValueError(
-                f"{which}: expected at least window + horizon = {window + horizon} rows{more}, "
-                f"got n_samples={length}"
-            )
-        train.append(start + np.arange(last + 1))
-        valid.append(start + np.arange(last + horizon, length - window - horizon + 1))
-    return np.concatenate(train), np.concatenate(valid)
-
-
-class WindowBatches:
-    """Batches of windows of series and of what follows them, one pass at each iteration.
-
-    Parameters
-    ----------
-    values : numpy.ndarray, (steps, k + m)
-        Series beneath each other, the k columns that are forecast first.
-    origins : numpy.ndarray of int
-        Where windows begin, in rows of `values`.
-    targets : int
-        k.
-    window, horizon : int
-        Steps of a window, and those after it.
-    difference : bool
-        Whether targets are taken from the last value of the window.
-    batch_size : int
-    seed : int or None
-        Of the order; None keeps it.
-    """
-
-    def __init__(
-        self,
-        values: np.ndarray,
-        origins: np.ndarray,
-        targets: int,
-        window: int,
-        horizon: int,
-        *,
-        difference: bool,
-        batch_size: int,
-        seed: int | None,
-    ) -> None:
-        self.values, self.origins, self.targets = values, origins, targets
-        self.window, self.horizon, self.difference = window, horizon, difference
-        self.batch_size = batch_size
-        self.rng = None if seed is None else np.random.default_rng(seed)
-
-    def __len__(self) -> int:
-        return -(-len(self.origins) // self.batch_size)
-
-    def __iter__(self) -> Iterator[tuple[Any, np.ndarray]]:
-        order = self.origins if self.rng is None else self.rng.permutation(self.origins)
-        for at in range(0, len(order), self.batch_size):
-            yield self.batch(order[at : at + self.batch_size])
-
-    def batch(self, origins: np.ndarray) -> tuple[tuple[np.ndarray, Any], np.ndarray]:
-        """``(x (window, B, k + m), future (horizon, B, m) or None), targets (horizon, B, k)``."""
-        x = self.values[np.arange(self.window)[:, None] + origins]
-        ahead = self.values[np.arange(self.window, self.window + self.horizon)[:, None] + origins]
-        y = np.ascontiguousarray(ahead[..., : self.targets])
-        if self.difference:
-            y -= x[-1, :, : self.targets]
-        future = np.ascontiguousarray(ahead[..., self.targets :])
-        return (x, future if future.shape[-1] else None), y

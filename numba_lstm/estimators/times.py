@@ -9,7 +9,14 @@ import numpy as np
 from ..datasets.frequency import find_frequency, gaps
 from ..user_warning import warn
 
-__all__ = ["check_following", "check_same_times", "check_times", "last_times", "time_index"]
+__all__ = [
+    "check_following",
+    "check_same_times",
+    "check_times",
+    "last_times",
+    "moments",
+    "time_index",
+]
 
 # So many of the last times tell what comes next.
 _LAST = 50
@@ -19,6 +26,23 @@ def time_index(value: Any) -> Any:
     """The index of a frame or series of pandas, if it is one of times; else None."""
     index: Any = getattr(value, "index", None)
     return index if hasattr(index, "freq") else None  # which only times have
+
+
+def moments(value: Any) -> np.ndarray | None:
+    """The times of a frame or series of pandas as datetime64, by which the calendar is known.
+
+    Days are those of the time zone; hours are the world's, which come once each.
+    """
+    index = time_index(value)
+    if index is None:
+        return None
+    if hasattr(index, "to_timestamp"):  # periods
+        index = index.to_timestamp()
+    if getattr(index, "tz", None) is not None:
+        here = index.tz_localize(None)
+        index = here if (here == here.normalize()).all() else index.tz_convert(None)
+    found = index.to_numpy()
+    return found if found.dtype.kind == "M" else None
 
 
 def check_times(name: str, value: Any) -> None:

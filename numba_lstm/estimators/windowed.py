@@ -1,184 +1,301 @@
-"""How a forecaster learns from windows of series, and what it forecasts from."""
+"""How a forecaster learns from windows of series."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
-from .. import checks, models
-from .base import LOSSES, RecurrentEstimator
-from .forecasting import checked_quantiles, forecast, pinball
-from .samples import Samples
-from .series import (
-    ExogenousColumns,
-    Form,
-    WindowBatches,
-    items_of,
-    origins,
-    read_series,
-    tails,
-)
-from .times import check_following, check_same_times, last_times, time_index
+from .. import checks, models, training
+from ..datasets.scaling import Scaler
+from ..datasets.seasonal import Deseasonalizer
+from ..datasets.series import Series
+from ..datasets.windowing import WindowBatches, origins_in
+from ..training.linear_forecasts import best_ridge, outputs_of, solve_linear, targets_of
+from .base import LOSSES, ROWS, RecurrentEstimator
+from .forecasting import checked_quantiles, pinball
+from .members import Members, of_each
 
 __all__ = ["WindowedEstimator"]
 
+# The penalty of the linear forecasters, where no part is set aside that could tell.
+_RIDGE = 0.1
+
 
 class WindowedEstimator(RecurrentEstimator):
-    """The base of LSTMForecaster; use that."""
+    """The base of LSTMForecaster; use that.
+
+    A subclass reads the series; here networks and linear forecasters are made, trained on windows,
+    and put together.
+    """
+
+    _MORE_EARLY_STOPPING = ("auto",)
 
     # The options of a forecaster alone.
     horizon: Any
     window: Any
-    difference: Any
+    normalize: Any
+    deseasonalize: Any
+    linear: Any
+    n_estimators: Any
     loss: Any
     quantiles: Any
+    refit: Any
 
     # What fit sets.
+    module_: models.Combination
+    seasonal_: Deseasonalizer
+    scaler_: Scaler | None
+    weights_: dict[str, float]
     window_: int
-    scaler_: Any
+    _horizon: int
+    _quantiles: tuple[float, ...] | None
+    _columns: tuple[int, int, int]  # those forecast, those known ahead, all
+    _errors: np.ndarray | None  # (windows that validate, horizon, targets)
 
-    def _prepare(self, incremental: bool, y: Any, X: Any) -> Any:
-        first = self._begins(incremental)
-        series, form = read_series("y", self, y, first)
-        if first:
-            self._settle(series, X is not None)
-        values = self._beside(series, y, X, form, first)
-        held_out = self._held_out(series)
-        train, valid = origins(series, self.window_, self._horizon, held_out)
-        if first:
-            rows = np.arange(len(values)) - np.repeat(series.starts, series.lengths)
-            trained = rows < np.repeat(series.lengths - held_out, series.lengths)
-            self.scaler_ = self._scaler(values[trained])
-            self.module_ = self._network(values.shape[1])
-        values = self._scaled(values)
-        self._form = form
-        self._last_times = [last_times(one) for one in items_of(y, form)]
-        self._ends = tails(series.replace(values), self.window_)
-        batches = self._windows(values, train, self._seed() if self.shuffle else None)
-        validation = self._windows(values, valid, None) if self.early_stopping else None
-        return self._loss(), batches, validation, len(train)
+    def _read(self, first: bool, y: Any, X: Any) -> list[Series]:
+        """Read the series, and keep what hangs on their form."""
+        raise NotImplementedError
 
-    def _settle(self, series: Samples, has_exogenous: bool) -> None:
-        """Keep those options that forecasts hang on, whatever becomes of the others later."""
+    def _keep_ends(self, series: Sequence[Series]) -> None:
+        """Keep what forecasts go on from."""
+        raise NotImplementedError
+
+    def _fit(self, incremental: bool, *data: Any) -> Any:
+        before = dict(self.__dict__)
+        try:
+            first = self._begins(incremental)
+            if first:
+                self._settle()
+            series = self._read(first, *data)
+            held = self._held_out(series, incremental)
+            if first:
+                self._measure(series, held)
+            train, valid = self._batches(series, held, self.shuffle)
+            if first:
+                members, ridges = self._members(self._seeds(), train, valid)
+                self._errors, self.module_ = None, members.combined()
+                self.weights_ = dict.fromkeys(members.groups, 1 / len(members.groups))
+            self._keep_ends(series)
+        except BaseException:
+            self.__dict__ = before
+            raise
+        count = len(train.origins)
+        if incremental or not first:
+            self._train(self._loss(), train, valid, count, incremental)
+            return self
+        history = self._train(
+            of_each(self._loss()), train, valid, count, False, module=members.together
+        )
+        if valid is not None:
+            self._weigh(members, valid)
+            if self.refit:
+                self._fit_again(series, history.best_epoch or 1, ridges)
+        return self
+
+    def _settle(self) -> None:
+        """Check and keep those options that forecasts hang on, whatever becomes of them later."""
         self._horizon = checks.size("horizon", self.horizon)
-        self._difference = checks.flag("difference", self.difference)
         self._quantiles = checked_quantiles(self.quantiles)
-        self._exogenous = ExogenousColumns() if has_exogenous else None
+        if self.normalize != "auto" and self.normalize is not None:
+            checks.choice("normalize", self.normalize, ("auto", "last"))
+        for name in ("deseasonalize", "linear", "refit"):
+            checks.flag(name, getattr(self, name))
+        checks.size("n_estimators", self.n_estimators)
+        self._loss()
+
+    def _set_window(self, series: Sequence[Series]) -> None:
         if isinstance(self.window, str) and self.window == "auto":
-            most = (int(series.lengths.min()) - self._horizon) // 2
-            self.window_ = max(1, min(max(2 * self._horizon, 24), most))
+            frequency = series[0].frequency
+            season = 1 if frequency is None else frequency.season
+            most = (min(map(len, series)) - self._horizon) // 3
+            self.window_ = max(1, min(max(2 * self._horizon, 2 * season, 28), most))
         else:
             self.window_ = checks.size("window", self.window)
 
-    def _held_out(self, series: Samples) -> np.ndarray:
-        """How many rows at the end of each series validate: at least the horizon's."""
-        if not self.early_stopping:
-            return np.zeros(len(series), np.int64)
-        share = np.ceil(self.validation_fraction * series.lengths).astype(np.int64)
-        return np.maximum(share, self._horizon)
+    def _held_out(self, series: Sequence[Series], incremental: bool) -> np.ndarray | None:
+        """How many rows at the end of each series validate, at least the horizon's; or None."""
+        lengths = np.array([len(one) for one in series])
+        validates = bool(self.early_stopping) and not incremental
+        share = np.ceil(self.validation_fraction * lengths).astype(np.int64)
+        held = np.maximum(share, self._horizon) * validates
+        need = self.window_ + self._horizon
+        if self.early_stopping == "auto" and (lengths - held < need).any():
+            held = np.zeros_like(held)
+        short = np.flatnonzero(lengths - held < need)
+        if len(short):
+            n = short[0]
+            which = f"y[{n}]" if len(series) > 1 else "y"
+            more = f", and {held[n]} more to validate on" if held[n] else ""
+            raise ValueError(
+                f"{which}: expected at least window + horizon = {need} rows{more}, "
+                f"got n_samples={lengths[n]}"
+            )
+        return held if held.any() else None
 
-    def _windows(self, values: np.ndarray, begin: np.ndarray, seed: int | None) -> WindowBatches:
+    # -- values -----------------------------------------------------------------------------------
+
+    def _measure(self, series: Sequence[Series], held: np.ndarray | None) -> None:
+        """Find the season and the scale of the part that trains."""
+        cuts = np.zeros(len(series), np.int64) if held is None else held
+        parts = [one.part(None, len(one) - cut) for one, cut in zip(series, cuts)]
+        if self.deseasonalize:
+            self.seasonal_ = Deseasonalizer.fit(parts)
+        else:
+            self.seasonal_ = Deseasonalizer.of_nothing(series[0].names)
+        self.scaler_ = self._scaler(
+            np.concatenate([self.seasonal_.transform(one).values for one in parts])
+        )
+
+    def _values(self, series: Sequence[Series]) -> np.ndarray:
+        """The rows of all series beneath each other, as the forecasters take them."""
+        values = np.concatenate([self.seasonal_.transform(one).values for one in series])
+        return self._scaled(values)
+
+    def _scaled(self, values: np.ndarray) -> np.ndarray:
+        if self.scaler_ is not None:
+            values = self.scaler_.transform(values)
+        return values.astype(np.float32)
+
+    def _unscaled(self, values: np.ndarray) -> np.ndarray:
+        """Values (…, k, quantiles) of the targets on their own scale, float64."""
+        if self.scaler_ is None:
+            return values.astype(np.float64)
+        return np.moveaxis(self.scaler_.inverse(np.moveaxis(values, -2, -1)), -1, -2)
+
+    def _batches(
+        self, series: Sequence[Series], held: np.ndarray | None, shuffle: bool
+    ) -> tuple[WindowBatches, WindowBatches | None]:
+        """Windows that train and those that validate, if any do."""
+        lengths = np.array([len(one) for one in series])
+        train, valid = origins_in(lengths, self.window_, self._horizon, held)
+        values = self._values(series)
+        batches = self._windows(values, train, self._seed() if shuffle else None)
+        return batches, None if held is None else self._windows(values, valid, None, ROWS)
+
+    def _windows(
+        self, values: np.ndarray, origins: np.ndarray, seed: int | None, size: int | None = None
+    ) -> WindowBatches:
+        targets, known, width = self._columns
         return WindowBatches(
             values,
-            begin,
-            self.n_features_in_,
+            origins,
             self.window_,
             self._horizon,
-            difference=self._difference,
-            batch_size=self._batch_size(len(begin)),
+            targets=targets,
+            known=tuple(range(width - known, width)),
+            batch_size=self._batch_size(len(origins)) if size is None else size,
             seed=seed,
         )
 
-    def _network(self, columns: int) -> Any:
-        return models.Forecaster(
-            columns,
-            self.hidden_size,
-            self.n_features_in_ * len(self._quantiles or (0.5,)),
-            self._horizon,
-            future_size=columns - self.n_features_in_,
-            **self._network_options(),
-        )
+    # -- forecasters ------------------------------------------------------------------------------
+
+    def _kinds(self) -> tuple[str | None, ...]:
+        return (None, "last") if self.normalize == "auto" else (self.normalize,)
+
+    def _seeds(self) -> list[int]:
+        """One for each network; kept, so that the second fit begins as the first."""
+        self._network_seeds = [self._seed() for _ in range(len(self._kinds()) * self.n_estimators)]
+        return self._network_seeds
+
+    def _members(
+        self,
+        seeds: Sequence[int],
+        train: WindowBatches,
+        valid: WindowBatches | None,
+        ridges: dict[str, float] | None = None,
+    ) -> tuple[Members, dict[str, float]]:
+        """Networks to be trained, and linear forecasters solved on `train`; their penalties."""
+        targets, known, width = self._columns
+        outputs = targets * len(self._quantiles or (0.5,))
+        network = {**self._network_options(), "future_size": known, "targets": targets}
+        networks: dict[str, list[models.Forecaster]] = {}
+        lines, found, left = {}, {}, list(seeds)
+        for kind in self._kinds():
+            suffix = "" if kind is None else f" {kind}"
+            group = networks.setdefault(f"{self.cell}{suffix}", [])
+            for _ in range(self.n_estimators):
+                network.update(normalize=kind, seed=left.pop(0))
+                size = self.hidden_size
+                group.append(models.Forecaster(width, size, outputs, self._horizon, **network))
+            about: dict[str, Any] = {
+                "future_size": known,
+                "normalize": kind,
+                "targets": targets,
+                "seed": 0,
+            }
+            for alone in self._alone():
+                reads = targets if alone else width
+                line = models.LinearForecaster(
+                    width, outputs, self._horizon, self.window_, reads=reads, **about
+                )
+                name = f"linear{suffix}{' alone' if alone else ''}"
+                if ridges is not None:
+                    found[name] = ridges[name]
+                else:
+                    found[name] = _RIDGE if valid is None else best_ridge(line, train, valid)
+                solve_linear(line, train, found[name], self._quantiles)
+                lines[name] = line
+        return Members(networks, lines), found
+
+    def _alone(self) -> tuple[bool, ...]:
+        """Which linear forecasters there are: of all columns, and of the targets alone."""
+        targets, known, width = self._columns
+        if not self.linear:
+            return ()
+        return (False, True) if width > targets + known else (False,)
 
     def _loss(self) -> Any:
         if self._quantiles is not None:
             return pinball(self._quantiles)
         return LOSSES[checks.choice("loss", self.loss, tuple(LOSSES))]
 
-    # -- values ---------------------------------------------------------------------------------
+    def _weigh(self, members: Members, valid: WindowBatches) -> None:
+        """Find the weights with which the part that was set aside is forecast best."""
+        truth = targets_of(valid)
+        forecasts = {
+            name: np.mean([outputs_of(one.eval(), valid) for one in group], axis=0)
+            for name, group in members.groups.items()
+        }
+        loss = None
+        if self._quantiles is not None:
+            measure = pinball(self._quantiles)
 
-    def _beside(self, series: Samples, y: Any, X: Any, form: Form, reset: bool) -> np.ndarray:
-        """The rows of y and beside them those of X."""
-        exogenous = self._exogenous_of(X, form, series.lengths, reset)
-        _check_times(X, form, check_same_times, map(time_index, items_of(y, form)))
-        return series.steps if exogenous is None else np.hstack([series.steps, exogenous.steps])
+            def loss(found: np.ndarray, true: np.ndarray) -> float:
+                return float(measure(found, true, with_gradient=False)[0])
 
-    def _exogenous_of(self, X: Any, form: Form, lengths: np.ndarray, reset: bool) -> Samples | None:
-        """X, with so many rows beside each series; None where the model has no such columns."""
-        if self._exogenous is None:
-            if X is not None:
-                raise ValueError("X: expected None, as in fit, got exogenous columns")
-            return None
-        if X is None:
-            raise ValueError("X: expected exogenous columns, as in fit, got None")
-        found, its_form = read_series("X", self._exogenous, X, reset)
-        if its_form.many != form.many or len(found) != len(lengths):
-            raise ValueError(f"X: expected {len(lengths)} series, as y has, got {len(found)}")
-        for n in np.flatnonzero(found.lengths != lengths):
-            which = f"X[{n}]" if form.many else "X"
-            raise ValueError(f"{which}: expected {lengths[n]} rows, got {found.lengths[n]}")
-        return found
-
-    def _scaled(self, values: np.ndarray, columns: slice = slice(None)) -> np.ndarray:
-        """Values of all columns, or of some, as the network takes them."""
+        weights = models.combination_weights(list(forecasts.values()), truth, loss)
+        self.weights_ = dict(zip(forecasts, weights.tolist()))
+        self.module_ = members.combined(self.weights_)
+        found = sum(weight * one for weight, one in zip(weights, forecasts.values()))
+        errors = truth - np.reshape(found, (*truth.shape, -1))[..., len(self._quantiles or ()) // 2]
         if self.scaler_ is not None:
-            values = (values - self.scaler_.mean_[columns]) / self.scaler_.scale_[columns]
-        return values.astype(np.float32)
+            errors = errors * self.scaler_.scale[: self._columns[0]]
+        self._errors = errors.swapaxes(0, 1).astype(np.float64)
 
-    def _unscaled(self, values: np.ndarray) -> np.ndarray:
-        """Values (…, k) or (…, k, quantiles) on the series' own scale, float64."""
-        if self.scaler_ is None:
-            return values.astype(np.float64)
-        columns = slice(self.n_features_in_)
-        mean, scale = self.scaler_.mean_[columns], self.scaler_.scale_[columns]
-        return values * scale[:, None] + mean[:, None]
+    def _fit_again(self, series: Sequence[Series], epochs: int, ridges: dict[str, float]) -> None:
+        """Train as many epochs as were best on all rows, those that validated with them."""
+        before = dict(self.__dict__)
+        try:
+            self._measure(series, None)
+            train, _ = self._batches(series, None, self.shuffle)
+            members, _ = self._members(self._network_seeds, train, None, ridges)
+            self._learn_again(members, train, epochs)
+            self.module_ = members.combined(self.weights_)
+            self._keep_ends(series)
+        except BaseException:
+            self.__dict__ = before  # the first fit's forecasts are whole
+            raise
 
-    def _forecast(self, y: Any, X: Any, horizon: int | None) -> tuple[np.ndarray, Form]:
-        """The forecast (horizon, N, k, quantiles), and the form of the series."""
-        check_is_fitted(self, "module_")
-        block, columns = self._horizon, self.n_features_in_
-        steps = block if horizon is None else checks.size("horizon", horizon)
-        needed = -(-steps // block) * block
-        if y is None:
-            form, x = self._form, self._ends
-            exogenous = self._exogenous_of(X, form, np.full(x.shape[1], needed), False)
-            _check_times(X, form, check_following, self._last_times)
-        else:
-            series, form = read_series("y", self, y, False)
-            for n in np.flatnonzero(series.lengths < self.window_):
-                which = f"y[{n}]" if form.many else "y"
-                raise ValueError(
-                    f"{which}: expected at least the window's {self.window_} rows, "
-                    f"got n_samples={series.lengths[n]}"
-                )
-            x = tails(series, self.window_)
-            exogenous = self._exogenous_of(X, form, series.lengths + needed, False)
-            _check_times(X, form, check_same_times, map(time_index, items_of(y, form)))
-            if exogenous is not None:
-                x = np.concatenate([x, tails(exogenous, self.window_, needed)], axis=-1)
-            x = self._scaled(x)
-        future = None
-        if exogenous is not None:
-            future = self._scaled(tails(exogenous, needed), slice(columns, None))
-        found = forecast(self.module_, x, future, self._difference, columns, needed)
-        return self._unscaled(found[:steps]), form
-
-
-def _check_times(
-    X: Any, form: Form, check: Callable[[str, Any, Any], None], times: Iterable[Any]
-) -> None:
-    """Check the times of the exogenous rows of each series by those of its y."""
-    for n, (one, index) in enumerate(zip(items_of(X, form), times)):
-        check(f"X[{n}]" if form.many else "X", one, index)
+    def _learn_again(self, members: Members, train: WindowBatches, epochs: int) -> None:
+        optimizer = self._make_optimizer(members.together, len(train.origins))
+        training.Trainer(
+            members.together,
+            of_each(self._loss()),
+            optimizer,
+            clip=self.clip,
+            schedule=self._schedule(optimizer),
+            progress=bool(self.verbose),
+        ).fit(train, epochs=epochs)
+        members.together.eval().zero_grad()

@@ -11,6 +11,7 @@ import numpy as np
 
 from .._damaged import DAMAGED
 from .._files import write_atomic
+from .._reading import open_ordinary
 from ..typing import ArrayLike
 from ._arrays import named_arrays
 
@@ -77,7 +78,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         When it cannot be read.
     """
     place = os.fspath(path)
-    with open(path, "rb") as file:
+    with open_ordinary(path) as file:
         try:
             archive = np.load(file, allow_pickle=False)
         except DAMAGED as error:

@@ -10,11 +10,12 @@ import json
 import os
 import struct
 from collections.abc import Mapping
-from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from .._files import write_atomic
+from .._reading import open_ordinary
 from ..typing import ArrayLike
 from ._arrays import named_arrays
 
@@ -38,6 +39,7 @@ _NUMPY_DTYPES = {
 _NATIVE = {kind: np.dtype(stored).newbyteorder("=") for kind, stored in _NUMPY_DTYPES.items()}
 _DTYPES = frozenset(_NATIVE.values())
 _METADATA = "__metadata__"
+_LARGEST_HEADER = 100_000_000  # the format's own limit
 
 
 def save(
@@ -141,7 +143,11 @@ def load_with_metadata(
     """
     from safetensors import SafetensorError, deserialize
 
-    data = Path(path).read_bytes()
+    with open_ordinary(path) as file:
+        problem = _problem(file)
+        if problem is not None:
+            raise ValueError(f"{os.fspath(path)}: expected a whole safetensors file, got {problem}")
+        data = file.read()
     try:
         entries = deserialize(data)
     except SafetensorError as error:
@@ -153,6 +159,26 @@ def load_with_metadata(
     (length,) = struct.unpack("<Q", data[:8])
     header = json.loads(data[8 : 8 + length])
     return arrays, dict(header.get(_METADATA) or {})
+
+
+def _problem(file: IO[bytes]) -> str | None:
+    """Say what is wrong with the file's header, before its arrays are read; or go to the start."""
+    size = os.fstat(file.fileno()).st_size
+    if size < 8:
+        return f"{size} bytes"
+    (length,) = struct.unpack("<Q", file.read(8))
+    if not 2 <= length <= min(size - 8, _LARGEST_HEADER):
+        return f"a header of {length} bytes in a file of {size}"
+    try:
+        header = json.loads(file.read(length))
+        ends = [about["data_offsets"][1] for name, about in header.items() if name != _METADATA]
+        last = max(ends, default=0)
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        return f"a header that cannot be read as one ({type(error).__name__}: {error})"
+    if last != size - 8 - length:
+        return f"{size - 8 - length} bytes of arrays where the header says {last}"
+    file.seek(0)
+    return None
 
 
 def _array(path: str | os.PathLike[str], name: str, entry: Mapping) -> np.ndarray:

@@ -6,19 +6,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 _HOMES = {
+    "Combination": "combination",
     "Forecaster": "forecaster",
     "LanguageModel": "language_model",
+    "LinearForecaster": "linear_forecaster",
     "SequenceClassifier": "classifier",
     "SequenceRegressor": "regressor",
+    "combination_weights": "combination",
     "generate": "sampling",
     "generate_text": "writing",
 }
 
 __all__ = [
+    "Combination",
     "Forecaster",
     "LanguageModel",
+    "LinearForecaster",
     "SequenceClassifier",
     "SequenceRegressor",
+    "combination_weights",
     "generate",
     "generate_text",
 ]
@@ -26,8 +32,11 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .classifier import SequenceClassifier as SequenceClassifier
+    from .combination import Combination as Combination
+    from .combination import combination_weights as combination_weights
     from .forecaster import Forecaster as Forecaster
     from .language_model import LanguageModel as LanguageModel
+    from .linear_forecaster import LinearForecaster as LinearForecaster
     from .regressor import SequenceRegressor as SequenceRegressor
     from .sampling import generate as generate
     from .writing import generate_text as generate_text

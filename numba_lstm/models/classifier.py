@@ -7,11 +7,13 @@ from typing import Any
 
 from ..checks import size
 from ..typing import DTypeLike, Seed
+from .documented import NETWORK, documented
 from .encoder import Encoder
 
 __all__ = ["SequenceClassifier"]
 
 
+@documented(network=NETWORK)
 class SequenceClassifier(Encoder):
     """Logits of the classes that each sequence may belong to.
 
@@ -25,18 +27,7 @@ class SequenceClassifier(Encoder):
         H, the units of each recurrent layer, or those of each layer.
     num_classes : int
         The classes.
-    num_layers : int
-        L, the recurrent layers.
-    cell : str
-        ``"lstm"``, ``"gru"`` or ``"rnn"``, what the layers are made of.
-    bidirectional : bool
-        Whether a second direction (D = 2) reads each sequence from its end.
-    dropout : float
-        In training, the probability with which each output of all layers but the last, and each
-        feature before the head, is dropped.
-    input_dropout, recurrent_dropout : float
-        As for the cell: in training, the probability with which elements of each layer's inputs,
-        and of the state where the recurrent product reads it, are dropped at all steps.
+    {network}
     pooling : str
         Where the D·H features of a sequence come from: ``"last"``, the final hidden state of the
         last layer, that of the forward direction first; ``"mean"`` and ``"max"``, of the last

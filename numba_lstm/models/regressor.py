@@ -7,11 +7,13 @@ from typing import Any
 
 from ..checks import size
 from ..typing import DTypeLike, Seed
+from .documented import NETWORK, documented
 from .encoder import Encoder
 
 __all__ = ["SequenceRegressor"]
 
 
+@documented(network=NETWORK)
 class SequenceRegressor(Encoder):
     """Real outputs of each sequence or, with ``pooling=None``, of each step.
 
@@ -25,18 +27,7 @@ class SequenceRegressor(Encoder):
         H, the units of each recurrent layer, or those of each layer.
     output_size : int
         O, the numbers that come out.
-    num_layers : int
-        L, the recurrent layers.
-    cell : str
-        ``"lstm"``, ``"gru"`` or ``"rnn"``, what the layers are made of.
-    bidirectional : bool
-        Whether a second direction (D = 2) reads each sequence from its end.
-    dropout : float
-        In training, the probability with which each output of all layers but the last, and each
-        feature before the head, is dropped.
-    input_dropout, recurrent_dropout : float
-        As for the cell: in training, the probability with which elements of each layer's inputs,
-        and of the state where the recurrent product reads it, are dropped at all steps.
+    {network}
     pooling : str or None
         As for a `SequenceClassifier`. None keeps every step: y is then (T, B, O) in the layout of
         x, zero after a sequence's end, where no cotangent is looked at either.

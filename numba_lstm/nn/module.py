@@ -182,9 +182,9 @@ class Module:
         Parameters
         ----------
         prefix : str
-            This module's own name, put before every other with a dot.
+            This module's own name, put before every other with a dot; its own last dot is left out.
         """
-        return self._named_modules(prefix, set())
+        return self._named_modules(prefix.removesuffix("."), set())
 
     def _named_modules(self, prefix: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
         if id(self) in seen:
@@ -204,7 +204,7 @@ class Module:
         Parameters
         ----------
         prefix : str
-            Put before every name, with a dot.
+            Put before every name, with a dot, which may stand in it.
         """
         seen: set[int] = set()
         for path, module in self.named_modules(prefix):
@@ -274,13 +274,14 @@ class Module:
         Parameters
         ----------
         prefix : str
-            Put before every name, with a dot.
+            Put before every name, with a dot, which may stand in it, as torch wants.
 
         Returns
         -------
         dict of str to numpy.ndarray
         """
-        return {name: p.numpy().copy() for name, p in self._all_names(prefix)}
+        names = self._all_names(prefix.removesuffix("."))
+        return {name: p.numpy().copy() for name, p in names}
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, *, prefix: str = ""

@@ -57,3 +57,13 @@ def test_another_width_is_refused():
 def test_what_is_too_large_to_scale_is_refused(column):
     with pytest.raises(ValueError, match="column 1 has numbers too large to scale, of a size up"):
         Scaler.fit([[0.0, one] for one in column])
+
+
+def test_a_weight_of_two_is_a_row_twice(rng):
+    x = rng.standard_normal((6, 2))
+    weighted = Scaler.fit(x, [1, 2, 0, 1, 1, 1])
+    repeated = Scaler.fit(x[[0, 1, 1, 3, 4, 5]])
+    np.testing.assert_allclose(weighted.mean, repeated.mean, rtol=1e-12)
+    np.testing.assert_allclose(weighted.scale, repeated.scale, rtol=1e-12)
+    with pytest.raises(ValueError, match="weights: expected shape"):
+        Scaler.fit(x, [1.0])

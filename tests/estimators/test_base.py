@@ -298,6 +298,8 @@ def test_a_fit_that_is_cut_short_tells_of_its_epochs_and_keeps_the_best_weights(
     options = {**SMALL, "dropout": 0.0, "max_iter": 40, "learning_rate_init": 0.3}
     options.update(early_stopping=True, validation_fraction=0.3, n_iter_no_change=40)
     options["batch_size"] = 8
+    if kind is LSTMForecaster:  # of the first fit, and of the networks alone
+        options.update(refit=False, linear=False, normalize="last")
     counted = Interrupts(monkeypatch, 0, error)
     whole = kind(**options).fit(*data(kind))
     curve = whole.validation_loss_curve_

@@ -84,9 +84,7 @@ def test_another_horizon_is_forecast_in_blocks():
 
 def test_quantiles_hold_their_share(rng):
     y = rng.normal(size=600)
-    model = forecaster(
-        quantiles=[0.1, 0.5, 0.9], horizon=2, window=4, max_iter=15, difference=False
-    )
+    model = forecaster(quantiles=[0.1, 0.5, 0.9], horizon=2, window=4, max_iter=15)
     model.fit(y)
     found = model.predict_quantiles()
     assert found.shape == (2, 3) and (np.diff(found, axis=1) >= 0).all()
@@ -102,12 +100,37 @@ def test_quantiles_are_told_only_where_they_were_learnt():
         model.predict_quantiles(horizon=5)
 
 
-def test_differences_follow_a_trend_beyond_the_values_that_were_seen():
+def test_levels_are_followed_beyond_the_values_that_were_seen():
     line = 5.0 * TIME + np.sin(TIME)
-    with_it = forecaster(difference=True).fit(line[:120]).predict(line[:150])
+    about = {"linear": False, "early_stopping": False}
+    with_it = forecaster(normalize="last", **about).fit(line[:120]).predict(line[:150])
     np.testing.assert_allclose(with_it, line[150:154], atol=12.0)
-    without = forecaster(difference=False).fit(line[:120]).predict(line[:150])
+    without = forecaster(normalize=None, **about).fit(line[:120]).predict(line[:150])
     assert np.abs(without - line[150:154]).max() > 30.0
+
+
+def test_intervals_hold_their_share(rng):
+    y = 20 * rng.normal(size=700)
+    model = forecaster(horizon=2, max_iter=3, n_estimators=1).fit(y[:500])
+    inside = []
+    for t in range(500, 698):
+        low, high = model.predict_interval(y[:t], level=0.8)
+        inside.append((low <= y[t : t + 2]) & (y[t : t + 2] <= high))
+    assert low.shape == high.shape == (2,)
+    assert 0.7 < np.mean(inside) < 0.9
+    wider = model.predict_interval(level=0.98)
+    narrower = model.predict_interval(level=0.5)
+    assert (wider[0] < narrower[0]).all() and (wider[1] > narrower[1]).all()
+
+
+def test_intervals_need_a_part_that_was_set_aside():
+    model = quick(early_stopping=False).fit(SEASON)
+    with pytest.raises(ValueError, match="early_stopping: expected a fit that set a part aside"):
+        model.predict_interval()
+    with pytest.raises(ValueError, match="level: expected"):
+        quick().fit(SEASON).predict_interval(level=2.0)
+    many = quick().fit(np.stack([SEASON, SEASON])[..., None])
+    assert many.predict_interval()[0].shape == (2, 4, 1)
 
 
 def test_the_score_is_r2_over_all_windows():

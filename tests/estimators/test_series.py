@@ -1,4 +1,4 @@
-"""Series in one form, and the windows of them."""
+"""Series in one form, whatever they came in."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import pytest
 
 pytest.importorskip("sklearn")
 
+from numba_lstm.datasets import Series
 from numba_lstm.estimators.samples import Samples
 from numba_lstm.estimators.series import (
-    ExogenousColumns,
     Form,
-    WindowBatches,
-    origins,
+    NamedColumns,
+    read_columns,
     read_series,
-    tails,
+    with_known,
 )
 
 pd = pytest.importorskip("pandas")
 
 
 def read(value, reset=True, owner=None):
-    return read_series("y", ExogenousColumns() if owner is None else owner, value, reset)
+    return read_columns("y", NamedColumns() if owner is None else owner, value, reset)
 
 
 ONE = np.arange(12.0).reshape(6, 2)
@@ -42,7 +42,7 @@ ONE = np.arange(12.0).reshape(6, 2)
     ],
 )
 def test_forms_of_series(value, form, lengths, width):
-    owner = ExogenousColumns()
+    owner = NamedColumns()
     samples, found = read(value, True, owner)
     assert found == form and samples.lengths.tolist() == lengths
     assert samples.steps.shape == (sum(lengths), width) == (sum(lengths), owner.n_features_in_)
@@ -52,7 +52,7 @@ def test_forms_of_series(value, form, lengths, width):
 def test_frames_and_series_of_pandas_and_polars():
     pl = pytest.importorskip("polars")
     for frame in (pd.DataFrame(ONE, columns=["a", "b"]), pl.DataFrame(ONE, schema=["a", "b"])):
-        owner = ExogenousColumns()
+        owner = NamedColumns()
         samples, form = read(frame, True, owner)
         np.testing.assert_array_equal(samples.steps, ONE)
         assert form == Form(False, True) and owner.feature_names_in_.tolist() == ["a", "b"]
@@ -83,17 +83,10 @@ def test_what_is_no_series_is_refused_by_name(value, error, message):
 
 @pytest.mark.parametrize("other", [ONE[:, :1], ONE[:, 0], [ONE[:, 0]]])
 def test_other_columns_than_before_are_refused(other):
-    owner = ExogenousColumns()
+    owner = NamedColumns()
     read(ONE, True, owner)
     with pytest.raises(ValueError, match="expect"):
         read(other, False, owner)
-
-
-def test_tails_are_the_last_rows():
-    samples, _ = read([ONE, ONE[:4] + 100])
-    np.testing.assert_array_equal(tails(samples, 2)[:, 0], ONE[4:])
-    np.testing.assert_array_equal(tails(samples, 2)[:, 1], ONE[2:4] + 100)
-    np.testing.assert_array_equal(tails(samples, 2, before=1)[:, 0], ONE[3:5])
 
 
 def test_a_forecast_has_the_form_of_the_series():
@@ -102,62 +95,6 @@ def test_a_forecast_has_the_form_of_the_series():
     assert Form(False, True).of_forecast(found[:, :1]).shape == (5, 2, 4)
     assert Form(True, False).of_forecast(found[:, :, :1]).shape == (3, 5, 4)
     assert Form(False, False).of_forecast(found[:, :1, :1, 0]).shape == (5,)
-
-
-def test_windows_begin_wherever_one_and_what_follows_fits():
-    samples, _ = read([np.arange(7.0), np.arange(5.0)])
-    train, valid = origins(samples, window=3, horizon=2)
-    assert train.tolist() == [0, 1, 2, 7] and valid.tolist() == []
-
-
-def test_what_windows_that_train_see_is_not_held_out():
-    samples, _ = read([np.arange(12.0)])
-    train, valid = origins(samples, 3, 2, np.array([4]))
-    assert max(train) + 3 + 2 == 12 - 4  # the last row that trains is the last that is not held out
-    assert min(valid) + 3 == 12 - 4  # the first that is forecast is the first that is
-    assert max(valid) + 3 + 2 == 12
-
-
-def test_a_series_that_is_too_short_is_named():
-    samples, _ = read([np.arange(9.0), np.arange(4.0)])
-    with pytest.raises(ValueError, match=r"y\[1\]: expected at least window \+ horizon = 5 rows"):
-        origins(samples, 3, 2)
-    with pytest.raises(ValueError, match=r"and 5 more to validate on, got n_samples=9"):
-        origins(samples, 3, 2, np.array([5, 0]))
-
-
-def batches(difference, seed=None):
-    values = np.arange(40.0, dtype=np.float32).reshape(20, 2) ** 2
-    about = {"difference": difference, "batch_size": 4, "seed": seed}
-    return values, WindowBatches(values, np.arange(15), 1, 3, 2, **about)
-
-
-@pytest.mark.parametrize("difference", [False, True])
-def test_batches_of_windows_and_what_follows(difference):
-    values, found = batches(difference)
-    assert len(found) == 4 == len(list(found))
-    (x, future), y = next(iter(found))
-    assert x.shape == (3, 4, 2) and future.shape == y.shape == (2, 4, 1)
-    np.testing.assert_array_equal(x[:, 1], values[1:4])
-    np.testing.assert_array_equal(future[:, 1], values[4:6, 1:])
-    base = values[3, :1] if difference else 0
-    np.testing.assert_array_equal(y[:, 1], values[4:6, :1] - base)
-
-
-def test_without_exogenous_columns_there_is_no_future():
-    values = np.zeros((9, 1), np.float32)
-    about = {"difference": True, "batch_size": 9, "seed": 0}
-    (_, future), _ = next(iter(WindowBatches(values, np.arange(5), 1, 3, 2, **about)))
-    assert future is None
-
-
-def test_each_pass_has_another_order_and_a_seed_the_same_ones():
-    _, one = batches(True, seed=1)
-    _, two = batches(True, seed=1)
-    first, second = ([y for _, y in one] for _ in range(2))
-    assert any((a != b).any() for a, b in zip(first, second))
-    for a, (_, b) in zip(first, two):
-        np.testing.assert_array_equal(a, b)
 
 
 def test_samples_of_one_series_are_one_sequence():
@@ -229,3 +166,53 @@ def test_values_that_a_mask_hides_are_refused(many):
     message = r"y\[1\]: " if many else "y: "
     with pytest.raises(TypeError, match=message + ".*a masked array that hides values"):
         read([ONE, hidden] if many else hidden)
+
+
+def test_arrays_become_series_whose_columns_are_all_forecast():
+    found, form = read_series(NamedColumns(), [ONE, ONE[:4]], True)
+    assert form == Form(True, True) and [len(one) for one in found] == [6, 4]
+    assert found[0].targets == 2 and found[0].known == () and found[0].time.dtype.kind == "i"
+    np.testing.assert_array_equal(found[1].values, ONE[:4])
+
+
+def test_times_of_frames_are_kept():
+    found, _ = read_series(NamedColumns(), pd.DataFrame(ONE, DAYS), True)
+    assert found[0].time[0] == np.datetime64("2024-01-01") and found[0].frequency.unit == "D"
+    hours = pd.date_range("2024-03-31", periods=6, freq="h", tz="Europe/Berlin")
+    for index, first in ((hours, "2024-03-30T23"), (DAYS.tz_localize("Asia/Tokyo"), "2024-01-01")):
+        found, _ = read_series(NamedColumns(), pd.Series(ONE[:, 0], index), True)
+        assert found[0].time[0] == np.datetime64(first)
+    months = pd.period_range("2024-01", periods=6, freq="M")
+    assert read_series(NamedColumns(), pd.Series(ONE[:, 0], months), True)[0][0].frequency
+
+
+def ready(known=("b",)):
+    values = np.arange(24.0).reshape(6, 4)
+    return Series(values, DAYS.to_numpy(), ("y", "b", "c", "d"), known=known)
+
+
+def test_a_series_that_is_ready_has_its_known_columns_last():
+    (found,), form = read_series(NamedColumns(), ready(), True)
+    assert form == Form(False, True) and found.names == ("y", "c", "d", "b")
+    assert found.targets == 1 and found.known == ("b",)
+    np.testing.assert_array_equal(found.values[:, 3], ready().values[:, 1])
+    assert read_series(NamedColumns(), [ready(), ready()], True)[1] == Form(True, True)
+
+
+def test_series_of_different_kinds_are_refused_by_name():
+    with pytest.raises(TypeError, match=r"y\[1\]: expected a datasets.Series, got ndarray"):
+        read_series(NamedColumns(), [ready(), ONE], True)
+    with pytest.raises(ValueError, match=r"y\[1\]: expected the columns"):
+        read_series(NamedColumns(), [ready(), ready(known=("c",))], True)
+    gap = Series(np.zeros((4, 1)), DAYS.to_numpy()[[0, 1, 2, 4]], ("y",))
+    with pytest.raises(ValueError, match="missing: 2024-01-04"):
+        read_series(NamedColumns(), gap, True)
+
+
+def test_exogenous_columns_stand_beside_their_series():
+    series, _ = read_series(NamedColumns(), [ONE, ONE[:4]], True)
+    exogenous, _ = read_columns("X", NamedColumns(), [ONE[:, 0], ONE[:4, 0] + 1], True)
+    found = with_known(series, exogenous)
+    assert [one.values.shape for one in found] == [(6, 3), (4, 3)] and found[0].known == ("X 0",)
+    np.testing.assert_array_equal(found[1].values[:, 2], ONE[:4, 0] + 1)
+    assert with_known(series, None) == series

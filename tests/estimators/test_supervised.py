@@ -79,9 +79,9 @@ def test_the_scale_is_that_of_the_samples_that_train(ragged):
     )
     assert len(valid) == 10 and sorted([*train, *valid]) == list(range(40))
     expected = np.concatenate([X[i] for i in train]).mean(axis=0)
-    np.testing.assert_allclose(model.x_scaler_.mean_, expected)
+    np.testing.assert_allclose(model.x_scaler_.mean, expected)
     everything = np.concatenate(X).mean(axis=0)
-    assert np.abs(model.x_scaler_.mean_ - everything).max() > 1e-3
+    assert np.abs(model.x_scaler_.mean - everything).max() > 1e-3
 
 
 def test_weights_count_in_the_scale(ragged, rng):
@@ -89,9 +89,9 @@ def test_weights_count_in_the_scale(ragged, rng):
     weights = rng.uniform(0.1, 5.0, len(X))
     model = LSTMRegressor(**SMALL).fit(X, [one.sum() for one in X], weights)
     steps, by_step = np.concatenate(X), np.repeat(weights, [len(one) for one in X])
-    np.testing.assert_allclose(model.x_scaler_.mean_, np.average(steps, axis=0, weights=by_step))
+    np.testing.assert_allclose(model.x_scaler_.mean, np.average(steps, axis=0, weights=by_step))
     y = np.array([one.sum() for one in X])
-    np.testing.assert_allclose(model.y_scaler_.mean_, np.average(y, weights=weights))
+    np.testing.assert_allclose(model.y_scaler_.mean, np.average(y, weights=weights))
 
 
 def test_without_standardize_there_is_no_scale(ragged):

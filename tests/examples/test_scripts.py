@@ -16,6 +16,10 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 ENDS = {
     "custom_model_trainer.py": ((), r"accuracy on the test: 0\.9\d+"),
     "custom_model_vjp.py": ((), r"on new sequences 0\.0\d+, where answering 1 has 0\.1\d+"),
+    "forecast_seattle.py": (
+        ("sklearn",),
+        r"the forecaster's error is [1-9]\d?\.\d% lower than that of the best of the others",
+    ),
     "onnx_round_trip.py": (("onnx", "onnxruntime"), r"onnxruntime and .* differ by \S+e-0[789] .*"),
     "sklearn_pipeline.py": (
         ("sklearn",),

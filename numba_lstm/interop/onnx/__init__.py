@@ -2,7 +2,8 @@
 
 `load` makes modules of graphs that are recurrent layers. `session` runs any graph, the recurrent
 nodes on this library's kernels and all others on ONNX's own NumPy; `backend` is the same for ONNX's
-tests. `save` writes a module. All need the package ``onnx``: ``pip install 'numba_lstm[onnx]'``.
+tests. `save` writes a module, `register` teaches it a class of yours, and `add` helps there. All
+need the package ``onnx``: ``pip install 'numba_lstm[onnx]'``.
 """
 
 from __future__ import annotations
@@ -11,14 +12,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 # Where each name stands; None: it is a module.
-_HOMES = {"backend": None, "load": "loading", "save": "export", "session": "running"}
+_HOMES = {
+    "add": "export_modules",
+    "backend": None,
+    "load": "loading",
+    "register": "export_modules",
+    "save": "export",
+    "session": "running",
+}
 
-__all__ = ["backend", "load", "save", "session"]
+__all__ = ["add", "backend", "load", "register", "save", "session"]
 
 
 if TYPE_CHECKING:
     from . import backend as backend
     from .export import save as save
+    from .export_modules import add as add
+    from .export_modules import register as register
     from .loading import load as load
     from .running import session as session
 else:

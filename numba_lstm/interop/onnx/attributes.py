@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .._gates import CELLS
 from .activations import Activation, activation
 
-__all__ = ["DEFAULT_ACTIVATIONS", "GATES", "OPERATORS", "Attributes", "read_attributes"]
+__all__ = ["DEFAULT_ACTIVATIONS", "OPERATORS", "Attributes", "read_attributes"]
 
-OPERATORS = ("LSTM", "GRU", "RNN")
-GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
+# The operators by name, and how many gates are stacked in their weights' rows.
+OPERATORS = {cell.__name__: number for number, cell in CELLS.items()}
 DEFAULT_ACTIVATIONS = {
     "LSTM": ("Sigmoid", "Tanh", "Tanh"),
     "GRU": ("Sigmoid", "Tanh"),
@@ -22,17 +23,22 @@ DEFAULT_ACTIVATIONS = {
 }
 _DIRECTIONS = {"forward": 1, "reverse": 1, "bidirectional": 2}
 _OWN = {"LSTM": {"input_forget"}, "GRU": {"linear_before_reset"}, "RNN": set()}
-_SHARED = {
-    "activation_alpha",
-    "activation_beta",
-    "activations",
-    "clip",
-    "direction",
-    "hidden_size",
-    "layout",
+_NUMBERS, _TEXTS = ((int, float), "a list of numbers"), (str, "a list of names")
+_NUMBER, _WHOLE = ((int, float), "a number"), (int, "a whole number")
+_KINDS: dict[str, tuple[Any, str]] = {
+    "activation_alpha": _NUMBERS,
+    "activation_beta": _NUMBERS,
+    "activations": _TEXTS,
+    "clip": _NUMBER,
+    "direction": (str, "a word"),
+    "hidden_size": _WHOLE,
+    "input_forget": _WHOLE,
+    "layout": _WHOLE,
+    "linear_before_reset": _WHOLE,
     # Of operators before opset 7; it says nothing that the outputs do not.
-    "output_sequence",
+    "output_sequence": _WHOLE,
 }
+_SHARED = _KINDS.keys() - {"input_forget", "linear_before_reset"}
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class Attributes:
     @property
     def gates(self) -> int:
         """How many gates are stacked in the weights' rows."""
-        return GATES[self.operator]
+        return OPERATORS[self.operator]
 
     def reverses(self, direction: int) -> bool:
         """Whether direction 0 or 1 reads the sequence from its end."""
@@ -82,10 +88,13 @@ def read_attributes(label: str, operator: str, values: Mapping[str, Any]) -> Att
     ValueError
         Naming the node and the attribute.
     """
-    known = _SHARED | _OWN[operator]
-    for name in values:
-        if name not in known:
+    for name, value in values.items():
+        if name not in _SHARED and name not in _OWN[operator]:
             raise ValueError(f"{label}: attribute {name}: not one of ONNX's {operator}")
+        kind, words = _KINDS[name]
+        items = value if isinstance(value, (list, tuple)) else [value]
+        if not all(isinstance(one, kind) for one in items) or (value is items) != ("list" in words):
+            raise ValueError(f"{label}: attribute {name}: expected {words}, got {value!r}")
     direction = values.get("direction", "forward")
     if direction not in _DIRECTIONS:
         raise ValueError(

@@ -44,7 +44,8 @@ def save(
         their options; the `Reverse` that `load` gives; a cell of them; `Linear`, `Embedding`,
         `LayerNorm`, `Softmax`, `Dropout`, which is left out, and functions of each element;
         `Sequential`; `LanguageModel`, `SequenceClassifier`, `SequenceRegressor`, `Forecaster`. A
-        subclass is written as its base if it has that one's ``__call__``.
+        subclass is written as its base if it has that one's ``__call__``; `register` teaches other
+        classes.
     path : path
         The file to make or replace; after a crash it is either as it was or complete.
     opset : int

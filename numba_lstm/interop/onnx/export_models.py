@@ -39,6 +39,11 @@ def encoder(graph: Graph, model: Any, prefix: str, x: Value) -> Value:
 
 def forecaster(graph: Graph, model: Any, prefix: str, x: Value) -> Value:
     """The steps ahead, (K, B, O), or (B, K, O) with batch_first."""
+    if model.normalize is not None:
+        raise ValueError(
+            f"{prefix.rstrip('.') or 'module'}: expected normalize=None, got {model.normalize!r}, "
+            "which is not written as ONNX yet"
+        )
     turned = batch_first(graph, model)
     y, finals = stack(graph, model.rnn, f"{prefix}rnn.", x)
     features = _last(graph, model, y, finals)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ...checks import flag
 from ...nn.module import Module
 from . import export_layers as layers
 from . import export_models as models
@@ -14,7 +15,7 @@ from . import export_recurrent as recurrent
 from .export_graph import Graph, Shape, Value
 from .export_recurrent import Outputs
 
-__all__ = ["add_module"]
+__all__ = ["add", "add_module", "register"]
 
 
 class _Kind(NamedTuple):
@@ -85,7 +86,7 @@ def _classifier_root(graph: Graph, module: Any) -> None:
 def _root(graph: Graph, module: Any) -> None:
     """Any module that takes one array, and lengths if one in it does."""
     kind = _kind_of(module, "")
-    if _is_sequence(module):
+    if _sequences(module):
         x = _sequence(graph, module, kind.size(module))
     else:
         x = _input(graph, module, kind.size(module), ("batch",))
@@ -146,6 +147,97 @@ _KINDS = {
 }
 
 
+# What `register` was told.
+_REGISTERED: dict[type, _Kind] = {}
+
+
+def register(
+    cls: type,
+    write: Callable[[Graph, Any, str, Value], Value],
+    *,
+    size: Callable[[Any], int] | None = None,
+    sequence: bool = False,
+) -> None:
+    """Tell `save` how to write modules of a class of your own.
+
+    Parameters
+    ----------
+    cls : type
+        A subclass of `Module`. Its subclasses that keep its ``__call__`` are written so, too.
+    write : callable (graph, module, prefix, x) -> value
+        Adds to the graph what the module computes of the value `x` in evaluation, and gives the
+        result. `prefix` stands before the names of its parameters, with its dot, or is empty.
+        A value has a ``name`` and a ``shape``, in which words stand for lengths that vary. A graph
+        has ``node(operator, inputs, shape, **attributes)`` for a node of one output,
+        ``parameter(name, parameter)`` and ``constant(array, dtype)``, all of which give values.
+        `add` writes a module that stands in this one.
+    size : callable (module) -> int, optional
+        The last size of its input. Without it `save` needs its argument `shape` where no other
+        module tells.
+    sequence : bool
+        Whether its input is (T, B, …), and the graph has an input lengths, which recurrent modules
+        in it read.
+
+    Raises
+    ------
+    TypeError
+        Naming the argument.
+
+    Examples
+    --------
+    >>> class Scale(Module):
+    ...     def __init__(self, factor):
+    ...         self.factor = factor
+    ...
+    ...     def __call__(self, x):
+    ...         return self.factor * x
+    >>> def write_scale(graph, module, prefix, x):
+    ...     factor = graph.constant(module.factor, graph.dtype)
+    ...     return graph.node("Mul", [x, factor], x.shape)
+    >>> register(Scale, write_scale)
+    """
+    if not (isinstance(cls, type) and issubclass(cls, Module)):
+        raise TypeError(f"cls: expected a subclass of Module, got {cls!r}")
+    for name, value in (("write", write), ("size", size)):
+        if not (callable(value) or (name == "size" and value is None)):
+            raise TypeError(f"{name}: expected a function, got {type(value).__name__}")
+    last = _any if size is None else lambda module: (size(module),)
+    _REGISTERED[cls] = _Kind(write, last, sequence=flag("sequence", sequence))
+
+
+def add(graph: Graph, module: Module, prefix: str, x: Value) -> Value:
+    """Write a module that stands in another one, for functions that `register` is given.
+
+    Parameters
+    ----------
+    graph : Graph
+    module : Module
+        Of any class that `save` writes.
+    prefix : str
+        What stands before its parameters' names, with its dot: that of the other module, and the
+        name that this one has there.
+    x : Value
+        What it reads.
+
+    Returns
+    -------
+    Value
+        What it gives; of a recurrent module y.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As from `save`.
+    """
+    given = _add(graph, module, prefix, x)
+    return given.y if isinstance(given, Outputs) else given
+
+
+def _found(base: type) -> _Kind | None:
+    name = f"{base.__module__}.{base.__qualname__}".removeprefix("numba_lstm.")
+    return _REGISTERED.get(base) or _KINDS.get(name)
+
+
 def _kind_of(module: Any, path: str) -> _Kind:
     """Find how a module is written.
 
@@ -156,17 +248,21 @@ def _kind_of(module: Any, path: str) -> _Kind:
     """
     where = path.rstrip(".") or "module"
     for base in type(module).__mro__:
-        kind = _KINDS.get(f"{base.__module__}.{base.__qualname__}".removeprefix("numba_lstm."))
+        kind = _found(base)
         if kind is None:
             continue
         if _call_of(type(module)) is not _call_of(base):
             raise TypeError(
                 f"{where}: expected {base.__name__}'s own __call__, got that of "
-                f"{type(module).__name__}, which cannot be written as ONNX"
+                f"{type(module).__name__}, which cannot be written as ONNX; "
+                "interop.onnx.register takes a function that writes it"
             )
         return kind
     known = ", ".join(name.rpartition(".")[2] for name in _KINDS)
-    raise TypeError(f"{where}: expected one of {known}, got {type(module).__name__}")
+    raise TypeError(
+        f"{where}: expected one of {known}, got {type(module).__name__}; "
+        "interop.onnx.register takes a function that writes it"
+    )
 
 
 def _call_of(kind: type) -> Any:
@@ -192,14 +288,19 @@ def _add(graph: Graph, module: Any, prefix: str, x: Value) -> Value | Outputs:
 # -- inputs and outputs ----------------------------------------------------------------------------
 
 
-def _is_sequence(module: Module) -> bool:
-    return any(_kind_of(one, name).sequence for name, one in module.named_modules())
+def _sequences(module: Module) -> list[Any]:
+    """The modules in this one, it included, whose input has an axis of time.
+
+    One of a class that cannot be written counts for none: if it is written all the same, it is by
+    a function that `register` was given for the module around it.
+    """
+    kinds = ((one, map(_found, type(one).__mro__)) for one in module.modules())
+    return [one for one, some in kinds if any(kind is not None and kind.sequence for kind in some)]
 
 
 def _layout(graph: Graph, module: Module) -> bool:
     """Whether sequences are (B, T, …); all modules inside this one say the same."""
-    recurrents = [one for name, one in module.named_modules() if _kind_of(one, name).sequence]
-    found = {recurrent.batch_first(graph, one) for one in recurrents}
+    found = {recurrent.batch_first(graph, one) for one in _sequences(module)}
     if len(found) > 1:
         raise ValueError("module: expected one batch_first of all its recurrent modules, got both")
     return found.pop()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._gates import CELLS
 from ..weights import to_onnx
 from .export_graph import Graph, Shape, Value, check_last
 
@@ -24,8 +25,6 @@ __all__ = [
     "state",
     "states",
 ]
-
-_OPERATORS = {4: "LSTM", 3: "GRU", 1: "RNN"}  # by the number of gates
 
 # What has no place in ONNX's operators, and why.
 _REFUSED = {
@@ -96,7 +95,7 @@ def add_stack(
         arrays = {name: one.numpy() for name, one in found.items() if one is not None}
         value, ends = add_layer(
             graph,
-            _OPERATORS[module.GATES],
+            CELLS[module.GATES].__name__,
             value,
             to_onnx(arrays, layer=layer),
             names=(prefix, f"_l{layer}"),
@@ -116,7 +115,7 @@ def add_cell(graph: Graph, module: Any, x: Value, initial: Sequence[Value]) -> l
     arrays = {f"{name}_l0": one.numpy() for name, one in found.items() if one is not None}
     _, ends = add_layer(
         graph,
-        _OPERATORS[module.GATES],
+        CELLS[module.GATES].__name__,
         graph.unsqueeze(x, 0),
         to_onnx(arrays),
         names=("", ""),

@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from ..._reading import read_bytes
+
 __all__ = [
     "UNUSED",
     "Source",
@@ -20,6 +22,9 @@ __all__ = [
 
 # What a user may give: a file's path, its bytes, or an onnx.ModelProto.
 Source = Any
+
+# What protobuf can read.
+_LARGEST = 2**31 - 1
 
 # How the names begin that outputs get which nobody wants.
 UNUSED = "numba_lstm unused "
@@ -50,29 +55,30 @@ def source_name(source: Source) -> str:
 
 
 def read(source: Source) -> Any:
-    """Read a model; it is the caller's own, to change.
+    """Read a model; it is the caller's own, to change. External data is left where it is.
 
     Parameters
     ----------
     source : path, bytes or onnx.ModelProto
-        External data is read from where the file's path says.
 
     Raises
     ------
     ValueError
-        Naming the file, when it is damaged, cut short, or no ONNX model at all.
+        Naming the file, when it is damaged, cut short, no ONNX model at all, or no regular file.
     TypeError
         When the source is none of these.
     OSError
         When the file cannot be read.
     """
     onnx = package()
-    model = onnx.ModelProto()
     name = source_name(source)
     if isinstance(source, onnx.ModelProto):
+        model = onnx.ModelProto()
         model.CopyFrom(source)
-    elif isinstance(source, (bytes, str, os.PathLike)):
-        model = _parsed(onnx, name, source)
+    elif isinstance(source, bytes):
+        model = _parsed(name, source)
+    elif isinstance(source, (str, os.PathLike)):
+        model = _parsed(name, read_bytes(source, _LARGEST))
     else:
         raise TypeError(
             f"path: expected a file, bytes or an onnx.ModelProto, got {type(source).__name__}"
@@ -84,19 +90,17 @@ def read(source: Source) -> Any:
     return model
 
 
-def _parsed(onnx: Any, name: str, source: bytes | str | os.PathLike[str]) -> Any:
+def _parsed(name: str, content: bytes) -> Any:
     from google.protobuf.message import DecodeError
+    from onnx import ModelProto
 
     try:
-        return onnx.load_from_string(source) if isinstance(source, bytes) else onnx.load(source)
+        return ModelProto.FromString(content)
     except DecodeError as error:
-        size = len(source) if isinstance(source, bytes) else os.path.getsize(source)
         raise ValueError(
-            f"{name}: expected a whole ONNX file, got {size} bytes that cannot be read as one "
-            f"({error})"
+            f"{name}: expected a whole ONNX file, got {len(content)} bytes that cannot be read as "
+            f"one ({error})"
         ) from None
-    except onnx.checker.ValidationError as error:  # external data that is absent or outside
-        raise ValueError(f"{name}: {error}") from None
 
 
 def label(node: Any) -> str:

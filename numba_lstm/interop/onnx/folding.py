@@ -1,8 +1,9 @@
 """A graph made ready to run: what is constant computed once, weights kept by their recurrent nodes.
 
 Weights often reach a recurrent node through Slice, Concat, Unsqueeze or DequantizeLinear. After
-folding they are arrays, here and in the graphs inside nodes. They then move into the node itself,
-as attributes of its own: so it can pack them when it is made, and knows that they stay as they are.
+folding they are arrays, here and in the graphs inside nodes. The node itself then has their
+numbers, as attributes of its own: so it can pack them when it is made, and knows that they stay as
+they are.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import numpy as np
 from ...user_warning import warn
 from . import opsets
 from .attributes import OPERATORS
+from .constants import Constants, is_reference
 from .files import UNUSED, label, replace, subgraphs
+from .growth import grows
 from .quantised import dequantised_lstm, is_quantised_lstm
 
 __all__ = ["CONSTANT", "ROLES", "fold", "inputs_of", "is_recurrent"]
@@ -23,7 +26,7 @@ __all__ = ["CONSTANT", "ROLES", "fold", "inputs_of", "is_recurrent"]
 # The inputs of the recurrent operators; P of an LSTM only.
 ROLES = ("X", "W", "R", "B", "sequence_lens", "initial_h", "initial_c", "P")
 _WEIGHTS = ("W", "R", "B", "P")
-# The attribute that holds a constant input is called this and the input's name.
+# The attribute that holds the number of a constant input is called this and the input's name.
 CONSTANT = "constant_"
 
 _RANDOM = {
@@ -40,7 +43,7 @@ _RANDOM = {
 class _Constant(NamedTuple):
     value: np.ndarray
     quantised: bool = False  # whether it comes from integers with a scale
-    tensor: Any = None  # as the file has it
+    reference: Any = None  # the tensor that stands for it, where there is one
 
 
 def is_recurrent(node: Any) -> bool:
@@ -53,8 +56,10 @@ def inputs_of(node: Any) -> dict[str, str]:
     return {role: name for role, name in zip(ROLES, node.input) if name}
 
 
-def fold(model: Any, name: str) -> None:
-    """Make a model ready, in place.
+def fold(
+    model: Any, name: str, constants: Constants, optional: frozenset[str] = frozenset()
+) -> None:
+    """Make a model ready, in place; it may be folded already, with other optional inputs.
 
     Parameters
     ----------
@@ -62,6 +67,10 @@ def fold(model: Any, name: str) -> None:
         Its local functions inlined.
     name : str
         What messages call it.
+    constants : Constants
+        Takes the arrays; the model's initializers then stand for them.
+    optional : frozenset of str
+        Inputs that stay inputs although they have a value.
 
     Warns
     -----
@@ -69,10 +78,10 @@ def fold(model: Any, name: str) -> None:
         Once, naming the recurrent nodes whose weights are integers with a scale: they run in
         floating point.
     """
-    opsets.unify(model)
-    folding = _Folding({one.domain: one.version for one in model.opset_import})
+    versions = {one.domain: one.version for one in model.opset_import}
+    folding = _Folding(versions, constants, optional)
     # Before IR version 4 initializers had to be inputs, too; some exporters keep them there.
-    constant = {one.name for one in model.graph.initializer}
+    constant = {one.name for one in model.graph.initializer} - optional
     replace(model.graph.input, [one for one in model.graph.input if one.name not in constant])
     folding.graph(model.graph, {})
     if folding.dequantised:
@@ -85,27 +94,29 @@ def fold(model: Any, name: str) -> None:
 class _Folding:
     """One pass over a model."""
 
-    def __init__(self, versions: dict[str, int]) -> None:
-        self.versions = versions
+    def __init__(
+        self, versions: dict[str, int], constants: Constants, optional: frozenset[str]
+    ) -> None:
+        self.versions, self.constants, self.optional = versions, constants, optional
         self.unnamed = 0
         self.dequantised: list[str] = []
 
     def graph(self, graph: Any, outer: Mapping[str, _Constant]) -> None:
         """Fold a graph; `outer` are the constants of the graphs around it."""
-        from onnx import numpy_helper
-
-        own = {one.name: _Constant(_array(one), tensor=one) for one in graph.initializer}
+        own = {
+            one.name: _Constant(self.constants.array(one), reference=one)
+            for one in graph.initializer
+        }
         given = {one.name for one in graph.input}
         known = {key: one for key, one in (dict(outer) | own).items() if key not in given}
         nodes = []
         for node in graph.node:
             self._name_outputs(node)
-            if is_quantised_lstm(node):
-                self._dequantise(node, known)
+            weights = self._dequantised(node, known) if is_quantised_lstm(node) else {}
             for inside in subgraphs(node):
                 self.graph(inside, known)
             if is_recurrent(node):
-                self._keep_weights(node, known)
+                self._keep_weights(node, known, weights)
             values = self._values(node, known)
             if values is None:
                 nodes.append(node)
@@ -113,13 +124,14 @@ class _Folding:
             own |= values
             known |= values
         replace(graph.node, nodes)
-        needed = set(_names_used(graph))
-        tensors = [
-            constant.tensor or numpy_helper.from_array(constant.value, key)
-            for key, constant in own.items()
-            if key in needed
-        ]
-        replace(graph.initializer, tensors)
+        needed = set(_names_used(graph)) | self.optional
+        kept = [(key, constant) for key, constant in own.items() if key in needed]
+        replace(graph.initializer, [self._reference(*one) for one in kept])
+
+    def _reference(self, name: str, constant: _Constant) -> Any:
+        if constant.reference is not None and is_reference(constant.reference):
+            return constant.reference
+        return self.constants.reference(name, constant.value)
 
     def _name_outputs(self, node: Any) -> None:
         """Give outputs that nobody wants names: ONNX's evaluator would take '' for a value."""
@@ -128,25 +140,46 @@ class _Folding:
                 self.unnamed += 1
                 node.output[at] = f"{UNUSED}{self.unnamed}"
 
-    def _dequantise(self, node: Any, known: Mapping[str, _Constant]) -> None:
+    def _dequantised(self, node: Any, known: Mapping[str, _Constant]) -> Mapping[str, np.ndarray]:
+        """Make it an LSTM of ONNX's own, and give its weights."""
         self.dequantised.append(label(node))
         arrays = {key: known[key].value for key in node.input if key in known}
-        node.CopyFrom(dequantised_lstm(node, arrays, CONSTANT))
+        made, weights = dequantised_lstm(node, arrays)
+        node.CopyFrom(made)
+        return weights
 
-    def _keep_weights(self, node: Any, known: Mapping[str, _Constant]) -> None:
-        """Move a recurrent node's constant weights from its inputs to attributes."""
-        from onnx import helper, numpy_helper
+    def _keep_weights(
+        self, node: Any, known: Mapping[str, _Constant], weights: Mapping[str, np.ndarray]
+    ) -> None:
+        """Give a recurrent node the numbers of these weights, and of its inputs that are constant.
 
+        Parameters
+        ----------
+        node : onnx.NodeProto
+        known : mapping of str to _Constant
+        weights : mapping of str to numpy.ndarray
+            By role; they are no inputs.
+        """
+        from onnx import helper
+
+        found = dict(weights)
         quantised = False
         for at, (role, name) in enumerate(zip(ROLES, node.input)):
             if role not in _WEIGHTS or name not in known:
                 continue
-            tensor = numpy_helper.from_array(known[name].value, name)
-            node.attribute.append(helper.make_attribute(CONSTANT + role, tensor))
+            found[role] = known[name].value
             node.input[at] = ""
             quantised |= known[name].quantised
         if quantised:
             self.dequantised.append(label(node))
+        for attribute in node.attribute if found else ():
+            # The model is folded again, and the node of another session, which lacks some of these
+            # weights, has the old numbers: see `Constants.made_of`.
+            if attribute.name.startswith(CONSTANT):
+                attribute.i = self.constants.add(self.constants[attribute.i])
+        for role, array in found.items():
+            number = self.constants.add(array)
+            node.attribute.append(helper.make_attribute(CONSTANT + role, number))
 
     def _values(self, node: Any, known: Mapping[str, _Constant]) -> dict[str, _Constant] | None:
         """What a node gives if it always gives the same, else None."""
@@ -172,7 +205,10 @@ def _evaluate(node: Any, values: Mapping[str, np.ndarray], versions: dict[str, i
     from onnx.reference import ReferenceEvaluator
 
     if node.op_type == "Constant" and node.attribute and node.attribute[0].HasField("t"):
-        return [_array(node.attribute[0].t)]  # most are, and an evaluator takes a millisecond
+        # Most are, and an evaluator takes a millisecond.
+        return [Constants().array(node.attribute[0].t)]
+    if grows(node, values, versions):
+        return [None]
     graph = GraphProto(
         name="constant",
         node=[node],
@@ -186,18 +222,6 @@ def _evaluate(node: Any, values: Mapping[str, np.ndarray], versions: dict[str, i
         return evaluator.run(None, dict(values))  # type: ignore[return-value]
     except Exception:  # the run of the whole graph then says what is wrong with it
         return [None]
-
-
-def _array(tensor: Any) -> np.ndarray:
-    from onnx import numpy_helper
-
-    try:
-        return numpy_helper.to_array(tensor)
-    except Exception as error:
-        raise ValueError(
-            f"initializer {tensor.name!r}: expected {tuple(tensor.dims)} values, got others "
-            f"({error}); is the file whole?"
-        ) from None
 
 
 def _names_used(graph: Any) -> Iterator[str]:

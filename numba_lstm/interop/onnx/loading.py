@@ -7,14 +7,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, overload
 
 from ...nn.module import Module
+from ...nn.sequential import Sequential
 from .attributes import Attributes
+from .constants import Constants
 from .files import UNUSED, Source, label, source_name, subgraphs
 from .folding import inputs_of, is_recurrent
+from .head import Head, read_head
 from .modules import make_module
 from .node_weights import NodeWeights, check_weights
 from .operators import read_node
-from .running import prepared
-from .stack import check_nodes, same_for_all, trial
+from .preparing import prepared
+from .stack import Trial, check_nodes, same_for_all, trial
 
 __all__ = ["LoadedNode", "load"]
 
@@ -38,7 +41,7 @@ def load(path: Source, node: str) -> LoadedNode: ...
 
 
 def load(path: Source, node: str | None = None) -> Module | LoadedNode:
-    """Make a module of a graph that is one recurrent layer or a stack of them, or of one node.
+    """Make a module of a graph that is a stack of recurrent layers and a head, or of one node.
 
     Parameters
     ----------
@@ -55,7 +58,8 @@ def load(path: Source, node: str | None = None) -> Module | LoadedNode:
         order; `batch_first` where the graph takes (B, T, I). It gives y and the final states,
         whichever of them the graph gives. Constant initial states become parameters
         (`learn_initial_state`). A layer that runs from the end only is the module inside
-        a `Reverse`, which turns time around.
+        a `Reverse`, which turns time around. A graph that goes on with linear layers and functions
+        of each element on y of all steps is a `Sequential` of the recurrent module and those.
     LoadedNode
         With `node`: its module, which takes (T, B, I), or (B, T, I) with layout 1, and the names of
         the values that the node reads and gives.
@@ -78,7 +82,8 @@ def load(path: Source, node: str | None = None) -> Module | LoadedNode:
     -----
     What is made of a whole graph was compared with the graph on random numbers first.
     """
-    model, name = prepared(path), source_name(path)
+    ready, name = prepared(path), source_name(path)
+    model, constants = ready
     try:
         scopes = list(_recurrent_nodes(model.graph, {}))
         found = [one for one, _ in scopes]
@@ -86,17 +91,20 @@ def load(path: Source, node: str | None = None) -> Module | LoadedNode:
             raise ValueError(_no_node(model.graph))
         if node is not None:
             chosen = _named(found, node)
-            return _load_node(*next(one for one in scopes if one[0] is chosen))
+            known = next(known for one, known in scopes if one is chosen)
+            return _load_node(chosen, constants, known)
         outside = [one for one in model.graph.node if is_recurrent(one)]
         if len(outside) != len(found):
             inner = next(one for one in found if one not in outside)
             raise ValueError(f"{label(inner)}: expected a plain stack, got a graph inside a node")
-        x_name = check_nodes(model.graph, outside)
-        layers = [_layer(one) for one in outside]
-        run = trial(model, outside, layers[0][1].inputs, x_name)
+        head = read_head(ready, outside[-1])
+        x_name = check_nodes(ready, outside, head)
+        layers = [_layer(one, constants) for one in outside]
+        run = trial(ready, outside, layers[0][1].inputs, x_name, head)
         module = make_module(layers, states=run.states)
         run.check(module)
-        return make_module(layers, True, run.states) if run.batch_first else module
+        module = make_module(layers, True, run.states) if run.batch_first else module
+        return _with_head(module, head, run, model.graph)
     except ValueError as error:
         hint = ""
         if found and node is None:
@@ -108,8 +116,22 @@ def load(path: Source, node: str | None = None) -> Module | LoadedNode:
         raise ValueError(f"{name}: {error}{hint}") from None
 
 
+def _with_head(module: Module, head: Head, run: Trial, graph: Any) -> Module:
+    """The stack's module, and the head's behind it if there is one."""
+    if not head.modules:
+        return module
+    if run.states_given:
+        raise ValueError(
+            "expected no initial states as inputs of a graph with a head, which a Sequential does "
+            "not take"
+        )
+    whole = Sequential(module, *head.modules)
+    head.check(graph, whole, run.values, run.x, run.lengths)
+    return whole
+
+
 def _recurrent_nodes(graph: Any, outer: Mapping[str, Any]) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Yield the recurrent nodes of a graph and of the graphs inside, each with its constants."""
+    """Yield the recurrent nodes of a graph and of the graphs inside, with the constants there."""
     known = dict(outer) | {one.name: one for one in graph.initializer}
     for node in graph.node:
         if is_recurrent(node):
@@ -138,28 +160,27 @@ def _named(found: list[Any], name: str) -> Any:
     raise ValueError(f"node: expected the name of one of {names}; {name!r} names {came}")
 
 
-def _layer(node: Any) -> tuple[Attributes, NodeWeights]:
+def _layer(node: Any, constants: Constants) -> tuple[Attributes, NodeWeights]:
     """A node's attributes and weights."""
-    attributes, constants = read_node(node)
+    attributes, numbers = read_node(node)
     for role, name in inputs_of(node).items():
         if role in "WRBP":
             raise ValueError(
                 f"{attributes.label}: input {role}: expected a constant, got {name!r}, which "
                 "depends on the graph's inputs"
             )
-    return attributes, check_weights(attributes, *(constants.get(role) for role in "WRBP"))
+    arrays = {role: constants[number] for role, number in numbers.items()}
+    return attributes, check_weights(attributes, **{"W": None, "R": None, **arrays})
 
 
-def _load_node(node: Any, constants: Mapping[str, Any]) -> LoadedNode:
+def _load_node(node: Any, constants: Constants, known: Mapping[str, Any]) -> LoadedNode:
     """A node as a module that starts at its initial states, if they are constants of the graph."""
-    from onnx import numpy_helper
-
-    attributes, weights = _layer(node)
+    attributes, weights = _layer(node, constants)
     inputs = inputs_of(node)
     kept = {
-        role: numpy_helper.to_array(constants[inputs[role]])
+        role: constants.array(known[inputs[role]])
         for role in ("initial_h", "initial_c")
-        if inputs.get(role) in constants
+        if inputs.get(role) in known
     }
     states = {}
     for role, value in kept.items():

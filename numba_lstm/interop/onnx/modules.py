@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ...nn.gru import GRU
-from ...nn.lstm import LSTM
 from ...nn.module import Module
-from ...nn.rnn import RNN
+from .._gates import CELLS
 from ..weights import from_onnx
 from .attributes import DEFAULT_ACTIVATIONS, Attributes
 from .node_weights import NodeWeights
@@ -67,8 +65,7 @@ def make_module(
         _check_alike(first, layer[0], options, _options(layer, layers))
     weights = [one for _, one in layers]
     sizes = [one.hidden for one in weights]
-    make: Any = {"LSTM": LSTM, "GRU": GRU, "RNN": RNN}[first.operator]
-    module = make(
+    module = CELLS[first.gates](
         weights[0].inputs,
         sizes if len(set(sizes)) > 1 else sizes[0],
         num_layers=len(sizes),

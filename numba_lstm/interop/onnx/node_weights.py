@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .._gates import Gates, check_shape, onnx_shapes
 from .attributes import Attributes
 
 __all__ = ["NodeWeights", "check_weights"]
@@ -64,11 +64,10 @@ def check_weights(
             f"{label}: attribute hidden_size: expected {hidden}, the last axis of R, "
             f"got {attributes.hidden_size}"
         )
-    d, rows = attributes.directions, attributes.gates * hidden
-    _check_shape(label, "R", R, (d, rows, hidden))
-    _check_shape(label, "W", W, (d, rows, "I"))
-    _check_shape(label, "B", B, (d, 2 * rows))
-    _check_shape(label, "P", P, (d, 3 * hidden))
+    shapes = onnx_shapes(attributes.directions, Gates(attributes.gates, hidden))
+    for name, value in (("R", R), ("W", W), ("B", B), ("P", P)):
+        if value is not None:
+            check_shape(f"{label}: input {name}", value, shapes[name])
     dtype = np.dtype(np.float64 if W.dtype == np.float64 else np.float32)
     cast = [None if one is None else np.ascontiguousarray(one, dtype) for one in (W, R, B, P)]
     return NodeWeights(*cast)  # type: ignore[arg-type]
@@ -83,14 +82,3 @@ def _is_real(value: Any) -> bool:
 
 def _kind(value: Any) -> str:
     return str(value.dtype) if isinstance(value, np.ndarray) else type(value).__name__
-
-
-def _check_shape(label: str, name: str, value: Any, wanted: Sequence[int | str]) -> None:
-    if value is None:
-        return
-    fits = value.ndim == len(wanted) and all(
-        isinstance(want, str) or got == want for got, want in zip(value.shape, wanted)
-    )
-    if not fits or 0 in value.shape:
-        words = f"({', '.join(map(str, wanted))})"
-        raise ValueError(f"{label}: input {name}: expected shape {words}, got {value.shape}")

@@ -27,37 +27,35 @@ def is_quantised_lstm(node: Any) -> bool:
     return node.domain == "com.microsoft" and node.op_type == "DynamicQuantizeLSTM"
 
 
-def dequantised_lstm(node: Any, constants: Mapping[str, np.ndarray], prefix: str) -> Any:
-    """Make the LSTM node.
+def dequantised_lstm(
+    node: Any, constants: Mapping[str, np.ndarray]
+) -> tuple[Any, dict[str, np.ndarray]]:
+    """Make the LSTM node, without its W and R, and these.
 
     Parameters
     ----------
     node : onnx.NodeProto
     constants : mapping of str to numpy.ndarray
         Arrays that do not change, by the names of the node's inputs.
-    prefix : str
-        Put before W and R in the names of the attributes that hold them.
 
     Raises
     ------
     ValueError
         Naming the node and the input, where one is absent, or weights come from other nodes.
     """
-    from onnx import helper, numpy_helper
+    from onnx import helper
 
     inputs = [*node.input[:8], *[""] * (8 - len(node.input))]
-    attributes = list(node.attribute)
+    weights = {}
     for role, at in _SCALES.items():
         wanted = (1 if role == "W" else 2, *at)
         names = (role, f"{role}_scale", f"{role}_zero_point")
         values = [_constant(node, constants, *one) for one in zip(names, wanted)]
-        weights = _dequantised(node, role, *values)
-        tensor = numpy_helper.from_array(weights, role)
-        attributes.append(helper.make_attribute(prefix + role, tensor))
+        weights[role] = _dequantised(node, role, *values)
         inputs[wanted[0]] = ""
     made = helper.make_node("LSTM", inputs, list(node.output), name=node.name)
-    made.attribute.extend(attributes)
-    return made
+    made.attribute.extend(node.attribute)
+    return made, weights
 
 
 def _constant(node: Any, constants: Mapping[str, np.ndarray], name: str, at: int) -> np.ndarray:

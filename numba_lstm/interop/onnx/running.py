@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,11 +11,12 @@ import numpy as np
 from ...foreign import as_array
 from ...quiet import without_errors
 from . import opsets
-from .files import Source, package, read, replace, source_name
-from .folding import fold
-from .operators import operators
+from .evaluator import evaluator_class
+from .files import Source, package, source_name
+from .operators import NodeError, operators
+from .preparing import General, Prepared, opened
 
-__all__ = ["NodeArg", "Session", "prepared", "session"]
+__all__ = ["NodeArg", "Session", "session"]
 
 
 class NodeArg(NamedTuple):
@@ -52,27 +54,6 @@ def session(path: Source) -> Session:
     return Session(path)
 
 
-def prepared(path: Source) -> Any:
-    """Read a model, its local functions inlined and its constants folded."""
-    return _prepared(read(path), source_name(path))
-
-
-def _prepared(model: Any, name: str) -> Any:
-    """The same of a model that has been read; in place."""
-    if model.functions:
-        from onnx import inliner
-
-        model = inliner.inline_local_functions(model)
-    try:
-        fold(model, name)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}") from None
-    # Protobuf frees what was taken out of a message with the message only.
-    compact = type(model)()
-    compact.CopyFrom(model)
-    return compact
-
-
 class Session:
     """A graph that runs: onnxruntime's ``InferenceSession`` where its names matter.
 
@@ -90,7 +71,8 @@ class Session:
     -----
     Constants are folded and the weights of recurrent nodes packed once, here. A run keeps nothing,
     so threads may share a session. An input that the file gives a value, too, need not be given.
-    For each set of such inputs that are, the graph is made ready once more, at the first run.
+    For each set of such inputs that are, the graph is made ready once more, at the first run; what
+    does not depend on them, weights above all, is in memory once.
 
     For a sequence of length 0 the final states are the initial ones, as everywhere in this library;
     onnxruntime gives zeros.
@@ -98,17 +80,30 @@ class Session:
 
     def __init__(self, path: Source) -> None:
         package()
-        from onnx.reference import ReferenceEvaluator
-
-        self._name = source_name(path)
-        model = read(path)
-        self._source, self._defaults = _defaults(model)
+        name, model = source_name(path), opened(path)
+        self._defaults = _defaults(model)
+        self._general: General | None = General(model, name, self._defaults)
+        del model
         self._others: dict[frozenset[str], Session] = {}
-        model = _prepared(model, self._name)
+        self._lock = threading.Lock()
+        self._start(name, self._general.without(()))
+        if not self._defaults:
+            self._general = None
+
+    @classmethod
+    def of(cls, name: str, ready: Prepared) -> Session:
+        """Make a session of a model that is folded, and in which every input must be given."""
+        made = cls.__new__(cls)
+        made._defaults, made._general = {}, None
+        made._start(name, ready)
+        return made
+
+    def _start(self, name: str, ready: Prepared) -> None:
+        self._name, (model, constants) = name, ready
         versions = {one.domain: one.version for one in model.opset_import}
-        new_ops = operators() + opsets.operators(versions.get("", 0))
+        new_ops = operators(constants) + opsets.operators(versions.get("", 0))
         try:
-            self._evaluator: Any = ReferenceEvaluator(model, new_ops=new_ops)
+            self._evaluator: Any = evaluator_class(constants)(model, new_ops=new_ops)
         except ValueError as error:
             raise ValueError(f"{self._name}: {error}") from None
         except Exception as error:  # of an operator's class, in whatever way
@@ -207,7 +202,7 @@ class Session:
     def _evaluated(self, names: Any, feeds: Mapping[str, Any], **options: Any) -> Any:
         try:
             return self._evaluator.run(names, feeds, **options)
-        except ValueError:
+        except NodeError:
             raise
         except Exception as error:  # an operator of ONNX's, in whatever way
             raise ValueError(
@@ -216,14 +211,11 @@ class Session:
 
     def _with(self, names: frozenset[str]) -> Session:
         """The session in which these inputs have no value in the file."""
-        if names not in self._others:
-            model = type(self._source)()
-            model.CopyFrom(self._source)
-            kept = [one for one in model.graph.initializer if one.name not in names]
-            replace(model.graph.initializer, kept)
-            self._others[names] = made = Session(model)
-            made._name = self._name
-        return self._others[names]
+        with self._lock:
+            if names not in self._others:
+                assert self._general is not None
+                self._others[names] = Session.of(self._name, self._general.without(names))
+            return self._others[names]
 
     def _feeds(self, given: Mapping[str, Any]) -> dict[str, Any]:
         names = [one.name for one in self._inputs]
@@ -253,17 +245,12 @@ class Session:
         return array
 
 
-def _defaults(model: Any) -> tuple[Any, dict[str, NodeArg]]:
-    """The inputs that have a value in the file, and a copy of a model that has such."""
+def _defaults(model: Any) -> dict[str, NodeArg]:
+    """The inputs that have a value in the file."""
     stored = {one.name for one in model.graph.initializer}
     # Before IR version 4 every initializer had to be an input, too.
     inputs = model.graph.input if model.ir_version >= 4 else ()
-    found = {one.name: _node_arg(one) for one in inputs if one.name in stored}
-    if not found:
-        return None, found
-    source = type(model)()
-    source.CopyFrom(model)
-    return source, found
+    return {one.name: _node_arg(one) for one in inputs if one.name in stored}
 
 
 def _own(value: Any, feeds: Any) -> Any:

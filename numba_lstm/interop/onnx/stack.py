@@ -16,16 +16,13 @@ import numpy as np
 from ...nn.module import Module
 from .files import label
 from .folding import inputs_of, is_recurrent
+from .head import MOVERS, Head, close
 from .operators import read_node
+from .preparing import Prepared
 from .running import Session
 
 __all__ = ["Trial", "check_nodes", "same_for_all", "trial"]
 
-# Nodes that compute nothing.
-_MOVERS = {
-    "Cast", "Concat", "Dropout", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice",
-    "Split", "Squeeze", "Transpose", "Unsqueeze",
-}  # fmt: skip
 # Lengths that the file leaves open are this in the comparison.
 _LENGTH = 3
 
@@ -33,15 +30,16 @@ _LENGTH = 3
 Origin = str | tuple[int, int]
 
 
-def check_nodes(graph: Any, nodes: Sequence[Any]) -> str:
+def check_nodes(ready: Prepared, nodes: Sequence[Any], head: Head) -> str:
     """Check that a graph's nodes are a chain of recurrent ones and what moves values.
 
     Parameters
     ----------
-    graph : onnx.GraphProto
-        Folded.
+    ready : Prepared
     nodes : sequence of onnx.NodeProto
-        Its recurrent nodes.
+        The graph's recurrent nodes.
+    head : Head
+        What follows them.
 
     Returns
     -------
@@ -53,9 +51,12 @@ def check_nodes(graph: Any, nodes: Sequence[Any]) -> str:
     ValueError
         Naming the first node that does not belong to a stack.
     """
-    origins = _origins(graph)
-    constants = {one.name: one for one in graph.initializer}
+    graph = ready.model.graph
+    origins = _origins(graph, head)
+    known = {one.name: one for one in graph.initializer}
     for number, node in enumerate(nodes):
+        if "X" not in inputs_of(node):
+            raise ValueError(f"{label(node)}: input X: expected a value, got none")
         for role, name in inputs_of(node).items():
             found = origins.get(name, set())
             chained = role == "X" and number > 0
@@ -69,26 +70,24 @@ def check_nodes(graph: Any, nodes: Sequence[Any]) -> str:
     shape = next(one.type.tensor_type.shape for one in graph.input if one.name == x_name)
     sizes = [dim.dim_value for dim in shape.dim][:-1]
     for node in nodes:
-        given = constants.get(inputs_of(node).get("sequence_lens", ""))
+        given = known.get(inputs_of(node).get("sequence_lens", ""))
         if given is not None:
-            _check_whole(label(node), given, sizes)
+            _check_whole(label(node), ready.constants.array(given), sizes)
     return x_name
 
 
-def _check_whole(about: str, tensor: Any, sizes: list[int]) -> None:
+def _check_whole(about: str, given: np.ndarray, sizes: list[int]) -> None:
     """Refuse constant lengths, unless T and B are fixed and each length is T.
 
     Parameters
     ----------
     about : str
         What messages call the node.
-    tensor : onnx.TensorProto
+    given : numpy.ndarray
     sizes : list of int
         Those of x but for its last one: T and B in either order, or T; 0 for what varies.
     """
-    from onnx import numpy_helper
-
-    lengths = numpy_helper.to_array(tensor).ravel().tolist()
+    lengths = given.ravel().tolist()
     whole = len(set(lengths)) == 1 and sorted(
         [lengths[0], len(lengths)] if len(sizes) == 2 else [lengths[0]]
     ) == sorted(sizes)
@@ -100,12 +99,12 @@ def _check_whole(about: str, tensor: Any, sizes: list[int]) -> None:
         )
 
 
-def trial(model: Any, nodes: Sequence[Any], inputs: int, x_name: str) -> Trial:
+def trial(ready: Prepared, nodes: Sequence[Any], inputs: int, x_name: str, head: Head) -> Trial:
     """Run a graph on random numbers, and check that each layer reads the one before.
 
     Parameters
     ----------
-    model : onnx.ModelProto
+    ready : Prepared
         Its graph passed `check_nodes`.
     nodes : sequence of onnx.NodeProto
         Its recurrent nodes.
@@ -113,13 +112,14 @@ def trial(model: Any, nodes: Sequence[Any], inputs: int, x_name: str) -> Trial:
         I.
     x_name : str
         The input that the first layer reads.
+    head : Head
 
     Raises
     ------
     ValueError
         Naming the first node that does not belong to a stack.
     """
-    session = Session(model)
+    session = Session.of("model", ready)
 
     def values_of(length: int) -> Mapping[str, Any]:
         try:
@@ -137,7 +137,9 @@ def trial(model: Any, nodes: Sequence[Any], inputs: int, x_name: str) -> Trial:
             )
         if not np.array_equal(run.sequence_lens, below.sequence_lens):
             raise ValueError(f"{run.label}: input sequence_lens: expected that of {below.label}")
-    made = Trial(runs, _batch_first(values[x_name], runs[0]), _origins(model.graph))
+    origins = _origins(ready.model.graph, head)
+    made = Trial(runs, _batch_first(values[x_name], runs[0]), origins)
+    made.values, made.x = values, values[x_name]
     if runs[0].sequence_lens is not None and not made.lengths_given:
         # Lengths that are T in one trial may be a constant: another T tells.
         other = _Run(nodes[0], values_of(_LENGTH + 1))
@@ -154,8 +156,14 @@ class Trial:
 
     Attributes
     ----------
+    values : mapping of str to numpy.ndarray
+        All values of the graph in the run.
+    x : numpy.ndarray
+        The graph's input.
     batch_first : bool
-        Whether the graph's input is (B, T, I).
+        Whether that is (B, T, I).
+    states_given : bool
+        Whether initial states are inputs of the graph.
     states : list of dict of str to numpy.ndarray, (D, H)
         The initial states of each layer that are no inputs of the graph, by initial_h and
         initial_c; empty where they are zero.
@@ -165,9 +173,11 @@ class Trial:
         self, runs: Sequence[_Run], batch_first: bool, origins: Mapping[str, set[Origin]]
     ) -> None:
         self._runs, self.batch_first = runs, batch_first
+        self.values: Mapping[str, Any] = {}
+        self.x: Any = None
         self.lengths_given = bool(origins.get(runs[0].inputs.get("sequence_lens", "")))
         self.states: list[dict[str, np.ndarray]] = []
-        given = []
+        given: list[_Run] = []
         for run in runs:
             own = {role: run.inputs[role] for role in run.states}
             self.states.append(
@@ -178,11 +188,17 @@ class Trial:
                 }
             )
             given += [run for name in own.values() if origins.get(name)]
+        self.states_given = bool(given)
         if given and any(self.states):
             raise ValueError(
                 f"{given[0].label}: expected initial states that are all constant or all inputs of "
                 "the graph, got both"
             )
+
+    @property
+    def lengths(self) -> Any:
+        """Those that the module was given; none if they are no input of the graph."""
+        return self._runs[0].sequence_lens if self.lengths_given else None
 
     def check(self, module: Module) -> None:
         """Check that a module of the layers, which takes (T, B, I), gives the same.
@@ -193,12 +209,8 @@ class Trial:
         """
         first, last = self._runs[0], self._runs[-1]
         hx = None if any(self.states) else _hx(self._runs)
-        # Lengths that are no input of the graph are no argument of the module either.
-        lengths = first.sequence_lens if self.lengths_given else None
-        y, _ = module(first.x, hx, lengths)  # type: ignore[operator]
-        # A node of float16 or bfloat16 rounds what it gives.
-        rtol, atol = (1e-4, 1e-5) if last.y.dtype.itemsize > 2 else (1e-2, 1e-2)
-        if not np.allclose(y, last.y.astype(y.dtype), rtol=rtol, atol=atol):
+        y, _ = module(first.x, hx, self.lengths)  # type: ignore[operator]
+        if not close(y, last.y):
             raise ValueError("the graph's layers give something else than a module of them")
 
 
@@ -237,11 +249,16 @@ class _Run:
                 self.states[role] = state.swapaxes(0, 1) if layout else state
 
 
-def _origins(graph: Any) -> dict[str, set[Origin]]:
-    """Where each value comes from: nowhere, if it follows from shapes and constants only."""
+def _origins(graph: Any, head: Head) -> dict[str, set[Origin]]:
+    """Where each value comes from: nowhere, if it follows from shapes and constants only.
+
+    What the head gives is left out, and so is what comes of that.
+    """
     origins: dict[str, set[Origin]] = {one.name: {one.name} for one in graph.input}
     number = 0
     for node in graph.node:
+        if not head.values.isdisjoint(node.output):
+            continue
         reads = set().union(*(origins.get(name, set()) for name in node.input))
         if is_recurrent(node):
             for at, name in enumerate(node.output):
@@ -250,7 +267,7 @@ def _origins(graph: Any) -> dict[str, set[Origin]]:
             continue
         if node.op_type in ("Shape", "Size"):
             reads = set()
-        elif reads and (node.op_type not in _MOVERS or node.domain):
+        elif reads and (node.op_type not in MOVERS or node.domain):
             raise ValueError(
                 f"{label(node)}: expected recurrent layers and what moves values between them, "
                 f"got {node.op_type}"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ...quiet import without_errors
+from .._gates import ONNX, ONNX_PEEPHOLES
 from .activations import Activation, apply
 from .attributes import Attributes
 from .node_weights import NodeWeights
@@ -78,33 +79,32 @@ def _lstm(attributes: Attributes, weights: NodeWeights, d: int) -> Step:
     f, g = (_bounded(attributes, one) for one in attributes.activations[d][:2])
     last = attributes.activations[d][2]
     recurrent, bias = weights.R[d].T, weights.biases(d)[1]
-    p_i = p_o = p_f = np.zeros(weights.hidden, weights.W.dtype)
+    p = dict.fromkeys(ONNX_PEEPHOLES, np.zeros(weights.hidden, weights.W.dtype))
     if weights.P is not None:
-        p_i, p_o, p_f = np.split(weights.P[d], 3)
+        p = _by_letter(ONNX_PEEPHOLES, weights.P[d])
 
     def step(z: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        i, o, forget, cell = np.split(z + h @ recurrent + bias, 4, axis=1)
-        i = f(i + p_i * c)
-        kept = 1 - i if attributes.input_forget else f(forget + p_f * c)
-        c = kept * c + i * g(cell)
-        return f(o + p_o * c) * apply(last, c), c
+        gate = _by_letter(ONNX[4], z + h @ recurrent + bias)
+        i = f(gate["i"] + p["i"] * c)
+        kept = 1 - i if attributes.input_forget else f(gate["f"] + p["f"] * c)
+        c = kept * c + i * g(gate["g"])
+        return f(gate["o"] + p["o"] * c) * apply(last, c), c
 
     return step
 
 
 def _gru(attributes: Attributes, weights: NodeWeights, d: int) -> Step:
     f, g = (_bounded(attributes, one) for one in attributes.activations[d])
-    size = weights.hidden
-    recurrent, bias = weights.R[d].T, weights.biases(d)[1]
+    recurrent, bias = (_by_letter(ONNX[3], one) for one in (weights.R[d].T, weights.biases(d)[1]))
 
     def step(x: np.ndarray, h: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        gates = x[:, : 2 * size] + h @ recurrent[:, : 2 * size] + bias[: 2 * size]
-        z, r = np.split(f(gates), 2, axis=1)
+        given = _by_letter(ONNX[3], x)
+        z, r = (f(given[gate] + h @ recurrent[gate] + bias[gate]) for gate in "zr")
         if attributes.linear_before_reset:
-            seen = r * (h @ recurrent[:, 2 * size :] + bias[2 * size :])
+            seen = r * (h @ recurrent["n"] + bias["n"])
         else:
-            seen = (r * h) @ recurrent[:, 2 * size :] + bias[2 * size :]
-        return (1 - z) * g(x[:, 2 * size :] + seen) + z * h, c
+            seen = (r * h) @ recurrent["n"] + bias["n"]
+        return (1 - z) * g(given["n"] + seen) + z * h, c
 
     return step
 
@@ -113,6 +113,11 @@ def _rnn(attributes: Attributes, weights: NodeWeights, d: int) -> Step:
     f = _bounded(attributes, attributes.activations[d][0])
     recurrent, bias = weights.R[d].T, weights.biases(d)[1]
     return lambda x, h, c: (f(x + h @ recurrent + bias), c)
+
+
+def _by_letter(order: str, array: np.ndarray) -> dict[str, np.ndarray]:
+    """The blocks of the last axis by their letters."""
+    return dict(zip(order, np.split(array, len(order), axis=-1)))
 
 
 _STEPS = {"LSTM": _lstm, "GRU": _gru, "RNN": _rnn}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...checks import flag, size
 from ...nn.state_dicts import under_prefix
-from ._gates import Gates, gates_of, real
+from .._gates import Gates, gates_of, real
 
 __all__ = ["Direction", "directions_of", "named", "read", "suffix_of"]
 
@@ -46,8 +46,8 @@ def named(direction: Direction, suffix: str) -> dict[str, np.ndarray]:
     }
 
 
-def read(state_dict: Mapping[str, Any], suffix: str, prefix: str = "") -> Direction:
-    """Read one direction out of a state dict.
+def read(state_dict: Mapping[str, Any], suffix: str) -> Direction:
+    """Read one direction out of a state dict, whose names have no prefix.
 
     Raises
     ------
@@ -56,32 +56,32 @@ def read(state_dict: Mapping[str, Any], suffix: str, prefix: str = "") -> Direct
         layer normalisation.
     """
     found = {
-        name.removeprefix(prefix).removesuffix(suffix): value
+        name.removesuffix(suffix): value
         for name, value in state_dict.items()
-        if name.startswith(prefix) and name.endswith(suffix)
+        if isinstance(name, str) and name.endswith(suffix)
     }
     for kind in _KINDS[:2]:
         if kind not in found:
-            raise ValueError(f"state_dict: expected {prefix}{kind}{suffix}, got no such name")
+            raise ValueError(f"state_dict: expected {kind}{suffix}, got {_some(state_dict)}")
     strange = [kind for kind in found if kind.startswith(_ONLY_OURS)]
     if strange:
         raise ValueError(
-            f"state_dict: expected a plain layer, got {prefix}{strange[0]}{suffix}, "
+            f"state_dict: expected a plain layer, got {strange[0]}{suffix}, "
             "for which these arrays have no place"
         )
-    u = real(f"{prefix}weight_hh{suffix}", found["weight_hh"], ("G·H", "H"))
+    u = real(f"weight_hh{suffix}", found["weight_hh"], ("G·H", "H"))
     rows, hidden = u.shape
-    gates_of(f"{prefix}weight_hh{suffix}", rows, hidden)
+    gates_of(f"weight_hh{suffix}", rows, hidden)
     shapes = {"weight_ih": (rows, "I"), "bias_ih": (rows,), "bias_hh": (rows,)}
     shapes |= {"weight_peephole": (3 * hidden,)}
     arrays = {
-        kind: real(f"{prefix}{kind}{suffix}", found[kind], shape)
+        kind: real(f"{kind}{suffix}", found[kind], shape)
         for kind, shape in shapes.items()
         if kind in found
     }
     biases = arrays.get("bias_ih"), arrays.get("bias_hh")
     if (biases[0] is None) != (biases[1] is None):
-        names = " and ".join(f"{prefix}{kind}{suffix}" for kind in _KINDS[2:4])
+        names = " and ".join(f"{kind}{suffix}" for kind in _KINDS[2:4])
         raise ValueError(f"state_dict: expected {names}, or none, got one")
     return Direction(arrays["weight_ih"], u, *biases, arrays.get("weight_peephole"))
 
@@ -94,13 +94,19 @@ def directions_of(state_dict: Any, layer: Any, prefix: str) -> list[Direction]:
     TypeError, ValueError
         As `read`, or if `state_dict` is no mapping, or `layer` no number from 0 on.
     """
-    names = under_prefix(state_dict, "")
+    names = under_prefix(state_dict, prefix)
     suffixes = suffix_of(layer), suffix_of(layer, True)
-    both = f"{prefix}weight_hh{suffixes[1]}" in names
-    return [read(names, suffix, prefix) for suffix in suffixes[: 1 + both]]
+    both = f"weight_hh{suffixes[1]}" in names
+    return [read(names, suffix) for suffix in suffixes[: 1 + both]]
 
 
 def suffix_of(layer: Any, reverse: Any = False) -> str:
     """The end of torch's names of one direction."""
     end = "_reverse" if flag("reverse", reverse) else ""
     return f"_l{size('layer', layer, 0)}{end}"
+
+
+def _some(names: Iterable[Any]) -> str:
+    """What names there are, for a message."""
+    found = sorted(map(str, names))
+    return ", ".join(found[:6] + ["…"] * (len(found) > 6)) or "no names"

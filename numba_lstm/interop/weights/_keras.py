@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 
 from ...checks import flag
+from .._gates import KERAS, Gates, gates_of, real, reorder
 from ._direction import Direction, directions_of, named, suffix_of
-from ._gates import Gates, gates_of, real, reorder
 
 __all__ = ["from_keras", "to_keras"]
-
-_KERAS = {4: "ifgo", 3: "zrn", 1: "h"}  # Keras writes c and h for g and n
 
 
 def from_keras(
@@ -74,7 +72,7 @@ def _read(names: list[str], arrays: list[Any]) -> Direction:
     hidden, rows = u.shape
     gates = gates_of(names[1], rows, hidden)
     w = real(names[0], arrays[0], ("I", rows))
-    order = _KERAS[gates.number], gates.ours
+    order = KERAS[gates.number], gates.ours
     biases: Sequence[np.ndarray | None] = (None, None)
     if len(arrays) == 3:
         biases = [reorder(one, *order) for one in _biases(names[2], arrays[2], gates)]
@@ -108,7 +106,7 @@ def to_keras(
     layer : int
         Which layer.
     prefix : str
-        What stands before its names, with its dot.
+        What stands before its names, as `Module.load_state_dict` takes it.
 
     Returns
     -------
@@ -129,7 +127,7 @@ def to_keras(
         if one.p is not None:
             raise ValueError("state_dict: expected no peepholes, which Keras's LSTM does not have")
         count = one.gates.number
-        order = one.gates.ours, _KERAS[count]
+        order = one.gates.ours, KERAS[count]
         found += [np.ascontiguousarray(reorder(a, *order).T) for a in (one.w, one.u)]
         if one.b is None or one.d is None or one.bias is None:
             continue

@@ -11,12 +11,12 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..._damaged import DAMAGED
+from ..._reading import open_ordinary
 
 __all__ = ["read_keras"]
 
@@ -62,7 +62,9 @@ def read_keras(path: str | os.PathLike[str]) -> dict[str, list[np.ndarray]]:
         raise ImportError(
             "read_keras needs h5py, which is not installed: pip install 'numba_lstm[keras]'"
         ) from None
-    place, data = os.fspath(path), Path(path).read_bytes()
+    place = os.fspath(path)
+    with open_ordinary(path) as stream:
+        data = stream.read()
     if data[:4] == b"PK\x03\x04":
         data = _member(place, data)
     try:

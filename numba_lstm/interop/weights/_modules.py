@@ -8,11 +8,10 @@ from typing import Any
 
 from ...nn import GRU, LSTM, RNN
 from ...nn.state_dicts import under_prefix
-from ._gates import gates_of, real
+from .._gates import CELLS, gates_of, real
 
 __all__ = ["to_module"]
 
-_CLASSES: dict[int, Any] = {4: LSTM, 3: GRU, 1: RNN}
 _SUFFIX = re.compile(r"_l(\d+)(_reverse)?$")
 
 
@@ -57,7 +56,7 @@ def to_module(state_dict: Mapping[str, Any], prefix: str = "", **options: Any) -
     projection = found.get("weight_hr_l0")
     sizes = [_hidden(found, layer) for layer in range(layers)]
     rows = real("weight_ih_l0", found["weight_ih_l0"], ("G·H", "I"))
-    cell = _CLASSES[gates_of("weight_ih_l0", rows.shape[0], sizes[0]).number]
+    cell = CELLS[gates_of("weight_ih_l0", rows.shape[0], sizes[0]).number]
     told: dict[str, Any] = {
         "bias": "bias_ih_l0" in found,
         "bidirectional": any(end[2] for end in ends),

@@ -10,8 +10,8 @@ import numpy as np
 
 from ...checks import choice, flag, real_array
 from ...nn.state_dicts import under_prefix
+from .._gates import OURS, letters, reorder, vector
 from ._direction import Direction, named, read
-from ._gates import OURS, letters, reorder, vector
 
 __all__ = ["from_numpy", "to_numpy"]
 
@@ -222,7 +222,7 @@ def to_numpy(
     suffix : str
         Which direction: ``"_l0"``, ``"_l1_reverse"``, or ``""`` of a cell.
     prefix : str
-        What stands before its names, with its dot.
+        What stands before its names, as `Module.load_state_dict` takes it.
 
     Returns
     -------
@@ -239,7 +239,7 @@ def to_numpy(
     if stacked is not None:
         choice("stacked", stacked, _STACKED)
     _check_suffix(suffix)
-    one = read(under_prefix(state_dict, ""), suffix, prefix)
+    one = read(under_prefix(state_dict, prefix), suffix)
     if len(order) != one.gates.number:
         raise ValueError(f"gates: expected an order of {one.gates.ours!r}, got {gates!r}")
     w, u = (reorder(array, one.gates.ours, order) for array in (one.w, one.u))

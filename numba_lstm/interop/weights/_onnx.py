@@ -7,13 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from .._gates import (
+    ONNX,
+    ONNX_PEEPHOLES,
+    OUR_PEEPHOLES,
+    OURS,
+    gates_of,
+    onnx_shapes,
+    real,
+    reorder,
+)
 from ._direction import Direction, directions_of, named, suffix_of
-from ._gates import OURS, gates_of, real, reorder
 
 __all__ = ["from_onnx", "to_onnx"]
-
-_ONNX = {4: "iofg", 3: "zrn", 1: "h"}  # ONNX writes c and h for g and n
-_PEEPHOLES = "iof", "ifo"
 
 
 def from_onnx(
@@ -50,19 +56,20 @@ def from_onnx(
     if count not in (1, 2):
         raise ValueError(f"R: expected 1 or 2 directions, got {count}")
     gates = gates_of("R", rows, hidden)
-    w = real("W", W, (count, rows, "I"))
-    b = None if B is None else real("B", B, (count, 2 * rows)).reshape(count, 2, rows)
+    shapes = onnx_shapes(count, gates)
+    w = real("W", W, shapes["W"])
+    b = None if B is None else real("B", B, shapes["B"]).reshape(count, 2, rows)
     if P is not None and gates.number != 4:
         raise ValueError("P: expected None where the cell is no LSTM, got an array")
-    p = None if P is None else real("P", P, (count, 3 * hidden))
-    order = _ONNX[gates.number], gates.ours
+    p = None if P is None else real("P", P, shapes["P"])
+    order = ONNX[gates.number], gates.ours
     found: dict[str, np.ndarray] = {}
     for at in range(count):
         one = Direction(reorder(w[at], *order), reorder(r[at], *order))
         if b is not None:
             one = one._replace(b=reorder(b[at, 0], *order), d=reorder(b[at, 1], *order))
         if p is not None:
-            one = one._replace(p=reorder(p[at], *_PEEPHOLES))
+            one = one._replace(p=reorder(p[at], ONNX_PEEPHOLES, OUR_PEEPHOLES))
         found |= named(one, suffix_of(layer, at == 1))
     return found
 
@@ -78,7 +85,7 @@ def to_onnx(
     layer : int
         Which layer.
     prefix : str
-        What stands before its names, with its dot.
+        What stands before its names, as `Module.load_state_dict` takes it.
 
     Returns
     -------
@@ -94,11 +101,11 @@ def to_onnx(
     parts = directions_of(state_dict, layer, prefix)
     found: dict[str, list[np.ndarray]] = {"W": [], "R": [], "B": [], "P": []}
     for one in parts:
-        order = OURS[one.gates.number], _ONNX[one.gates.number]
+        order = OURS[one.gates.number], ONNX[one.gates.number]
         found["W"].append(reorder(one.w, *order))
         found["R"].append(reorder(one.u, *order))
         if one.b is not None and one.d is not None:
             found["B"].append(np.concatenate([reorder(one.b, *order), reorder(one.d, *order)]))
         if one.p is not None:
-            found["P"].append(reorder(one.p, *_PEEPHOLES[::-1]))
+            found["P"].append(reorder(one.p, OUR_PEEPHOLES, ONNX_PEEPHOLES))
     return {name: np.stack(arrays) for name, arrays in found.items() if arrays}

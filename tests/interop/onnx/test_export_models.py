@@ -97,6 +97,11 @@ def test_a_forecaster_gives_the_steps_ahead(batch_first, future_size, rng, tmp_p
     assert shapes(proto(tmp_path).graph.output) == {"y": [*axes, 3]}
 
 
+def test_a_forecaster_of_levels_is_refused_by_name(tmp_path):
+    with pytest.raises(ValueError, match=r"^module: expected normalize=None, got 'last'"):
+        saved(model_of("Forecaster", 4, 5, 3, 7, normalize="last"), tmp_path)
+
+
 def test_a_model_stands_among_other_modules(rng, tmp_path):
     model = nn.Sequential(model_of("SequenceClassifier", 4, 5, 3), nn.Sigmoid())
     x = rng.standard_normal((6, 3, 4))

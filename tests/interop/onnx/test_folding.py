@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from onnx_graphs_tool import model_of, tensor
 
-from numba_lstm.interop.onnx.running import prepared, session
+from numba_lstm.interop.onnx.preparing import prepared
+from numba_lstm.interop.onnx.running import session
 
 onnx = pytest.importorskip("onnx")
 make_node, info = onnx.helper.make_node, onnx.helper.make_tensor_value_info
@@ -31,7 +32,7 @@ def test_only_what_is_used_and_constant_is_kept():
         [info(name, FLOAT, [2]) for name in ("y", "z", "noise")],
         [a, unused],
     )
-    graph = prepared(model).graph
+    graph = prepared(model).model.graph
     assert kinds(graph) == ["Add", "RandomUniformLike"]
     assert {one.name for one in graph.initializer} == {"a", "doubled", "z"}
     y, z, noise = session(model).run(None, {"x": np.float32([1, 1])})
@@ -45,7 +46,7 @@ def test_what_onnx_cannot_compute_is_left_to_the_run():
         [info("y", FLOAT, [2])],
         [tensor("a", np.ones((2, 3), np.float32))],
     )
-    assert kinds(prepared(model).graph) == ["MatMul", "Add"]
+    assert kinds(prepared(model).model.graph) == ["MatMul", "Add"]
     with pytest.raises(ValueError, match=r"^model: ONNX's evaluator cannot run it .*MatMul"):
         session(model).run(None, {"x": np.float32([1, 1])})
 
@@ -77,7 +78,9 @@ def test_inputs_of_a_body_keep_their_places_and_hide_constants_of_their_names():
         [info("y", FLOAT, [1])],
         [tensor("k", np.float32([2]))],
     )
-    inside = next(one.g for one in prepared(model).graph.node[0].attribute if one.name == "body")
+    inside = next(
+        one.g for one in prepared(model).model.graph.node[0].attribute if one.name == "body"
+    )
     assert [one.name for one in inside.input] == ["state", "k"] and kinds(inside) == ["Add"]
     x = np.float32([[1], [2], [3]])
     assert session(model).run(None, {"start": np.float32([4]), "x": x})[0].tolist() == [10]

@@ -253,7 +253,7 @@ def test_a_list_that_does_not_fit_names_the_array(arrays, options, words):
         (nn.LSTM(3, 5, proj_size=2), "weight_hr_l0, for which these arrays have no place"),
         (nn.GRU(3, 5, layer_norm=True), "weight_ln_ih_l0"),
         (nn.GRU(3, 5, learn_initial_state=True), "h_0_l0"),
-        (nn.Linear(3, 5), "expected weight_ih_l0, got no such name"),
+        (nn.Linear(3, 5), "expected weight_ih_l0, got bias, weight"),
     ],
 )
 def test_what_keras_has_no_place_for_is_refused(module, words):

@@ -62,3 +62,28 @@ def test_wrong_arguments_are_named():
         weights.cell_to_layer({}, "0")
     with pytest.raises(TypeError, match=r"^state_dict: expected a mapping"):
         weights.cell_to_layer([])
+
+
+@pytest.mark.parametrize("prefix", ["net.rnn", "net.rnn."])
+def test_a_prefix_may_end_in_its_dot_or_not_wherever_one_is_taken(prefix):
+    lstm = nn.LSTM(3, 5, bidirectional=True, seed=0)
+    saved = lstm.state_dict(prefix=prefix) | {"net.head.weight": np.ones(2)}
+    assert saved.keys() >= {f"net.rnn.{name}" for name in lstm.state_dict()}
+    assert dict(lstm.named_parameters(prefix)).keys() < saved.keys()
+    assert next(iter(lstm.named_modules(prefix)))[0] == "net.rnn"
+    plain = lstm.state_dict()
+    for found, wanted in (
+        (weights.from_torch(saved, prefix), plain),
+        (weights.to_module(saved, prefix).state_dict(), plain),
+        (weights.to_onnx(saved, prefix=prefix), weights.to_onnx(plain)),
+        (weights.to_numpy(saved, "ifgo", prefix=prefix), weights.to_numpy(plain, "ifgo")),
+        (
+            dict(enumerate(weights.to_keras(saved, prefix=prefix))),
+            dict(enumerate(weights.to_keras(plain))),
+        ),
+    ):
+        assert found.keys() == wanted.keys()
+        assert all(np.array_equal(found[name], wanted[name]) for name in wanted)
+    for use in (weights.to_onnx, weights.to_keras):
+        with pytest.raises(ValueError, match=r"^prefix: .* got 'other'; they begin with 'net'"):
+            use(saved, prefix="other")

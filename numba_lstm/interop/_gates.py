@@ -1,7 +1,7 @@
 """The order of gates: rows of weights in blocks of H, one a gate, and how to put them in another.
 
 Orders are strings of a letter for each block, in our letters: ``ifgo`` of an LSTM, ``rzn`` of a
-GRU, ``h`` of a plain RNN.
+GRU, ``h`` of a plain RNN. Every order that a program of a known name has stands here.
 """
 
 from __future__ import annotations
@@ -10,12 +10,32 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...checks import real_array
+from ..checks import real_array
+from ..nn import GRU, LSTM, RNN
 
-__all__ = ["OURS", "Gates", "gates_of", "letters", "real", "reorder", "vector"]
+__all__ = [
+    "CELLS",
+    "KERAS",
+    "ONNX",
+    "ONNX_PEEPHOLES",
+    "OURS",
+    "OUR_PEEPHOLES",
+    "Gates",
+    "check_shape",
+    "gates_of",
+    "letters",
+    "onnx_shapes",
+    "real",
+    "reorder",
+    "vector",
+]
 
-# By the number of blocks.
+# By the number of blocks: the class, which ONNX's operator is called like, and each one's order.
+CELLS: dict[int, Any] = {4: LSTM, 3: GRU, 1: RNN}
 OURS = {4: "ifgo", 3: "rzn", 1: "h"}
+KERAS = {4: "ifgo", 3: "zrn", 1: "h"}  # it writes c and h for g and n
+ONNX = {4: "iofg", 3: "zrn", 1: "h"}  # it writes c and h for g and n
+OUR_PEEPHOLES, ONNX_PEEPHOLES = "ifo", "iof"
 
 # What others call the gates that we call g, z and n. "h" of an RNN may have any letter.
 _CALLED = {
@@ -86,7 +106,7 @@ def reorder(array: np.ndarray, given: str, wanted: str) -> np.ndarray:
 
 
 def real(name: str, value: Any, shape: tuple[int | str, ...]) -> np.ndarray:
-    """An array of real numbers of this shape, of which words stand for any length.
+    """An array of real numbers of this shape; see `check_shape`.
 
     Raises
     ------
@@ -94,12 +114,34 @@ def real(name: str, value: Any, shape: tuple[int | str, ...]) -> np.ndarray:
         Naming the argument.
     """
     array = real_array(name, value)
+    check_shape(name, array, shape)
+    return array
+
+
+def check_shape(name: str, array: np.ndarray, shape: tuple[int | str, ...]) -> None:
+    """Refuse an array of another shape, of which words stand for any length from 1 on.
+
+    Raises
+    ------
+    ValueError
+        Naming the array.
+    """
     if array.ndim != len(shape) or any(
-        isinstance(want, int) and got != want for got, want in zip(array.shape, shape)
+        got == 0 if isinstance(want, str) else got != want for got, want in zip(array.shape, shape)
     ):
         words = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
         raise ValueError(f"{name}: expected shape ({words}), got {array.shape}")
-    return array
+
+
+def onnx_shapes(directions: int, gates: Gates) -> dict[str, tuple[int | str, ...]]:
+    """Give the shapes of an ONNX node's weights by their names."""
+    rows = gates.number * gates.hidden
+    return {
+        "W": (directions, rows, "I"),
+        "R": (directions, rows, gates.hidden),
+        "B": (directions, 2 * rows),
+        "P": (directions, 3 * gates.hidden),
+    }
 
 
 def vector(name: str, value: Any, size: int) -> np.ndarray:

@@ -1,0 +1,173 @@
+"""External data is read from the model's own folder, and no further."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+from onnx_graphs_tool import model_of, tensor
+
+from numba_lstm.interop import onnx as interop
+
+onnx = pytest.importorskip("onnx")
+FLOAT = onnx.TensorProto.FLOAT
+make_node, info = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+VALUES = np.float32([1, 2, 3, 4])
+
+
+def model_with(**about):
+    """x + k, where k stands in another file: location, offset, length as they are given."""
+    k = onnx.TensorProto(name="k", dims=[4], data_type=FLOAT, data_location=1)
+    for key, value in about.items():
+        k.external_data.add(key=key, value=str(value))
+    nodes = [make_node("Add", ["x", "k"], ["y"])]
+    return model_of(nodes, [info("x", FLOAT, [4])], [info("y", FLOAT, [4])], [k])
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with a file of values beside it and one in it."""
+    for name in ("outside.bin", "models/k.bin", "models/deep/k.bin"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(VALUES.tobytes())
+    return tmp_path / "models"
+
+
+def run(folder, **about):
+    path = folder / "model.onnx"
+    path.write_bytes(model_with(**about).SerializeToString())
+    return interop.session(path).run(None, {"x": np.zeros(4)})[0]
+
+
+@pytest.mark.parametrize("location", ["k.bin", "./k.bin", "deep/k.bin", "deep//k.bin"])
+def test_files_in_the_folder_are_read(folder, location):
+    assert run(folder, location=location).tolist() == VALUES.tolist()
+    (folder / "inner.bin").symlink_to(folder / "deep" / "k.bin")
+    assert run(folder, location="inner.bin").tolist() == VALUES.tolist()
+
+
+def test_a_part_of_a_file_is_read(folder):
+    (folder / "k.bin").write_bytes(b"ab" + VALUES.tobytes() + b"more")
+    assert run(folder, location="k.bin", offset=2, length=16).tolist() == VALUES.tolist()
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["../outside.bin", "deep/../../outside.bin", "/etc/passwd", "", "C:\\x", "..\\outside.bin"],
+)
+def test_no_location_leads_out_of_the_folder(folder, location):
+    with pytest.raises(ValueError, match=r"model\.onnx: tensor 'k': expected .* model's folder"):
+        run(folder, location=location)
+
+
+def test_a_folder_is_no_file_of_values(folder):
+    with pytest.raises(IsADirectoryError):
+        run(folder, location="deep")
+
+
+def test_no_link_leads_out_of_the_folder(folder):
+    (folder / "file.bin").symlink_to(folder.parent / "outside.bin")
+    (folder / "up").symlink_to(folder.parent)
+    for location in ("file.bin", "up/outside.bin"):
+        with pytest.raises(ValueError, match=r"tensor 'k': .*, a link out of it"):
+            run(folder, location=location)
+
+
+@pytest.mark.parametrize(
+    ("about", "words"),
+    [
+        ({"length": 12}, r"expected 16 bytes of \(4,\) values in 'k.bin', got 12 .* of 16"),
+        ({"length": 2**40}, "expected 16 bytes"),
+        ({"offset": 8}, "expected 16 bytes .* got 8 from byte 8"),
+        ({"offset": 2**50}, "expected 16 bytes"),
+        ({"offset": -4}, "offset: expected a number of bytes, got '-4'"),
+        ({"offset": "9" * 5000}, "offset: expected a number of bytes"),
+        ({"length": "many"}, "length: expected a number of bytes, got 'many'"),
+        ({"location": "absent.bin"}, "expected its values in 'absent.bin', got no such file"),
+    ],
+)
+def test_sizes_that_do_not_fit_are_refused_before_anything_is_read(folder, about, words):
+    with pytest.raises(ValueError, match=rf"model\.onnx: tensor 'k': {words}"):
+        run(folder, **{"location": "k.bin"} | about)
+
+
+def test_a_file_without_end_and_a_large_one_are_not_read(folder):
+    os.mkfifo(folder / "fifo")
+    with pytest.raises(ValueError, match=r"tensor 'k': .*fifo: expected an ordinary file"):
+        run(folder, location="fifo")
+    with open(folder / "large.bin", "wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(ValueError, match=r"expected 16 bytes .* got 1099511627776"):
+        run(folder, location="large.bin")
+
+
+@pytest.mark.parametrize("dims", [[-4], [2**62, 2**62], [2**40]])
+def test_sizes_that_no_memory_has_are_refused(folder, dims):
+    model = model_with(location="k.bin")
+    model.graph.initializer[0].dims[:] = dims
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ValueError, match=r"model\.onnx: tensor 'k': expected"):
+        interop.session(folder / "model.onnx")
+
+
+@pytest.mark.parametrize("kind", [0, 8, 999])
+def test_types_without_a_size_are_refused(folder, kind):
+    model = model_with(location="k.bin")
+    model.graph.initializer[0].data_type = kind
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ValueError, match="tensor 'k': expected a type of numbers"):
+        interop.session(folder / "model.onnx")
+
+
+def test_without_a_path_there_is_no_folder():
+    model = model_with(location="k.bin")
+    for source in (model, model.SerializeToString()):
+        with pytest.raises(ValueError, match=r"^model: tensor 'k': .*expected the path of the"):
+            interop.session(source)
+
+
+def test_a_tensor_that_looks_like_one_of_ours_is_none():
+    """Inside this library a place stands for an array; a file cannot say so."""
+    k = tensor("k", VALUES)
+    k.external_data.add(key="location", value="numba_lstm constant 7")
+    model = model_with()
+    model.graph.initializer[0].CopyFrom(k)
+    assert interop.session(model).run(None, {"x": np.zeros(4)})[0].tolist() == VALUES.tolist()
+
+
+def test_values_of_attributes_and_inner_graphs_are_read_too(folder):
+    value = model_with(location="k.bin").graph.initializer[0]
+    constant = make_node("Constant", [], ["k"], value=value)
+    then = onnx.helper.make_graph([constant], "then", [], [info("k", FLOAT, [4])])
+    other = onnx.helper.make_graph(
+        [make_node("Identity", ["x"], ["k"])], "else", [], [info("k", FLOAT, [4])]
+    )
+    model = model_of(
+        [make_node("If", ["c"], ["y"], then_branch=then, else_branch=other)],
+        [info("x", FLOAT, [4]), info("c", onnx.TensorProto.BOOL, [])],
+        [info("y", FLOAT, [4])],
+    )
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    (y,) = interop.session(path).run(None, {"x": np.zeros(4), "c": True})
+    assert y.tolist() == VALUES.tolist()
+
+
+def test_int4_values_are_two_a_byte(folder):
+    model = model_of(
+        [make_node("DequantizeLinear", ["k", "scale"], ["y"])],
+        [info("x", FLOAT, [4])],
+        [info("y", FLOAT, [3])],
+        [
+            onnx.TensorProto(name="k", dims=[3], data_type=onnx.TensorProto.INT4, data_location=1),
+            tensor("scale", np.float32(0.5)),
+        ],
+        opset=21,
+    )
+    model.graph.initializer[0].external_data.add(key="location", value="four.bin")
+    (folder / "four.bin").write_bytes(bytes([0x21, 0x0F]))
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    (y,) = interop.session(path).run(None, {"x": np.zeros(4)})
+    assert y.tolist() == [0.5, 1.0, -0.5]

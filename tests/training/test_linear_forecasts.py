@@ -1,0 +1,73 @@
+"""Linear forecasters are solved on the part that trains, with the penalty the other part likes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from numba_lstm.datasets import WindowBatches
+from numba_lstm.models import LinearForecaster
+from numba_lstm.training import linear_forecasts
+from numba_lstm.training.linear_forecasts import (
+    RIDGES,
+    best_ridge,
+    outputs_of,
+    solve_linear,
+    targets_of,
+)
+
+
+def batches(values, first, last, **about):
+    return WindowBatches(values, np.arange(first, last), 6, 2, batch_size=7, **about)
+
+
+def errors(model, valid):
+    return np.abs(outputs_of(model, valid) - targets_of(valid)).mean()
+
+
+def test_the_penalty_is_the_one_that_forecasts_best(rng):
+    values = rng.normal(size=(60, 1)) + 5  # noise: the more penalty the better
+    train, valid = batches(values, 6, 20), batches(values, 20, 58)
+    model = LinearForecaster(1, 1, 2, 6, seed=0)
+    before = model.state_dict()
+    found = best_ridge(model, train, valid)
+    assert all((model.state_dict()[name] == value).all() for name, value in before.items())
+    by_ridge = []
+    for ridge in RIDGES:
+        solve_linear(model, train, ridge)
+        by_ridge.append(errors(model, valid))
+    assert found == RIDGES[int(np.argmin(by_ridge))] and found >= 0.1
+
+
+def test_a_wave_is_solved(rng):
+    wave = np.sin(np.arange(60) / 3.0)[:, None]
+    train, valid = batches(wave, 6, 40), batches(wave, 40, 58)
+    model = LinearForecaster(1, 1, 2, 6, seed=0)
+    solve_linear(model, train, best_ridge(model, train, valid))
+    assert errors(model, valid) < 0.01
+
+
+def test_outputs_and_targets_stand_in_the_order_of_the_windows(rng):
+    values = rng.normal(size=(40, 2))
+    found = batches(values, 6, 30)
+    np.testing.assert_array_equal(targets_of(found), found.batch(found.origins)[1])
+    model = LinearForecaster(2, 1, 2, 6, seed=0)
+    (x, _), _ = found.batch(found.origins)
+    np.testing.assert_allclose(outputs_of(model, found), model(x), rtol=1e-5, atol=1e-6)
+
+
+def test_quantiles_lie_where_the_errors_lie(rng):
+    values = rng.exponential(size=(3000, 1))
+    train = batches(values, 6, 2990)
+    model = LinearForecaster(1, 3, 2, 6, targets=1, seed=0)
+    solve_linear(model, train, 0.1, (0.1, 0.5, 0.9))
+    found, truth = outputs_of(model, train), targets_of(train)
+    below = (truth <= found).mean(axis=(0, 1))
+    np.testing.assert_allclose(below, [0.1, 0.5, 0.9], atol=0.01)
+
+
+def test_of_many_windows_some_are_enough(rng, monkeypatch):
+    monkeypatch.setattr(linear_forecasts, "_MOST_WINDOWS", 50)
+    wave = np.sin(np.arange(900) / 3.0)[:, None]
+    model = LinearForecaster(1, 1, 2, 6, seed=0)
+    solve_linear(model, batches(wave, 6, 890), 1e-6)
+    assert errors(model, batches(wave, 6, 890)) < 0.01
