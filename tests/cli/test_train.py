@@ -330,7 +330,7 @@ def test_a_lack_of_memory_names_the_vocabulary_and_what_makes_it_smaller(
     from numba_lstm.training.lm import session as text_session
     from numba_lstm.training.runs import trainer as run_loop
 
-    def ask_too_much(*_):
+    def ask_too_much(*_, **__):
         raise MemoryError("Unable to allocate 398 MiB")
 
     owner = text_session if place == "make_model" else run_loop.RunTrainer
