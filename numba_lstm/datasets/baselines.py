@@ -22,6 +22,9 @@ __all__ = ["Forecast", "linear", "seasonal_naive"]
 
 Forecast = Callable[[Series, int, Any], np.ndarray]
 
+# Of inputs of variance 1; the least keeps equations solvable that depend on each other.
+_RIDGES = (1e-6, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+
 
 def seasonal_naive(season: int | None = None) -> Forecast:
     """Forecast the value of one season before.
@@ -54,12 +57,14 @@ def linear(lags: int | None = None, train: Series | None = None) -> Forecast:
 
     The inputs are the last `lags` rows of all columns and the columns that are known ahead; there
     is one equation for each step ahead (a direct autoregression). They are standardised, and a
-    ridge of a millionth keeps equations solvable that depend on each other.
+    ridge keeps their weights small. Its strength and the number of lags are those that forecast
+    the last fifth of the history best from what is before; then all of it is fitted.
 
     Parameters
     ----------
     lags
-        In rows; by default two seasons, and at least ten, where the history allows it.
+        In rows; by default the best of a few, from five to two seasons (at least ten), and no more
+        than a fifth of the windows.
     train
         The series to fit on, once. By default each forecast fits on all the history that it sees.
 
@@ -94,11 +99,47 @@ def season_of(series: Series) -> int:
 
 def _fit(series: Series, horizon: int, lags: int | None) -> tuple[Equations, int]:
     """Equations of all steps ahead, (inputs) -> (horizon * K), and how many lags they take."""
-    if lags is None:
-        # So that there are at least as many windows as lags.
-        lags = max(1, min(max(10, 2 * season_of(series)), (len(series) - horizon + 1) // 2))
-    x, y, known, _ = windows(series, lags, horizon)
-    return ridge_path(_inputs(x, known), y.reshape(len(y), -1), [1e-6])[0], lags
+    tried = [lags] if lags is not None else _lags_to_try(series, horizon)
+    count, ridge = _chosen(series, horizon, tried)
+    x, y, known, _ = windows(series, count, horizon)
+    return ridge_path(_inputs(x, known), y.reshape(len(y), -1), [ridge])[0], count
+
+
+def _lags_to_try(series: Series, horizon: int) -> list[int]:
+    """From a handful to two seasons, with at least five windows for each lag."""
+    season = season_of(series)
+    most = max(10, 2 * season)
+    # lags <= windows / 5, where windows = rows - horizon + 1 - lags
+    most = max(1, min(most, (len(series) - horizon + 1) // 6))
+    return sorted({min(lags, most) for lags in (5, 10, season, most)})
+
+
+def _chosen(series: Series, horizon: int, tried: list[int]) -> tuple[int, float]:
+    """The lags and the ridge that forecast the last fifth best from what is before it.
+
+    Fewer lags are chosen only where they are better by 2 %: differences of less are chance. The
+    least of both where the rows are too few to tell.
+    """
+    most = max(tried)
+    first = len(series) - max(1, (len(series) - most - horizon + 1) // 5) - horizon + 1
+    # Windows that train end before the first value that is forecast.
+    if first - horizon - most < 1:
+        return min(tried), _RIDGES[0]
+    best, found = np.inf, (most, _RIDGES[0])
+    for lags in sorted(tried, reverse=True):
+        x, y, known, _ = windows(series, lags, horizon)
+        inputs, start, stop = _inputs(x, known), first - lags, first - lags - horizon + 1
+        scale = y[:stop].std(axis=(0, 1))
+        scale[scale == 0] = 1.0
+        equations = ridge_path(inputs[:stop], y[:stop].reshape(stop, -1), _RIDGES)
+        errors = []
+        for one in equations:
+            error = one(inputs[start:]).reshape(y[start:].shape) - y[start:]
+            errors.append(float(np.mean(np.abs(error) / scale)))
+        least = int(np.argmin(errors))
+        if errors[least] < 0.98 * best:
+            best, found = errors[least], (lags, _RIDGES[least])
+    return found
 
 
 def _inputs(x: np.ndarray, known: np.ndarray | None) -> np.ndarray:

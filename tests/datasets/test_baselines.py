@@ -70,6 +70,26 @@ def test_a_short_history_takes_fewer_lags():
         baselines.linear(5)(series(np.arange(6.0)), 3)
 
 
+def test_a_short_trend_of_weeks_is_not_overfitted(rng):
+    """Two seasons would be as many unknowns as windows: errors of many times the noise."""
+    weeks = np.datetime64("2021-01-04") + 7 * np.arange(160)
+    values = 100 + 0.5 * np.arange(160) + 2 * rng.standard_normal(160)
+    trend = Series(values[:, None], weeks, ("y",))
+    fitted = baselines.linear(train=trend.part(None, 128))
+    error = backtest(fitted, trend, 4, folds=8).measures["mae"]
+    assert error < 2.2  # the noise itself has 1.6
+
+
+def test_lags_and_ridge_are_those_that_forecast_the_last_fifth(rng):
+    """What was 14 rows before comes again: five lags do not see it."""
+    far = np.tile(rng.standard_normal(14), 13)[:181]
+    ahead = baselines.linear()(series(far[:170]), 3)[:, 0]
+    np.testing.assert_allclose(ahead, far[170:173], atol=1e-2)
+    noise = 5 + rng.standard_normal(181)
+    ahead = baselines.linear()(series(noise), 7)[:, 0]
+    assert np.abs(ahead - noise.mean()).max() < 0.3  # a weak ridge follows the noise
+
+
 def test_linear_beats_naive_where_the_past_pulls_back(rng):
     values = np.zeros(181)
     for t in range(1, 181):
