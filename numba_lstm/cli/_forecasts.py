@@ -116,6 +116,7 @@ def lines_of(found: Mapping[str, Any], cell: str, frequency: Frequency) -> list[
     words = {
         "model": name,
         "network": f"{cell.upper()} alone",
+        "linear_members": "linear members alone",
         "linear": "linear regression",
         "seasonal_naive": f"seasonal naive ({frequency.season} before)",
         "last_value": "last value",
@@ -128,14 +129,17 @@ def lines_of(found: Mapping[str, Any], cell: str, frequency: Frequency) -> list[
     ]
     if test["filled"]:
         lines.append(f"{test['filled']} of the values to forecast were missing and are filled")
+    networks = [share for kind, share in found["weights"].items() if not _is_linear(kind)]
     if name == cell.upper():
         del words["network"]
+    if "linear_members" not in test or not any(networks):  # then they are the model
+        del words["linear_members"]
     for target, models in test.get("targets", {"": test}).items():
         lines += _table(printable(target), {word: models[key] for key, word in words.items()})
     if len(found["weights"]) > 1:
         shares = [f"{share:.0%} {kind}" for kind, share in found["weights"].items() if share]
         lines.append(f"by what validates, the forecast is {', '.join(shares)}")
-    lines.append(_verdict(test, words))
+    lines.append(_verdict(test, words) if any(networks) else _without(test, words, cell))
     if intervals["coverage"] is not None:
         width = intervals["width"]
         wide = "" if width is None else f"; {_number(width)} wide on average"
@@ -148,10 +152,14 @@ def lines_of(found: Mapping[str, Any], cell: str, frequency: Frequency) -> list[
 
 def named(weights: Mapping[str, float], cell: str) -> str:
     """What a forecast is made of: networks, linear forecasters, or both."""
-    lines = any(share for kind, share in weights.items() if kind.startswith("linear"))
-    networks = any(share for kind, share in weights.items() if not kind.startswith("linear"))
+    lines = any(share for kind, share in weights.items() if _is_linear(kind))
+    networks = any(share for kind, share in weights.items() if not _is_linear(kind))
     parts = [cell.upper()] * networks + ["linear"] * lines
     return " + ".join(parts)
+
+
+def _is_linear(kind: str) -> bool:
+    return kind.startswith("linear")
 
 
 def _table(title: str, models: Mapping[str, Mapping[str, float | None]]) -> list[str]:
@@ -174,9 +182,8 @@ def _table(title: str, models: Mapping[str, Mapping[str, float | None]]) -> list
 
 
 def _verdict(test: Mapping[str, Any], words: Mapping[str, str]) -> str:
-    """Whether the model is better than the best of what costs nothing."""
-    measure = "mase" if "targets" in test and test["model"]["mase"] is not None else "mae"
-    rival = min(_BASELINES, key=lambda name: test[name][measure])
+    """Whether the networks are worth it: the model beside the best that has none."""
+    measure, rival = _judged(test, words)
     ours, theirs = test["model"][measure], test[rival][measure]
     ahead = test["better"][rival]
     share = f"lower error in {ahead:.0%} of the forecasts"
@@ -184,21 +191,46 @@ def _verdict(test: Mapping[str, Any], words: Mapping[str, str]) -> str:
     if theirs == 0.0:
         verdict = "does not earn its keep here" if ours > 0.0 else "is as good as the baselines"
         return f"the {words['model']} {verdict}: {words[rival]} makes no error at all"
+    if _equal(ours, theirs):
+        return (
+            f"the {words['model']} does not earn its keep here: {words[rival]} has the same "
+            f"{named}, and costs less"
+        )
     gain = 1.0 - ours / theirs
+    than = f"{gain:.1%} less {named} than the best without a network ({words[rival]})"
     if gain > 0.0 and ahead <= 0.5:
-        return (
-            f"the {words['model']} has {gain:.1%} less {named} than the best baseline "
-            f"({words[rival]}), but {share} only: that may be chance"
-        )
+        return f"the {words['model']} has {than}, but {share} only: that may be chance"
     if gain > 0.0:
-        return (
-            f"the {words['model']} earns its keep: {gain:.1%} less {named} than the best baseline "
-            f"({words[rival]}), {share}"
-        )
+        return f"the {words['model']} earns its keep: {than}, {share}"
     return (
         f"the {words['model']} does not earn its keep here: {words[rival]} has "
         f"{1.0 - theirs / ours:.1%} less {named}; use that, or train otherwise"
     )
+
+
+def _without(test: Mapping[str, Any], words: Mapping[str, str], cell: str) -> str:
+    """What is said of networks that got no weight."""
+    measure, rival = _judged(test, words)
+    ours, theirs = test["model"][measure], test[rival][measure]
+    better = theirs < ours and not _equal(ours, theirs)
+    named = dict(_MEASURES)[measure]
+    enough = f"{words[rival]} has {1.0 - theirs / ours:.1%} less {named}" if better else ""
+    return (
+        f"the {cell.upper()} does not earn its keep here: by what validates it got no weight; "
+        + (f"{enough}; use that" if better else "a linear forecaster is enough")
+    )
+
+
+def _judged(test: Mapping[str, Any], words: Mapping[str, str]) -> tuple[str, str]:
+    """The measure that decides, and the best forecaster that has no network."""
+    measure = "mase" if "targets" in test and test["model"]["mase"] is not None else "mae"
+    rivals = [name for name in ("linear_members", *_BASELINES) if name in words]
+    return measure, min(rivals, key=lambda name: test[name][measure])
+
+
+def _equal(ours: float, theirs: float) -> bool:
+    """Whether errors are the same but for round-off."""
+    return abs(ours - theirs) <= 1e-5 * max(ours, theirs)
 
 
 def _number(value: float | None) -> str:

@@ -28,7 +28,9 @@ def found(model=2.0, linear=2.5, better=0.7, **more):
         "linear": measures(linear),
         "seasonal_naive": measures(4.0),
         "last_value": measures(3.0),
-        "better": dict.fromkeys(("linear", "seasonal_naive", "last_value"), better),
+        "better": dict.fromkeys(
+            ("linear_members", "linear", "seasonal_naive", "last_value"), better
+        ),
         **more,
     }
     intervals = {"level": 0.9, "source": "back-test errors", "coverage": 0.88, "width": 12.3456}
@@ -55,8 +57,15 @@ def test_the_best_of_each_measure_is_marked_and_what_is_not_known_is_not():
 @pytest.mark.parametrize(
     ("about", "words"),
     [
-        ({}, "earns its keep: 20.0% less MAE than the best baseline (linear regression), lower er"),
-        ({"better": 0.4}, "20.0% less MAE than the best baseline (linear regression), but lower"),
+        (
+            {},
+            "earns its keep: 20.0% less MAE than the best without a network (linear regression)",
+        ),
+        (
+            {"better": 0.4},
+            "than the best without a network (linear regression), but lower error in 40% of",
+        ),
+        ({"model": 2.5 + 1e-7}, "keep here: linear regression has the same MAE, and costs less"),
         ({"model": 3.0}, "does not earn its keep here: linear regression has 16.7% less MAE; use"),
         ({"linear": 0.0}, "does not earn its keep here: linear regression makes no error at all"),
         ({"linear": 0.0, "model": 0.0}, "is as good as the baselines: linear regression makes no"),
@@ -64,6 +73,23 @@ def test_the_best_of_each_measure_is_marked_and_what_is_not_known_is_not():
 )
 def test_one_line_says_whether_the_model_earns_its_keep(about, words):
     assert any(words in line for line in lines_of(found(**about), "lstm", DAILY))
+
+
+def test_networks_that_the_linear_members_do_as_well_without_do_not_earn_their_keep():
+    lines = lines_of(found(linear_members=measures(1.9)), "lstm", DAILY)
+    assert any("does not earn its keep here: linear members alone has 5.0% less" in line
+               for line in lines)  # fmt: skip
+    assert sum(line.startswith("  linear members alone ") for line in lines) == 1
+
+
+def test_of_networks_without_weight_it_says_so():
+    weights = {"lstm": 0.0, "linear": 1.0}
+    lines = lines_of(found(weights=weights, linear_members=measures(2.0)), "lstm", DAILY)
+    verdict = "the LSTM does not earn its keep here: by what validates it got no weight; "
+    assert verdict + "a linear forecaster is enough" in lines
+    assert not any("linear members alone" in line for line in lines)
+    lines = lines_of(found(model=3.0, weights=weights), "lstm", DAILY)
+    assert verdict + "linear regression has 16.7% less MAE; use that" in lines
 
 
 def test_of_several_targets_each_has_a_table_and_the_scaled_error_decides():

@@ -8,7 +8,7 @@ in the forecast. Then they are solved again on all of these rows.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,25 +46,40 @@ class Combined:
         What forecasts.
     network : Combination
         The networks alone.
+    linear : Combination or None
+        The linear forecasters alone; None where there are none, and before the run's end.
     weights : dict of str to float
-        Of each kind; they sum to 1.
+        Of each kind in `model`; they sum to 1.
     """
 
     model: Combination
     network: Combination
+    linear: Combination | None
     weights: dict[str, float]
 
     @classmethod
-    def of(cls, members: Members, weights: Mapping[str, float]) -> Combined:
-        """Put members together."""
-        networks = {name: weights[name] for name in members.networks}
-        total = sum(networks.values())
-        share = 1.0 / len(networks)
-        alone = {
-            name: networks.get(name, 0.0) / total if total else share * (name in networks)
-            for name in members.groups
-        }
-        return cls(members.combined(weights), members.combined(alone), dict(weights))
+    def of(
+        cls, members: Members, weights: Mapping[str, float], alone: Mapping[str, float]
+    ) -> Combined:
+        """Put members together.
+
+        Parameters
+        ----------
+        members
+            The forecasters.
+        weights
+            Of each kind; they sum to 1.
+        alone
+            Of each kind of network among the networks, and of each linear forecaster among these.
+        """
+
+        def only(names: Collection[str]) -> Combination | None:
+            found = {name: alone[name] * (name in names) for name in members.groups}
+            return members.combined(found) if any(found.values()) else None
+
+        network = only(members.networks)
+        assert network is not None
+        return cls(members.combined(weights), network, only(members.lines), dict(weights))
 
 
 def make_members(config: ForecastConfig, meaning: Meaning) -> Members:
@@ -130,14 +145,14 @@ def combine(config: ForecastConfig, data: ForecastData, run: Run) -> Combined:
         ridges[name] = _RIDGE if valid is None else best_ridge(line, train, valid)
         solve_linear(line, train, ridges[name], learnt)
     groups = members.groups
-    weights = dict.fromkeys(groups, 1.0 / len(groups))
+    weights, alone = _alike(groups), {**_alike(members.networks), **_alike(members.lines)}
     if valid is not None:
-        weights = _weighed(members, valid, learnt)
+        weights, alone = _weighed(members, valid, learnt)
         both = WindowBatches(data.rows, data.learnt_origins, data.meaning, _BATCH)
         for name, line in members.lines.items():
             solve_linear(line, both, ridges[name], learnt)
-    _save(run, members, weights)
-    return Combined.of(members, weights)
+    _save(run, members, weights, alone)
+    return Combined.of(members, weights, alone)
 
 
 def read_combined(run: Run, config: ForecastConfig, meaning: Meaning) -> Combined:
@@ -152,16 +167,20 @@ def read_combined(run: Run, config: ForecastConfig, meaning: Meaning) -> Combine
     """
     members = _networks_of(run, config, meaning)
     groups, path = members.groups, run.path / COMBINED
-    weights = {name: (name in members.networks) / len(members.networks) for name in groups}
+    weights = {**_alike(members.networks), **dict.fromkeys(members.lines, 0.0)}
+    alone = weights
     if path.is_file():
         arrays, metadata = run.arrays(COMBINED)
         try:
-            weights = {name: float(json.loads(metadata[_WEIGHTS])[name]) for name in groups}
+            weights, alone = (
+                {name: float(found[name]) for name in groups}
+                for found in json.loads(metadata[_WEIGHTS])
+            )
             for name, line in members.lines.items():
                 line.load_state_dict(arrays, prefix=f"{name}.")
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"{path}: expected the run's linear forecasters: {error}") from None
-    return Combined.of(members, weights)
+    return Combined.of(members, weights, alone)
 
 
 def count_parameters(config: ForecastConfig, meaning: Meaning) -> tuple[int, int]:
@@ -197,10 +216,17 @@ def _networks_of(run: Run, config: ForecastConfig, meaning: Meaning) -> Members:
     return made[0]
 
 
+def _alike(names: Collection[str]) -> dict[str, float]:
+    return {name: 1.0 / len(names) for name in names}
+
+
 def _weighed(
     members: Members, valid: WindowBatches, quantiles: tuple[float, ...] | None
-) -> dict[str, float]:
-    """The weights with which what validates is forecast best."""
+) -> tuple[dict[str, float], dict[str, float]]:
+    """The weights with which what validates is forecast best.
+
+    By all; and by the networks without the linear forecasters, and by these without the networks.
+    """
     forecasts = {
         name: np.mean([outputs_of(one.eval(), valid) for one in group], axis=0)
         for name, group in members.groups.items()
@@ -212,14 +238,24 @@ def _weighed(
         def loss(found: np.ndarray, true: np.ndarray) -> float:
             return float(measure(found, true, with_gradient=False)[0])
 
-    found = combination_weights(list(forecasts.values()), targets_of(valid), loss)
-    return dict(zip(forecasts, found.tolist()))
+    truth = targets_of(valid)
+
+    def best(names: Collection[str]) -> dict[str, float]:
+        found = combination_weights([forecasts[name] for name in names], truth, loss)
+        return dict(zip(names, found.tolist()))
+
+    lines = best(members.lines) if members.lines else {}
+    return best(forecasts), {**best(members.networks), **lines}
 
 
-def _save(run: Run, members: Members, weights: Mapping[str, float]) -> None:
+def _save(
+    run: Run, members: Members, weights: Mapping[str, float], alone: Mapping[str, float]
+) -> None:
     arrays = {
         f"{name}.{part}": array
         for name, line in members.lines.items()
         for part, array in line.state_dict().items()
     }
-    run.write(COMBINED, safetensors.serialized(arrays, {_WEIGHTS: json.dumps(weights)}))
+    # One entry: the order of several is not the same each time.
+    metadata = {_WEIGHTS: json.dumps([weights, alone])}
+    run.write(COMBINED, safetensors.serialized(arrays, metadata))

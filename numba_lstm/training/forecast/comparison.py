@@ -7,7 +7,7 @@ way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from .windows import last_known, seen_at
 
 __all__ = [
     "BASELINES",
+    "LINEAR_MEMBERS",
     "MODELS",
     "Comparison",
     "compare",
@@ -32,6 +33,8 @@ __all__ = [
 BASELINES = ("linear", "seasonal_naive", "last_value")
 #: In the order of the table: what forecasts, its networks alone, and what costs nothing.
 MODELS = ("model", "network", *BASELINES)
+#: The model's linear forecasters without its networks; only where it has some.
+LINEAR_MEMBERS = "linear_members"
 # By default the linear baseline takes two seasons of each column.
 _LONG_SEASON = 200
 
@@ -45,7 +48,7 @@ class Comparison:
     id : str
         The series' name.
     models : dict of str to Backtest
-        By the names of `MODELS`.
+        By the names of `MODELS`, and perhaps `LINEAR_MEMBERS`.
     quantiles : numpy.ndarray
         (F, H, K, Q), the model's.
     errors : numpy.ndarray
@@ -84,8 +87,7 @@ class Comparison:
 
 def compare(
     one: ReadSeries,
-    said: np.ndarray,
-    network: np.ndarray,
+    told: Mapping[str, np.ndarray],
     origins: np.ndarray,
     linear: Series | None,
 ) -> Comparison:
@@ -95,8 +97,9 @@ def compare(
     ----------
     one
         The series.
-    said, network
-        (O, H, K, Q), the forecasts of the model, and of its networks alone.
+    told
+        (O, H, K, Q), the forecasts of the "model", of its "network" alone, and perhaps of its
+        `LINEAR_MEMBERS` alone.
     origins
         (O,) the rows at which they begin, each up to the last one that the series has the truth of.
         Those that are judged are one horizon apart; intervals are made of the errors of all.
@@ -105,17 +108,17 @@ def compare(
     """
     series = one.series
     last = None if one.real is None else last_known(one.real)
+    said = told["model"]
     first, horizon = int(origins[0]), said.shape[1]
     folds = 1 + (len(said) - 1) // horizon
     middle = said.shape[-1] // 2
 
-    def told(said: np.ndarray) -> baselines.Forecast:
+    def again(said: np.ndarray) -> baselines.Forecast:
         return lambda history, horizon, future: said[len(history) - first, ..., middle]
 
     season = season_before(series, first)
     forecasters: dict[str, baselines.Forecast] = {
-        "model": told(said),
-        "network": told(network),
+        **{name: again(said) for name, said in told.items()},
         "linear": _as_known(baselines.linear(_lags(season), linear), last),
         "seasonal_naive": _as_known(baselines.seasonal_naive(season), last),
         "last_value": _as_known(baselines.seasonal_naive(1), last),

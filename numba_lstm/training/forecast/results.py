@@ -18,7 +18,7 @@ from ...datasets.series import shown
 from ..runs.checkpoint import RESULTS, Run
 from ..runs.folders import RunError
 from .combining import combine
-from .comparison import BASELINES, MODELS, Comparison, compare, interval_ends, measures
+from .comparison import LINEAR_MEMBERS, MODELS, Comparison, compare, interval_ends, measures
 from .reading import ReadSeries
 from .session import LoadedForecaster, load_forecaster
 from .task import ForecastTask, forecast
@@ -84,12 +84,15 @@ def back_tests(
     origins = [len(one.series) - behind for one in series]
     counted = np.concatenate([start + here for start, here in zip(rows.starts, origins)])
     windows = WindowBatches(rows, counted, meaning, 256)
-    said, network = (
-        np.split(forecast(model, windows, check), len(series))
-        for model in (loaded.model, loaded.network)
-    )
+    models = {"model": loaded.model, "network": loaded.network, LINEAR_MEMBERS: loaded.linear}
+    told = {
+        name: np.split(forecast(model, windows, check), len(series))
+        for name, model in models.items()
+        if model is not None
+    }
+    said = [dict(zip(told, one)) for one in zip(*told.values())]
     trains = [None] * len(series) if linear is None else linear
-    return [compare(*about) for about in zip(series, said, network, origins, trains)]
+    return [compare(*about) for about in zip(series, said, origins, trains)]
 
 
 def as_json(
@@ -124,11 +127,12 @@ def as_json(
         "to": shown(max(time.max() for time in times)),
         "filled": sum(one.filled for one in found),
     }
-    for name in MODELS:
+    models = tuple(found[0].models)
+    for name in models:
         backtest[name] = measures([one.models[name] for one in found])
     if len(names) > 1:
         backtest["targets"] = {
-            name: {model: measures([one.models[model] for one in found], k) for model in MODELS}
+            name: {model: measures([one.models[model] for one in found], k) for model in models}
             for k, name in enumerate(names)
         }
     backtest["better"] = _better(found)
@@ -168,12 +172,15 @@ def _learnt(found: Sequence[Comparison]) -> bool:
 
 
 def _better(found: Sequence[Comparison]) -> dict[str, float]:
-    """The share of forecasts in which the model's mean absolute error is lower, by baseline."""
+    """The share of forecasts in which the model's mean absolute error is lower, by rival.
+
+    A difference of round-off is none.
+    """
     ours = np.concatenate([_by_fold(one, "model") for one in found])
     shares = {}
-    for name in BASELINES:
+    for name in found[0].models.keys() - {"model", "network"}:
         theirs = np.concatenate([_by_fold(one, name) for one in found])
-        shares[name] = float(np.mean(ours < theirs))
+        shares[name] = float(np.mean(ours < (1.0 - 1e-5) * theirs))
     return shares
 
 

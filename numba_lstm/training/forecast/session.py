@@ -47,6 +47,8 @@ class LoadedForecaster:
         linear forecasters beside them, which a run has from its end on. In evaluation mode.
     network : Combination
         The networks alone.
+    linear : Combination or None
+        The linear forecasters alone.
     weights : dict of str to float
         Of each kind in the model.
     meaning : Meaning
@@ -58,6 +60,7 @@ class LoadedForecaster:
     path: Path
     model: Combination
     network: Combination
+    linear: Combination | None
     weights: dict[str, float]
     meaning: Meaning
     config: ForecastConfig
@@ -87,7 +90,7 @@ def load_forecaster(path: str | os.PathLike[str]) -> LoadedForecaster:
     run.require_kind(ForecastConfig.kind)
     config, meaning = run.config(), read_meaning(run)
     combined = read_combined(run, config, meaning)
-    parts = combined.model, combined.network, combined.weights
+    parts = combined.model, combined.network, combined.linear, combined.weights
     return LoadedForecaster(run.path, *parts, meaning, config)
 
 

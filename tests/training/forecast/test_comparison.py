@@ -9,7 +9,13 @@ import pytest
 from forecast_tool import write_csv
 
 from numba_lstm.datasets import baselines, metrics
-from numba_lstm.training.forecast.comparison import MODELS, compare, interval_ends, measures
+from numba_lstm.training.forecast.comparison import (
+    LINEAR_MEMBERS,
+    MODELS,
+    compare,
+    interval_ends,
+    measures,
+)
 from numba_lstm.training.forecast.config import ForecastConfig
 from numba_lstm.training.forecast.reading import read_all
 from numba_lstm.training.runs.options import merge_options
@@ -27,13 +33,18 @@ def read(path, **options):
     return read_all(str(path), merge_options(ForecastConfig, ("", given)), "data")[0]
 
 
-def judged(one, offset=0.0):
+def judged(one, offset=0.0, lines=None):
     """The comparison of a model that says the truth, and something more."""
     first = len(one.series) - HORIZON * FOLDS
     origins = np.arange(first, len(one.series) - HORIZON + 1)
     rows = origins[:, None] + np.arange(HORIZON)
     said = one.series.target[rows][..., None] + offset
-    return compare(one, said, said + 1.0, origins, one.series.part(None, first)), first
+    told = {
+        "model": said,
+        "network": said + 1.0,
+        **({} if lines is None else {LINEAR_MEMBERS: lines + said}),
+    }
+    return compare(one, told, origins, one.series.part(None, first)), first
 
 
 def test_the_model_is_judged_by_the_truth_and_baselines_by_what_was_before(one):
@@ -53,6 +64,12 @@ def test_the_model_is_judged_by_the_truth_and_baselines_by_what_was_before(one):
     expected = baselines.linear(train=history)
     found_linear = found.models["linear"].forecast[0]
     np.testing.assert_allclose(found_linear, expected(history, 7, None), rtol=1e-9)
+
+
+def test_linear_members_are_judged_where_there_are_some(one):
+    found, _ = judged(one, 1.5, lines=2.0)
+    assert set(found.models) == {*MODELS, LINEAR_MEMBERS}
+    np.testing.assert_allclose(found.models[LINEAR_MEMBERS].errors, -3.5)
 
 
 def test_a_value_that_was_filled_is_not_known_before_its_neighbour(tmp_path):
@@ -82,8 +99,9 @@ def test_one_forecast_has_no_interval_and_learnt_ends_are_taken(one):
     said = np.stack([np.full((1, HORIZON, 1), value) for value in (1.0, 2.0, 4.0)], axis=-1)
     origins = np.array([first])
     middle = said[..., 1:2]
-    assert compare(one, middle, middle, origins, None).intervals(0.9) is None
-    low, high = compare(one, said, said, origins, None).intervals(0.9)
+    both = {"model": middle, "network": middle}
+    assert compare(one, both, origins, None).intervals(0.9) is None
+    low, high = compare(one, {"model": said, "network": said}, origins, None).intervals(0.9)
     assert (np.unique(low), np.unique(high)) == ([1.0], [4.0])
 
 

@@ -162,9 +162,16 @@ def test_before_its_end_a_run_has_networks_and_then_linear_forecasters_too(confi
     truth = windows.meaning.scaler.inverse(windows.batch(windows.origins)[1]).swapaxes(0, 1)
     found = {
         name: np.abs(forecast(model, windows)[..., 0] - windows.effects(windows.origins) - truth)
-        for name, model in (("model", loaded.model), ("network", loaded.network))
+        for name, model in (
+            ("model", loaded.model),
+            ("network", loaded.network),
+            ("linear", loaded.linear),
+        )
     }
-    assert found["model"].mean() <= found["network"].mean()
+    error = {name: one.mean() for name, one in found.items()}
+    assert error["model"] <= error["network"]
+    assert error["model"] <= error["linear"] * 1.02  # but for the rounds that find weights
+    assert set(results["backtest"]["linear_members"]) == set(results["backtest"]["model"])
     (run.path / "linear.safetensors").write_bytes(b"{}")
     with pytest.raises(ValueError, match=r"linear\.safetensors"):
         load_forecaster(run.path)
