@@ -22,6 +22,8 @@ __all__ = ["evaluate_forecaster", "lines_of", "named", "predict_steps"]
 
 _BASELINES = ("linear", "seasonal_naive", "last_value")
 _MEASURES = (("mae", "MAE"), ("rmse", "RMSE"), ("mase", "MASE"), ("smape", "sMAPE %"))
+# So many series have a line of their own.
+_MOST_SERIES = 10
 
 
 def evaluate_forecaster(
@@ -136,6 +138,8 @@ def lines_of(found: Mapping[str, Any], cell: str, frequency: Frequency) -> list[
         del words["linear_members"]
     for target, models in test.get("targets", {"": test}).items():
         lines += _table(printable(target), {word: models[key] for key, word in words.items()})
+    if "series" in test:
+        lines += _each_series(test["series"], words)
     if len(found["weights"]) > 1:
         shares = [f"{share:.0%} {kind}" for kind, share in found["weights"].items() if share]
         lines.append(f"by what validates, the forecast is {', '.join(shares)}")
@@ -173,6 +177,24 @@ def _table(title: str, models: Mapping[str, Mapping[str, float | None]]) -> list
         marks = ["*" if value is not None and value == least else " " for value, least in values]
         cells = [_number(value) for value, _ in values]
         rows.append([word, *(cell + mark for cell, mark in zip(cells, marks))])
+    return _aligned(rows)
+
+
+def _each_series(
+    series: Mapping[str, Mapping[str, float | None]], words: Mapping[str, str]
+) -> list[str]:
+    """The scaled error of each series, or of the worst ones."""
+    ids, what = list(series), "of each series"
+    if len(ids) > _MOST_SERIES:
+        ids.sort(key=lambda id: -(series[id]["model"] or 0.0))
+        what = f"of the worst {_MOST_SERIES} of {len(ids)} series"
+    rows = [[f"MASE {what}", *words.values()]]
+    for id in ids[:_MOST_SERIES]:
+        rows.append([printable(id), *(_number(series[id][name]) for name in words)])
+    return _aligned(rows)
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = []
     for name, *cells in rows:
@@ -223,7 +245,8 @@ def _without(test: Mapping[str, Any], words: Mapping[str, str], cell: str) -> st
 
 def _judged(test: Mapping[str, Any], words: Mapping[str, str]) -> tuple[str, str]:
     """The measure that decides, and the best forecaster that has no network."""
-    measure = "mase" if "targets" in test and test["model"]["mase"] is not None else "mae"
+    several = "targets" in test or "series" in test  # they have no common unit
+    measure = "mase" if several and test["model"]["mase"] is not None else "mae"
     rivals = [name for name in ("linear_members", *_BASELINES) if name in words]
     return measure, min(rivals, key=lambda name: test[name][measure])
 

@@ -11,10 +11,12 @@ from .. import checks, models, training
 from ..datasets.scaling import Scaler
 from ..datasets.seasonal import Deseasonalizer
 from ..datasets.series import Series
+from ..datasets.sizes import sizes_apart
 from ..datasets.windowing import WindowBatches, origins_in
 from ..models.forecast_losses import of_each, pinball
 from ..models.members import Members
 from ..training.linear_forecasts import best_ridge, outputs_of, solve_linear, targets_of
+from ..user_warning import warn
 from .base import LOSSES, ROWS, RecurrentEstimator
 from .forecasting import checked_quantiles
 
@@ -73,6 +75,9 @@ class WindowedEstimator(RecurrentEstimator):
             held = self._held_out(series, incremental)
             if first:
                 self._measure(series, held)
+                told = sizes_apart([one.target for one in series])
+                if told is not None:
+                    warn(f"y: {told}")
             train, valid = self._batches(series, held, self.shuffle)
             if first:
                 members, ridges = self._members(self._seeds(), train, valid)

@@ -109,6 +109,24 @@ def test_of_several_targets_each_has_a_table_and_the_scaled_error_decides():
                for line in lines)  # fmt: skip
 
 
+def test_of_several_series_each_has_a_line_and_the_scaled_error_decides():
+    """By MAE the model is better, as the large series has it; not so in the mean of all."""
+    mase = {"linear": 0.8, "seasonal_naive": 1.0, "last_value": 1.2, "network": 1.1}
+    series = {f"shop{n}": {"model": n / 10, **mase} for n in range(3)}
+    about = {name: measures(3.0, value) for name, value in mase.items()}
+    about.update(model=measures(2.0, 1.0), series=series)
+    lines = lines_of({**found(), "backtest": {**found()["backtest"], **about}}, "lstm", DAILY)
+    at = next(n for n, line in enumerate(lines) if line.startswith("  MASE of each series "))
+    assert lines[at + 2].split() == ["shop1", "0.1", "1.1", "0.8", "1", "1.2"]
+    assert any("does not earn its keep here: linear regression has 20.0% less MASE" in line
+               for line in lines)  # fmt: skip
+    about["series"] = {f"shop{n}": {"model": n / 10, **mase} for n in range(12)}
+    lines = lines_of({**found(), "backtest": {**found()["backtest"], **about}}, "lstm", DAILY)
+    at = next(n for n, line in enumerate(lines) if "MASE of the worst 10 of 12 series" in line)
+    ids = [line.split()[0] for line in lines[at + 1 : at + 11]]
+    assert ids == [f"shop{n}" for n in range(11, 1, -1)]
+
+
 def test_times_are_written_as_short_as_they_can_be():
     days = np.array(["2021-01-01", "2021-01-02"], "datetime64[us]")
     assert _times(days) == ["2021-01-01", "2021-01-02"]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
+
+from sklearn.exceptions import ConvergenceWarning
 
 from numba_lstm.estimators import LSTMForecaster
 
@@ -51,6 +55,15 @@ def test_many_series_are_forecast_as_each_one_alone():
     for n, one in enumerate((SEASON, SEASON[30:90], SEASON[::-1])):
         np.testing.assert_allclose(model.predict(one), found[n], rtol=1e-5)
     assert model.predict(np.stack([SEASON, SEASON])[..., None]).shape == (2, 4, 1)
+
+
+def test_series_of_sizes_that_one_scaling_does_not_serve_bring_a_warning():
+    with pytest.warns(UserWarning, match=r"y: the series differ in size by a factor of 1,000,"):
+        quick().fit([SEASON, 1000 * SEASON])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        quick().fit([SEASON, 2 * SEASON])
 
 
 def test_exogenous_columns_tell_of_the_future(rng):

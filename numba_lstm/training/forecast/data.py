@@ -18,6 +18,7 @@ import numpy as np
 from ...datasets.scaling import Scaler
 from ...datasets.seasonal import Deseasonalizer
 from ...datasets.series import shown
+from ...datasets.sizes import sizes_apart
 from ..runs.options import ConfigError
 from .config import ForecastConfig
 from .meaning import Meaning
@@ -164,6 +165,7 @@ def load_data(config: ForecastConfig, meaning: Meaning | None = None) -> Forecas
     if meaning is None:
         meaning = _meaning(config, series, splits, window)
         notes += _constant(config, series, splits)
+    notes += _sizes(series, splits)
     notes += _regular_part(series[0], meaning)
     rows = scaled_rows(series, meaning, config.dtype)
     return ForecastData(meaning, tuple(series), tuple(splits), folds, rows, tuple(notes))
@@ -284,6 +286,12 @@ def _regular_part(one: ReadSeries, meaning: Meaning) -> list[str]:
     words = [f"{' and '.join(cycles)} of {', '.join(names)}" for cycles, names in found.items()]
     told = f"{one.series.source}: the regular part is taken out: the {'; the '.join(words)}"
     return [told] if found else []
+
+
+def _sizes(series: Sequence[ReadSeries], splits: Sequence[Split]) -> list[str]:
+    """A word about series that one scaling does not serve."""
+    told = sizes_apart([one.series.target[: split.train] for one, split in zip(series, splits)])
+    return [] if told is None else [f"{series[0].series.source}: {told}"]
 
 
 def _constant(

@@ -115,7 +115,8 @@ def as_json(
     Returns
     -------
     dict
-        ``weights``, ``backtest`` with the measures of each model, and ``intervals``.
+        ``weights``, ``backtest`` with the measures of each model (of several series also the
+        MASE of each), and ``intervals``.
     """
     first = found[0].models["model"]
     times = [one.models["model"].time for one in found]
@@ -134,6 +135,10 @@ def as_json(
         backtest["targets"] = {
             name: {model: measures([one.models[model] for one in found], k) for model in models}
             for k, name in enumerate(names)
+        }
+    if len(found) > 1:
+        backtest["series"] = {
+            one.id: {name: measures([one.models[name]])["mase"] for name in models} for one in found
         }
     backtest["better"] = _better(found)
     level = loaded.config.level

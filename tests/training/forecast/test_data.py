@@ -66,6 +66,20 @@ def test_many_series_are_cut_each_at_its_own_end(tmp_path):
     assert data.valid_origins.tolist() == [59, 80 + 59]
 
 
+def test_series_of_sizes_that_one_scaling_does_not_serve_are_told(tmp_path):
+    path = write_csv(tmp_path / "shops.csv", 80, ids=("a", "b"))
+    options = {"id": "shop", "folds": 2, "window": 12}
+    assert not any("in size" in note for note in load_data(config(path, **options)).notes)
+    head, *lines = path.read_text().splitlines()
+    at, shop = head.split(",").index("sales"), head.split(",").index("shop")
+    rows = [line.split(",") for line in lines]
+    for row in rows:
+        row[at] = str(float(row[at]) * (1000 if row[shop] == "a" else 1))
+    path.write_text("\n".join([head, *map(",".join, rows)]) + "\n")
+    notes = load_data(config(path, **options)).notes
+    assert any("the series differ in size by a factor of" in note for note in notes)
+
+
 @pytest.mark.parametrize("boundary", [111, 132, 139])
 def test_nothing_that_was_filled_tells_of_a_later_part(tmp_path, boundary):
     """Around a boundary rows are missing; what comes after it differs, and nothing before does."""
