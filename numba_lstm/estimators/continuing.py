@@ -12,7 +12,7 @@ from .. import checks
 from ..datasets.series import Series
 from .forecasting import forecast
 from .samples import Samples
-from .series import Form, NamedColumns, items_of, read_columns, read_series, with_known
+from .series import Form, NamedColumns, Reading, items_of, read_columns, read_series, with_known
 from .times import check_following, check_same_times, last_times, time_index
 from .windowed import WindowedEstimator
 
@@ -29,7 +29,7 @@ class ContinuingEstimator(WindowedEstimator):
     _ends: np.ndarray  # (window, series, columns), scaled
     _last: list[Any]  # the last time of each series
 
-    def _read(self, first: bool, y: Any, X: Any) -> list[Series]:
+    def _read(self, first: bool, y: Any, X: Any) -> Reading:
         series, form = read_series(self, y, first)
         ready = _ready(y)
         if first:
@@ -48,17 +48,18 @@ class ContinuingEstimator(WindowedEstimator):
         columns = (series[0].targets, len(series[0].known), series[0].values.shape[1])
         if not first and columns != self._columns:
             raise ValueError(f"y: expected columns as in fit, {self._columns}, got {columns}")
-        self._columns, self._form = columns, form
         if ready and first and columns[1]:
             self._exogenous = NamedColumns()
             self._exogenous.n_features_in_ = columns[1]
-        self._last_times = [last_times(one) for one in items_of(y, form)]
-        return series
+        return Reading(series, form, columns, [last_times(one) for one in items_of(y, form)])
 
     def _check_kind(self, ready: bool) -> None:
         if ready != self._inside:
             expected = "a datasets.Series" if self._inside else "an array or a frame"
             raise TypeError(f"y: expected {expected}, as in fit, got another kind")
+
+    def _keep_form(self, reading: Reading) -> None:
+        _, self._form, self._columns, self._last_times = reading
 
     def _keep_ends(self, series: Sequence[Series]) -> None:
         self._ends = self._tails(series)

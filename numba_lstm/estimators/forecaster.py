@@ -15,7 +15,7 @@ from ..training.linear_forecasts import outputs_of
 from ..typing import Array
 from .base import ROWS
 from .continuing import ContinuingEstimator
-from .forecasting import median
+from .forecasting import by_quantile, median
 from .options import options_of
 
 __all__ = ["LSTMForecaster"]
@@ -276,7 +276,7 @@ class LSTMForecaster(ContinuingEstimator):
         if horizon is not None and horizon > self._horizon:
             raise ValueError(f"horizon: expected at most {self._horizon}, got {horizon}")
         found, form = self._forecast(y, X, horizon)
-        return form.of_forecast(np.sort(found, axis=-1))
+        return form.of_forecast(found)
 
     def predict_interval(
         self, y: Any = None, X: Any = None, *, level: float = 0.9
@@ -284,7 +284,10 @@ class LSTMForecaster(ContinuingEstimator):
         """Forecast between which two values what follows will lie.
 
         The ends are those of the errors of the part that was set aside, of each step ahead (split
-        conformal): of forecasts that did not know it, by networks that had not trained on it.
+        conformal): of forecasts that did not know it, by networks that had not trained on it. The
+        same part has told the epochs, the penalties of the linear forecasters and the weights of
+        the combination, so that its errors are somewhat smaller than those to come, and the share
+        is only about `level`.
 
         Parameters
         ----------
@@ -335,16 +338,15 @@ class LSTMForecaster(ContinuingEstimator):
             Before `fit`; naming y or X.
         """
         check_is_fitted(self, "module_")
-        kept = self._form, self._last_times
-        series = self._read(False, y, X)
-        self._form, self._last_times = kept
+        series, _, (targets, *_), _ = self._read(False, y, X)
         self._check_calendar(series)
+        lengths = np.array([len(one) for one in series])
+        self._check_lengths(lengths, np.zeros_like(lengths))
         valid, _ = self._batches(series, None, False)
         found = outputs_of(self.module_, self._windows(valid.values, valid.origins, None, ROWS))
-        found = self._unscaled(found.reshape(*found.shape[:2], self._columns[0], -1))
+        found = self._unscaled(by_quantile(found, targets))
         rows = valid.origins + np.arange(self._horizon)[:, None]
         regular = np.concatenate([self.seasonal_.effect(one.time) for one in series])
         raw = np.concatenate([one.target for one in series])
-        ours = median(found) + regular[rows][..., : self._columns[0]]
-        shape = (-1, self._columns[0])
-        return float(r2_score(raw[rows].reshape(shape), ours.reshape(shape)))
+        ours = median(found) + regular[rows][..., :targets]
+        return float(r2_score(raw[rows].reshape(-1, targets), ours.reshape(-1, targets)))

@@ -16,7 +16,15 @@ from .samples import Samples, is_many, read_many
 from .times import check_times, moments
 from .values import check_values, named
 
-__all__ = ["Form", "NamedColumns", "items_of", "read_columns", "read_series", "with_known"]
+__all__ = [
+    "Form",
+    "NamedColumns",
+    "Reading",
+    "items_of",
+    "read_columns",
+    "read_series",
+    "with_known",
+]
 
 _FLOATS = [np.float64, np.float32]
 
@@ -45,6 +53,26 @@ class Form(NamedTuple):
         if not self.columns:
             found = found[:, :, 0]
         return np.ascontiguousarray(found if self.many else found[0])
+
+
+class Reading(NamedTuple):
+    """What a forecaster read.
+
+    Attributes
+    ----------
+    series : list of Series
+        With all columns: those that are forecast, those of the past, those known ahead.
+    form : Form
+    columns : tuple of int
+        How many are forecast, how many are known ahead, and how many there are.
+    last_times : list
+        The last times of each series as it came, for what follows it; None where it had none.
+    """
+
+    series: list[Series]
+    form: Form
+    columns: tuple[int, int, int]
+    last_times: list[Any]
 
 
 def read_series(owner: Any, y: Any, reset: bool) -> tuple[list[Series], Form]:

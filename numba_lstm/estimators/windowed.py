@@ -16,7 +16,8 @@ from ..models.forecast_losses import of_each, pinball
 from ..models.members import Members
 from ..training.linear_forecasts import best_ridge, outputs_of, solve_linear, targets_of
 from .base import LOSSES, ROWS, RecurrentEstimator
-from .forecasting import checked_quantiles
+from .forecasting import by_quantile, checked_quantiles, median
+from .series import Reading
 
 __all__ = ["WindowedEstimator"]
 
@@ -55,8 +56,12 @@ class WindowedEstimator(RecurrentEstimator):
     _columns: tuple[int, int, int]  # those forecast, those known ahead, all
     _errors: np.ndarray | None  # (windows that validate, horizon, targets)
 
-    def _read(self, first: bool, y: Any, X: Any) -> list[Series]:
-        """Read the series, and keep what hangs on their form."""
+    def _read(self, first: bool, y: Any, X: Any) -> Reading:
+        """Read the series; only where they are the first, keep what kind they are of."""
+        raise NotImplementedError
+
+    def _keep_form(self, reading: Reading) -> None:
+        """Keep in which form they came, which forecasts without others are given in."""
         raise NotImplementedError
 
     def _keep_ends(self, series: Sequence[Series]) -> None:
@@ -69,7 +74,9 @@ class WindowedEstimator(RecurrentEstimator):
             first = self._begins(incremental)
             if first:
                 self._settle()
-            series = self._read(first, *data)
+            reading = self._read(first, *data)
+            self._keep_form(reading)
+            series = reading.series
             held = self._held_out(series, incremental)
             if first:
                 self._measure(series, held)
@@ -124,16 +131,21 @@ class WindowedEstimator(RecurrentEstimator):
         need = self.window_ + self._horizon
         if self.early_stopping == "auto" and (lengths - held < need).any():
             held = np.zeros_like(held)
+        self._check_lengths(lengths, held)
+        return held if held.any() else None
+
+    def _check_lengths(self, lengths: np.ndarray, held: np.ndarray) -> None:
+        """Refuse series without a window to train on, or to score."""
+        need = self.window_ + self._horizon
         short = np.flatnonzero(lengths - held < need)
         if len(short):
             n = short[0]
-            which = f"y[{n}]" if len(series) > 1 else "y"
+            which = f"y[{n}]" if len(lengths) > 1 else "y"
             more = f", and {held[n]} more to validate on" if held[n] else ""
             raise ValueError(
                 f"{which}: expected at least window + horizon = {need} rows{more}, "
                 f"got n_samples={lengths[n]}"
             )
-        return held if held.any() else None
 
     # -- values -----------------------------------------------------------------------------------
 
@@ -264,13 +276,14 @@ class WindowedEstimator(RecurrentEstimator):
             measure = pinball(self._quantiles)
 
             def loss(found: np.ndarray, true: np.ndarray) -> float:
-                return float(measure(found, true, with_gradient=False)[0])
+                in_order = by_quantile(found, true.shape[-1]).reshape(found.shape)
+                return float(measure(in_order, true, with_gradient=False)[0])
 
         weights = models.combination_weights(list(forecasts.values()), truth, loss)
         self.weights_ = dict(zip(forecasts, weights.tolist()))
         self.module_ = members.combined(self.weights_)
         found = sum(weight * one for weight, one in zip(weights, forecasts.values()))
-        errors = truth - np.reshape(found, (*truth.shape, -1))[..., len(self._quantiles or ()) // 2]
+        errors = truth - median(by_quantile(np.asarray(found), truth.shape[-1]))
         if self.scaler_ is not None:
             errors = errors * self.scaler_.scale[: self._columns[0]]
         self._errors = errors.swapaxes(0, 1).astype(np.float64)
