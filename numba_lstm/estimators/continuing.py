@@ -9,10 +9,20 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .. import checks
+from ..datasets.frequency import Frequency
 from ..datasets.series import Series
 from .forecasting import forecast
 from .samples import Samples
-from .series import Form, NamedColumns, Reading, items_of, read_columns, read_series, with_known
+from .series import (
+    Form,
+    NamedColumns,
+    Reading,
+    check_step,
+    items_of,
+    read_columns,
+    read_series,
+    with_known,
+)
 from .times import check_following, check_same_times, last_times, time_index
 from .windowed import WindowedEstimator
 
@@ -24,6 +34,7 @@ class ContinuingEstimator(WindowedEstimator):
 
     # What fit sets.
     _form: Form
+    _frequency: Frequency | None  # the step in time
     _inside: bool  # whether the columns known ahead stand in y, a `datasets.Series`
     _exogenous: NamedColumns | None
     _ends: np.ndarray  # (window, series, columns), scaled
@@ -35,7 +46,10 @@ class ContinuingEstimator(WindowedEstimator):
         if first:
             self._inside = ready
             self._exogenous = None if X is None else NamedColumns()
+            known = [one.frequency for one in series if one.frequency is not None]
+            self._frequency = known[0] if known else None
             self._set_window(series)
+        check_step(series, form, self._frequency, "another series has" if first else "in fit")
         self._check_kind(ready)
         if ready and X is not None:
             raise ValueError("X: expected None with a datasets.Series, which has its own columns")
@@ -119,6 +133,7 @@ class ContinuingEstimator(WindowedEstimator):
             return self._ends, self._last, exogenous, self._form
         self._check_kind(_ready(y))
         series, form = read_series(self, y, False)
+        check_step(series, form, self._frequency, "in fit")
         for n, one in enumerate(series):
             if len(one) < self.window_:
                 which = f"y[{n}]" if form.many else "y"

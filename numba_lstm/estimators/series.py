@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
 
+from ..datasets.frequency import Frequency
 from ..datasets.regularity import regular
 from ..datasets.series import Series
 from .samples import Samples, is_many, read_many
@@ -20,6 +21,7 @@ __all__ = [
     "Form",
     "NamedColumns",
     "Reading",
+    "check_step",
     "items_of",
     "read_columns",
     "read_series",
@@ -140,6 +142,41 @@ def _read_ready(owner: Any, items: list[Any], reset: bool) -> list[Series]:
     with named("y"):
         validate_data(owner, found[0].values, skip_check_array=True, reset=reset)
     return found
+
+
+def check_step(
+    series: Sequence[Series], form: Form, frequency: Frequency | None, origin: str
+) -> None:
+    """Refuse series of another step in time: their season would come at another pace.
+
+    Dates and plain numbers cannot be compared. A few dates may look like another step than all of
+    them, such as Monday to Friday of business days: they need only follow each other.
+
+    Parameters
+    ----------
+    series : list of Series
+    form : Form
+    frequency : Frequency or None
+        The step that is expected; None where it is not known.
+    origin : str
+        Whose step that is, for messages.
+
+    Raises
+    ------
+    ValueError
+        Naming the series in y.
+    """
+    for n, one in enumerate(series):
+        if frequency is None or one.frequency in (None, frequency):
+            continue
+        if (one.time.dtype.kind == "M") != (frequency.unit != "step"):
+            continue
+        if not np.allclose(np.diff(frequency.places(one.time)), 1.0, atol=0.01):
+            which = f"y[{n}]" if form.many else "y"
+            raise ValueError(
+                f"{which}: expected a step of {frequency.words}, as {origin}, "
+                f"got {one.frequency.words}"
+            )
 
 
 def _each(value: Any, form: Form, samples: Samples) -> Sequence[Any]:
