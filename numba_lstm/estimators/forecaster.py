@@ -57,7 +57,11 @@ class LSTMForecaster(ContinuingEstimator):
         Forecasts are on the series' own scale.
     {training}
     warm_start : bool
-        Whether a further fit goes on with the weights and the scale of the last one.
+        Whether a further fit goes on with the networks and the scale of the last one. It solves the
+        linear forecasters anew, and has no second training (`refit`). Where no fit before has
+        trained on all rows, as `refit` does, and a part is set aside, the weights of the
+        combination and the errors of `predict_interval` are found anew. Else the weights stay, and
+        there are no intervals: the networks may know the part that would tell.
     {steps}
     early_stopping : bool or 'auto'
         Whether the end of each series is set aside, training stops when its loss gets no better in
@@ -203,8 +207,10 @@ class LSTMForecaster(ContinuingEstimator):
     def partial_fit(self, y: Any, X: Any = None) -> LSTMForecaster:
         """Train for one epoch, going on from where the last call left the network.
 
-        The first call sets the scale, and makes the network. `predict` goes on from the end of the
-        series of the last call.
+        The first call sets the scale, makes the networks and solves the linear forecasters; all
+        weigh alike. Later calls train the networks only: the linear forecasters and the weights of
+        the combination stay as they are, those of a `fit` before, too. There are no intervals.
+        `predict` goes on from the end of the series of the last call.
 
         Parameters
         ----------
@@ -305,13 +311,14 @@ class LSTMForecaster(ContinuingEstimator):
         Raises
         ------
         NotFittedError, TypeError, ValueError
-            As `predict`; if no part was set aside, or level is no probability.
+            As `predict`; if no part was set aside, or the last fit went on from one that may have
+            trained on it; or level is no probability.
         """
         check_is_fitted(self, "module_")
         if self._errors is None:
             raise ValueError(
-                "early_stopping: expected a fit that set a part aside, whose errors are known, got "
-                "one without"
+                "early_stopping: expected a fit that set a part aside that no network had trained "
+                "on, got one without; fit anew with early_stopping=True and warm_start=False"
             )
         low, high = interval_errors(self._errors, probability("level", level))
         found, form = self._forecast(y, X, None)
