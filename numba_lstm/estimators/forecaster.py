@@ -112,8 +112,8 @@ class LSTMForecaster(ContinuingEstimator):
     **y** is one series, (time,) or (time, columns), or several: (series, time, columns), or a list
     of them of any lengths. Arrays, frames and lists of frames are taken. All columns are forecast.
     Rows follow each other in time at equal distances; a column of times is not taken. An index of
-    times is looked at: rows out of order are refused, and gaps are warned of. All series have one step
-    in time, and those of `predict` and `score` that of `fit`; another one is refused.
+    times is looked at: rows out of order are refused, and gaps are warned of. All series have one
+    step in time, that of `fit`; another one is refused.
 
     **X** holds exogenous columns, whose future is known when a forecast is made: days of the week,
     prices, weather forecasts. It has a row for each row of y, and is a list where y is one. Columns

@@ -165,7 +165,7 @@ def test_frames_of_another_step_are_refused_and_short_parts_of_the_same_are_not(
     assert model._frequency.unit == "B"
     for n in range(100, 110):  # five rows of one week look like days
         assert model.predict(business[n : n + 5]).shape == (4,)
-    with pytest.raises(ValueError, match="^y: expected a step of 1 business day, as in fit"):
+    with pytest.raises(ValueError, match=r"^y: expected a step of 1 business day, as in fit"):
         model.predict(pd.Series(y, pd.date_range("2024-01-01", periods=160)))
     months = pd.Series(y, pd.date_range("2004-01-31", periods=160, freq="ME"))
     model = quick(window=4).fit(months)
