@@ -130,7 +130,7 @@ class RecurrentEstimator(BaseEstimator):
             "input_dropout",
             "recurrent_dropout",
         )
-        return {**{name: getattr(self, name) for name in names}, "seed": self._seed()}
+        return {name: getattr(self, name) for name in names}
 
     def _scaler(self, values: np.ndarray, weights: np.ndarray | None = None) -> Scaler | None:
         """A scaler fitted to values (n, columns); None where nothing is to be scaled."""

@@ -335,6 +335,7 @@ class LSTMClassifier(ClassifierMixin, SupervisedEstimator):
             self.hidden_size,
             len(self.classes_),
             pooling=self.pooling,
+            seed=self._seed(),
             **self._network_options(),
         )
 

@@ -9,10 +9,20 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .. import checks
+from ..datasets.frequency import Frequency
 from ..datasets.series import Series
 from .forecasting import forecast
 from .samples import Samples
-from .series import Form, NamedColumns, items_of, read_columns, read_series, with_known
+from .series import (
+    Form,
+    NamedColumns,
+    Reading,
+    check_step,
+    items_of,
+    read_columns,
+    read_series,
+    with_known,
+)
 from .times import check_following, check_same_times, last_times, time_index
 from .windowed import WindowedEstimator
 
@@ -24,18 +34,22 @@ class ContinuingEstimator(WindowedEstimator):
 
     # What fit sets.
     _form: Form
+    _frequency: Frequency | None  # the step in time
     _inside: bool  # whether the columns known ahead stand in y, a `datasets.Series`
     _exogenous: NamedColumns | None
     _ends: np.ndarray  # (window, series, columns), scaled
     _last: list[Any]  # the last time of each series
 
-    def _read(self, first: bool, y: Any, X: Any) -> list[Series]:
+    def _read(self, first: bool, y: Any, X: Any) -> Reading:
         series, form = read_series(self, y, first)
         ready = _ready(y)
         if first:
             self._inside = ready
             self._exogenous = None if X is None else NamedColumns()
+            known = [one.frequency for one in series if one.frequency is not None]
+            self._frequency = known[0] if known else None
             self._set_window(series)
+        check_step(series, form, self._frequency, "another series has" if first else "in fit")
         self._check_kind(ready)
         if ready and X is not None:
             raise ValueError("X: expected None with a datasets.Series, which has its own columns")
@@ -48,17 +62,18 @@ class ContinuingEstimator(WindowedEstimator):
         columns = (series[0].targets, len(series[0].known), series[0].values.shape[1])
         if not first and columns != self._columns:
             raise ValueError(f"y: expected columns as in fit, {self._columns}, got {columns}")
-        self._columns, self._form = columns, form
         if ready and first and columns[1]:
             self._exogenous = NamedColumns()
             self._exogenous.n_features_in_ = columns[1]
-        self._last_times = [last_times(one) for one in items_of(y, form)]
-        return series
+        return Reading(series, form, columns, [last_times(one) for one in items_of(y, form)])
 
     def _check_kind(self, ready: bool) -> None:
         if ready != self._inside:
             expected = "a datasets.Series" if self._inside else "an array or a frame"
             raise TypeError(f"y: expected {expected}, as in fit, got another kind")
+
+    def _keep_form(self, reading: Reading) -> None:
+        _, self._form, self._columns, self._last_times = reading
 
     def _keep_ends(self, series: Sequence[Series]) -> None:
         self._ends = self._tails(series)
@@ -118,6 +133,7 @@ class ContinuingEstimator(WindowedEstimator):
             return self._ends, self._last, exogenous, self._form
         self._check_kind(_ready(y))
         series, form = read_series(self, y, False)
+        check_step(series, form, self._frequency, "in fit")
         for n, one in enumerate(series):
             if len(one) < self.window_:
                 which = f"y[{n}]" if form.many else "y"

@@ -15,7 +15,7 @@ from ..training.linear_forecasts import outputs_of
 from ..typing import Array
 from .base import ROWS
 from .continuing import ContinuingEstimator
-from .forecasting import median
+from .forecasting import by_quantile, median
 from .options import options_of
 
 __all__ = ["LSTMForecaster"]
@@ -57,7 +57,11 @@ class LSTMForecaster(ContinuingEstimator):
         Forecasts are on the series' own scale.
     {training}
     warm_start : bool
-        Whether a further fit goes on with the weights and the scale of the last one.
+        Whether a further fit goes on with the networks and the scale of the last one. It solves the
+        linear forecasters anew, and has no second training (`refit`). Where no fit before has
+        trained on all rows, as `refit` does, and a part is set aside, the weights of the
+        combination and the errors of `predict_interval` are found anew. Else the weights stay, and
+        there are no intervals: the networks may know the part that would tell.
     {steps}
     early_stopping : bool or 'auto'
         Whether the end of each series is set aside, training stops when its loss gets no better in
@@ -108,7 +112,8 @@ class LSTMForecaster(ContinuingEstimator):
     **y** is one series, (time,) or (time, columns), or several: (series, time, columns), or a list
     of them of any lengths. Arrays, frames and lists of frames are taken. All columns are forecast.
     Rows follow each other in time at equal distances; a column of times is not taken. An index of
-    times is looked at: rows out of order are refused, and gaps are warned of.
+    times is looked at: rows out of order are refused, and gaps are warned of. All series have one
+    step in time, that of `fit`; another one is refused.
 
     **X** holds exogenous columns, whose future is known when a forecast is made: days of the week,
     prices, weather forecasts. It has a row for each row of y, and is a list where y is one. Columns
@@ -202,8 +207,10 @@ class LSTMForecaster(ContinuingEstimator):
     def partial_fit(self, y: Any, X: Any = None) -> LSTMForecaster:
         """Train for one epoch, going on from where the last call left the network.
 
-        The first call sets the scale, and makes the network. `predict` goes on from the end of the
-        series of the last call.
+        The first call sets the scale, makes the networks and solves the linear forecasters; all
+        weigh alike. Later calls train the networks only: the linear forecasters and the weights of
+        the combination stay as they are, those of a `fit` before, too. There are no intervals.
+        `predict` goes on from the end of the series of the last call.
 
         Parameters
         ----------
@@ -276,7 +283,7 @@ class LSTMForecaster(ContinuingEstimator):
         if horizon is not None and horizon > self._horizon:
             raise ValueError(f"horizon: expected at most {self._horizon}, got {horizon}")
         found, form = self._forecast(y, X, horizon)
-        return form.of_forecast(np.sort(found, axis=-1))
+        return form.of_forecast(found)
 
     def predict_interval(
         self, y: Any = None, X: Any = None, *, level: float = 0.9
@@ -284,7 +291,10 @@ class LSTMForecaster(ContinuingEstimator):
         """Forecast between which two values what follows will lie.
 
         The ends are those of the errors of the part that was set aside, of each step ahead (split
-        conformal): of forecasts that did not know it, by networks that had not trained on it.
+        conformal): of forecasts that did not know it, by networks that had not trained on it. The
+        same part has told the epochs, the penalties of the linear forecasters and the weights of
+        the combination, so that its errors are somewhat smaller than those to come, and the share
+        is only about `level`.
 
         Parameters
         ----------
@@ -301,13 +311,14 @@ class LSTMForecaster(ContinuingEstimator):
         Raises
         ------
         NotFittedError, TypeError, ValueError
-            As `predict`; if no part was set aside, or level is no probability.
+            As `predict`; if no part was set aside, or the last fit went on from one that may have
+            trained on it; or level is no probability.
         """
         check_is_fitted(self, "module_")
         if self._errors is None:
             raise ValueError(
-                "early_stopping: expected a fit that set a part aside, whose errors are known, got "
-                "one without"
+                "early_stopping: expected a fit that set a part aside that no network had trained "
+                "on, got one without; fit anew with early_stopping=True and warm_start=False"
             )
         low, high = interval_errors(self._errors, probability("level", level))
         found, form = self._forecast(y, X, None)
@@ -335,16 +346,15 @@ class LSTMForecaster(ContinuingEstimator):
             Before `fit`; naming y or X.
         """
         check_is_fitted(self, "module_")
-        kept = self._form, self._last_times
-        series = self._read(False, y, X)
-        self._form, self._last_times = kept
+        series, _, (targets, *_), _ = self._read(False, y, X)
         self._check_calendar(series)
+        lengths = np.array([len(one) for one in series])
+        self._check_lengths(lengths, np.zeros_like(lengths))
         valid, _ = self._batches(series, None, False)
         found = outputs_of(self.module_, self._windows(valid.values, valid.origins, None, ROWS))
-        found = self._unscaled(found.reshape(*found.shape[:2], self._columns[0], -1))
+        found = self._unscaled(by_quantile(found, targets))
         rows = valid.origins + np.arange(self._horizon)[:, None]
         regular = np.concatenate([self.seasonal_.effect(one.time) for one in series])
         raw = np.concatenate([one.target for one in series])
-        ours = median(found) + regular[rows][..., : self._columns[0]]
-        shape = (-1, self._columns[0])
-        return float(r2_score(raw[rows].reshape(shape), ours.reshape(shape)))
+        ours = median(found) + regular[rows][..., :targets]
+        return float(r2_score(raw[rows].reshape(-1, targets), ours.reshape(-1, targets)))

@@ -8,7 +8,7 @@ import numpy as np
 
 from .base import ROWS
 
-__all__ = ["checked_quantiles", "forecast", "median"]
+__all__ = ["by_quantile", "checked_quantiles", "forecast", "median"]
 
 
 def forecast(
@@ -31,12 +31,13 @@ def forecast(
     Returns
     -------
     numpy.ndarray, (steps, N, k, quantiles)
+        The quantiles do not cross.
     """
     horizon = module.horizon
     blocks = []
     for at in range(0, steps, horizon):
         known = None if future is None else future[at : at + horizon]
-        block = _block(module, x, known).reshape(horizon, x.shape[1], columns, -1)
+        block = by_quantile(_block(module, x, known), columns)
         blocks.append(block)
         if at + horizon < steps:
             rows = median(block)
@@ -52,6 +53,14 @@ def _block(module: Any, x: np.ndarray, future: np.ndarray | None) -> np.ndarray:
     return np.concatenate(
         [module(x[:, part], None if future is None else future[:, part]) for part in parts], axis=1
     )
+
+
+def by_quantile(outputs: np.ndarray, columns: int) -> np.ndarray:
+    """A network's outputs (…, k·quantiles) as (…, k, quantiles), in order: they do not cross.
+
+    The one in the middle is the median only after that.
+    """
+    return np.sort(outputs.reshape(*outputs.shape[:-1], columns, -1), axis=-1)
 
 
 def median(found: np.ndarray) -> np.ndarray:

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
+from ..models.documented import NETWORK
+
 __all__ = ["options_of"]
 
+# As the models have it, without the letters of their shapes.
 _NETWORK = """\
 hidden_size : int or list of int
     The units of each recurrent layer.
-num_layers : int
-    The recurrent layers.
-cell : {'lstm', 'gru', 'rnn'}
-    What the layers are made of.
-bidirectional : bool
-    Whether a second direction reads each [sequence] from its end.
-dropout : float
-    In training, the probability with which each output between layers, and each feature before
-    the last, linear layer, is dropped.
-input_dropout, recurrent_dropout : float
-    In training, the probability with which elements of a layer's inputs, and of its state, are
-    dropped at all steps of a [sequence]."""
+""" + NETWORK.replace(" (D = 2)", "").replace("sequence", "[sequence]")
 
 _TRAINING = """\
 solver : {'adam', 'adamw', 'sgd'}

@@ -298,7 +298,7 @@ class LSTMRegressor(RegressorMixin, SupervisedEstimator):
             pooling, width = self.pooling, targets.shape[1]
             if pooling is None:
                 raise ValueError("pooling: expected 'last', 'mean' or 'max', got None")
-        options = self._network_options()
+        options = {**self._network_options(), "seed": self._seed()}
         return models.SequenceRegressor(inputs, self.hidden_size, width, pooling=pooling, **options)
 
     def _loss(self) -> Any:

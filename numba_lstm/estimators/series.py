@@ -10,13 +10,23 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
 
+from ..datasets.frequency import Frequency
 from ..datasets.regularity import regular
 from ..datasets.series import Series
 from .samples import Samples, is_many, read_many
 from .times import check_times, moments
 from .values import check_values, named
 
-__all__ = ["Form", "NamedColumns", "items_of", "read_columns", "read_series", "with_known"]
+__all__ = [
+    "Form",
+    "NamedColumns",
+    "Reading",
+    "check_step",
+    "items_of",
+    "read_columns",
+    "read_series",
+    "with_known",
+]
 
 _FLOATS = [np.float64, np.float32]
 
@@ -45,6 +55,26 @@ class Form(NamedTuple):
         if not self.columns:
             found = found[:, :, 0]
         return np.ascontiguousarray(found if self.many else found[0])
+
+
+class Reading(NamedTuple):
+    """What a forecaster read.
+
+    Attributes
+    ----------
+    series : list of Series
+        With all columns: those that are forecast, those of the past, those known ahead.
+    form : Form
+    columns : tuple of int
+        How many are forecast, how many are known ahead, and how many there are.
+    last_times : list
+        The last times of each series as it came, for what follows it; None where it had none.
+    """
+
+    series: list[Series]
+    form: Form
+    columns: tuple[int, int, int]
+    last_times: list[Any]
 
 
 def read_series(owner: Any, y: Any, reset: bool) -> tuple[list[Series], Form]:
@@ -112,6 +142,41 @@ def _read_ready(owner: Any, items: list[Any], reset: bool) -> list[Series]:
     with named("y"):
         validate_data(owner, found[0].values, skip_check_array=True, reset=reset)
     return found
+
+
+def check_step(
+    series: Sequence[Series], form: Form, frequency: Frequency | None, origin: str
+) -> None:
+    """Refuse series of another step in time: their season would come at another pace.
+
+    Dates and plain numbers cannot be compared. A few dates may look like another step than all of
+    them, such as Monday to Friday of business days: they need only follow each other.
+
+    Parameters
+    ----------
+    series : list of Series
+    form : Form
+    frequency : Frequency or None
+        The step that is expected; None where it is not known.
+    origin : str
+        Whose step that is, for messages.
+
+    Raises
+    ------
+    ValueError
+        Naming the series in y.
+    """
+    for n, one in enumerate(series):
+        if frequency is None or one.frequency in (None, frequency):
+            continue
+        if (one.time.dtype.kind == "M") != (frequency.unit != "step"):
+            continue
+        if not np.allclose(np.diff(frequency.places(one.time)), 1.0, atol=0.01):
+            which = f"y[{n}]" if form.many else "y"
+            raise ValueError(
+                f"{which}: expected a step of {frequency.words}, as {origin}, "
+                f"got {one.frequency.words}"
+            )
 
 
 def _each(value: Any, form: Form, samples: Samples) -> Sequence[Any]:

@@ -18,7 +18,8 @@ from ..models.members import Members
 from ..training.linear_forecasts import best_ridge, outputs_of, solve_linear, targets_of
 from ..user_warning import warn
 from .base import LOSSES, ROWS, RecurrentEstimator
-from .forecasting import checked_quantiles
+from .forecasting import by_quantile, checked_quantiles, median
+from .series import Reading
 
 __all__ = ["WindowedEstimator"]
 
@@ -55,10 +56,17 @@ class WindowedEstimator(RecurrentEstimator):
     _horizon: int
     _quantiles: tuple[float, ...] | None
     _columns: tuple[int, int, int]  # those forecast, those known ahead, all
+    _members: Members
+    _ridges: dict[str, float]  # the linear forecasters' penalties
+    _seen: bool  # whether the networks have trained on rows up to the end of a series
     _errors: np.ndarray | None  # (windows that validate, horizon, targets)
 
-    def _read(self, first: bool, y: Any, X: Any) -> list[Series]:
-        """Read the series, and keep what hangs on their form."""
+    def _read(self, first: bool, y: Any, X: Any) -> Reading:
+        """Read the series; only where they are the first, keep what kind they are of."""
+        raise NotImplementedError
+
+    def _keep_form(self, reading: Reading) -> None:
+        """Keep in which form they came, which forecasts without others are given in."""
         raise NotImplementedError
 
     def _keep_ends(self, series: Sequence[Series]) -> None:
@@ -71,7 +79,9 @@ class WindowedEstimator(RecurrentEstimator):
             first = self._begins(incremental)
             if first:
                 self._settle()
-            series = self._read(first, *data)
+            reading = self._read(first, *data)
+            self._keep_form(reading)
+            series = reading.series
             held = self._held_out(series, incremental)
             if first:
                 self._measure(series, held)
@@ -80,24 +90,27 @@ class WindowedEstimator(RecurrentEstimator):
                     warn(f"y: {told}")
             train, valid = self._batches(series, held, self.shuffle)
             if first:
-                members, ridges = self._members(self._seeds(), train, valid)
-                self._errors, self.module_ = None, members.combined()
-                self.weights_ = dict.fromkeys(members.groups, 1 / len(members.groups))
+                self._members = self._make_members(self._seeds())
+                self._ridges = self._solve(self._members, train, valid)
+                groups = self._members.groups
+                self.module_ = self._members.combined()
+                self.weights_ = dict.fromkeys(groups, 1 / len(groups))
+            # Errors tell of networks that had not trained on the part set aside.
+            self._errors = None
+            self._seen = valid is None or (not first and self._seen)
             self._keep_ends(series)
         except BaseException:
             self.__dict__ = before
             raise
-        count = len(train.origins)
-        if incremental or not first:
-            self._train(self._loss(), train, valid, count, incremental)
-            return self
-        history = self._train(
-            of_each(self._loss()), train, valid, count, False, module=members.together
-        )
-        if valid is not None:
-            self._weigh(members, valid)
-            if self.refit:
-                self._fit_again(series, history.best_epoch or 1, ridges)
+        if not first and not incremental:
+            self._solve_again(series, train, valid)
+        # The networks alone: by gradients the combination's weights would no longer sum to 1.
+        loss, together = of_each(self._loss()), self._members.together
+        history = self._train(loss, train, valid, len(train.origins), incremental, together)
+        if valid is not None and not self._seen:
+            self._weigh(self._members, valid)
+            if first and self.refit:
+                self._fit_again(series, history.best_epoch or 1)
         return self
 
     def _settle(self) -> None:
@@ -129,16 +142,21 @@ class WindowedEstimator(RecurrentEstimator):
         need = self.window_ + self._horizon
         if self.early_stopping == "auto" and (lengths - held < need).any():
             held = np.zeros_like(held)
+        self._check_lengths(lengths, held)
+        return held if held.any() else None
+
+    def _check_lengths(self, lengths: np.ndarray, held: np.ndarray) -> None:
+        """Refuse series without a window to train on, or to score."""
+        need = self.window_ + self._horizon
         short = np.flatnonzero(lengths - held < need)
         if len(short):
             n = short[0]
-            which = f"y[{n}]" if len(series) > 1 else "y"
+            which = f"y[{n}]" if len(lengths) > 1 else "y"
             more = f", and {held[n]} more to validate on" if held[n] else ""
             raise ValueError(
                 f"{which}: expected at least window + horizon = {need} rows{more}, "
                 f"got n_samples={lengths[n]}"
             )
-        return held if held.any() else None
 
     # -- values -----------------------------------------------------------------------------------
 
@@ -205,19 +223,13 @@ class WindowedEstimator(RecurrentEstimator):
         self._network_seeds = [self._seed() for _ in range(len(self._kinds()) * self.n_estimators)]
         return self._network_seeds
 
-    def _members(
-        self,
-        seeds: Sequence[int],
-        train: WindowBatches,
-        valid: WindowBatches | None,
-        ridges: dict[str, float] | None = None,
-    ) -> tuple[Members, dict[str, float]]:
-        """Networks to be trained, and linear forecasters solved on `train`; their penalties."""
+    def _make_members(self, seeds: Sequence[int]) -> Members:
+        """Networks to be trained, and linear forecasters to be solved."""
         targets, known, width = self._columns
         outputs = targets * len(self._quantiles or (0.5,))
         network = {**self._network_options(), "future_size": known, "targets": targets}
         networks: dict[str, list[models.Forecaster]] = {}
-        lines, found, left = {}, {}, list(seeds)
+        lines, left = {}, list(seeds)
         for kind in self._kinds():
             suffix = "" if kind is None else f" {kind}"
             group = networks.setdefault(f"{self.cell}{suffix}", [])
@@ -233,17 +245,37 @@ class WindowedEstimator(RecurrentEstimator):
             }
             for alone in self._alone():
                 reads = targets if alone else width
-                line = models.LinearForecaster(
+                lines[f"linear{suffix}{' alone' if alone else ''}"] = models.LinearForecaster(
                     width, outputs, self._horizon, self.window_, reads=reads, **about
                 )
-                name = f"linear{suffix}{' alone' if alone else ''}"
-                if ridges is not None:
-                    found[name] = ridges[name]
-                else:
-                    found[name] = _RIDGE if valid is None else best_ridge(line, train, valid)
-                solve_linear(line, train, found[name], self._quantiles)
-                lines[name] = line
-        return Members(networks, lines), found
+        return Members(networks, lines)
+
+    def _solve(
+        self,
+        members: Members,
+        train: WindowBatches,
+        valid: WindowBatches | None,
+        ridges: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Solve the linear forecasters on `train`; their penalties, found where none are given."""
+        found = {}
+        for name, line in members.lines.items():
+            if ridges is not None:
+                found[name] = ridges[name]
+            else:
+                found[name] = _RIDGE if valid is None else best_ridge(line, train, valid)
+            solve_linear(line, train, found[name], self._quantiles)
+        return found
+
+    def _solve_again(
+        self, series: Sequence[Series], train: WindowBatches, valid: WindowBatches | None
+    ) -> None:
+        """Solve them on the series of a fit that goes on: on all rows, if no weights follow."""
+        if self._seen:
+            rows, _ = self._batches(series, None, False)
+            self._solve(self._members, rows, None, self._ridges)
+        else:
+            self._ridges = self._solve(self._members, train, valid)
 
     def _alone(self) -> tuple[bool, ...]:
         """Which linear forecasters there are: of all columns, and of the targets alone."""
@@ -269,26 +301,29 @@ class WindowedEstimator(RecurrentEstimator):
             measure = pinball(self._quantiles)
 
             def loss(found: np.ndarray, true: np.ndarray) -> float:
-                return float(measure(found, true, with_gradient=False)[0])
+                in_order = by_quantile(found, true.shape[-1]).reshape(found.shape)
+                return float(measure(in_order, true, with_gradient=False)[0])
 
         weights = models.combination_weights(list(forecasts.values()), truth, loss)
         self.weights_ = dict(zip(forecasts, weights.tolist()))
         self.module_ = members.combined(self.weights_)
         found = sum(weight * one for weight, one in zip(weights, forecasts.values()))
-        errors = truth - np.reshape(found, (*truth.shape, -1))[..., len(self._quantiles or ()) // 2]
+        errors = truth - median(by_quantile(np.asarray(found), truth.shape[-1]))
         if self.scaler_ is not None:
             errors = errors * self.scaler_.scale[: self._columns[0]]
         self._errors = errors.swapaxes(0, 1).astype(np.float64)
 
-    def _fit_again(self, series: Sequence[Series], epochs: int, ridges: dict[str, float]) -> None:
+    def _fit_again(self, series: Sequence[Series], epochs: int) -> None:
         """Train as many epochs as were best on all rows, those that validated with them."""
         before = dict(self.__dict__)
         try:
             self._measure(series, None)
             train, _ = self._batches(series, None, self.shuffle)
-            members, _ = self._members(self._network_seeds, train, None, ridges)
+            members = self._make_members(self._network_seeds)
+            self._solve(members, train, None, self._ridges)
             self._learn_again(members, train, epochs)
             self.module_ = members.combined(self.weights_)
+            self._members, self._seen = members, True
             self._keep_ends(series)
         except BaseException:
             self.__dict__ = before  # the first fit's forecasts are whole

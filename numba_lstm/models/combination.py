@@ -11,6 +11,7 @@ from ..checks import as_cotangent, as_float, size
 from ..nn import Module, ModuleList, Parameter
 from ..nn.pullback import once
 from ..typing import Array, ArrayLike
+from .finite import check_finite
 from .steps_ahead import ForecastPullback
 
 __all__ = ["Combination", "Together", "combination_weights"]
@@ -194,7 +195,7 @@ def combination_weights(
     Raises
     ------
     TypeError, ValueError
-        Naming the argument.
+        Naming the argument: shapes that do not fit, values that are not finite, a loss that is NaN.
 
     Examples
     --------
@@ -211,6 +212,8 @@ def combination_weights(
             f"forecasts: expected shape (M, K, N, …) and truth (K, N, …) of at least one window, "
             f"got {given.shape} and {true.shape}"
         )
+    check_finite("truth", true)
+    check_finite("forecasts", given)
     rounds, blocks = size("rounds", rounds), size("blocks", blocks)
     measure = _mean_absolute if loss is None else loss
     parts = np.array_split(np.arange(true.shape[1]), min(blocks, true.shape[1]))
@@ -221,7 +224,10 @@ def combination_weights(
 def _selected(forecasts: Array, truth: Array, loss: Loss, rounds: int) -> Array:
     counts, total = np.zeros(len(forecasts)), np.zeros(forecasts.shape[1:])
     for done in range(1, rounds + 1):
-        best = int(np.argmin([loss((total + one) / done, truth) for one in forecasts]))
+        losses = [float(loss((total + one) / done, truth)) for one in forecasts]
+        if np.isnan(losses).any():  # which argmin would take for the lowest
+            raise ValueError(f"loss: expected numbers, got {losses}")
+        best = int(np.argmin(losses))
         counts[best] += 1
         total += forecasts[best]
     return counts / rounds

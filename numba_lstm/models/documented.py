@@ -8,20 +8,20 @@ from typing import Any
 
 __all__ = ["NETWORK", "documented"]
 
-# Of the models.
+# Of the models; the estimators tell of it in their own words.
 NETWORK = """\
 num_layers : int
-    L, the recurrent layers.
-cell : str
-    ``"lstm"``, ``"gru"`` or ``"rnn"``, what the layers are made of.
+    The recurrent layers.
+cell : {'lstm', 'gru', 'rnn'}
+    What the layers are made of.
 bidirectional : bool
     Whether a second direction (D = 2) reads each sequence from its end.
 dropout : float
-    In training, the probability with which each output of all layers but the last, and each
-    feature before the head, is dropped.
+    In training, the probability with which each output between layers, and each feature before
+    the last, linear layer, is dropped.
 input_dropout, recurrent_dropout : float
-    As for the cell: in training, the probability with which elements of each layer's inputs,
-    and of the state where the recurrent product reads it, are dropped at all steps."""
+    In training, the probability with which elements of each layer's inputs, and of the state
+    where the recurrent product reads it, are dropped at all steps of a sequence."""
 
 
 def documented(**parts: str) -> Callable[[Any], Any]:

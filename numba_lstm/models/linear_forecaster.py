@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import as_float, flag, size
+from ..checks import as_float, flag, positive, size
 from ..checks import dtype as check_dtype
 from ..datasets.least_squares import Equations, ridge_path
 from ..nn import Linear
 from ..typing import Array, ArrayLike, DTypeLike, Seed
+from .finite import check_finite
 from .steps_ahead import StepsAhead
 
 __all__ = ["LinearForecaster"]
@@ -107,7 +108,7 @@ class LinearForecaster(StepsAhead):
         y : array_like, (K, B, C), or (B, K, C) with batch_first
             What followed: the targets.
         ridges : sequence of float
-            Penalties, in units of the variance of each input.
+            Penalties above 0, in units of the variance of each input.
 
         Returns
         -------
@@ -117,23 +118,29 @@ class LinearForecaster(StepsAhead):
         Raises
         ------
         TypeError, ValueError
-            Naming x, y, future or ridges.
+            Naming x, y, future or ridges: shapes that do not fit, no windows, values that are not
+            finite in what is read, penalties that are no numbers above 0.
         """
         x, rows = self._arguments(x, future)
         if x.ndim != 3:
             raise ValueError(f"x: expected 3 dimensions, got shape {x.shape}")
         count = x.shape[0 if self.batch_first else 1]
+        if not count:
+            raise ValueError(f"x: expected at least one window, got shape {x.shape}")
         shape = [self.horizon, self.targets]
         shape.insert(0 if self.batch_first else 1, count)
-        followed = self._batch_first(as_float("y", y, self.dtype, shape=shape))
-        if not all(ridge > 0 for ridge in ridges):
+        y = as_float("y", y, self.dtype, shape=shape)
+        penalties = as_float("ridges", ridges, np.dtype(np.float64), ndim=1).tolist()
+        if not all(ridge > 0 for ridge in penalties):
             raise ValueError(f"ridges: expected numbers above 0, got {ridges}")
         level = self._level(x, None)
         inputs = self._inputs(x if level is None else level.taken_from(x), rows)
+        self._check_finite(x, y, future)
+        followed = self._batch_first(y)
         if level is not None:
             followed = followed - level.values[:, None]
         return ridge_path(
-            inputs.astype(np.float64), followed.reshape(count, -1).astype(np.float64), ridges
+            inputs.astype(np.float64), followed.reshape(count, -1).astype(np.float64), penalties
         )
 
     def use(self, equations: Equations, beside: ArrayLike = 0.0) -> None:
@@ -168,9 +175,19 @@ class LinearForecaster(StepsAhead):
         Raises
         ------
         TypeError, ValueError
-            Naming x, y, future or ridges.
+            As from `equations`, but naming ridge.
         """
-        self.use(self.equations(x, y, future, (ridge,))[0])
+        self.use(self.equations(x, y, future, (positive("ridge", ridge),))[0])
+
+    def _check_finite(self, x: Array, y: Array, future: Any) -> None:
+        """Check what the equations are made of: of x the window's features that are read."""
+        width = self.reads if self.normalize is None else max(self.reads, self.targets)
+        last = slice(-self.window, None)
+        axes = (slice(None), last) if self.batch_first else (last, slice(None))
+        check_finite("x", x, (*axes, slice(width)))
+        check_finite("y", y)
+        if future is not None:
+            check_finite("future", as_float("future", future, self.dtype))
 
     def _inputs(self, x: Array, rows: Array | None) -> Array:
         """What the head reads, (B, W·R + K·F)."""

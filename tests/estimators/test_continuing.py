@@ -136,3 +136,47 @@ def test_the_season_of_frames_goes_on_where_the_calendar_says():
     plain = quick(horizon=7, deseasonalize=False).fit(y)
     assert not plain.seasonal_.found
     np.testing.assert_array_equal(plain.predict(y.to_numpy()), plain.predict())
+
+
+def test_another_step_in_time_than_in_fit_is_refused():
+    daily, hours = weekly(), np.datetime64("2024-01-01T00") + np.arange(160)
+    hourly = datasets.Series(daily.values, hours, daily.names)
+    model = quick().fit(daily)
+    assert model.seasonal_.found
+    message = "expected a step of 1 day, as in fit, got 1 hour"
+    for refused in (model.predict, model.score, model.predict_interval):
+        with pytest.raises(ValueError, match=f"^y: {message}"):
+            refused(hourly)
+    with pytest.raises(ValueError, match=rf"^y\[1\]: {message}"):
+        model.predict([daily, hourly])
+    with pytest.raises(ValueError, match=r"^y\[1\]: expected a step of 1 day, as another series"):
+        quick().fit([daily, hourly])
+    expected = model.predict()
+    with pytest.raises(ValueError, match=message):
+        model.set_params(warm_start=True).fit(hourly)
+    np.testing.assert_array_equal(model.predict(), expected)
+
+
+def test_frames_of_another_step_are_refused_and_short_parts_of_the_same_are_not():
+    pd = pytest.importorskip("pandas")
+    y = weekly().values[:, 0]
+    business = pd.Series(y, pd.bdate_range("2024-01-01", periods=160))
+    model = quick(window=5).fit(business)
+    assert model._frequency.unit == "B"
+    for n in range(100, 110):  # five rows of one week look like days
+        assert model.predict(business[n : n + 5]).shape == (4,)
+    with pytest.raises(ValueError, match=r"^y: expected a step of 1 business day, as in fit"):
+        model.predict(pd.Series(y, pd.date_range("2024-01-01", periods=160)))
+    months = pd.Series(y, pd.date_range("2004-01-31", periods=160, freq="ME"))
+    model = quick(window=4).fit(months)
+    for n in range(100, 113):
+        assert model.predict(months[n : n + 4]).shape == (4,)
+
+
+def test_steps_of_plain_numbers_are_of_one_size():
+    one = weekly()
+    numbers = [datasets.Series(one.values, step * np.arange(160), one.names) for step in (1, 2)]
+    with pytest.raises(ValueError, match="expected a step of 1 step, as in fit, got 2 steps"):
+        quick().fit(numbers[0]).predict(numbers[1])
+    later = datasets.Series(one.values, 7.0 + np.arange(160), one.names)
+    assert quick().fit(numbers[0]).predict(later).shape == (4, 1)

@@ -11,7 +11,8 @@ pytest.importorskip("sklearn")
 
 from sklearn.exceptions import ConvergenceWarning
 
-from numba_lstm.estimators import LSTMForecaster
+from numba_lstm.datasets.rolling import interval_errors
+from numba_lstm.estimators import LSTMForecaster, windowed
 
 SMALL = {"hidden_size": 16, "learning_rate_init": 0.01, "max_iter": 30, "random_state": 0}
 
@@ -168,3 +169,66 @@ def test_frames_give_what_arrays_give():
         assert model.feature_names_in_.tolist() == ["a", "b"]
     with pytest.raises(ValueError, match="feature names"):
         model.predict(pd.DataFrame(y, columns=["b", "a"]), np.ones(164))
+
+
+def crossing():
+    """A model of one network, whose second quantile is the lowest."""
+    model = quick(quantiles=[0.1, 0.5, 0.9], linear=False, n_estimators=1, deseasonalize=False)
+    model.set_params(normalize=None, refit=False).fit(SEASON)
+    bias = model.module_.members[0].head.bias
+    bias[:] = (bias.numpy().reshape(4, 3) + np.float32([0.0, -9.0, 0.0])).ravel()
+    return model
+
+
+def test_the_median_is_the_middle_of_quantiles_that_do_not_cross():
+    model = crossing()
+    raw = model.module_(model._ends)[:, 0]
+    assert (raw[:, 1] < raw[:, 0]).all() and (raw[:, 1] < raw[:, 2]).all()
+    found = model.predict_quantiles()
+    assert (np.diff(found, axis=-1) >= 0).all()
+    np.testing.assert_array_equal(model.predict(), found[:, 1])
+    low, high = interval_errors(model._errors)
+    np.testing.assert_allclose(model.predict_interval()[0], found[:, 1] + low[:, 0])
+    np.testing.assert_allclose(model.predict_interval()[1], found[:, 1] + high[:, 0])
+
+
+def test_what_goes_on_from_a_forecast_and_scores_it_takes_the_same_median():
+    model = crossing()
+    found = [model.predict(SEASON[:t]) for t in range(12, 157)]
+    true = [SEASON[t : t + 4] for t in range(12, 157)]
+    error = np.square(np.subtract(found, true)).sum()
+    expected = 1 - error / np.square(true - np.mean(true)).sum()
+    assert model.score(SEASON) == pytest.approx(expected, abs=1e-4)
+    further = model.predict(np.concatenate([SEASON, model.predict()]))
+    np.testing.assert_allclose(model.predict(horizon=8)[4:], further, rtol=1e-4)
+
+
+def test_errors_and_weights_are_those_of_the_median_in_order(monkeypatch):
+    def crossed(module, batches):
+        return np.roll(outputs_of(module, batches), 1, axis=-1)
+
+    outputs_of = windowed.outputs_of
+    about = {"quantiles": [0.1, 0.5, 0.9], "n_estimators": 1, "refit": False}
+    weights = quick(**about).fit(SEASON).weights_
+    monkeypatch.setattr(windowed, "outputs_of", crossed)
+    assert quick(**about).fit(SEASON).weights_ == weights
+    model = quick(**about, linear=False, normalize=None, deseasonalize=False).fit(SEASON)
+    expected = [SEASON[t : t + 4] - model.predict(SEASON[:t]) for t in range(128, 157)]
+    np.testing.assert_allclose(model._errors[..., 0], expected, atol=1e-4)
+
+
+def test_a_score_sets_no_attribute(monkeypatch):
+    model = quick().fit(SEASON)
+    written = []
+    monkeypatch.setattr(LSTMForecaster, "__setattr__", lambda _, *pair: written.append(pair))
+    assert model.score([SEASON, SEASON]) > 0 and not written
+    model.max_iter = 3
+    assert written == [("max_iter", 3)]
+
+
+def test_a_score_of_a_short_series_names_it():
+    model = quick().fit(SEASON)
+    with pytest.raises(ValueError, match=r"^y: expected at least window \+ horizon = 16 rows, got"):
+        model.score(SEASON[:15])
+    with pytest.raises(ValueError, match=r"^y\[1\]: expected at least window \+ horizon = 16 rows"):
+        model.score([SEASON, SEASON[:15]])

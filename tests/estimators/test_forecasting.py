@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("sklearn")
 
 from numba_lstm import losses, models
-from numba_lstm.estimators.forecasting import checked_quantiles, forecast
+from numba_lstm.estimators.forecasting import by_quantile, checked_quantiles, forecast
 from numba_lstm.models.forecast_losses import pinball
 
 
@@ -62,3 +62,20 @@ def test_the_pinball_loss_has_quantiles_beside_each_other(rng):
     assert value == expected
     np.testing.assert_array_equal(gradient, whole.reshape(2, 4, 6))
     assert pinball((0.5,))(targets, targets, with_gradient=False) == (0.0, None)
+
+
+def test_quantiles_of_each_column_are_put_in_order():
+    outputs = np.array([[3.0, 1.0, 2.0, -1.0, 0.0, -2.0]])
+    found = by_quantile(outputs, 2)
+    np.testing.assert_array_equal(found, [[[1.0, 2.0, 3.0], [-2.0, -1.0, 0.0]]])
+
+
+def test_what_goes_on_is_the_median_of_quantiles_in_order(rng):
+    module = models.Forecaster(1, 4, 3, horizon=2, seed=0).eval()
+    x = rng.normal(size=(5, 4, 1)).astype("f4")
+    found = forecast(module, x, None, 1, steps=4)
+    first = np.sort(module(x), axis=-1)
+    assert (first != module(x)).any()
+    np.testing.assert_allclose(found[:2, :, 0], first, rtol=1e-6)
+    then = np.concatenate([x, first[..., 1:2]])[-5:]
+    np.testing.assert_allclose(found[2:, :, 0], np.sort(module(then), axis=-1), rtol=1e-5)

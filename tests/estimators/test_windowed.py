@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("sklearn")
 
 from numba_lstm.estimators import LSTMForecaster
+from numba_lstm.training.linear_forecasts import solve_linear
 
 SMALL = {
     "hidden_size": 16,
@@ -127,3 +128,93 @@ def test_a_fit_that_is_refused_changes_nothing():
         with pytest.raises(ValueError):
             model.set_params(warm_start=True).fit(bad)
     np.testing.assert_array_equal(model.predict(), expected)
+
+
+def test_a_seed_is_drawn_for_networks_and_order_and_nothing_else(monkeypatch):
+    drawn = []
+    seed = LSTMForecaster._seed
+    monkeypatch.setattr(LSTMForecaster, "_seed", lambda self: drawn.append(seed(self)) or drawn[-1])
+    quick(n_estimators=2, early_stopping=False).fit(SEASON)
+    assert len(drawn) == 5  # four networks, and the order
+
+
+def values(modules):
+    """The parameters of modules, as they are now."""
+    return [value.copy() for one in modules for value in one.state_dict().values()]
+
+
+def changed(modules, before):
+    return [(a != b).any() for a, b in zip(values(modules), before)]
+
+
+def check_weights(model):
+    """The module has the weights that are told of, and they sum to 1."""
+    groups = model._members.groups
+    told = [model.weights_[name] / len(group) for name, group in groups.items() for _ in group]
+    np.testing.assert_allclose(model.module_.weights.numpy(), [one for one in told if one], 1e-6)
+    assert sum(model.weights_.values()) == pytest.approx(1)
+    members = [one for name, group in groups.items() if model.weights_[name] for one in group]
+    assert all(a is b for a, b in zip(model.module_.members, members))
+
+
+@pytest.mark.parametrize("early_stopping", [False, "auto"])
+def test_partial_fits_train_the_networks_only(early_stopping):
+    model = quick(early_stopping=early_stopping).fit(SEASON)
+    networks, lines = model._members.together.members, model._members.lines.values()
+    before, solved, weights = values(networks), values(lines), dict(model.weights_)
+    for _ in range(3):
+        model.partial_fit(SEASON + 1)
+    assert all(changed(networks, before)) and not any(changed(lines, solved))
+    assert model.weights_ == weights
+    check_weights(model)
+    with pytest.raises(ValueError, match="fit anew with early_stopping=True and warm_start=False"):
+        model.predict_interval()
+
+
+def test_partial_fits_alone_make_a_model_whose_weights_are_alike():
+    model = quick().partial_fit(SEASON).partial_fit(SEASON)
+    assert set(model.weights_.values()) == {0.25} and model.n_iter_ == 2
+    check_weights(model)
+
+
+@pytest.mark.parametrize("refit, early_stopping", [(True, "auto"), (True, False), (False, False)])
+def test_a_warm_start_keeps_the_weights_where_networks_may_know_all_rows(refit, early_stopping):
+    model = quick(warm_start=True, refit=refit, early_stopping=early_stopping).fit(SEASON)
+    networks, lines = model._members.together.members, model._members.lines
+    before, weights = values(networks), dict(model.weights_)
+    assert model.fit(2 * SEASON).weights_ == weights
+    check_weights(model)
+    assert all(changed(networks, before))
+    # The linear forecasters are those of all rows, by the scale and the penalties of before.
+    rows, _ = model._batches(model._read(False, 2 * SEASON, None).series, None, False)
+    for name, line in lines.items():
+        solved = values([line])
+        solve_linear(line, rows, model._ridges[name])
+        assert not any(changed([line], solved))
+    with pytest.raises(ValueError, match="early_stopping: expected a fit that set a part aside"):
+        model.set_params(early_stopping=True).fit(SEASON).predict_interval()
+
+
+def test_a_warm_start_weighs_anew_on_rows_that_no_network_knows():
+    model = quick(warm_start=True, refit=False, deseasonalize=False).fit(SEASON)
+    networks = model._members.together.members
+    errors, before = model._errors, values(networks)
+    assert model.weights_["lstm"] + model.weights_["lstm last"] < 0.1
+    rough = np.abs(np.sin(TIME * np.sqrt(TIME)))  # nothing that is linear tells it
+    model.set_params(max_iter=20).fit(rough)
+    assert all(changed(networks, before))  # though their weights were 0
+    assert model.weights_["lstm"] + model.weights_["lstm last"] > 0.1
+    check_weights(model)
+    expected = [rough[t : t + 4] - model.predict(rough[:t]) for t in range(128, 157)]
+    np.testing.assert_allclose(model._errors[..., 0], expected, atol=1e-4)
+    assert errors.shape == model._errors.shape and (errors != model._errors).any()
+    assert model.predict_interval()[0].shape == (4,)
+
+
+def test_a_fit_that_goes_on_from_the_second_training_goes_on_with_its_networks():
+    model = quick(warm_start=True).fit(SEASON)
+    assert model._seen
+    module, last = model.module_, model.predict()
+    model.set_params(max_iter=1, learning_rate_init=1e-9).fit(SEASON)
+    assert model.module_ is module
+    np.testing.assert_allclose(model.predict(), last, rtol=1e-4)

@@ -82,3 +82,16 @@ def test_what_does_not_fit_is_refused_by_name():
         combination_weights(np.zeros((2, 1, 3)), np.zeros((1, 4)))
     with pytest.raises(ValueError, match="rounds: expected at least 1"):
         combination_weights(np.zeros((2, 1, 3)), np.zeros((1, 3)), rounds=0)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_values_that_are_not_finite_are_refused_and_never_best(value, rng):
+    truth = rng.normal(size=(2, 6))
+    bad = truth.copy()
+    bad[1, 4] = value
+    with pytest.raises(ValueError, match=r"^forecasts: expected finite .* at index \(0, 1, 4\)"):
+        combination_weights([bad, truth, truth + 1], truth)
+    with pytest.raises(ValueError, match=r"^truth: expected finite .* at index \(1, 4\)"):
+        combination_weights([truth, truth + 1], bad)
+    with pytest.raises(ValueError, match=r"^loss: expected numbers, got \[nan, nan\]"):
+        combination_weights([truth, truth + 1], truth, lambda forecast, true: np.nan)

@@ -83,7 +83,52 @@ def test_what_cannot_be_meant_is_refused_by_name(rng):
         model.solve(np.zeros((4, 5, 2)), np.zeros((3, 4, 1)))
     with pytest.raises(ValueError, match=r"^x: expected 3 dimensions"):
         model.solve(np.zeros((4, 2)), np.zeros((3, 1)))
-    with pytest.raises(ValueError, match=r"^ridges: expected"):
-        model.solve(np.zeros((4, 5, 2)), np.zeros((3, 5, 1)), ridge=0.0)
+    with pytest.raises(
+        ValueError, match=r"^x: expected at least one window, got shape \(4, 0, 2\)"
+    ):
+        model.solve(np.zeros((4, 0, 2)), np.zeros((3, 0, 1)))
     with pytest.raises(ValueError, match="window: expected at least 1"):
         LinearForecaster(2, 1, 3, window=0)
+
+
+@pytest.mark.parametrize(
+    ("ridge", "error"),
+    [(0.0, ValueError), (np.nan, ValueError), ("a", TypeError), (None, TypeError)],
+)
+def test_penalties_are_numbers_above_zero(ridge, error):
+    model = LinearForecaster(2, 1, 3, window=4, seed=0)
+    x, y = np.zeros((4, 5, 2)), np.zeros((3, 5, 1))
+    with pytest.raises(error, match=r"^ridge: expected a number above 0"):
+        model.solve(x, y, ridge=ridge)
+    for ridges in ([1.0, ridge], ridge):
+        with pytest.raises((TypeError, ValueError), match=r"^ridges: expected"):
+            model.equations(x, y, None, ridges)
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["x", "y", "future"])
+def test_values_that_are_not_finite_are_refused_and_change_nothing(name, value, batch_first, rng):
+    model = LinearForecaster(
+        2, 1, 3, window=4, future_size=1, normalize="last", batch_first=batch_first, seed=0
+    )
+    before = model.head.weight.numpy().copy()
+    sizes = {"x": (4, 5, 2), "y": (3, 5, 1), "future": (3, 5, 1)}
+    arrays = {key: rng.normal(size=shape) for key, shape in sizes.items()}
+    arrays[name][2, 1, 0] = value
+    if batch_first:
+        arrays = {key: one.swapaxes(0, 1) for key, one in arrays.items()}
+    place = r"\(1, 2, 0\)" if batch_first else r"\(2, 1, 0\)"
+    with pytest.raises(ValueError, match=rf"^{name}: expected finite .* at index {place}"):
+        model.solve(**arrays)
+    np.testing.assert_array_equal(model.head.weight.numpy(), before)
+
+
+def test_what_is_not_read_need_not_be_finite(rng):
+    model = LinearForecaster(2, 1, 1, window=2, reads=1, seed=0)
+    x, y = rng.normal(size=(3, 9, 2)), rng.normal(size=(1, 9, 1))
+    model.solve(x, y)
+    before = model.head.weight.numpy().copy()
+    x[..., 1], x[0] = np.nan, np.nan
+    model.solve(x, y)
+    np.testing.assert_array_equal(model.head.weight.numpy(), before)

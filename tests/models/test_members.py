@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn")
-
 from numba_lstm import losses, models
 from numba_lstm.models.forecast_losses import of_each
 from numba_lstm.models.members import Members

@@ -82,5 +82,5 @@ class Constants:
 
 
 def is_reference(tensor: Any) -> bool:
-    """Whether a tensor stands for an array; `files.read` lets none of a file's own pass."""
+    """Whether a tensor stands for an array; `external.read_external` lets none of a file's pass."""
     return bool(tensor.external_data) and tensor.external_data[0].value.startswith(_PLACE)

@@ -86,10 +86,11 @@ def _classifier_root(graph: Graph, module: Any) -> None:
 
 def _whole_windows_root(graph: Graph, module: Any) -> None:
     """A linear forecaster, or several forecasters put together: without lengths."""
+    features = _kind_of(module, "").size(module)
     first = module.members[0] if hasattr(module, "members") else module
     turned = recurrent.batch_first(graph, first)
     axes = ("batch", "time") if turned else ("time", "batch")
-    x = _input(graph, module, (first.input_size,), axes)
+    x = _input(graph, module, features, axes)
     future = forecasters.future_of(graph, first, x)
     if first is module:
         y = forecasters.steps_ahead(graph, module, "", x, future)
@@ -132,6 +133,12 @@ def _inputs(module: Any) -> tuple[int, ...]:
 
 
 def _of_members(module: Any) -> tuple[int, ...]:
+    """That of the first member; all must be of the kinds that a combination is written of."""
+    written = [_KINDS[name] for name in _MEMBERS]
+    for number, member in enumerate(module.members):
+        if _kind_of(member, f"members.{number}") not in written:
+            known = " or ".join(name.rpartition(".")[2] for name in _MEMBERS)
+            raise TypeError(f"members.{number}: expected {known}, got {type(member).__name__}")
     return (module.members[0].input_size,)
 
 
@@ -167,6 +174,8 @@ _KINDS = {
     "models.combination.Combination": _Kind(None, _of_members, _whole_windows_root),
 }
 
+# What a Combination that is written may hold.
+_MEMBERS = ("models.forecaster.Forecaster", "models.linear_forecaster.LinearForecaster")
 
 # What `register` was told.
 _REGISTERED: dict[type, _Kind] = {}

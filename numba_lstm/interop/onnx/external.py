@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -126,9 +126,13 @@ def _tensors(model: Any) -> Iterator[Any]:
 
 def _of_graph(graph: Any) -> Iterator[Any]:
     yield from graph.initializer
-    for one in graph.sparse_initializer:
-        yield from (one.values, one.indices)
+    yield from _of_sparse(graph.sparse_initializer)
     yield from _of_nodes(graph.node)
+
+
+def _of_sparse(tensors: Iterable[Any]) -> Iterator[Any]:
+    for one in tensors:
+        yield from (one.values, one.indices)
 
 
 def _of_nodes(nodes: Any) -> Iterator[Any]:
@@ -137,5 +141,8 @@ def _of_nodes(nodes: Any) -> Iterator[Any]:
             if attribute.HasField("t"):
                 yield attribute.t
             yield from attribute.tensors
+            if attribute.HasField("sparse_tensor"):
+                yield from _of_sparse([attribute.sparse_tensor])
+            yield from _of_sparse(attribute.sparse_tensors)
         for inside in subgraphs(node):
             yield from _of_graph(inside)

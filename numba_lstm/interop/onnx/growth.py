@@ -32,10 +32,10 @@ def grows(node: Any, values: Mapping[str, np.ndarray], versions: Mapping[str, in
     """
     given = sum(value.nbytes for value in values.values())
     try:
-        outputs = _outputs(node, values, versions)
+        least = sum(map(_least, _outputs(node, values, versions).values()))
     except Exception:  # of onnx's, in whatever way; it would not run either
         return True
-    return sum(map(_least, outputs.values())) > max(_SMALL, _FACTOR * given)
+    return least > max(_SMALL, _FACTOR * given)
 
 
 def _outputs(
@@ -60,9 +60,14 @@ def _outputs(
 
 
 def _least(info: Any) -> int:
-    """How many bytes a value has at least; sizes that are not known count as 1."""
+    """How many bytes a value has at least; sizes that are not known count as 1.
+
+    Sequences and optional values count as 0: their operators copy nothing that they do not read.
+    """
     from onnx import helper
 
+    if info.WhichOneof("value") != "tensor_type":
+        return 0
     tensor = info.tensor_type
     sizes = [max(dim.dim_value, 1) for dim in tensor.shape.dim]
     return math.prod(sizes) * helper.tensor_dtype_to_np_dtype(tensor.elem_type).itemsize

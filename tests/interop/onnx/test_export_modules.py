@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from importlib import import_module
 
+import numpy as np
 import pytest
 
 from numba_lstm import models, nn
-from numba_lstm.interop.onnx import export_modules
+from numba_lstm.interop.onnx import export_modules, save
 
 # What holds modules and computes nothing.
 HOLDERS = {"Module", "ModuleList", "ModuleDict"}
@@ -25,6 +26,22 @@ def modules():
 def test_there_is_a_way_to_write_every_module(kind):
     home = kind.__module__.removeprefix("numba_lstm.")
     assert f"{home}.{kind.__name__}" in export_modules._KINDS
+
+
+def test_a_member_that_no_combination_is_written_of_is_refused_by_name(tmp_path):
+    pytest.importorskip("onnx")
+    line = models.LinearForecaster(1, 1, 2, window=3, seed=0)
+    inner = models.Combination([line])
+    for members in ([inner], [line, inner]):
+        whole = models.Combination(members)
+        assert whole(np.ones((3, 1, 1))).shape == (2, 1, 1)
+        for module in (whole, nn.Sequential(whole)):
+            words = (
+                rf"^members\.{len(members) - 1}: expected Forecaster or LinearForecaster, got Com"
+            )
+            with pytest.raises(TypeError, match=words):
+                save(module, tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 def test_every_name_of_the_table_is_a_class():

@@ -9,6 +9,7 @@ import pytest
 from onnx_graphs_tool import model_of, tensor
 
 from numba_lstm.interop import onnx as interop
+from numba_lstm.interop.onnx.preparing import opened
 
 onnx = pytest.importorskip("onnx")
 FLOAT = onnx.TensorProto.FLOAT
@@ -152,6 +153,38 @@ def test_values_of_attributes_and_inner_graphs_are_read_too(folder):
     path.write_bytes(model.SerializeToString())
     (y,) = interop.session(path).run(None, {"x": np.zeros(4), "c": True})
     assert y.tolist() == VALUES.tolist()
+
+
+@pytest.mark.parametrize("part", ["values", "indices"])
+def test_sparse_values_of_attributes_are_read_from_the_folder_too(folder, part, monkeypatch):
+    """And not from where the program runs."""
+    sparse = onnx.SparseTensorProto(
+        dims=[4], values=tensor("v", VALUES), indices=tensor("i", np.arange(4))
+    )
+    outside = getattr(sparse, part)
+    (folder / "part.bin").write_bytes(outside.raw_data)
+    elsewhere = folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "part.bin").write_bytes(bytes(len(outside.raw_data)))
+    outside.ClearField("raw_data")
+    outside.data_location = onnx.TensorProto.EXTERNAL
+    outside.external_data.add(key="location", value="part.bin")
+    monkeypatch.chdir(elsewhere)
+    constant = make_node("Constant", [], ["k"], sparse_value=sparse)
+    about = onnx.helper.make_attribute("several", [sparse])
+    model = model_of([constant], [], [info("k", FLOAT, [4])])
+    model.graph.node[0].attribute.append(about)
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    found = opened(path).graph.node[0].attribute
+    for one in (found[0].sparse_tensor, *found[1].sparse_tensors):
+        assert onnx.numpy_helper.to_array(one.values).tolist() == VALUES.tolist()
+        assert onnx.numpy_helper.to_array(one.indices).tolist() == [0, 1, 2, 3]
+    outside.external_data[0].value = "../elsewhere/part.bin"
+    model.graph.node[0].attribute[0].sparse_tensor.CopyFrom(sparse)
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ValueError, match=r"model\.onnx: tensor '[vi]': expected .* model's folder"):
+        interop.session(path)
 
 
 def test_int4_values_are_two_a_byte(folder):

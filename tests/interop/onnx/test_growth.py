@@ -52,5 +52,38 @@ def test_weights_are_folded_however_large_they_are():
     assert not grows(make_node("ConstantOfShape", ["a"], ["k"]), small, {"": 17})
 
 
+PAIR = {"a": np.float32([1, 2]), "b": np.float32([3, 4])}
+LISTS = {
+    "SequenceConstruct": [
+        make_node("SequenceConstruct", ["a", "b"], ["s"]),
+        make_node("SequenceAt", ["s", "at"], ["k"]),
+    ],
+    "SequenceEmpty": [
+        make_node("SequenceEmpty", [], ["e"]),
+        make_node("SequenceInsert", ["e", "b"], ["s"]),
+        make_node("SequenceAt", ["s", "at"], ["k"]),
+    ],
+    "Optional": [
+        make_node("Optional", ["b"], ["s"]),
+        make_node("OptionalHasElement", ["s"], ["there"]),
+        make_node("Where", ["there", "b", "a"], ["k"]),
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_constant_lists_and_optional_values_are_opened_and_run(kind):
+    nodes = LISTS[kind]
+    assert not grows(nodes[0], {name: PAIR[name] for name in nodes[0].input}, {"": 17})
+    model = model_of(
+        [*nodes, make_node("Add", ["x", "k"], ["y"])],
+        [info("x", FLOAT, [2])],
+        [info("y", FLOAT, [2])],
+        [*(tensor(name, value) for name, value in PAIR.items()), tensor("at", np.array(-1))],
+    )
+    (y,) = session(model).run(None, {"x": np.float32([10, 20])})
+    assert y.tolist() == [13, 24]
+
+
 def test_an_operator_whose_shapes_onnx_does_not_know_is_not_folded():
     assert grows(make_node("Strange", ["a"], ["k"]), {"a": np.ones(1)}, {"": 17})
