@@ -151,6 +151,15 @@ def test_many_series_train_one_model_and_each_is_forecast():
     assert made.code == 0, made.err
     summary = json.loads(made.out)
     assert summary["series"] == 2 and summary["intervals"]["source"] == "quantile loss"
+    test = summary["backtest"]
+    rivals = {"linear_members", "linear", "seasonal_naive", "last_value"}
+    assert set(test["better"]) == rivals
+    assert {id: set(one) for id, one in test["series"].items()} == dict.fromkeys(
+        ("north", "south"), {"model", "network", *rivals}
+    )
+    both = [one["linear_members"] for one in test["series"].values()]
+    assert test["linear_members"]["mase"] == pytest.approx(np.mean(both))
+    assert "MASE of each series" in made.err
     result = cli("predict", folder / "shops", "--input", data, "--output", "-")
     rows = rows_of(result.out)
     assert [row["shop"] for row in rows] == ["north"] * 5 + ["south"] * 5

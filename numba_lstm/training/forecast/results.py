@@ -183,7 +183,8 @@ def _better(found: Sequence[Comparison]) -> dict[str, float]:
     """
     ours = np.concatenate([_by_fold(one, "model") for one in found])
     shares = {}
-    for name in found[0].models.keys() - {"model", "network"}:
+    rivals = [name for name in found[0].models if name not in ("model", "network")]
+    for name in rivals:
         theirs = np.concatenate([_by_fold(one, name) for one in found])
         shares[name] = float(np.mean(ours < (1.0 - 1e-5) * theirs))
     return shares
