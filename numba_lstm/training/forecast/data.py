@@ -257,6 +257,7 @@ def _meaning(
         unit=first.frequency.unit,
         ids=tuple(one.series.id for one in series),
         until=shown(max(ends)),
+        day=first.frequency.day,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...datasets import metrics
+from ...datasets.frequency import Frequency
 from ...datasets.series import Series, shown
 from ..runs.options import ConfigError
 from .data import scaled_rows
@@ -75,12 +76,21 @@ def read_for(
             )
         step = one.series.frequency
         if step != meaning.frequency:
-            words = "none" if step is None else step.words
             raise ConfigError(
-                f"{one.name}: expected rows every {meaning.frequency.words}, as the run was "
-                f"trained on, got every {words}"
+                f"{one.name}: expected rows every {_words(meaning.frequency, step)}, as the run "
+                f"was trained on, got {'no step' if step is None else 'every '}"
+                f"{_words(step, meaning.frequency)}"
             )
     return found
+
+
+def _words(one: Frequency | None, other: Frequency | None) -> str:
+    """A step in words that tell it from the other one."""
+    if one is None:
+        return ""
+    if other is None or one.words != other.words:
+        return one.words
+    return f"{one.words} ({one.unit})" if one.day is None else f"{one.words} on day {one.day}"
 
 
 def predict(

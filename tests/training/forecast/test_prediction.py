@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from forecast_tool import days, sales, write_csv
 
+from numba_lstm.datasets import Frequency
 from numba_lstm.training import load_forecaster
 from numba_lstm.training.forecast.config import ForecastConfig
+from numba_lstm.training.forecast.evaluation import prepared
 from numba_lstm.training.forecast.prediction import predict, read_for
 from numba_lstm.training.runs import session
 from numba_lstm.training.runs.options import ConfigError, merge_options
@@ -46,6 +48,28 @@ def test_business_days_and_months_go_on_by_the_calendar(tmp_path):
         assert loaded.meaning.unit == unit
         (found,) = said(loaded, path)
         assert found.time.astype("datetime64[D]").tolist() == times[80:85].tolist()
+
+
+@pytest.mark.parametrize("day", [29, 30])
+def test_months_that_lack_the_day_are_the_run_s_own_step(tmp_path, day):
+    months = np.arange("2010-01", "2017-07", dtype="datetime64[M]")
+    times = np.minimum(
+        months.astype("datetime64[D]") + day - 1, (months + 1).astype("datetime64[D]") - 1
+    )
+    path = tmp_path / "months.csv"
+    rows = [f"{time},{value:.3f}" for time, value in zip(times[:80], sales(80))]
+    path.write_text("\n".join(["day,sales", *rows]) + "\n")
+    loaded = begun(path, tmp_path / "run")
+    assert loaded.meaning.frequency == Frequency(1, "MS", day)
+    (found,) = said(loaded, path)
+    assert found.time.astype("datetime64[D]").tolist() == times[80:85].tolist()
+    assert prepared(loaded, str(path), {}).folds == 2
+    other = [f"{month}-27,1" for month in months]
+    path.write_text("\n".join(["day,sales", *other]) + "\n")
+    with pytest.raises(
+        ConfigError, match=rf"every 1 month on day {day}, .* got every 1 month \(MS\)"
+    ):
+        said(loaded, path)
 
 
 def test_a_gap_before_the_end_does_not_shift_the_times(tmp_path):
