@@ -20,7 +20,8 @@ from ..runs.folders import RunError
 from .combining import combine
 from .comparison import BASELINES, MODELS, Comparison, compare, interval_ends, measures
 from .reading import ReadSeries
-from .session import LoadedForecaster, load_forecaster
+from .results_check import check_results
+from .session import LoadedForecaster, load_forecaster, read_meaning
 from .task import ForecastTask, forecast
 from .windows import Rows, WindowBatches
 
@@ -150,15 +151,11 @@ def read_results(run: Run) -> dict[str, Any]:
         return {}
     found = run.read_json(RESULTS)
     try:
-        for name in MODELS:
-            found["backtest"][name]["mae"] + 0.0
-        found["intervals"]["level"] + 0.0
-        for one in (found["errors"] or {"ids": {}})["ids"].values():
-            one["low"][0][0] + one["high"][0][0]
-        for one in found["drawn"]:
-            one["id"] + one["history"]["time"][0]
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
-        raise RunError(f"{path}: expected results of a run: {error}") from None
+        check_results(found, read_meaning(run))
+    except RunError:
+        raise
+    except ValueError as error:
+        raise RunError(f"{path}: {error}") from None
     return found
 
 
