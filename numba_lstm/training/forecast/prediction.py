@@ -67,7 +67,8 @@ def read_for(
     OSError, ValueError
         When the file cannot be read.
     """
-    meaning, found = loaded.meaning, read_all(file, loaded.config, name, given)
+    meaning = loaded.meaning
+    found = read_all(file, loaded.config, name, given, meaning.frequency)
     for one in found:
         if len(one.series) < rows:
             raise ConfigError(

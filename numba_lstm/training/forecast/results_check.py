@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -161,8 +162,10 @@ def _times(found: Any, where: str, shape: tuple[int, int] | None) -> np.ndarray:
         flat = [one for row in rows for one in row]
         for kind in (np.float64, "datetime64[us]"):
             try:
-                times = np.array(flat, dtype=kind)
-            except (ValueError, OverflowError):
+                with warnings.catch_warnings():  # of zones, which our times have none of
+                    warnings.simplefilter("error")
+                    times = np.array(flat, dtype=kind)
+            except (ValueError, OverflowError, Warning):
                 continue
             years = times if times.dtype.kind == "f" else times.astype("datetime64[Y]")
             least, most = (-_LARGEST, _LARGEST) if times.dtype.kind == "f" else _YEARS

@@ -160,6 +160,17 @@ def test_gaps_are_refused_where_told_so_and_steps_take_rows_as_they_come(tmp_pat
     assert any("each row is taken for a step" in note for note in data.notes)
 
 
+def test_where_the_rows_of_one_series_are_steps_those_of_all_are(tmp_path):
+    path = write_csv(tmp_path / "shops.csv", 80, ids=("a", "b"))
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(line for n, line in enumerate(lines) if n not in (30, 31)) + "\n")
+    with pytest.raises(ConfigError, match="series 'a': one row is expected every 1 day"):
+        load_data(config(path, id="shop", gaps="error"))
+    data = load_data(config(path, id="shop", gaps="steps"))
+    assert [len(one.series) for one in data.series] == [78, 80]
+    assert data.meaning.unit == "step" and all(one.steps for one in data.series)
+
+
 def test_series_of_different_steps_are_refused(tmp_path):
     path = write_csv(tmp_path / "shops.csv", 80, ids=("a", "b"))
     lines = path.read_text().splitlines()

@@ -79,6 +79,17 @@ def test_a_gap_before_the_end_does_not_shift_the_times(tmp_path):
     assert str(found.time[0])[:10] == str(days(91)[90])
 
 
+def test_of_a_run_whose_rows_are_steps_a_regular_file_is_read_row_by_row(tmp_path):
+    gappy = write_csv(tmp_path / "gappy.csv", 90, left_out=(20, 21))
+    loaded = begun(gappy, tmp_path / "run", gaps="steps")
+    assert loaded.meaning.frequency == Frequency(1, "step")
+    (found,) = said(loaded, write_csv(tmp_path / "tail.csv", 40))
+    assert found.time.tolist() == [40, 41, 42, 43, 44]
+    daily = begun(write_csv(tmp_path / "d.csv", 90), tmp_path / "daily", gaps="steps")
+    with pytest.raises(ConfigError, match=r"expected rows every 1 day, .* got every 1 step"):
+        said(daily, gappy)
+
+
 def test_what_is_known_ahead_changes_the_forecast_and_must_be_there(tmp_path):
     path = write_csv(tmp_path / "d.csv", 90, more=5)
     loaded = begun(path, tmp_path / "run", known="holiday")

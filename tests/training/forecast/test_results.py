@@ -87,6 +87,7 @@ DELETED = object()
         ("drawn.0.history.time", [], "drawn.0.history.time: expected times, got []"),
         ("drawn.0.history.values", [], "drawn.0.history.values: expected numbers of shape (6, 2)"),
         ("drawn.0.time.0.0", "NaT", "drawn.0.time: expected times of shape (2, 3)"),
+        ("drawn.0.time.0.0", "2021-03-01T00:00Z", "drawn.0.time: expected times of shape (2, 3)"),
         ("drawn.0.time.0.0", "19999-01-01", "drawn.0.time: expected times of shape (2, 3)"),
         ("drawn.0.time", [["1", "2", "3"]] * 2, "drawn.0.time: expected times like those of the"),
     ],
