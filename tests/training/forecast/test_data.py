@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from forecast_tool import sales, write_csv
@@ -149,6 +151,39 @@ def test_the_digest_is_of_the_values_the_times_and_the_cut(path, tmp_path):
 def test_what_cannot_be_used_is_refused_by_name(path, options, words):
     with pytest.raises(ValueError, match=words):
         load_data(config(path, **options))
+
+
+@pytest.mark.parametrize(
+    ("options", "rows"),
+    [
+        ({"window": 60, "horizon": 5}, 60),
+        ({"window": 60, "horizon": 5, "valid_fraction": 0.2}, 60),
+        ({"window": 60, "horizon": 5, "valid_fraction": 0.9, "folds": 3}, 60),
+        ({"window": 40, "horizon": 2, "valid_fraction": 0}, 50),
+        ({"horizon": 20}, 30),
+    ],
+)
+@pytest.mark.parametrize("other", [None, 70, 3000])
+def test_the_rows_that_a_short_series_needs_are_the_least_that_do(tmp_path, options, rows, other):
+    def read(count):
+        path, ids = tmp_path / "d.csv", {"a": count, "b": other}
+        lines = ["shop,day,sales"]
+        for name, length in ids.items():
+            days = np.datetime64("2021-01-04") + np.arange(length or 0)
+            lines += [f"{name},{day},{n % 9}" for n, day in enumerate(days)]
+        path.write_text("\n".join(lines) + "\n")
+        return load_data(config(path, id="shop", **options))
+
+    with pytest.raises(ConfigError, match=rf"series 'a': .* got {rows}$") as refused:
+        read(rows)
+    need = int(re.findall(r"need (\d+) rows", str(refused.value))[0])
+    for count in (rows + 1, need - 1):
+        with pytest.raises(ConfigError, match=rf"series 'a': .* need {need} rows, got {count}$"):
+            read(count)
+    try:
+        read(need)
+    except ConfigError as error:
+        assert other == 70 and "series 'b'" in str(error)
 
 
 def test_gaps_are_refused_where_told_so_and_steps_take_rows_as_they_come(tmp_path):
