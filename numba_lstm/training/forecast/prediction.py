@@ -12,6 +12,7 @@ from ...datasets import metrics
 from ...datasets.frequency import Frequency
 from ...datasets.series import Series, shown
 from ..runs.options import ConfigError
+from .comparison import as_unit, season_before
 from .data import scaled_rows
 from .reading import ReadSeries, read_all
 from .session import LoadedForecaster
@@ -190,8 +191,6 @@ def _ends(
     found, scale = errors["ids"].get(one.series.id), np.array(1.0)
     if found is None:  # a series that the run has not seen
         found, series = errors["other"], one.series
-        assert series.frequency is not None
-        lag = min(series.frequency.season, len(series) - 1)
-        scale = metrics.seasonal_scale(series.target, max(lag, 1))
+        scale = as_unit(metrics.seasonal_scale(series.target, season_before(series, len(series))))
     low, high = (np.array(found[side]) * scale for side in ("low", "high"))
     return middle + low, middle + high

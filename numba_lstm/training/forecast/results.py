@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 
 from ...datasets import metrics
-from ...datasets.rolling import Backtest
 from ...datasets.series import shown
 from ..runs.checkpoint import RESULTS, Run
 from ..runs.folders import RunError
 from .combining import combine
-from .comparison import BASELINES, MODELS, Comparison, compare, interval_ends, measures
+from .comparison import BASELINES, MODELS, Comparison, as_unit, compare, interval_ends, measures
 from .reading import ReadSeries
 from .results_check import check_results
 from .session import LoadedForecaster, load_forecaster, read_meaning
@@ -177,12 +176,7 @@ def _better(found: Sequence[Comparison]) -> dict[str, float]:
 def _by_fold(one: Comparison, name: str) -> np.ndarray:
     """(F,) errors, each target on its own scale."""
     test = one.models[name]
-    return (np.abs(test.errors) / _scale(test)).mean(axis=(1, 2))
-
-
-def _scale(test: Backtest) -> np.ndarray:
-    """(K,), by which errors of several targets become alike; 1 for what is constant."""
-    return np.where(test.scale > 0, test.scale, 1.0)
+    return (np.abs(test.errors) / as_unit(test.scale)).mean(axis=(1, 2))
 
 
 def _intervals(
@@ -212,7 +206,7 @@ def _errors(found: Sequence[Comparison], level: float) -> dict[str, Any]:
     Those of another series are in units of its seasonal-naive error.
     """
     ids = {one.id: _ends_as_json(one.errors, level) for one in found}
-    relative = [one.errors / _scale(one.models["model"]) for one in found]
+    relative = [one.errors / as_unit(one.models["model"].scale) for one in found]
     return {"ids": ids, "other": _ends_as_json(np.concatenate(relative), level)}
 
 

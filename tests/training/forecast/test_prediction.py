@@ -119,6 +119,16 @@ def test_intervals_are_of_the_series_or_of_all_in_units_of_a_season(tmp_path):
     )
 
 
+def test_an_unseen_series_that_is_constant_has_intervals_in_units_of_one(tmp_path):
+    loaded = begun(write_csv(tmp_path / "d.csv", 90), tmp_path / "run")
+    path = tmp_path / "constant.csv"
+    path.write_text("\n".join(["day,sales", *(f"{day},7.5" for day in days(40))]) + "\n")
+    results = {"errors": {"ids": {}, "other": {"low": [[-3.0]] * 5, "high": [[2.0]] * 5}}}
+    (found,) = said(loaded, path, results)
+    np.testing.assert_allclose(found.high - found.values, 2.0)
+    np.testing.assert_allclose(found.values - found.low, 3.0)
+
+
 def test_another_step_or_too_few_rows_are_refused(tmp_path):
     loaded = begun(write_csv(tmp_path / "d.csv", 90), tmp_path / "run")
     with pytest.raises(ConfigError, match="too short: a window of 10 needs 10 rows, got 9"):
