@@ -63,7 +63,14 @@ def test_a_linear_forecaster_with_nan_is_refused(ended, bad):
     "weights",
     [
         *("NaN", "[" * 3000, "null", "{}", "[1.0]", '{"lstm": 1.0}'),
-        *({"lstm": 2.0}, {"lstm": -1.0}, {"lstm": "1"}, {"lstm": True}, {"lstm": None}),
+        *(
+            {"lstm": 0.5},
+            {"lstm": 2.0},
+            {"lstm": -1.0},
+            {"lstm": "1"},
+            {"lstm": True},
+            {"lstm": None},
+        ),
         '{"lstm": NaN, "lstm last": 0, "linear": 0, "linear last": 0}',
     ],
 )
