@@ -10,7 +10,7 @@ import numpy as np
 from ..checks import choice
 from .series import Series, shown
 
-__all__ = ["missing_times", "regular"]
+__all__ = ["as_steps", "missing_times", "regular"]
 
 
 def regular(series: Series, how: str = "error") -> Series:
@@ -41,9 +41,7 @@ def regular(series: Series, how: str = "error") -> Series:
     choice("how", how, ("error", "few", "fill", "steps"))
     where = f"{series.source}: " + (f"series {series.id!r}: " if series.id else "")
     if how == "steps" and (series.gaps or series.frequency is None):
-        note = "each row is taken for a step; times are left out"
-        time = np.arange(len(series), dtype=np.int64)
-        series = replace(series, time=time, frequency=None, notes=(*series.notes, note))
+        series = as_steps(series)
     if series.frequency is None and len(series) > 2:
         steps = np.diff(series.time)
         raise ValueError(
@@ -70,6 +68,13 @@ def regular(series: Series, how: str = "error") -> Series:
             "their neighbours"
         )
     return _filled(filled, series, where) if holes.any() else filled
+
+
+def as_steps(series: Series) -> Series:
+    """Take each row for a step, whatever the time between; a note says so."""
+    note = "each row is taken for a step; times are left out"
+    time = np.arange(len(series), dtype=np.int64)
+    return replace(series, time=time, frequency=None, notes=(*series.notes, note))
 
 
 def _step(step: Any) -> str:

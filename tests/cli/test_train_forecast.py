@@ -17,6 +17,8 @@ from click.testing import CliRunner
 from forecast_tool import TABLE, TINY, write_csv
 
 from numba_lstm.cli import main
+from numba_lstm.training.forecast import results
+from numba_lstm.training.forecast.results import measure
 
 
 @functools.cache
@@ -200,6 +202,25 @@ def test_an_interrupted_run_is_saved_and_resumed(tmp_path):
     resumed = cli("train", "forecast", "--resume", run, *more)
     assert resumed.code == 0, resumed.err
     assert json.loads(resumed.out)["steps"] == summary["steps"] + 3
+
+
+def test_what_is_found_at_the_end_is_written_while_nobody_can_resume(tmp_path, monkeypatch):
+    pytest.importorskip("fcntl")
+    tried = []
+
+    def measured(task, run):
+        again = ["train", "forecast", "--resume", str(run.path), "--epochs", "2"]
+        tried.append(CliRunner().invoke(main, again))
+        return measure(task, run)
+
+    monkeypatch.setattr(results, "measure", measured)
+    data = write_csv(tmp_path / "data.csv")
+    about = ["--csv", data, *TABLE, "--horizon", 7, *TINY, "--epochs", 1, "--out", tmp_path / "run"]
+    made = CliRunner().invoke(main, ["train", "forecast", *map(str, about), "--quiet"])
+    assert made.exit_code == 0, made.stderr
+    (one,) = tried
+    assert one.exit_code == 2 and "another process is training this run" in one.stderr
+    assert (tmp_path / "run" / "results.json").is_file()
 
 
 def test_options_come_from_a_file_and_csv_is_another_name_of_data(tmp_path):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._parsing import parse_json
 from ...interop import safetensors
 from ...models import Combination, Forecaster, LinearForecaster, combination_weights
 from ...models.forecast_losses import pinball
@@ -22,13 +23,20 @@ from ...nn import Module
 from ..linear_forecasts import best_ridge, outputs_of, solve_linear, targets_of
 from ..runs.checkpoint import COMBINED, Run
 from ..runs.folders import RunError
-from ..runs.memory_limit import recurrent_parameters
+from ..runs.memory_limit import check_values, recurrent_parameters
 from .config import ForecastConfig
 from .data import ForecastData
 from .meaning import Meaning
 from .windows import WindowBatches
 
-__all__ = ["Combined", "combine", "count_parameters", "make_members", "read_combined"]
+__all__ = [
+    "Combined",
+    "are_weights",
+    "combine",
+    "count_parameters",
+    "make_members",
+    "read_combined",
+]
 
 # The penalty of linear forecasters where nothing validates, as of the estimator.
 _RIDGE = 0.1
@@ -155,13 +163,25 @@ def read_combined(run: Run, config: ForecastConfig, meaning: Meaning) -> Combine
     weights = {name: (name in members.networks) / len(members.networks) for name in groups}
     if path.is_file():
         arrays, metadata = run.arrays(COMBINED)
+        what = f"{path}: expected the run's linear forecasters"
+        check_values(arrays, count_parameters(config, meaning)[1], what)
         try:
-            weights = {name: float(json.loads(metadata[_WEIGHTS])[name]) for name in groups}
+            weights = parse_json(metadata.get(_WEIGHTS, "null"), "weights")
+            if not are_weights(weights) or set(weights) != set(groups):
+                raise ValueError(f"weights of {', '.join(groups)} that sum to 1")
             for name, line in members.lines.items():
                 line.load_state_dict(arrays, prefix=f"{name}.")
         except (KeyError, TypeError, ValueError) as error:
-            raise RunError(f"{path}: expected the run's linear forecasters: {error}") from None
+            raise RunError(f"{what}: {error}") from None
     return Combined.of(members, weights)
+
+
+def are_weights(found: Any) -> bool:
+    """Whether this is what a file holds of the weights of kinds: numbers from 0 that sum to 1."""
+    if not isinstance(found, dict) or not found:
+        return False
+    numbers = [one for one in found.values() if type(one) in (int, float) and 0 <= one <= 1]
+    return len(numbers) == len(found) and abs(sum(numbers) - 1) < 1e-6
 
 
 def count_parameters(config: ForecastConfig, meaning: Meaning) -> tuple[int, int]:

@@ -146,10 +146,8 @@ def load_data(config: ForecastConfig, meaning: Meaning | None = None) -> Forecas
     if config.horizon is None:
         raise ConfigError("horizon: expected how many steps ahead (--horizon N), got nothing")
     series = read_all(config.data, config, "data")
-    shortest = min(len(one.series) for one in series)
-    folds, horizon = config.folds, config.horizon
-    if folds is None:
-        folds = min(max(shortest // (5 * horizon), 2), _MOST_FOLDS)
+    lengths, horizon = [len(one.series) for one in series], config.horizon
+    folds = _folds(min(lengths), config)
     splits = [_split(len(one.series), folds, config) for one in series]
     window = config.window
     if window is None:
@@ -157,8 +155,9 @@ def load_data(config: ForecastConfig, meaning: Meaning | None = None) -> Forecas
         season = 1 if frequency is None else frequency.season
         most = min(*((split.train - horizon) // 3 for split in splits), _MOST_WINDOW)
         window = max(1, min(max(2 * horizon, 2 * season, _LEAST_WINDOW), most))
-    for one, split in zip(series, splits):
-        _need_rows(one, split, window, folds, horizon)
+    for number, one in enumerate(series):
+        others = lengths[:number] + lengths[number + 1 :]
+        _need_rows(one, min(others, default=None), window, config)
     series = [_known_in_time(one, split) for one, split in zip(series, splits)]
     notes = [note for one in series for note in one.notes] + _told(series)
     if meaning is None:
@@ -194,6 +193,14 @@ def scaled_rows(series: Sequence[ReadSeries], meaning: Meaning, dtype: str) -> R
     return Rows.of(values, [one.real for one in series], effects)
 
 
+def _folds(shortest: int, config: ForecastConfig) -> int:
+    """The forecasts of the back-test, where the shortest series has so many rows."""
+    assert config.horizon is not None
+    if config.folds is not None:
+        return config.folds
+    return min(max(shortest // (5 * config.horizon), 2), _MOST_FOLDS)
+
+
 def _split(rows: int, folds: int, config: ForecastConfig) -> Split:
     assert config.horizon is not None
     first = rows - folds * config.horizon
@@ -212,19 +219,28 @@ def _known_in_time(one: ReadSeries, split: Split) -> ReadSeries:
     return replace(one, series=replace(one.series, values=values))
 
 
-def _need_rows(one: ReadSeries, split: Split, window: int, folds: int, horizon: int) -> None:
-    rows = len(one.series)
-    missing = window + horizon - split.train
-    if missing <= 0:
+def _need_rows(one: ReadSeries, others: int | None, window: int, config: ForecastConfig) -> None:
+    """Refuse a series that is too short beside others, the shortest of which has so many rows."""
+    assert config.horizon is not None
+    horizon, rows = config.horizon, len(one.series)
+    least = rows
+    while True:
+        folds = _folds(least if others is None else min(least, others), config)
+        split = _split(least, folds, config)
+        missing = window + horizon - split.train
+        if missing <= 0:
+            break
+        # Fewer cannot be enough, as with each row at most one more trains. More may be needed:
+        # some of them validate, or are the back-test's.
+        least += missing
+    if least == rows:
         return
     parts = [f"a window of {window} and a horizon of {horizon}"]
     if split.first > split.train:
         parts.append(f"{split.first - split.train} rows that validate")
     if folds:
         parts.append(f"{folds} forecasts of the back-test")
-    raise ConfigError(
-        f"{one.name}: too short: {', '.join(parts)} need {rows + missing} rows, got {rows}"
-    )
+    raise ConfigError(f"{one.name}: too short: {', '.join(parts)} need {least} rows, got {rows}")
 
 
 def _meaning(
@@ -257,6 +273,7 @@ def _meaning(
         unit=first.frequency.unit,
         ids=tuple(one.series.id for one in series),
         until=shown(max(ends)),
+        day=first.frequency.day,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from forecast_tool import sales, write_csv
@@ -151,6 +153,39 @@ def test_what_cannot_be_used_is_refused_by_name(path, options, words):
         load_data(config(path, **options))
 
 
+@pytest.mark.parametrize(
+    ("options", "rows"),
+    [
+        ({"window": 60, "horizon": 5}, 60),
+        ({"window": 60, "horizon": 5, "valid_fraction": 0.2}, 60),
+        ({"window": 60, "horizon": 5, "valid_fraction": 0.9, "folds": 3}, 60),
+        ({"window": 40, "horizon": 2, "valid_fraction": 0}, 50),
+        ({"horizon": 20}, 30),
+    ],
+)
+@pytest.mark.parametrize("other", [None, 70, 3000])
+def test_the_rows_that_a_short_series_needs_are_the_least_that_do(tmp_path, options, rows, other):
+    def read(count):
+        path, ids = tmp_path / "d.csv", {"a": count, "b": other}
+        lines = ["shop,day,sales"]
+        for name, length in ids.items():
+            days = np.datetime64("2021-01-04") + np.arange(length or 0)
+            lines += [f"{name},{day},{n % 9}" for n, day in enumerate(days)]
+        path.write_text("\n".join(lines) + "\n")
+        return load_data(config(path, id="shop", **options))
+
+    with pytest.raises(ConfigError, match=rf"series 'a': .* got {rows}$") as refused:
+        read(rows)
+    need = int(re.findall(r"need (\d+) rows", str(refused.value))[0])
+    for count in (rows + 1, need - 1):
+        with pytest.raises(ConfigError, match=rf"series 'a': .* need {need} rows, got {count}$"):
+            read(count)
+    try:
+        read(need)
+    except ConfigError as error:
+        assert other == 70 and "series 'b'" in str(error)
+
+
 def test_gaps_are_refused_where_told_so_and_steps_take_rows_as_they_come(tmp_path):
     path = write_csv(tmp_path / "gaps.csv", left_out=(20, 21))
     with pytest.raises(ConfigError, match=r"missing: 2021-01-24 to 2021-01-25; .* \(--gaps\)"):
@@ -158,6 +193,17 @@ def test_gaps_are_refused_where_told_so_and_steps_take_rows_as_they_come(tmp_pat
     data = load_data(config(path, gaps="steps"))
     assert len(data.series[0].series) == 158 and data.meaning.unit == "step"
     assert any("each row is taken for a step" in note for note in data.notes)
+
+
+def test_where_the_rows_of_one_series_are_steps_those_of_all_are(tmp_path):
+    path = write_csv(tmp_path / "shops.csv", 80, ids=("a", "b"))
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(line for n, line in enumerate(lines) if n not in (30, 31)) + "\n")
+    with pytest.raises(ConfigError, match="series 'a': one row is expected every 1 day"):
+        load_data(config(path, id="shop", gaps="error"))
+    data = load_data(config(path, id="shop", gaps="steps"))
+    assert [len(one.series) for one in data.series] == [78, 80]
+    assert data.meaning.unit == "step" and all(one.steps for one in data.series)
 
 
 def test_series_of_different_steps_are_refused(tmp_path):
