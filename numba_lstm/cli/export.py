@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from ._errors import BadInput, bad_input
-from ._output import json_option, print_json
+from ._forecasts import not_combined
+from ._output import json_option, print_json, print_notes
 from ._paths import FILE, FOLDER, check_output, check_spares
 
 _FORMATS = ("safetensors", "onnx")
@@ -47,6 +48,8 @@ def export(run: str, out: str, kind: str | None, as_json: bool) -> None:
         check_output(out, "OUT")
         check_spares(out, "OUT", run)
         model, meaning = _opened(run)
+        notes = not_combined(run)
+    print_notes(notes)
     try:
         with bad_input():
             {"safetensors": _safetensors, "onnx": _onnx}[kind](model, out, meaning)

@@ -196,10 +196,19 @@ def test_an_interrupted_run_is_saved_and_resumed(tmp_path):
     summary = json.loads(out)
     assert summary["status"] == "interrupted"
     assert f"go on: numba-lstm train forecast --resume {run}" in err
+    told = "note: the run has not ended: its networks forecast alone"
+    made = cli("predict", run, "--input", data, "--output", tmp_path / "next.csv")
+    assert made.code == 0 and told in made.err
+    made = cli("export", run, tmp_path / "m.safetensors")
+    assert made.code == 0 and told in made.err
     more = ["--steps", summary["steps"] + 3, "--json", "--quiet"]
     resumed = cli("train", "forecast", "--resume", run, *more)
     assert resumed.code == 0, resumed.err
     assert json.loads(resumed.out)["steps"] == summary["steps"] + 3
+    assert told not in cli("export", run, tmp_path / "m.safetensors").err
+    (run / "linear.safetensors").unlink()
+    made = cli("predict", run, "--input", data, "--output", "-")
+    assert f"{run / 'linear.safetensors'}: no such file" in made.error(2)
 
 
 def test_options_come_from_a_file_and_csv_is_another_name_of_data(tmp_path):

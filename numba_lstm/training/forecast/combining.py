@@ -20,7 +20,7 @@ from ...models.forecast_losses import pinball
 from ...models.members import Members
 from ...nn import Module
 from ..linear_forecasts import best_ridge, outputs_of, solve_linear, targets_of
-from ..runs.checkpoint import COMBINED, Run
+from ..runs.checkpoint import COMBINED, RESULTS, Run
 from ..runs.folders import RunError
 from ..runs.memory_limit import recurrent_parameters
 from .config import ForecastConfig
@@ -148,7 +148,7 @@ def read_combined(run: Run, config: ForecastConfig, meaning: Meaning) -> Combine
     Raises
     ------
     RunError
-        When its files are damaged.
+        When its files are damaged, or one of them is lost.
     """
     members = _networks_of(run, config, meaning)
     groups, path = members.groups, run.path / COMBINED
@@ -161,6 +161,12 @@ def read_combined(run: Run, config: ForecastConfig, meaning: Meaning) -> Combine
                 line.load_state_dict(arrays, prefix=f"{name}.")
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"{path}: expected the run's linear forecasters: {error}") from None
+    elif (run.path / RESULTS).is_file():
+        # The results are written last, so the forecasters were there.
+        raise RunError(
+            f"{path}: no such file, but {RESULTS} says that the run has ended; put it back, or "
+            f"make it again: numba-lstm train {run.kind.kind} --resume {run.path}"
+        )
     return Combined.of(members, weights)
 
 
