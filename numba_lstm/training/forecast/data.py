@@ -17,8 +17,9 @@ import numpy as np
 
 from ...datasets.scaling import Scaler
 from ...datasets.seasonal import Deseasonalizer
-from ...datasets.series import shown
+from ...datasets.series import Series, shown
 from ..runs.options import ConfigError
+from ..runs.table_options import listed
 from .config import ForecastConfig
 from .meaning import Meaning
 from .reading import ReadSeries, read_all
@@ -271,8 +272,19 @@ def _told(series: Sequence[ReadSeries]) -> list[str]:
     every = first.frequency.words.removeprefix("1 ")
     return [
         f"{first.source}: {many or f'{rows[0]} rows'}, one every {every}, from {shown(start)} to "
-        f"{shown(stop)}"
+        f"{shown(stop)}",
+        *_helpers(first),
     ]
+
+
+def _helpers(series: Series) -> list[str]:
+    """Which columns help, as those of bundled data do that nobody named."""
+    names = series.names[series.targets :]
+    past = [name for name in names if name not in series.known]
+    roles = [(past, "past"), (list(series.known), "known ahead")]
+    words = [f"{listed(some)} ({role})" for some, role in roles if some]
+    targets = listed(series.names[: series.targets])
+    return [f"{series.source}: {targets} is forecast with {' and '.join(words)}"] if words else []
 
 
 def _regular_part(one: ReadSeries, meaning: Meaning) -> list[str]:

@@ -96,6 +96,8 @@ def test_the_rows_and_the_step_are_told(path, tmp_path):
         f"{path}: 160 rows, one every day, from 2021-01-04 to 2021-06-12",
         f"{path}: the regular part is taken out: the week of sales",
     )
+    told = f"{path}: sales is forecast with visitors (past) and holiday (known ahead)"
+    assert told in load_data(config(path, exog="visitors", known="holiday")).notes
     missing = write_csv(tmp_path / "gaps.csv", left_out=(20, 21), holes=(50,))
     notes = load_data(config(missing)).notes
     words = "2 of 160 rows were missing and are filled on straight lines: 2021-01-24 to 2021-01-25"
