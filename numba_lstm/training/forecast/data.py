@@ -159,7 +159,7 @@ def load_data(config: ForecastConfig, meaning: Meaning | None = None) -> Forecas
         most = min(*((split.train - horizon) // 3 for split in splits), _MOST_WINDOW)
         window = max(1, min(max(2 * horizon, 2 * season, _LEAST_WINDOW), most))
     for one, split in zip(series, splits):
-        _need_rows(one, split, window, folds, horizon)
+        _need_rows(one, split, config, window, folds)
     series = [_known_in_time(one, split) for one, split in zip(series, splits)]
     notes = [note for one in series for note in one.notes] + _told(series)
     if meaning is None:
@@ -213,12 +213,17 @@ def _known_in_time(one: ReadSeries, split: Split) -> ReadSeries:
     return replace(one, series=replace(one.series, values=values))
 
 
-def _need_rows(one: ReadSeries, split: Split, window: int, folds: int, horizon: int) -> None:
-    rows = len(one.series)
+def _need_rows(
+    one: ReadSeries, split: Split, config: ForecastConfig, window: int, folds: int
+) -> None:
+    assert config.horizon is not None
+    rows, horizon = len(one.series), config.horizon
     missing = window + horizon - split.train
     if missing <= 0:
         return
-    parts = [f"a window of {window} and a horizon of {horizon}"]
+    # Where no window is asked for it is as short as need be.
+    seen = "one row to forecast from" if config.window is None else f"a window of {window}"
+    parts = [f"{seen} and a horizon of {horizon}"]
     if split.first > split.train:
         parts.append(f"{split.first - split.train} rows that validate")
     if folds:
@@ -268,11 +273,12 @@ def _told(series: Sequence[ReadSeries]) -> list[str]:
     rows = [len(one.series) for one in series]
     start = min(one.series.time[0] for one in series)
     stop = max(one.series.time[-1] for one in series)
-    many = f"{len(rows)} series of {min(rows)} to {max(rows)} rows" if len(rows) > 1 else ""
+    sizes = f"{min(rows)} to {max(rows)} rows" if min(rows) < max(rows) else f"{rows[0]} rows"
+    if len(rows) > 1:
+        sizes = f"{len(rows)} series of {sizes}" + ("" if min(rows) < max(rows) else " each")
     every = first.frequency.words.removeprefix("1 ")
     return [
-        f"{first.source}: {many or f'{rows[0]} rows'}, one every {every}, from {shown(start)} to "
-        f"{shown(stop)}",
+        f"{first.source}: {sizes}, one every {every}, from {shown(start)} to {shown(stop)}",
         *_helpers(first),
     ]
 

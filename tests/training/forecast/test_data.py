@@ -142,7 +142,10 @@ def test_the_digest_is_of_the_values_the_times_and_the_cut(path, tmp_path):
         ({"target": "profit"}, "profit"),
         ({"exog": ["visitors", "profit"]}, "profit"),
         ({"time": "sales"}, "sales"),
-        ({"horizon": 400}, r"too short: a window of 1 and a horizon of 400, 400 rows that valid"),
+        (
+            {"horizon": 400},
+            "one row to forecast from and a horizon of 400, 400 rows that val",
+        ),
         ({"window": 300}, r"a window of 300 and a horizon of 7, .* need \d+ rows, got 160"),
         ({"folds": 40}, r"40 forecasts of the back-test need \d+ rows, got 160"),
         ({"csv": "seattle-weather"}, "time: expected with a file only, got seattle-weather"),
@@ -175,3 +178,15 @@ def test_the_bundled_weather_needs_no_columns():
     data = load_data(config(None, csv="seattle-weather", time=None, target=None))
     assert data.meaning.names == ("temp_max",) and data.meaning.frequency.unit == "D"
     assert data.folds == 20
+
+
+def test_series_and_weeks_are_told_as_people_say_it(tmp_path):
+    path = write_csv(tmp_path / "shops.csv", 90, ids=("north", "south"))
+    assert (
+        f"{path}: 2 series of 90 rows each, one every day"
+        in load_data(config(path, id="shop")).notes[0]
+    )
+    rows = [f"{np.datetime64('2021-01-04') + 7 * n},{n % 5}" for n in range(80)]
+    weekly = tmp_path / "weekly.csv"
+    weekly.write_text("\n".join(["day,sales", *rows]) + "\n")
+    assert f"{weekly}: 80 rows, one every week, from" in load_data(config(weekly)).notes[0]
