@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..datasets.frequency import Frequency
     from ..training.forecast.prediction import Prediction
 
-__all__ = ["evaluate_forecaster", "lines_of", "named", "not_combined", "predict_steps"]
+__all__ = ["evaluate_forecaster", "lines_of", "named", "not_combined", "predict_steps", "rounded"]
 
 _BASELINES = ("linear", "seasonal_naive", "last_value")
 _MEASURES = (("mae", "MAE"), ("rmse", "RMSE"), ("mase", "MASE"), ("smape", "sMAPE %"))
@@ -43,7 +43,13 @@ def evaluate_forecaster(
     with bad_input():
         found = tested.run(loaded)
     if as_json:
-        print_json({"frequency": str(loaded.meaning.frequency), **found})
+        print_json(
+            {
+                "frequency": str(loaded.meaning.frequency),
+                **found,
+                "weights": rounded(found["weights"]),
+            }
+        )
         return
     for line in lines_of(found, loaded.config.cell, loaded.meaning.frequency):
         click.echo(line)
@@ -76,6 +82,11 @@ def predict_steps(run: str, source: str, table: dict[str, Any]) -> tuple[str, di
     ends = "" if bare else f", with intervals of {level:.0%}"
     told = f"{rows} steps from {start} to {stop}{ends}"
     return _as_csv(found, loaded.meaning.names, loaded.config.id), about, told
+
+
+def rounded(weights: Mapping[str, float]) -> dict[str, float]:
+    """Weights for JSON: no reader wants more than six digits, and 0.06 is 0.06."""
+    return {kind: round(share, 6) for kind, share in weights.items()}
 
 
 def not_combined(run: str) -> list[str]:

@@ -149,6 +149,9 @@ def train_run(
         announce_compiling(progress.note)
     status, code = _train(trainer, run)
     summary = {"run": str(run.path), "status": status, **trainer.summary()}
+    if unit != "tok":
+        # What is counted is no token, and is called by its name.
+        summary = {name.replace("tokens", unit.replace(" ", "_")): n for name, n in summary.items()}
     if code == 0:
         more, lines = finish(trainer, run)
         summary.update(more)

@@ -38,7 +38,15 @@ def test_the_figures_are_one_json_object_and_peoples_text_is_beside_it():
     summary = json.loads(result.out)
     assert summary["status"] == "done"
     assert summary["run"] == str(folder / "run")
-    assert {"steps", "tokens", "seconds", "train_loss", "val_loss"} <= set(summary)
+    assert {
+        "steps",
+        "time_steps",
+        "time_steps_per_second",
+        "seconds",
+        "train_loss",
+        "val_loss",
+    } <= set(summary)
+    assert not [name for name in summary if "token" in name]
     assert summary["test_accuracy"] > 0.9
     assert summary["val_accuracy"] > 0.9
     assert summary["sequences"] == {"train": 65, "valid": 7, "test": 18}

@@ -40,7 +40,8 @@ def test_the_figures_are_one_json_object_and_peoples_text_is_beside_it():
     folder, result = trained()
     summary = json.loads(result.out)
     assert summary["status"] == "done" and summary["run"] == str(folder / "run")
-    assert {"steps", "seconds", "train_loss", "val_loss"} <= set(summary)
+    assert {"steps", "time_steps", "seconds", "train_loss", "val_loss"} <= set(summary)
+    assert not [name for name in summary if "token" in name]
     assert (summary["frequency"], summary["horizon"]) == ("D", 7)
     test = summary["backtest"]
     assert (test["folds"], test["horizon"]) == (4, 7)
@@ -62,6 +63,8 @@ def test_evaluate_repeats_the_back_test_or_makes_one_on_a_file():
     summary = json.loads(result.out)
     assert own["backtest"] == summary["backtest"]
     assert own["intervals"] == summary["intervals"]
+    assert own["weights"] == summary["weights"]
+    assert all(share == round(share, 6) for share in own["weights"].values())
     other = write_csv(folder / "other.csv", 90, seed=4)
     found = cli("evaluate", folder / "run", "--data", other, "--json")
     figures = json.loads(found.out)
