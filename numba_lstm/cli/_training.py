@@ -149,16 +149,13 @@ def train_run(
         announce_compiling(progress.note)
     status, code = _train(trainer, run)
     summary = {"run": str(run.path), "status": status, **trainer.summary()}
-    if unit != "tok":
-        # What is counted is no token, and is called by its name.
-        summary = {name.replace("tokens", unit.replace(" ", "_")): n for name, n in summary.items()}
     if code == 0:
         more, lines = finish(trainer, run)
         summary.update(more)
         for line in [] if quiet else lines:
             click.echo(line, err=as_json)
     if as_json:
-        print_json(summary)
+        print_json(_named(summary, unit))
     ctx.exit(code)
 
 
@@ -185,6 +182,12 @@ def _train(trainer: RunTrainer, run: Run) -> tuple[str, int]:
     if before and trainer.counters.step == before:
         click.echo(f"nothing was trained: {_ended(trainer)}", err=True)
     return "done", 0
+
+
+def _named(summary: dict[str, Any], unit: str) -> dict[str, Any]:
+    """The figures with what is counted called by its name: time steps are no tokens."""
+    word = "tokens" if unit == "tok" else unit.replace(" ", "_")
+    return {name.replace("tokens", word): value for name, value in summary.items()}
 
 
 def _ended(trainer: RunTrainer) -> str:

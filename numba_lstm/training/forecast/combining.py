@@ -150,6 +150,7 @@ def read_combined(run: Run, config: ForecastConfig, meaning: Meaning) -> Combine
     RunError
         When its files are damaged, or one of them is lost.
     """
+    _refuse_lost(run)
     members = _networks_of(run, config, meaning)
     groups, path = members.groups, run.path / COMBINED
     weights = {name: (name in members.networks) / len(members.networks) for name in groups}
@@ -161,12 +162,6 @@ def read_combined(run: Run, config: ForecastConfig, meaning: Meaning) -> Combine
                 line.load_state_dict(arrays, prefix=f"{name}.")
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"{path}: expected the run's linear forecasters: {error}") from None
-    elif (run.path / RESULTS).is_file():
-        # The results are written last, so the forecasters were there.
-        raise RunError(
-            f"{path}: no such file, but {RESULTS} says that the run has ended; put it back, or "
-            f"make it again: numba-lstm train {run.kind.kind} --resume {run.path}"
-        )
     return Combined.of(members, weights)
 
 
@@ -180,6 +175,16 @@ def count_parameters(config: ForecastConfig, meaning: Meaning) -> tuple[int, int
     for reads in _read_by_lines(config, meaning):
         lines += (meaning.window * reads + future + 1) * outputs
     return len(config.kinds) * config.networks * network, len(config.kinds) * lines
+
+
+def _refuse_lost(run: Run) -> None:
+    """The results are written last: where they are, linear forecasters and weights were, too."""
+    path = run.path / COMBINED
+    if (run.path / RESULTS).is_file() and not path.is_file():
+        raise RunError(
+            f"{path}: no such file, but {RESULTS} says that the run has ended; put it back, or "
+            f"make it again: numba-lstm train {run.kind.kind} --resume {run.path}"
+        )
 
 
 def _read_by_lines(config: ForecastConfig, meaning: Meaning) -> tuple[int, ...]:

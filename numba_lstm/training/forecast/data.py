@@ -159,7 +159,7 @@ def load_data(config: ForecastConfig, meaning: Meaning | None = None) -> Forecas
         most = min(*((split.train - horizon) // 3 for split in splits), _MOST_WINDOW)
         window = max(1, min(max(2 * horizon, 2 * season, _LEAST_WINDOW), most))
     for one, split in zip(series, splits):
-        _need_rows(one, split, config, window, folds)
+        _need_rows(one, split, window, folds, horizon)
     series = [_known_in_time(one, split) for one, split in zip(series, splits)]
     notes = [note for one in series for note in one.notes] + _told(series)
     if meaning is None:
@@ -213,16 +213,12 @@ def _known_in_time(one: ReadSeries, split: Split) -> ReadSeries:
     return replace(one, series=replace(one.series, values=values))
 
 
-def _need_rows(
-    one: ReadSeries, split: Split, config: ForecastConfig, window: int, folds: int
-) -> None:
-    assert config.horizon is not None
-    rows, horizon = len(one.series), config.horizon
+def _need_rows(one: ReadSeries, split: Split, window: int, folds: int, horizon: int) -> None:
+    rows = len(one.series)
     missing = window + horizon - split.train
     if missing <= 0:
         return
-    # Where no window is asked for it is as short as need be.
-    seen = "one row to forecast from" if config.window is None else f"a window of {window}"
+    seen = "one row to forecast from" if window == 1 else f"a window of {window}"
     parts = [f"{seen} and a horizon of {horizon}"]
     if split.first > split.train:
         parts.append(f"{split.first - split.train} rows that validate")
