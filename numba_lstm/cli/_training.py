@@ -160,7 +160,7 @@ def train_run(
     for line in [] if quiet else lines:
         click.echo(line, err=as_json)
     if as_json:
-        print_json(summary)
+        print_json(_named(summary, unit))
     ctx.exit(code)
 
 
@@ -185,12 +185,24 @@ def _train(trainer: RunTrainer, run: Run, end: Callable[[], None]) -> tuple[str,
         click.echo(f"error: diverged: {error}; the last good checkpoint is kept", err=True)
         return "diverged", DIVERGED
     if before and trainer.counters.step == before:
-        click.echo(
-            "nothing was trained: the run had come to its end before; a greater --steps, --epochs, "
-            "--minutes or --patience goes on",
-            err=True,
-        )
+        click.echo(f"nothing was trained: {_ended(trainer)}", err=True)
     return "done", 0
+
+
+def _named(summary: dict[str, Any], unit: str) -> dict[str, Any]:
+    """The figures with what is counted called by its name: time steps are no tokens."""
+    word = "tokens" if unit == "tok" else unit.replace(" ", "_")
+    return {name.replace("tokens", word): value for name, value in summary.items()}
+
+
+def _ended(trainer: RunTrainer) -> str:
+    """Why a run does not go on, and with what it would."""
+    used = trainer.fraction() >= 1.0
+    budgets = "a greater --steps, --epochs or --minutes"
+    if not trainer.stopped_early():
+        return f"the run had come to its end before; {budgets} goes on"
+    found = f"no better validation in the last {trainer.config.patience}"
+    return f"{found}; a greater --patience goes on" + (f", together with {budgets}" if used else "")
 
 
 def _go_back(trainer: RunTrainer, run: Run) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import choice
+from .frequency import of_microseconds
 from .series import Series, shown
 
 __all__ = ["as_steps", "missing_times", "regular"]
@@ -78,7 +79,9 @@ def as_steps(series: Series) -> Series:
 
 
 def _step(step: Any) -> str:
-    return str(step) if not isinstance(step, np.timedelta64) else str(step.item())
+    if not isinstance(step, np.timedelta64):
+        return str(step)
+    return of_microseconds(int(step.astype("timedelta64[us]").astype(np.int64))).words
 
 
 def missing_times(series: Series, limit: int = 6) -> str:

@@ -42,7 +42,8 @@ def test_the_figures_are_one_json_object_and_peoples_text_is_beside_it():
     folder, result = trained()
     summary = json.loads(result.out)
     assert summary["status"] == "done" and summary["run"] == str(folder / "run")
-    assert {"steps", "seconds", "train_loss", "val_loss"} <= set(summary)
+    assert {"steps", "time_steps", "seconds", "train_loss", "val_loss"} <= set(summary)
+    assert not [name for name in summary if "token" in name]
     assert (summary["frequency"], summary["horizon"]) == ("D", 7)
     test = summary["backtest"]
     assert (test["folds"], test["horizon"]) == (4, 7)
@@ -64,6 +65,8 @@ def test_evaluate_repeats_the_back_test_or_makes_one_on_a_file():
     summary = json.loads(result.out)
     assert own["backtest"] == summary["backtest"]
     assert own["intervals"] == summary["intervals"]
+    assert own["weights"] == summary["weights"]
+    assert all(share == round(share, 6) for share in own["weights"].values())
     other = write_csv(folder / "other.csv", 90, seed=4)
     found = cli("evaluate", folder / "run", "--data", other, "--json")
     figures = json.loads(found.out)
@@ -198,10 +201,19 @@ def test_an_interrupted_run_is_saved_and_resumed(tmp_path):
     summary = json.loads(out)
     assert summary["status"] == "interrupted"
     assert f"go on: numba-lstm train forecast --resume {run}" in err
+    told = "note: the run has not ended: its networks forecast alone"
+    made = cli("predict", run, "--input", data, "--output", tmp_path / "next.csv")
+    assert made.code == 0 and told in made.err
+    made = cli("export", run, tmp_path / "m.safetensors")
+    assert made.code == 0 and told in made.err
     more = ["--steps", summary["steps"] + 3, "--json", "--quiet"]
     resumed = cli("train", "forecast", "--resume", run, *more)
     assert resumed.code == 0, resumed.err
     assert json.loads(resumed.out)["steps"] == summary["steps"] + 3
+    assert told not in cli("export", run, tmp_path / "m.safetensors").err
+    (run / "linear.safetensors").unlink()
+    made = cli("predict", run, "--input", data, "--output", "-")
+    assert f"{run / 'linear.safetensors'}: no such file" in made.error(2)
 
 
 def test_what_is_found_at_the_end_is_written_while_nobody_can_resume(tmp_path, monkeypatch):

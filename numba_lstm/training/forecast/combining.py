@@ -21,7 +21,7 @@ from ...models.forecast_losses import pinball
 from ...models.members import Members
 from ...nn import Module
 from ..linear_forecasts import best_ridge, outputs_of, solve_linear, targets_of
-from ..runs.checkpoint import COMBINED, Run
+from ..runs.checkpoint import COMBINED, RESULTS, Run
 from ..runs.folders import RunError
 from ..runs.memory_limit import check_values, recurrent_parameters
 from .config import ForecastConfig
@@ -156,8 +156,9 @@ def read_combined(run: Run, config: ForecastConfig, meaning: Meaning) -> Combine
     Raises
     ------
     RunError
-        When its files are damaged.
+        When its files are damaged, or one of them is lost.
     """
+    _refuse_lost(run)
     members = _networks_of(run, config, meaning)
     groups, path = members.groups, run.path / COMBINED
     weights = {name: (name in members.networks) / len(members.networks) for name in groups}
@@ -194,6 +195,16 @@ def count_parameters(config: ForecastConfig, meaning: Meaning) -> tuple[int, int
     for reads in _read_by_lines(config, meaning):
         lines += (meaning.window * reads + future + 1) * outputs
     return len(config.kinds) * config.networks * network, len(config.kinds) * lines
+
+
+def _refuse_lost(run: Run) -> None:
+    """The results are written last: where they are, linear forecasters and weights were, too."""
+    path = run.path / COMBINED
+    if (run.path / RESULTS).is_file() and not path.is_file():
+        raise RunError(
+            f"{path}: no such file, but {RESULTS} says that the run has ended; put it back, or "
+            f"make it again: numba-lstm train {run.kind.kind} --resume {run.path}"
+        )
 
 
 def _read_by_lines(config: ForecastConfig, meaning: Meaning) -> tuple[int, ...]:

@@ -17,8 +17,9 @@ import numpy as np
 
 from ...datasets.scaling import Scaler
 from ...datasets.seasonal import Deseasonalizer
-from ...datasets.series import shown
+from ...datasets.series import Series, shown
 from ..runs.options import ConfigError
+from ..runs.table_options import listed
 from .config import ForecastConfig
 from .meaning import Meaning
 from .reading import ReadSeries, read_all
@@ -235,7 +236,8 @@ def _need_rows(one: ReadSeries, others: int | None, window: int, config: Forecas
         least += missing
     if least == rows:
         return
-    parts = [f"a window of {window} and a horizon of {horizon}"]
+    seen = "one row to forecast from" if window == 1 else f"a window of {window}"
+    parts = [f"{seen} and a horizon of {horizon}"]
     if split.first > split.train:
         parts.append(f"{split.first - split.train} rows that validate")
     if folds:
@@ -284,12 +286,24 @@ def _told(series: Sequence[ReadSeries]) -> list[str]:
     rows = [len(one.series) for one in series]
     start = min(one.series.time[0] for one in series)
     stop = max(one.series.time[-1] for one in series)
-    many = f"{len(rows)} series of {min(rows)} to {max(rows)} rows" if len(rows) > 1 else ""
+    sizes = f"{min(rows)} to {max(rows)} rows" if min(rows) < max(rows) else f"{rows[0]} rows"
+    if len(rows) > 1:
+        sizes = f"{len(rows)} series of {sizes}" + ("" if min(rows) < max(rows) else " each")
     every = first.frequency.words.removeprefix("1 ")
     return [
-        f"{first.source}: {many or f'{rows[0]} rows'}, one every {every}, from {shown(start)} to "
-        f"{shown(stop)}"
+        f"{first.source}: {sizes}, one every {every}, from {shown(start)} to {shown(stop)}",
+        *_helpers(first),
     ]
+
+
+def _helpers(series: Series) -> list[str]:
+    """Which columns help, as those of bundled data do that nobody named."""
+    names = series.names[series.targets :]
+    past = [name for name in names if name not in series.known]
+    roles = [(past, "past"), (list(series.known), "known ahead")]
+    words = [f"{listed(some)} ({role})" for some, role in roles if some]
+    targets = listed(series.names[: series.targets])
+    return [f"{series.source}: {targets} is forecast with {' and '.join(words)}"] if words else []
 
 
 def _regular_part(one: ReadSeries, meaning: Meaning) -> list[str]:

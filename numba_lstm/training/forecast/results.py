@@ -42,6 +42,8 @@ def measure(task: ForecastTask, run: Run) -> dict[str, Any]:
     data = task.data
     combined = combine(task.config, data, run)
     if not data.folds:
+        # They say, too, that the run has ended.
+        run.write(RESULTS, json.dumps({"weights": combined.weights}) + "\n")
         return {"weights": combined.weights}
     loaded = load_forecaster(run.path)
     trained = [one.series.part(None, split.first) for one, split in zip(data.series, data.splits)]
@@ -138,7 +140,7 @@ def as_json(
 
 
 def read_results(run: Run) -> dict[str, Any]:
-    """Read what `measure` wrote; nothing of a run that has not come to its end.
+    """Read what `measure` wrote; nothing of a run that has no back-test, or has not ended.
 
     Raises
     ------
@@ -149,6 +151,8 @@ def read_results(run: Run) -> dict[str, Any]:
     if not path.is_file():
         return {}
     found = run.read_json(RESULTS)
+    if isinstance(found, dict) and set(found) == {"weights"}:
+        return {}
     try:
         check_results(found, read_meaning(run))
     except RunError:

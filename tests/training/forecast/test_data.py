@@ -98,6 +98,8 @@ def test_the_rows_and_the_step_are_told(path, tmp_path):
         f"{path}: 160 rows, one every day, from 2021-01-04 to 2021-06-12",
         f"{path}: the regular part is taken out: the week of sales",
     )
+    told = f"{path}: sales is forecast with visitors (past) and holiday (known ahead)"
+    assert told in load_data(config(path, exog="visitors", known="holiday")).notes
     missing = write_csv(tmp_path / "gaps.csv", left_out=(20, 21), holes=(50,))
     notes = load_data(config(missing)).notes
     words = "2 of 160 rows were missing and are filled on straight lines: 2021-01-24 to 2021-01-25"
@@ -142,7 +144,10 @@ def test_the_digest_is_of_the_values_the_times_and_the_cut(path, tmp_path):
         ({"target": "profit"}, "profit"),
         ({"exog": ["visitors", "profit"]}, "profit"),
         ({"time": "sales"}, "sales"),
-        ({"horizon": 400}, r"too short: a window of 1 and a horizon of 400, 400 rows that valid"),
+        (
+            {"horizon": 400},
+            "one row to forecast from and a horizon of 400, 400 rows that val",
+        ),
         ({"window": 300}, r"a window of 300 and a horizon of 7, .* need \d+ rows, got 160"),
         ({"folds": 40}, r"40 forecasts of the back-test need \d+ rows, got 160"),
         ({"csv": "seattle-weather"}, "time: expected with a file only, got seattle-weather"),
@@ -219,3 +224,15 @@ def test_the_bundled_weather_needs_no_columns():
     data = load_data(config(None, csv="seattle-weather", time=None, target=None))
     assert data.meaning.names == ("temp_max",) and data.meaning.frequency.unit == "D"
     assert data.folds == 20
+
+
+def test_series_and_weeks_are_told_as_people_say_it(tmp_path):
+    path = write_csv(tmp_path / "shops.csv", 90, ids=("north", "south"))
+    assert (
+        f"{path}: 2 series of 90 rows each, one every day"
+        in load_data(config(path, id="shop")).notes[0]
+    )
+    rows = [f"{np.datetime64('2021-01-04') + 7 * n},{n % 5}" for n in range(80)]
+    weekly = tmp_path / "weekly.csv"
+    weekly.write_text("\n".join(["day,sales", *rows]) + "\n")
+    assert f"{weekly}: 80 rows, one every week, from" in load_data(config(weekly)).notes[0]
