@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import re
 from collections.abc import Iterator
 
 import click
@@ -17,6 +18,12 @@ FAILED, BAD_INPUT, DIVERGED, INTERRUPTED = 1, 2, 3, 130
 _DISK = {getattr(errno, name, -1) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO")}
 # Longer lines nobody reads; a file may have put anything into them.
 _LONGEST = 2000
+# An argument of Python's in a hint, such as "say dayfirst=True or False". A word of ours stands
+# before it, so that a file's own text is hardly ever taken for one.
+_ARGUMENT = re.compile(
+    r"(\b(?:say|need|or|with|as) |\()(dayfirst|decimal|delimiter|encoding|id|time)="
+    r"(True or False|True|False|'[^']*'|(?![\w']))"
+)
 
 
 class BadInput(click.ClickException):
@@ -61,8 +68,18 @@ def one_line(error: BaseException) -> str:
         text = f"not enough memory: {error}".rstrip(": ")
     elif isinstance(error, ValueError | TypeError | ArithmeticError | OSError):
         # An OSError with words of our own, or of a library's: what kind it is, they say.
-        text = str(error)
+        text = _ARGUMENT.sub(_as_option, str(error))
     else:
         text = f"{type(error).__name__}: {error}".rstrip(": ")
     line = printable(" ".join(text.split())) or type(error).__name__
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}..."
+
+
+def _as_option(found: re.Match[str]) -> str:
+    """An argument as the option of the same name: ``id=`` is --id, ``dayfirst=False`` its no."""
+    before, name, value = found.groups()
+    yes, no = f"--{name}", f"--no-{name}"
+    of_flag = {"True or False": f"{yes} or {no}", "True": yes, "False": no}
+    if value in of_flag:
+        return before + of_flag[value]
+    return before + f"{yes} {value[1:-1]}".rstrip()

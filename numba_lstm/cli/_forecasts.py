@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..datasets.frequency import Frequency
     from ..training.forecast.prediction import Prediction
 
-__all__ = ["evaluate_forecaster", "lines_of", "named", "predict_steps"]
+__all__ = ["evaluate_forecaster", "lines_of", "named", "not_combined", "predict_steps", "rounded"]
 
 _BASELINES = ("linear", "seasonal_naive", "last_value")
 _MEASURES = (("mae", "MAE"), ("rmse", "RMSE"), ("mase", "MASE"), ("smape", "sMAPE %"))
@@ -40,12 +40,18 @@ def evaluate_forecaster(
 
         loaded = load_forecaster(run)
         tested = prepared(loaded, data[0], table) if data else own_back_test(loaded)
-    print_notes(tested.notes)
+    print_notes([*tested.notes, *not_combined(run)])
     announce_compiling(lambda line: click.echo(line, err=True))
     with bad_input():
         found = tested.run(loaded)
     if as_json:
-        print_json({"frequency": str(loaded.meaning.frequency), **found})
+        print_json(
+            {
+                "frequency": str(loaded.meaning.frequency),
+                **found,
+                "weights": rounded(found["weights"]),
+            }
+        )
         return
     for line in lines_of(found, loaded.config.cell, loaded.meaning.frequency):
         click.echo(line)
@@ -62,7 +68,7 @@ def predict_steps(run: str, source: str, table: dict[str, Any]) -> tuple[str, di
 
         loaded, results = load_forecaster(run), read_results(Run(run))
         series = read_for(loaded, source, "input", table, loaded.meaning.window)
-    print_notes(note for one in series for note in one.notes)
+    print_notes([*(note for one in series for note in one.notes), *not_combined(run)])
     announce_compiling(lambda line: click.echo(line, err=True))
     with bad_input():
         found = predict(loaded, series, results)
@@ -78,6 +84,24 @@ def predict_steps(run: str, source: str, table: dict[str, Any]) -> tuple[str, di
     ends = "" if bare else f", with intervals of {level:.0%}"
     told = f"{rows} steps from {start} to {stop}{ends}"
     return _as_csv(found, loaded.meaning.names, loaded.config.id), about, told
+
+
+def rounded(weights: Mapping[str, float]) -> dict[str, float]:
+    """Weights for JSON: no reader wants more than six digits, and 0.06 is 0.06."""
+    return {kind: round(share, 6) for kind, share in weights.items()}
+
+
+def not_combined(run: str) -> list[str]:
+    """Give a note about a forecaster that has not come to its end."""
+    from ..training.runs.checkpoint import COMBINED, Run
+
+    opened = Run(run)
+    if opened.kind.kind != "forecast" or (opened.path / COMBINED).is_file():
+        return []
+    return [
+        "the run has not ended: its networks forecast alone, for the linear forecasters and the "
+        "weights are found at its end"
+    ]
 
 
 def _as_csv(found: list[Prediction], names: tuple[str, ...], id: str | None) -> str:

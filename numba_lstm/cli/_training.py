@@ -114,8 +114,8 @@ def train_run(
     merged
         Makes the options of layers of them.
     finish
-        Called after a training that was not cut short; gives what is added to the figures, and
-        people's lines.
+        Called after a training that was not cut short, while no other process can train the run;
+        gives what is added to the figures, and people's lines.
     config_files, out, resumed, quiet, as_json
         Of `run_options`.
     options
@@ -147,19 +147,24 @@ def train_run(
         click.echo(f"run: {run.path}", err=True)
         print_notes(trainer.task.notes)
         announce_compiling(progress.note)
-    status, code = _train(trainer, run)
-    summary = {"run": str(run.path), "status": status, **trainer.summary()}
-    if code == 0:
-        more, lines = finish(trainer, run)
-        summary.update(more)
-        for line in [] if quiet else lines:
-            click.echo(line, err=as_json)
+    more: dict[str, Any] = {}
+    lines: list[str] = []
+
+    def end() -> None:
+        found, told = finish(trainer, run)
+        more.update(found)
+        lines.extend(told)
+
+    status, code = _train(trainer, run, end)
+    summary = {"run": str(run.path), "status": status, **trainer.summary(), **more}
+    for line in [] if quiet else lines:
+        click.echo(line, err=as_json)
     if as_json:
-        print_json(summary)
+        print_json(_named(summary, unit))
     ctx.exit(code)
 
 
-def _train(trainer: RunTrainer, run: Run) -> tuple[str, int]:
+def _train(trainer: RunTrainer, run: Run, end: Callable[[], None]) -> tuple[str, int]:
     """Train; how that ended, and the exit code."""
     from ..training.interrupt import Interrupted
     from ..training.step import Diverged
@@ -168,7 +173,7 @@ def _train(trainer: RunTrainer, run: Run) -> tuple[str, int]:
     before = trainer.counters.step
     try:
         with trainer.task.naming_sizes():
-            trainer.run(run)
+            trainer.run(run, end)
     except Interrupted as signal:
         if not signal.between_steps and not _go_back(trainer, run):
             click.echo("interrupted: nothing was saved", err=True)
@@ -180,12 +185,24 @@ def _train(trainer: RunTrainer, run: Run) -> tuple[str, int]:
         click.echo(f"error: diverged: {error}; the last good checkpoint is kept", err=True)
         return "diverged", DIVERGED
     if before and trainer.counters.step == before:
-        click.echo(
-            "nothing was trained: the run had come to its end before; a greater --steps, --epochs, "
-            "--minutes or --patience goes on",
-            err=True,
-        )
+        click.echo(f"nothing was trained: {_ended(trainer)}", err=True)
     return "done", 0
+
+
+def _named(summary: dict[str, Any], unit: str) -> dict[str, Any]:
+    """The figures with what is counted called by its name: time steps are no tokens."""
+    word = "tokens" if unit == "tok" else unit.replace(" ", "_")
+    return {name.replace("tokens", word): value for name, value in summary.items()}
+
+
+def _ended(trainer: RunTrainer) -> str:
+    """Why a run does not go on, and with what it would."""
+    used = trainer.fraction() >= 1.0
+    budgets = "a greater --steps, --epochs or --minutes"
+    if not trainer.stopped_early():
+        return f"the run had come to its end before; {budgets} goes on"
+    found = f"no better validation in the last {trainer.config.patience}"
+    return f"{found}; a greater --patience goes on" + (f", together with {budgets}" if used else "")
 
 
 def _go_back(trainer: RunTrainer, run: Run) -> bool:

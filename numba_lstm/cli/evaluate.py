@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-_HELP = """Measure how good the model of a RUN is, of train lm or train classify.
+_HELP = """Measure how good the model of a RUN is, of train lm, train classify or train forecast.
 
 A language model predicts each token of a text from all before it; the text is read in one pass from
 its first token to its last, and losses are in nats a token. A classifier is given a file of

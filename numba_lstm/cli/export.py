@@ -11,8 +11,9 @@ from typing import Any
 import click
 
 from ._errors import BadInput, bad_input
-from ._output import json_option, print_json
-from ._paths import FILE, FOLDER, check_output
+from ._forecasts import not_combined
+from ._output import json_option, print_json, print_notes
+from ._paths import FILE, FOLDER, check_output, check_spares
 
 _FORMATS = ("safetensors", "onnx")
 
@@ -45,8 +46,10 @@ def export(run: str, out: str, kind: str | None, as_json: bool) -> None:
         if out == "-":
             raise ValueError("OUT: expected a file's name, got '-'")
         check_output(out, "OUT")
-        _check_outside(run, out)
+        check_spares(out, "OUT", run)
         model, meaning = _opened(run)
+        notes = not_combined(run)
+    print_notes(notes)
     try:
         with bad_input():
             {"safetensors": _safetensors, "onnx": _onnx}[kind](model, out, meaning)
@@ -66,16 +69,6 @@ def _by_ending(out: str) -> str:
             f"OUT: expected a name that ends in .{' or .'.join(_FORMATS)}, or --format, got {out!r}"
         )
     return kind
-
-
-def _check_outside(run: str, out: str) -> None:
-    """Refuse to write over what the run itself is made of."""
-    from ..training.runs.checkpoint import COMBINED, CONFIG, METRICS, MODEL, RESULTS, RESUME, Run
-
-    own = (CONFIG, METRICS, MODEL, RESUME, RESULTS, COMBINED, Run(run).kind.beside)
-    for name in own:
-        if os.path.realpath(out) == os.path.realpath(os.path.join(run, name)):
-            raise ValueError(f"OUT: expected another file than the run's own {name}, got {out!r}")
 
 
 def _opened(run: str) -> tuple[Any, dict[str, str]]:

@@ -10,7 +10,7 @@ import click
 from ._errors import BadInput, bad_input
 from ._forecasts import named
 from ._output import json_option, print_json
-from ._paths import FILE, FOLDER, check_output, suffix
+from ._paths import FILE, FOLDER, check_output, check_spares, suffix
 from ._text import printable
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def plot(run: str, output: str, as_json: bool) -> None:
         if any(record.get("seconds") is None for record in records):
             raise ValueError(f"{run}: expected seconds in each line of its metrics, got none")
         check_output(output, "output")
+        check_spares(output, "output", run)
         if output == "-" and as_json:
             raise ValueError("output: expected a file with --json, got - (standard output)")
         kind = opened.kind.kind

@@ -12,7 +12,7 @@ from ._errors import bad_input
 from ._forecasts import predict_steps
 from ._kernels import set_threads, threads_option
 from ._output import json_option, print_json
-from ._paths import FILE, FOLDER, check_output
+from ._paths import FILE, FOLDER, check_output, check_spares
 
 _HELP = """Classify sequences, or forecast time series, with the model of a RUN.
 
@@ -58,6 +58,7 @@ def predict(
         opened = Run(run)
         opened.require_kind("classify", "forecast")
         check_output(output, "output")
+        check_spares(output, "output", run, source)
     done = predict_steps if opened.kind.kind == "forecast" else predict_classes
     text, about, told = done(run, source, given_options(of_table))
     if output == "-":

@@ -8,7 +8,7 @@ import click
 
 from ..training.forecast.config import ForecastConfig
 from ..training.runs.options import merge_options
-from ._forecasts import lines_of
+from ._forecasts import lines_of, rounded
 from ._paths import FILE
 from ._training import Layers, config_options, run_options, stopped_early, train_run
 
@@ -75,7 +75,8 @@ def _finish(trainer: RunTrainer, run: Run) -> tuple[dict[str, Any], list[str]]:
 
     assert isinstance(trainer.task, ForecastTask)
     results = measure(trainer.task, run)
-    more = {name: results.get(name) for name in ("weights", "backtest", "intervals")}
+    more = {name: results.get(name) for name in ("backtest", "intervals")}
+    more["weights"] = rounded(results["weights"])
     summary, config = trainer.summary(), trainer.config
     assert isinstance(config, ForecastConfig)
     rows = summary["rows"]

@@ -14,7 +14,7 @@ import numpy as np
 
 from .months import MONTHLY, month_rules, months_after, months_since
 
-__all__ = ["Frequency", "find_frequency", "gaps"]
+__all__ = ["Frequency", "find_frequency", "gaps", "of_microseconds"]
 
 _DAY = 86_400_000_000
 _UNITS = {"D": _DAY, "h": _DAY // 24, "min": 60_000_000, "s": 1_000_000, "ms": 1000, "us": 1}
@@ -69,9 +69,11 @@ class Frequency:
 
     @property
     def words(self) -> str:
-        """Such as "1 day" or "15 minutes"."""
-        plural = "" if self.count == 1 else "s"
-        return f"{self.count:g} {_WORDS[self.unit]}{plural}"
+        """Such as "1 day", "15 minutes" or, of seven days, "1 week"."""
+        count, word = self.count, _WORDS[self.unit]
+        if self.unit == "D" and count % 7 == 0:
+            count, word = count // 7, "week"
+        return f"{count:g} {word}{'' if count == 1 else 's'}"
 
     @property
     def monthly(self) -> bool:
@@ -152,8 +154,13 @@ def find_frequency(times: np.ndarray) -> Frequency | None:
         return None
     if count == _DAY and _by_weekday(times):
         return Frequency(1, "B")
+    return of_microseconds(int(count))
+
+
+def of_microseconds(count: int) -> Frequency:
+    """A step in the largest unit of which it is a whole number."""
     unit = next(unit for unit, size in _UNITS.items() if count % size == 0)
-    return Frequency(int(count) // _UNITS[unit], unit)
+    return Frequency(count // _UNITS[unit], unit)
 
 
 def _counted(times: np.ndarray, unit: str) -> np.ndarray:

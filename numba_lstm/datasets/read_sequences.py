@@ -100,7 +100,10 @@ def _from_table(
     dayfirst: bool | None,
 ) -> Sequences:
     targets = [target] if isinstance(target, str) else list(target or [])
-    special = {str(name).strip() for name in (id, time, label, *targets) if name is not None}
+    named = [name for name in (id, time, label, *targets) if name is not None]
+    # Before numbers are read: with a column of another name, that one would be among the features.
+    table.require([*named, *(columns or ())])
+    special = {str(name).strip() for name in named}
     names = [name for name in table.names if name not in special] if columns is None else columns
     if not names:
         raise ValueError(f"{table.source}: expected a column besides {', '.join(sorted(special))}")

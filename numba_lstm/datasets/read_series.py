@@ -69,6 +69,7 @@ def read_series(
         raise ValueError(f"{table.source}: column {twice!r} is asked for twice")
     if not targets:
         raise ValueError("target: expected at least one column, got none")
+    table.require(wanted)
     times = table.times(time, dayfirst)
     values = np.stack([table.numbers(name) for name in names], axis=1)
     about: dict[str, Any] = {

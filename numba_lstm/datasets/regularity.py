@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..checks import choice
+from .frequency import of_microseconds
 from .series import Series, shown
 
-__all__ = ["missing_times", "regular"]
+__all__ = ["as_steps", "missing_times", "regular"]
 
 
 def regular(series: Series, how: str = "error") -> Series:
@@ -41,9 +42,7 @@ def regular(series: Series, how: str = "error") -> Series:
     choice("how", how, ("error", "few", "fill", "steps"))
     where = f"{series.source}: " + (f"series {series.id!r}: " if series.id else "")
     if how == "steps" and (series.gaps or series.frequency is None):
-        note = "each row is taken for a step; times are left out"
-        time = np.arange(len(series), dtype=np.int64)
-        series = replace(series, time=time, frequency=None, notes=(*series.notes, note))
+        series = as_steps(series)
     if series.frequency is None and len(series) > 2:
         steps = np.diff(series.time)
         raise ValueError(
@@ -72,8 +71,17 @@ def regular(series: Series, how: str = "error") -> Series:
     return _filled(filled, series, where) if holes.any() else filled
 
 
+def as_steps(series: Series) -> Series:
+    """Take each row for a step, whatever the time between; a note says so."""
+    note = "each row is taken for a step; times are left out"
+    time = np.arange(len(series), dtype=np.int64)
+    return replace(series, time=time, frequency=None, notes=(*series.notes, note))
+
+
 def _step(step: Any) -> str:
-    return str(step) if not isinstance(step, np.timedelta64) else str(step.item())
+    if not isinstance(step, np.timedelta64):
+        return str(step)
+    return of_microseconds(int(step.astype("timedelta64[us]").astype(np.int64))).words
 
 
 def missing_times(series: Series, limit: int = 6) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -115,6 +115,11 @@ class Table:
         """Return a column's numbers if it holds numbers, else its text."""
         column = self._column(name)
         return column.cells if column.reading.numbers is None else column.reading.numbers
+
+    def require(self, names: Iterable[str]) -> None:
+        """Raise ValueError, telling which columns there are, unless all of these are there."""
+        for name in names:
+            self._column(name)
 
     def place(self, row: int) -> str:
         """Where the row of number `row` stands, for messages."""

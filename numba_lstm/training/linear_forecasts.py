@@ -12,12 +12,12 @@ from ..models import LinearForecaster
 from ..nn import Module
 from ..typing import Array
 
-__all__ = ["RIDGES", "best_ridge", "outputs_of", "solve_linear", "targets_of"]
+__all__ = ["MOST_WINDOWS", "RIDGES", "best_ridge", "outputs_of", "solve_linear", "targets_of"]
 
 # Penalties in units of the variance of an input, from none to one that leaves little.
 RIDGES = (1e-6, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
-# So many windows tell some hundred weights well enough.
-_MOST_WINDOWS = 20_000
+#: So many windows tell some hundred weights well enough.
+MOST_WINDOWS = 20_000
 
 
 def best_ridge(model: LinearForecaster, train: WindowBatches, valid: WindowBatches) -> float:
@@ -100,6 +100,6 @@ def targets_of(batches: Iterable[Any]) -> Array:
 def _windows(train: WindowBatches) -> tuple[Array, Array, Array | None]:
     """Windows of all batches at once, or some of them: x, y and future."""
     count = len(train.origins)
-    chosen = np.linspace(0, count - 1, min(count, _MOST_WINDOWS)).astype(np.int64)
+    chosen = np.linspace(0, count - 1, min(count, MOST_WINDOWS)).astype(np.int64)
     (x, future), y = train.batch(np.sort(train.origins)[chosen])
     return x, y, future

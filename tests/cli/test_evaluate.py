@@ -17,6 +17,11 @@ def evaluate(*args):
     return CliRunner().invoke(main, ["evaluate", str(trained()[0]), *map(str, args)])
 
 
+def test_the_help_names_every_kind_of_run_that_it_takes():
+    words = " ".join(CliRunner().invoke(main, ["evaluate", "--help"]).stdout.split())
+    assert "of train lm, train classify or train forecast." in words
+
+
 def test_the_runs_own_validation_text_gives_the_reported_loss():
     result = cli("evaluate", trained()[0], "--json")
     assert (result.code, result.err) == (0, "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from numba_lstm.cli._forecasts import _times, lines_of, named
+from numba_lstm.cli._forecasts import _times, lines_of, named, rounded
 from numba_lstm.datasets import Frequency
 
 DAILY = Frequency(1, "D")
@@ -142,3 +142,10 @@ def test_a_model_is_called_what_it_is_made_of():
     assert named({"lstm": 0.0, "linear": 1.0}, "lstm") == "linear"
     lines = lines_of(found(weights={"lstm": 1.0}), "lstm", DAILY)
     assert not any("alone" in line or "by what validates" in line for line in lines)
+
+
+def test_weights_are_told_with_six_digits():
+    assert rounded({"lstm": 0.06000000000000001, "linear": 2 / 3}) == {
+        "lstm": 0.06,
+        "linear": 0.666667,
+    }

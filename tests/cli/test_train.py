@@ -152,7 +152,24 @@ def test_a_resumed_run_at_its_end_says_that_nothing_was_trained(tmp_path, text_f
     assert "nothing was trained" not in cli(*about, "--steps", 4).err
     result = cli(*about)
     assert result.code == 0
-    assert result.err.count("nothing was trained: the run had come to its end before") == 1
+    told = "nothing was trained: the run had come to its end before; a greater --steps, --epochs or"
+    assert result.err.count(told) == 1 and "--patience" not in result.err
+
+
+def test_a_run_whose_patience_ended_goes_on_with_more_of_it_only(tmp_path, text_file):
+    # With so high a learning rate no validation is better than the first one.
+    about = ["--steps", 40, "--valid-every", 1, "--patience", 1, "--lr", 9, "--clip", 1000]
+    run = tmp_path / "run"
+    first = cli("train", "lm", "--data", text_file, *TINY, *about, "--out", run, "--json")
+    steps = json.loads(first.out)["steps"]
+    assert steps < 40, first.err
+    result = cli("train", "lm", "--resume", run, "--steps", 50)
+    (line,) = [line for line in result.err.splitlines() if "nothing was trained" in line]
+    assert line == (
+        "nothing was trained: no better validation in the last 1; a greater --patience goes on"
+    )
+    more = cli("train", "lm", "--resume", run, "--steps", 50, "--patience", 99, "--json")
+    assert json.loads(more.out)["steps"] > steps
 
 
 def test_an_interrupted_run_without_a_checkpoint_says_that_nothing_was_saved(

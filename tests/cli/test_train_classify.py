@@ -38,7 +38,15 @@ def test_the_figures_are_one_json_object_and_peoples_text_is_beside_it():
     summary = json.loads(result.out)
     assert summary["status"] == "done"
     assert summary["run"] == str(folder / "run")
-    assert {"steps", "tokens", "seconds", "train_loss", "val_loss"} <= set(summary)
+    assert {
+        "steps",
+        "time_steps",
+        "time_steps_per_second",
+        "seconds",
+        "train_loss",
+        "val_loss",
+    } <= set(summary)
+    assert not [name for name in summary if "token" in name]
     assert summary["test_accuracy"] > 0.9
     assert summary["val_accuracy"] > 0.9
     assert summary["sequences"] == {"train": 65, "valid": 7, "test": 18}
@@ -211,3 +219,27 @@ def test_predicting_with_a_language_model_is_refused(tmp_path):
     run = trained_lm()[0]
     about = ["--input", "x.csv", "--output", "y.csv"]
     assert "expected a run of train classify" in cli("predict", run, *about).error(2)
+
+
+@pytest.mark.parametrize("link", [None, Path.symlink_to, Path.hardlink_to])
+def test_predict_does_not_write_over_what_it_reads(tmp_path, link):
+    folder, _ = trained()
+    data = write_csv(tmp_path / "data.csv")
+    before, output = data.read_bytes(), data
+    if link is not None:
+        output = tmp_path / "other.csv"
+        link(output, data)
+    told = cli("predict", folder / "run", "--input", data, "--output", output)
+    assert "output: expected another file than the one that is read" in told.error(2)
+    assert data.read_bytes() == before
+
+
+def test_predict_and_plot_do_not_write_over_the_runs_files(tmp_path):
+    folder, _ = trained()
+    data, inside = write_csv(tmp_path / "data.csv"), folder / "run" / "metrics.jsonl"
+    before = inside.read_bytes()
+    for name, args in (("x.csv", ["predict", "--input", data]), ("x.png", ["plot"])):
+        (tmp_path / name).symlink_to(inside)
+        told = cli(args[0], folder / "run", *args[1:], "--output", tmp_path / name)
+        assert "output: expected another file than the run's own metrics.jsonl" in told.error(2)
+    assert inside.read_bytes() == before

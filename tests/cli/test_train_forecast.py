@@ -17,6 +17,8 @@ from click.testing import CliRunner
 from forecast_tool import TABLE, TINY, write_csv
 
 from numba_lstm.cli import main
+from numba_lstm.training.forecast import results
+from numba_lstm.training.forecast.results import measure
 
 
 @functools.cache
@@ -40,7 +42,8 @@ def test_the_figures_are_one_json_object_and_peoples_text_is_beside_it():
     folder, result = trained()
     summary = json.loads(result.out)
     assert summary["status"] == "done" and summary["run"] == str(folder / "run")
-    assert {"steps", "seconds", "train_loss", "val_loss"} <= set(summary)
+    assert {"steps", "time_steps", "seconds", "train_loss", "val_loss"} <= set(summary)
+    assert not [name for name in summary if "token" in name]
     assert (summary["frequency"], summary["horizon"]) == ("D", 7)
     test = summary["backtest"]
     assert (test["folds"], test["horizon"]) == (4, 7)
@@ -62,6 +65,8 @@ def test_evaluate_repeats_the_back_test_or_makes_one_on_a_file():
     summary = json.loads(result.out)
     assert own["backtest"] == summary["backtest"]
     assert own["intervals"] == summary["intervals"]
+    assert own["weights"] == summary["weights"]
+    assert all(share == round(share, 6) for share in own["weights"].values())
     other = write_csv(folder / "other.csv", 90, seed=4)
     found = cli("evaluate", folder / "run", "--data", other, "--json")
     figures = json.loads(found.out)
@@ -154,9 +159,8 @@ def test_many_series_train_one_model_and_each_is_forecast():
     test = summary["backtest"]
     rivals = {"linear_members", "linear", "seasonal_naive", "last_value"}
     assert set(test["better"]) == rivals
-    assert {id: set(one) for id, one in test["series"].items()} == dict.fromkeys(
-        ("north", "south"), {"model", "network", *rivals}
-    )
+    assert list(test["series"]) == ["north", "south"]
+    assert set(test["series"]["south"]) == {"model", "network", *rivals}
     both = [one["linear_members"] for one in test["series"].values()]
     assert test["linear_members"]["mase"] == pytest.approx(np.mean(both))
     assert "MASE of each series" in made.err
@@ -205,10 +209,38 @@ def test_an_interrupted_run_is_saved_and_resumed(tmp_path):
     summary = json.loads(out)
     assert summary["status"] == "interrupted"
     assert f"go on: numba-lstm train forecast --resume {run}" in err
+    told = "note: the run has not ended: its networks forecast alone"
+    made = cli("predict", run, "--input", data, "--output", tmp_path / "next.csv")
+    assert made.code == 0 and told in made.err
+    made = cli("export", run, tmp_path / "m.safetensors")
+    assert made.code == 0 and told in made.err
     more = ["--steps", summary["steps"] + 3, "--json", "--quiet"]
     resumed = cli("train", "forecast", "--resume", run, *more)
     assert resumed.code == 0, resumed.err
     assert json.loads(resumed.out)["steps"] == summary["steps"] + 3
+    assert told not in cli("export", run, tmp_path / "m.safetensors").err
+    (run / "linear.safetensors").unlink()
+    made = cli("predict", run, "--input", data, "--output", "-")
+    assert f"{run / 'linear.safetensors'}: no such file" in made.error(2)
+
+
+def test_what_is_found_at_the_end_is_written_while_nobody_can_resume(tmp_path, monkeypatch):
+    pytest.importorskip("fcntl")
+    tried = []
+
+    def measured(task, run):
+        again = ["train", "forecast", "--resume", str(run.path), "--epochs", "2"]
+        tried.append(CliRunner().invoke(main, again))
+        return measure(task, run)
+
+    monkeypatch.setattr(results, "measure", measured)
+    data = write_csv(tmp_path / "data.csv")
+    about = ["--csv", data, *TABLE, "--horizon", 7, *TINY, "--epochs", 1, "--out", tmp_path / "run"]
+    made = CliRunner().invoke(main, ["train", "forecast", *map(str, about), "--quiet"])
+    assert made.exit_code == 0, made.stderr
+    (one,) = tried
+    assert one.exit_code == 2 and "another process is training this run" in one.stderr
+    assert (tmp_path / "run" / "results.json").is_file()
 
 
 def test_options_come_from_a_file_and_csv_is_another_name_of_data(tmp_path):

@@ -22,7 +22,7 @@ MONTHS = np.arange("2020-01", "2022-06", dtype="datetime64[M]")
     [
         (DAYS, "D", "1 day", 7),
         (DAYS[::2], "2D", "2 days", 1),
-        (DAYS[::7], "7D", "7 days", 52),
+        (DAYS[::7], "7D", "1 week", 52),
         (DAYS[np.is_busday(DAYS.astype("datetime64[D]"))], "B", "1 business day", 5),
         (span("2021-01-01", "2021-01-03", np.timedelta64(1, "h")), "h", "1 hour", 24),
         (span("2021-01-01", "2021-01-03", np.timedelta64(15, "m")), "15min", "15 minutes", 96),

@@ -110,3 +110,12 @@ def test_columns_are_for_tables_only(tmp_path):
 def test_a_table_that_was_read_before_is_taken(table):
     read = read_table(table("id;t;a\n1;0;1,5\n"))
     assert read_sequences(read, id="id", time="t").x[0].tolist() == [[1.5]]
+
+
+@pytest.mark.parametrize("wrong", ["id", "time", "label", "target", "columns"])
+def test_a_column_that_is_not_there_is_told_before_any_number_is_read(table, wrong):
+    """Else the word in a column that nobody wants would be told."""
+    about = {"id": "id", "time": "t"}
+    about[wrong] = ["absent"] if wrong == "columns" else "absent"
+    with pytest.raises(ValueError, match="no column 'absent'; there are 'id', 't', 'label'"):
+        read_sequences(table(), **about)

@@ -87,3 +87,10 @@ def test_a_table_read_with_options_is_taken(table):
     series = read_series(read, time="t", target="v", dayfirst=True)[0]
     assert series.values[:, 0].tolist() == [1.234, 2.345]
     assert series.time[1] == np.datetime64("2021-02-02")
+
+
+def test_a_column_that_is_not_there_is_told_before_any_number_is_read(tmp_path):
+    file = tmp_path / "series.csv"
+    file.write_text("day,sales\n2021-01-01,many\n2021-01-02,2\n")
+    with pytest.raises(ValueError, match="no column 'visitors'; there are 'day', 'sales'"):
+        read_series(file, time="day", target="sales", exog=["visitors"])

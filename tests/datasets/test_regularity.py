@@ -89,3 +89,16 @@ def test_what_was_read_is_not_changed():
     before = series.values.copy()
     assert not np.shares_memory(regular(series, "fill").values, series.values)
     np.testing.assert_array_equal(series.values, before)
+
+
+@pytest.mark.parametrize(
+    ("times", "words"),
+    [
+        (["2021-01-01", "2021-01-02", "2021-01-10", "2021-01-13"], "from 1 day to 8 days"),
+        (["2021-01-01T00:00", "2021-01-01T01:30", "2021-01-08T01:30"], "from 90 minutes to 1 week"),
+    ],
+)
+def test_steps_that_are_not_kept_are_told_in_words(times, words):
+    series = Series(np.ones((len(times), 1)), np.array(times, "datetime64[us]"), ("a",))
+    with pytest.raises(ValueError, match=rf"keep no step \({words}\)"):
+        regular(series)

@@ -29,6 +29,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents
 os.environ["NUMBA_LSTM_TUNE"] = "0"
 
 import classify_tool  # noqa: E402
+import forecast_tool  # noqa: E402
 import numpy as np  # noqa: E402
 from cli_tool import TEXT, TINY  # noqa: E402
 from click.testing import CliRunner  # noqa: E402
@@ -153,7 +154,8 @@ def of_safetensors(data: bytes, rng: random.Random) -> bytes:
         rest = made.tobytes()
     else:
         about = header["__metadata__"]
-        about["numba_lstm"] = json.dumps(of_tree(json.loads(about["numba_lstm"]), rng))
+        (name,) = about
+        about[name] = json.dumps(of_tree(json.loads(about[name]), rng))
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + rest
 
@@ -215,6 +217,10 @@ class Place:
         ):
             more = ["--epochs", 1, "--quiet", "--out", self.good / name]
             run("train", "classify", *about, *classify_tool.TINY, *more)
+        sales = forecast_tool.write_csv(self.good / "sales.csv", 60)
+        about = ["--csv", sales, *forecast_tool.TABLE, "--horizon", 5, "--folds", 2, "--epochs", 1]
+        more = [*forecast_tool.TINY, "--quiet", "--out", self.good / "forecast"]
+        run("train", "forecast", *about, *more)
         shutil.copytree(self.good, self.work)
         self.targets = self._targets()
 
@@ -253,6 +259,9 @@ class Place:
         held = [["evaluate", classify], ["predict", classify, "--input", w / "table.csv",
                                         "--output", w / "out.csv"]]  # fmt: skip
         table = [["evaluate", classify, "--data", w / "table.csv"], held[1]]
+        forecast, sales = w / "forecast", w / "sales.csv"
+        judged_on = ["evaluate", forecast, "--data", sales]
+        ahead = [["predict", forecast, "--input", sales, "--output", w / "out.csv"], judged_on]
         found = [
             ("lm/config.toml", [resume, resume, *reads, *judge]),
             ("lm/vocab.json", [resume, *reads, *judge]),
@@ -264,6 +273,10 @@ class Place:
             ("classify/data.json", [again, *held]),
             ("classify/resume.safetensors", [again, held[0]]),
             ("classify/results.json", [again, ["plot", classify, "-o", w / "out.png"]]),
+            ("forecast/data.json", ahead),
+            ("forecast/linear.safetensors", ahead),
+            ("forecast/results.json", ahead),
+            ("forecast/results.json", [["plot", forecast, "-o", w / "out.png"], judged_on]),
             ("text.txt", [judge[0], resume]),
             ("table.csv", table),
             ("table.csv", table),
@@ -318,7 +331,8 @@ def judged(args: list[Any]) -> tuple[int, str]:
     code = result.exit_code
     told = [line for line in result.stderr.splitlines() if not line.startswith(("note: ", "comp"))]
     errors = [line for line in told if line.startswith("error: ")]
-    if code == 1 and errors == ["error: the model's logits are not finite"] == told:
+    ends = [f"error: the model's {what} are not finite" for what in ("logits", "forecasts")]
+    if code == 1 and len(told) == 1 and told == errors and told[0] in ends:
         return code, ""  # of weights that are finite, but too large
     if code not in (0, 2, 3):
         return code, f"exit code {code}: {result.stderr[-500:]!r} {result.exception!r}"

@@ -66,7 +66,7 @@ def test_quantiles_lie_where_the_errors_lie(rng):
 
 
 def test_of_many_windows_some_are_enough(rng, monkeypatch):
-    monkeypatch.setattr(linear_forecasts, "_MOST_WINDOWS", 50)
+    monkeypatch.setattr(linear_forecasts, "MOST_WINDOWS", 50)
     wave = np.sin(np.arange(900) / 3.0)[:, None]
     model = LinearForecaster(1, 1, 2, 6, seed=0)
     solve_linear(model, batches(wave, 6, 890), 1e-6)

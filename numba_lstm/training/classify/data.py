@@ -16,6 +16,7 @@ import numpy as np
 
 from ...text.sources import path_of
 from ..runs.options import ConfigError
+from ..runs.table_options import listed
 from .config import READING, ClassifyConfig
 from .meaning import Meaning
 
@@ -112,6 +113,8 @@ def load_sequences(config: ClassifyConfig, meaning: Meaning | None = None) -> Se
         _bundled() if config.data == BUNDLED else (_read("data", config.data, config), None)
     )
     notes = _notes(train)
+    if _is_table(config.data):
+        notes += (f"{train.source}: the features are {listed(train.names)}",)
     valid, rng = None, np.random.default_rng(config.seed)
     if config.test_fraction:
         train, test = _split(train, config.test_fraction, rng, "test_fraction")
@@ -203,8 +206,14 @@ def _read(
 
     table, path = _is_table(file), path_of(file)
     if table:
+        rows = read_table(path, **config.of_csv())
+        if labelled and config.id is not None and config.label is None:
+            raise ConfigError(
+                f"label: expected the column of the classes (--label COLUMN), got nothing; {file} "
+                f"has {', '.join(rows.names)}"
+            )
         found = read_sequences(
-            read_table(path, **config.of_csv()),
+            rows,
             id=config.id,
             time=config.time,
             label=config.label if labelled else None,
@@ -214,8 +223,10 @@ def _read(
     else:
         found = read_sequences(path)
     if labelled and not found.classes:
-        ways = "--label names their column" if table else "y of text or of whole numbers"
-        raise ConfigError(f"{name}: {file}: expected a class of each sequence, got none ({ways})")
+        raise ConfigError(
+            f"{name}: {file}: expected a class of each sequence, got none (y of text or of whole "
+            "numbers)"
+        )
     return found
 
 

@@ -14,21 +14,29 @@ from typing import Any
 
 import numpy as np
 
+from ..._parsing import parse_json
 from ...interop import safetensors
 from ...models import Combination, Forecaster, LinearForecaster, combination_weights
 from ...models.forecast_losses import pinball
 from ...models.members import Members
 from ...nn import Module
 from ..linear_forecasts import best_ridge, outputs_of, solve_linear, targets_of
-from ..runs.checkpoint import COMBINED, Run
+from ..runs.checkpoint import COMBINED, RESULTS, Run
 from ..runs.folders import RunError
-from ..runs.memory_limit import recurrent_parameters
+from ..runs.memory_limit import check_values, recurrent_parameters
 from .config import ForecastConfig
 from .data import ForecastData
 from .meaning import Meaning
 from .windows import WindowBatches
 
-__all__ = ["Combined", "combine", "count_parameters", "make_members", "read_combined"]
+__all__ = [
+    "Combined",
+    "are_weights",
+    "combine",
+    "count_parameters",
+    "make_members",
+    "read_combined",
+]
 
 # The penalty of linear forecasters where nothing validates, as of the estimator.
 _RIDGE = 0.1
@@ -163,24 +171,47 @@ def read_combined(run: Run, config: ForecastConfig, meaning: Meaning) -> Combine
     Raises
     ------
     RunError
-        When its files are damaged.
+        When its files are damaged, or one of them is lost.
     """
+    _refuse_lost(run)
     members = _networks_of(run, config, meaning)
-    groups, path = members.groups, run.path / COMBINED
+    path = run.path / COMBINED
     weights = {**_alike(members.networks), **dict.fromkeys(members.lines, 0.0)}
     alone = weights
     if path.is_file():
         arrays, metadata = run.arrays(COMBINED)
+        what = f"{path}: expected the run's linear forecasters"
+        check_values(arrays, count_parameters(config, meaning)[1], what)
         try:
-            weights, alone = (
-                {name: float(found[name]) for name in groups}
-                for found in json.loads(metadata[_WEIGHTS])
-            )
+            weights, alone = _read_weights(metadata.get(_WEIGHTS, "null"), members)
             for name, line in members.lines.items():
                 line.load_state_dict(arrays, prefix=f"{name}.")
         except (KeyError, TypeError, ValueError) as error:
-            raise RunError(f"{path}: expected the run's linear forecasters: {error}") from None
+            raise RunError(f"{what}: {error}") from None
     return Combined.of(members, weights, alone)
+
+
+def _read_weights(text: str, members: Members) -> tuple[dict[str, float], dict[str, float]]:
+    """The weights of all kinds, and those of networks and linear forecasters by themselves."""
+    found = parse_json(text, "weights")
+    parts: dict[str, Collection[str]] = {
+        "model": members.groups,
+        "network": members.networks,
+        "linear": members.lines,
+    }
+    for part, names in parts.items():
+        here = found[part]
+        if names and not (are_weights(here) and set(here) == set(names)):
+            raise ValueError(f"weights of {', '.join(names)} that sum to 1")
+    return found["model"], {**found["network"], **found["linear"]}
+
+
+def are_weights(found: Any) -> bool:
+    """Whether this is what a file holds of the weights of kinds: numbers from 0 that sum to 1."""
+    if not isinstance(found, dict) or not found:
+        return False
+    numbers = [one for one in found.values() if type(one) in (int, float) and 0 <= one <= 1]
+    return len(numbers) == len(found) and abs(sum(numbers) - 1) < 1e-6
 
 
 def count_parameters(config: ForecastConfig, meaning: Meaning) -> tuple[int, int]:
@@ -193,6 +224,16 @@ def count_parameters(config: ForecastConfig, meaning: Meaning) -> tuple[int, int
     for reads in _read_by_lines(config, meaning):
         lines += (meaning.window * reads + future + 1) * outputs
     return len(config.kinds) * config.networks * network, len(config.kinds) * lines
+
+
+def _refuse_lost(run: Run) -> None:
+    """The results are written last: where they are, linear forecasters and weights were, too."""
+    path = run.path / COMBINED
+    if (run.path / RESULTS).is_file() and not path.is_file():
+        raise RunError(
+            f"{path}: no such file, but {RESULTS} says that the run has ended; put it back, or "
+            f"make it again: numba-lstm train {run.kind.kind} --resume {run.path}"
+        )
 
 
 def _read_by_lines(config: ForecastConfig, meaning: Meaning) -> tuple[int, ...]:
@@ -257,5 +298,10 @@ def _save(
         for part, array in line.state_dict().items()
     }
     # One entry: the order of several is not the same each time.
-    metadata = {_WEIGHTS: json.dumps([weights, alone])}
+    parts = {
+        "model": dict(weights),
+        "network": {name: alone[name] for name in members.networks},
+        "linear": {name: alone[name] for name in members.lines},
+    }
+    metadata = {_WEIGHTS: json.dumps(parts)}
     run.write(COMBINED, safetensors.serialized(arrays, metadata))

@@ -24,6 +24,7 @@ __all__ = [
     "LINEAR_MEMBERS",
     "MODELS",
     "Comparison",
+    "as_unit",
     "compare",
     "interval_ends",
     "measures",
@@ -161,6 +162,11 @@ def measures(found: Sequence[Backtest], target: int | None = None) -> dict[str, 
         "mase": float(np.mean(known)) if len(known) == len(scaled) else None,
         "smape": metrics.smape(truth, said),
     }
+
+
+def as_unit(scale: np.ndarray) -> np.ndarray:
+    """Of a series' seasonal-naive errors, the units of its errors: 1 for what is constant."""
+    return np.where(scale > 0, scale, 1.0)
 
 
 def season_before(series: Series, origin: int) -> int:

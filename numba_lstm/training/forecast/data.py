@@ -17,9 +17,10 @@ import numpy as np
 
 from ...datasets.scaling import Scaler
 from ...datasets.seasonal import Deseasonalizer
-from ...datasets.series import shown
+from ...datasets.series import Series, shown
 from ...datasets.sizes import sizes_apart
 from ..runs.options import ConfigError
+from ..runs.table_options import listed
 from .config import ForecastConfig
 from .meaning import Meaning
 from .reading import ReadSeries, read_all
@@ -147,10 +148,8 @@ def load_data(config: ForecastConfig, meaning: Meaning | None = None) -> Forecas
     if config.horizon is None:
         raise ConfigError("horizon: expected how many steps ahead (--horizon N), got nothing")
     series = read_all(config.data, config, "data")
-    shortest = min(len(one.series) for one in series)
-    folds, horizon = config.folds, config.horizon
-    if folds is None:
-        folds = min(max(shortest // (5 * horizon), 2), _MOST_FOLDS)
+    lengths, horizon = [len(one.series) for one in series], config.horizon
+    folds = _folds(min(lengths), config)
     splits = [_split(len(one.series), folds, config) for one in series]
     window = config.window
     if window is None:
@@ -158,8 +157,9 @@ def load_data(config: ForecastConfig, meaning: Meaning | None = None) -> Forecas
         season = 1 if frequency is None else frequency.season
         most = min(*((split.train - horizon) // 3 for split in splits), _MOST_WINDOW)
         window = max(1, min(max(2 * horizon, 2 * season, _LEAST_WINDOW), most))
-    for one, split in zip(series, splits):
-        _need_rows(one, split, window, folds, horizon)
+    for number, one in enumerate(series):
+        others = lengths[:number] + lengths[number + 1 :]
+        _need_rows(one, min(others, default=None), window, config)
     series = [_known_in_time(one, split) for one, split in zip(series, splits)]
     notes = [note for one in series for note in one.notes] + _told(series)
     if meaning is None:
@@ -196,6 +196,14 @@ def scaled_rows(series: Sequence[ReadSeries], meaning: Meaning, dtype: str) -> R
     return Rows.of(values, [one.real for one in series], effects)
 
 
+def _folds(shortest: int, config: ForecastConfig) -> int:
+    """The forecasts of the back-test, where the shortest series has so many rows."""
+    assert config.horizon is not None
+    if config.folds is not None:
+        return config.folds
+    return min(max(shortest // (5 * config.horizon), 2), _MOST_FOLDS)
+
+
 def _split(rows: int, folds: int, config: ForecastConfig) -> Split:
     assert config.horizon is not None
     first = rows - folds * config.horizon
@@ -214,19 +222,29 @@ def _known_in_time(one: ReadSeries, split: Split) -> ReadSeries:
     return replace(one, series=replace(one.series, values=values))
 
 
-def _need_rows(one: ReadSeries, split: Split, window: int, folds: int, horizon: int) -> None:
-    rows = len(one.series)
-    missing = window + horizon - split.train
-    if missing <= 0:
+def _need_rows(one: ReadSeries, others: int | None, window: int, config: ForecastConfig) -> None:
+    """Refuse a series that is too short beside others, the shortest of which has so many rows."""
+    assert config.horizon is not None
+    horizon, rows = config.horizon, len(one.series)
+    least = rows
+    while True:
+        folds = _folds(least if others is None else min(least, others), config)
+        split = _split(least, folds, config)
+        missing = window + horizon - split.train
+        if missing <= 0:
+            break
+        # Fewer cannot be enough, as with each row at most one more trains. More may be needed:
+        # some of them validate, or are the back-test's.
+        least += missing
+    if least == rows:
         return
-    parts = [f"a window of {window} and a horizon of {horizon}"]
+    seen = "one row to forecast from" if window == 1 else f"a window of {window}"
+    parts = [f"{seen} and a horizon of {horizon}"]
     if split.first > split.train:
         parts.append(f"{split.first - split.train} rows that validate")
     if folds:
         parts.append(f"{folds} forecasts of the back-test")
-    raise ConfigError(
-        f"{one.name}: too short: {', '.join(parts)} need {rows + missing} rows, got {rows}"
-    )
+    raise ConfigError(f"{one.name}: too short: {', '.join(parts)} need {least} rows, got {rows}")
 
 
 def _meaning(
@@ -259,6 +277,7 @@ def _meaning(
         unit=first.frequency.unit,
         ids=tuple(one.series.id for one in series),
         until=shown(max(ends)),
+        day=first.frequency.day,
     )
 
 
@@ -269,12 +288,24 @@ def _told(series: Sequence[ReadSeries]) -> list[str]:
     rows = [len(one.series) for one in series]
     start = min(one.series.time[0] for one in series)
     stop = max(one.series.time[-1] for one in series)
-    many = f"{len(rows)} series of {min(rows)} to {max(rows)} rows" if len(rows) > 1 else ""
+    sizes = f"{min(rows)} to {max(rows)} rows" if min(rows) < max(rows) else f"{rows[0]} rows"
+    if len(rows) > 1:
+        sizes = f"{len(rows)} series of {sizes}" + ("" if min(rows) < max(rows) else " each")
     every = first.frequency.words.removeprefix("1 ")
     return [
-        f"{first.source}: {many or f'{rows[0]} rows'}, one every {every}, from {shown(start)} to "
-        f"{shown(stop)}"
+        f"{first.source}: {sizes}, one every {every}, from {shown(start)} to {shown(stop)}",
+        *_helpers(first),
     ]
+
+
+def _helpers(series: Series) -> list[str]:
+    """Which columns help, as those of bundled data do that nobody named."""
+    names = series.names[series.targets :]
+    past = [name for name in names if name not in series.known]
+    roles = [(past, "past"), (list(series.known), "known ahead")]
+    words = [f"{listed(some)} ({role})" for some, role in roles if some]
+    targets = listed(series.names[: series.targets])
+    return [f"{series.source}: {targets} is forecast with {' and '.join(words)}"] if words else []
 
 
 def _regular_part(one: ReadSeries, meaning: Meaning) -> list[str]:

@@ -48,6 +48,8 @@ class Meaning:
         The series' names; one that is empty where there is one series.
     until : str
         The time of the last row that trained or validated.
+    day : int or None
+        That of the `Frequency`: of months, where some lack it.
     """
 
     columns: tuple[str, ...]
@@ -62,6 +64,7 @@ class Meaning:
     unit: str
     ids: tuple[str, ...]
     until: str
+    day: int | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,7 +74,7 @@ class Meaning:
     @property
     def frequency(self) -> Frequency:
         """The step in time."""
-        return Frequency(self.count, self.unit)
+        return Frequency(self.count, self.unit, self.day)
 
     @cached_property
     def deseasonalizer(self) -> Deseasonalizer:
@@ -98,6 +101,8 @@ class Meaning:
             When it is something else.
         """
         fields = list(cls.__dataclass_fields__)
+        if isinstance(found, dict):
+            found = {"day": None, **found}  # older runs have none
         if not isinstance(found, dict) or set(found) != set(fields):
             raise RunError(f"{source}: expected {', '.join(fields)}")
         _check_kinds(found, source)
@@ -118,6 +123,10 @@ class Meaning:
             raise RunError(
                 f"{source}: unit: expected a step in time, got {found['unit']!r}"
             ) from None
+        if (day := found["day"]) is not None and (
+            found["unit"] != "MS" or type(day) is not int or not 29 <= day <= 31
+        ):
+            raise RunError(f"{source}: day: expected 29 to 31 where months step, got {day!r}")
         if not set(found["known"]) <= set(columns[targets:]):
             raise RunError(f"{source}: known: expected columns besides the targets")
         values: dict[str, Any] = {

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from ...datasets import metrics
+from ...datasets.frequency import Frequency
 from ...datasets.series import Series, shown
 from ..runs.options import ConfigError
+from .comparison import as_unit, season_before
 from .data import scaled_rows
 from .reading import ReadSeries, read_all
 from .session import LoadedForecaster
@@ -66,7 +68,8 @@ def read_for(
     OSError, ValueError
         When the file cannot be read.
     """
-    meaning, found = loaded.meaning, read_all(file, loaded.config, name, given)
+    meaning = loaded.meaning
+    found = read_all(file, loaded.config, name, given, meaning.frequency)
     for one in found:
         if len(one.series) < rows:
             raise ConfigError(
@@ -75,12 +78,21 @@ def read_for(
             )
         step = one.series.frequency
         if step != meaning.frequency:
-            words = "none" if step is None else step.words
             raise ConfigError(
-                f"{one.name}: expected rows every {meaning.frequency.words}, as the run was "
-                f"trained on, got every {words}"
+                f"{one.name}: expected rows every {_words(meaning.frequency, step)}, as the run "
+                f"was trained on, got {'no step' if step is None else 'every '}"
+                f"{_words(step, meaning.frequency)}"
             )
     return found
+
+
+def _words(one: Frequency | None, other: Frequency | None) -> str:
+    """A step in words that tell it from the other one."""
+    if one is None:
+        return ""
+    if other is None or one.words != other.words:
+        return one.words
+    return f"{one.words} ({one.unit})" if one.day is None else f"{one.words} on day {one.day}"
 
 
 def predict(
@@ -179,8 +191,6 @@ def _ends(
     found, scale = errors["ids"].get(one.series.id), np.array(1.0)
     if found is None:  # a series that the run has not seen
         found, series = errors["other"], one.series
-        assert series.frequency is not None
-        lag = min(series.frequency.season, len(series) - 1)
-        scale = metrics.seasonal_scale(series.target, max(lag, 1))
+        scale = as_unit(metrics.seasonal_scale(series.target, season_before(series, len(series))))
     low, high = (np.array(found[side]) * scale for side in ("low", "high"))
     return middle + low, middle + high

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...datasets.frequency import Frequency
+from ...datasets.regularity import as_steps
 from ..runs.options import ConfigError, names
 from .config import BUNDLED, READING, ForecastConfig
 
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from ...datasets import Series
 
 __all__ = ["ReadSeries", "read_all"]
+
+#: Of series whose rows are taken for steps.
+_STEP = Frequency(1, "step")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +53,11 @@ class ReadSeries:
 
 
 def read_all(
-    file: str, config: ForecastConfig, name: str, given: Mapping[str, Any] | None = None
+    file: str,
+    config: ForecastConfig,
+    name: str,
+    given: Mapping[str, Any] | None = None,
+    like: Frequency | None = None,
 ) -> list[ReadSeries]:
     """Read the series of a file.
 
@@ -60,6 +69,9 @@ def read_all(
         The option that names the file, for messages.
     given
         Options of how a table is read that are told for this file only.
+    like
+        The step of the series that a run was trained on. With ``gaps`` "steps", series that keep
+        another one are taken row by row where these were.
 
     Returns
     -------
@@ -77,6 +89,11 @@ def read_all(
     config = dataclasses.replace(config, **(given or {}))
     raw = _bundled(file, config) if file == BUNDLED else _table(name, file, config)
     found = [_prepared(one, config) for one in raw]
+    if config.gaps == "steps":
+        # Where the rows of one are steps, those of all are.
+        wanted = like or (_STEP if any(one.steps for one in found) else None)
+        if wanted == _STEP and any(one.series.frequency != _STEP for one in found):
+            found = [_prepared(one, config, by_row=True) for one in raw]
     first = found[0].series
     for one in found[1:]:
         if one.series.frequency != first.frequency:
@@ -120,7 +137,7 @@ def _table(name: str, file: str, config: ForecastConfig) -> list[Series]:
     )
 
 
-def _prepared(raw: Series, config: ForecastConfig) -> ReadSeries:
+def _prepared(raw: Series, config: ForecastConfig, by_row: bool = False) -> ReadSeries:
     from ...datasets import regular
 
     there = np.flatnonzero(~np.isnan(raw.target).all(axis=1))
@@ -129,7 +146,7 @@ def _prepared(raw: Series, config: ForecastConfig) -> ReadSeries:
     first, stop = int(there[0]), int(there[-1]) + 1
     cut, ahead = raw.part(first, stop), raw.part(stop) if stop < len(raw) else None
     try:
-        series = regular(cut, config.gaps)
+        series = regular(as_steps(cut) if by_row else cut, config.gaps)
     except ValueError as error:
         raise ConfigError(f"{error} (--gaps)") from None
     told = [f"{raw.source}: {note}" for note in raw.notes]
@@ -139,7 +156,7 @@ def _prepared(raw: Series, config: ForecastConfig) -> ReadSeries:
             told.append(f"{_name(raw)}: the {place} {rows} no target")
     told += [f"{_name(raw)}: {note}" for note in series.notes[len(raw.notes) :]]
     real = _real(cut, series)
-    steps = series.time.dtype != cut.time.dtype or series.time[0] != cut.time[0]
+    steps = by_row or series.time.dtype != cut.time.dtype or series.time[0] != cut.time[0]
     return ReadSeries(series, real, ahead, steps, tuple(told))
 
 

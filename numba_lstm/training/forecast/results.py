@@ -13,14 +13,22 @@ from typing import Any
 import numpy as np
 
 from ...datasets import metrics
-from ...datasets.rolling import Backtest
 from ...datasets.series import shown
 from ..runs.checkpoint import RESULTS, Run
 from ..runs.folders import RunError
 from .combining import combine
-from .comparison import LINEAR_MEMBERS, MODELS, Comparison, compare, interval_ends, measures
+from .comparison import (
+    LINEAR_MEMBERS,
+    MODELS,
+    Comparison,
+    as_unit,
+    compare,
+    interval_ends,
+    measures,
+)
 from .reading import ReadSeries
-from .session import LoadedForecaster, load_forecaster
+from .results_check import check_results
+from .session import LoadedForecaster, load_forecaster, read_meaning
 from .task import ForecastTask, forecast
 from .windows import Rows, WindowBatches
 
@@ -42,6 +50,8 @@ def measure(task: ForecastTask, run: Run) -> dict[str, Any]:
     data = task.data
     combined = combine(task.config, data, run)
     if not data.folds:
+        # They say, too, that the run has ended.
+        run.write(RESULTS, json.dumps({"weights": combined.weights}) + "\n")
         return {"weights": combined.weights}
     loaded = load_forecaster(run.path)
     trained = [one.series.part(None, split.first) for one, split in zip(data.series, data.splits)]
@@ -147,7 +157,7 @@ def as_json(
 
 
 def read_results(run: Run) -> dict[str, Any]:
-    """Read what `measure` wrote; nothing of a run that has not come to its end.
+    """Read what `measure` wrote; nothing of a run that has no back-test, or has not ended.
 
     Raises
     ------
@@ -158,16 +168,14 @@ def read_results(run: Run) -> dict[str, Any]:
     if not path.is_file():
         return {}
     found = run.read_json(RESULTS)
+    if isinstance(found, dict) and set(found) == {"weights"}:
+        return {}
     try:
-        for name in MODELS:
-            found["backtest"][name]["mae"] + 0.0
-        found["intervals"]["level"] + 0.0
-        for one in (found["errors"] or {"ids": {}})["ids"].values():
-            one["low"][0][0] + one["high"][0][0]
-        for one in found["drawn"]:
-            one["id"] + one["history"]["time"][0]
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
-        raise RunError(f"{path}: expected results of a run: {error}") from None
+        check_results(found, read_meaning(run))
+    except RunError:
+        raise
+    except ValueError as error:
+        raise RunError(f"{path}: {error}") from None
     return found
 
 
@@ -193,12 +201,7 @@ def _better(found: Sequence[Comparison]) -> dict[str, float]:
 def _by_fold(one: Comparison, name: str) -> np.ndarray:
     """(F,) errors, each target on its own scale."""
     test = one.models[name]
-    return (np.abs(test.errors) / _scale(test)).mean(axis=(1, 2))
-
-
-def _scale(test: Backtest) -> np.ndarray:
-    """(K,), by which errors of several targets become alike; 1 for what is constant."""
-    return np.where(test.scale > 0, test.scale, 1.0)
+    return (np.abs(test.errors) / as_unit(test.scale)).mean(axis=(1, 2))
 
 
 def _intervals(
@@ -228,7 +231,7 @@ def _errors(found: Sequence[Comparison], level: float) -> dict[str, Any]:
     Those of another series are in units of its seasonal-naive error.
     """
     ids = {one.id: _ends_as_json(one.errors, level) for one in found}
-    relative = [one.errors / _scale(one.models["model"]) for one in found]
+    relative = [one.errors / as_unit(one.models["model"].scale) for one in found]
     return {"ids": ids, "other": _ends_as_json(np.concatenate(relative), level)}
 
 

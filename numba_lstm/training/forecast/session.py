@@ -7,6 +7,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from ..linear_forecasts import MOST_WINDOWS
 from ..runs.checkpoint import Checkpoint, Run
 from ..runs.memory_limit import (
     check_values,
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LoadedForecaster",
     "absolute",
+    "check_linear",
     "check_size",
     "load_forecaster",
     "new_task",
@@ -120,6 +124,41 @@ def check_size(config: ForecastConfig, meaning: Meaning) -> None:
     refuse_too_large(needs, config.dtype, what)
 
 
+def check_linear(config: ForecastConfig, meaning: Meaning, windows: int) -> None:
+    """Refuse linear forecasters whose equations are more than the memory holds.
+
+    They are solved when the training is done, when it is too late to say so. What is counted are
+    the windows as they are and side by side, these twice as float64, and two matrices of squares:
+    0.7 to 0.95 of the peak that was measured.
+
+    Parameters
+    ----------
+    config, meaning
+        The options, and what the numbers mean.
+    windows
+        How many there are to solve them on.
+
+    Raises
+    ------
+    ConfigError
+        Naming the window.
+    """
+    if not config.linear:
+        return
+    count, size = min(windows, MOST_WINDOWS), np.dtype(config.dtype).itemsize
+    width = meaning.window * len(meaning.columns)
+    inputs = width + meaning.horizon * len(meaning.known)
+    needs = {
+        "windows": count * ((width + inputs) * size // 8 + 2 * inputs),
+        "equations": 2 * inputs**2,
+    }
+    what = (
+        f"window: expected one whose linear forecasters fit in memory, or none of them "
+        f"(--no-linear), got {meaning.window} rows of {len(meaning.columns)} columns"
+    )
+    refuse_too_large(needs, "float64", what)
+
+
 def read_meaning(run: Run) -> Meaning:
     """Read what the numbers of a run's model mean.
 
@@ -147,6 +186,7 @@ def task_again(run: Run, config: ForecastConfig, checkpoint: Checkpoint) -> Fore
 
 def _task(config: ForecastConfig, data: ForecastData) -> ForecastTask:
     check_size(config, data.meaning)
+    check_linear(config, data.meaning, len(data.learnt_origins))
     return ForecastTask(config, data, make_members(config, data.meaning).together)
 
 

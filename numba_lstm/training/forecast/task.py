@@ -83,15 +83,23 @@ def forecast(
     -------
     numpy.ndarray
         (N, horizon, K, Q) float64, in the series' own units; the Q quantiles do not cross.
+
+    Raises
+    ------
+    FloatingPointError
+        When one is not finite: of weights that are, but too large.
     """
     meaning, found = windows.meaning, []
     for chosen in windows.order(0):
         check()
         inputs, _ = windows.batch(chosen)
-        y: np.ndarray = model(*inputs)  # type: ignore[operator]
-        y = y.reshape(meaning.horizon, len(chosen), meaning.targets, -1).swapaxes(0, 1)
-        scaled = np.moveaxis(np.sort(y.astype(np.float64), axis=-1), -1, 0)
-        values = meaning.scaler.inverse(scaled) + windows.effects(chosen)
+        with np.errstate(over="ignore", invalid="ignore"):  # told below
+            y: np.ndarray = model(*inputs)  # type: ignore[operator]
+            y = y.reshape(meaning.horizon, len(chosen), meaning.targets, -1).swapaxes(0, 1)
+            scaled = np.moveaxis(np.sort(y.astype(np.float64), axis=-1), -1, 0)
+            values = meaning.scaler.inverse(scaled) + windows.effects(chosen)
+        if not np.isfinite(values).all():
+            raise FloatingPointError("the model's forecasts are not finite")
         found.append(np.moveaxis(values, 0, -1))
     return np.concatenate(found)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from .options import TrainingOptions, option
 
-__all__ = ["TABLE_OPTIONS", "TableOptions"]
+__all__ = ["TABLE_OPTIONS", "TableOptions", "listed"]
 
 #: What says how the file of a table is read.
 TABLE_OPTIONS = ("dayfirst", "delimiter", "decimal", "encoding")
@@ -50,3 +51,9 @@ class TableOptions(TrainingOptions):
             if getattr(self, name) not in (None, bundled)
         }
         return replace(self, **changes)
+
+
+def listed(columns: Sequence[str], most: int = 20) -> str:
+    """Names of columns for a note: ``most`` of them, and how many more there are."""
+    more = len(columns) - most
+    return ", ".join(columns[:most]) + (f" and {more} more" if more > 0 else "")

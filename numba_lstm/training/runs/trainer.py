@@ -208,8 +208,16 @@ class RunTrainer(Loop):
         """Compile all kernels that `run` will need, on copies: nothing here changes."""
         self.task.warm_up()
 
-    def run(self, run: Run) -> None:
+    def run(self, run: Run, finish: Callable[[], None] | None = None) -> None:
         """Train to the end, saving into a run's folder.
+
+        Parameters
+        ----------
+        run
+            The folder.
+        finish
+            Called at the end, while no other process can train the run: what it writes there is of
+            this model.
 
         Raises
         ------
@@ -222,7 +230,13 @@ class RunTrainer(Loop):
             last good checkpoint is kept.
         """
         self._run = run
-        with run.exclusive(), self.interrupts:
+        with run.exclusive():
+            self._run_alone(run)
+            if finish is not None:
+                finish()
+
+    def _run_alone(self, run: Run) -> None:
+        with self.interrupts:
             if run.load().counters["step"] != self.counters.step:
                 raise RunError(
                     f"{run.path}: another process has trained this run meanwhile: resume it again"

@@ -9,6 +9,7 @@ from classify_tool import sequences, write_csv
 from numba_lstm.training.classify.config import ClassifyConfig
 from numba_lstm.training.classify.data import load_sequences, read_part
 from numba_lstm.training.runs.options import ConfigError, merge_options
+from numba_lstm.training.runs.table_options import listed
 
 TABLE = {"id": "series", "time": "when", "label": "kind"}
 
@@ -82,7 +83,11 @@ def test_a_file_to_predict_needs_no_labels_and_its_columns_are_found_by_name(pat
     ("options", "words"),
     [
         ({"data": None}, "data: expected a file of sequences"),
-        ({"label": None, "columns": None}, "kind"),
+        (
+            {"label": None, "columns": None},
+            r"label: .*--label COLUMN.* when, up, down, kind",
+        ),
+        ({"label": "kid"}, "no column 'kid'; there are 'series', 'when'"),
         ({"valid_fraction": 0.001}, "valid_fraction: .*leaves a part empty"),
         ({"test_fraction": 0.001}, "test_fraction: .*leaves a part empty"),
         ({"id": "nobody"}, "nobody"),
@@ -182,7 +187,7 @@ def test_a_table_is_read_as_the_options_say_and_what_is_inferred_is_told(tmp_pat
     assert data.train.x[0].tolist() == np.float32([[1.125], [2.225]]).tolist()
     assert data.meaning.classes == ("aé", "bé") and data.meaning.columns == ("x,y",)
     assert f"{file}: column 'when': day first" in data.notes
-    assert f"{file}: separated by ';'" in data.notes and data.train.notes == data.notes
+    assert f"{file}: separated by ';'" in data.notes and data.train.notes == data.notes[:-1]
     for name in ("encoding", "delimiter", "dayfirst"):
         less = {key: value for key, value in about.items() if key != name}
         with pytest.raises(ValueError, match=name):
@@ -209,3 +214,14 @@ def test_numbers_that_cannot_be_computed_with_are_refused_with_their_file(path, 
     np.savez(tmp_path / "inf.npz", x=x, y=[0, 1, 0, 1])
     with pytest.raises(ValueError, match=r"inf\.npz: x\[1\]: expected finite numbers or NaN"):
         load_sequences(merge_options(ClassifyConfig, ("", {"data": str(tmp_path / "inf.npz")})))
+
+
+def test_the_columns_that_are_features_are_told(path, tmp_path):
+    """Without ``time`` its column is one of them, which nobody may have meant."""
+    options = {"data": str(path), **TABLE}
+    read = load_sequences(merge_options(ClassifyConfig, ("", options)))
+    assert f"{path}: the features are up, down" in read.notes
+    del options["time"]
+    read = load_sequences(merge_options(ClassifyConfig, ("", options)))
+    assert f"{path}: the features are when, up, down" in read.notes
+    assert listed([str(n) for n in range(25)]).endswith(", 18, 19 and 5 more")

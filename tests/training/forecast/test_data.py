@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from forecast_tool import sales, write_csv
@@ -110,6 +112,8 @@ def test_the_rows_and_the_step_are_told(path, tmp_path):
         f"{path}: 160 rows, one every day, from 2021-01-04 to 2021-06-12",
         f"{path}: the regular part is taken out: the week of sales",
     )
+    told = f"{path}: sales is forecast with visitors (past) and holiday (known ahead)"
+    assert told in load_data(config(path, exog="visitors", known="holiday")).notes
     missing = write_csv(tmp_path / "gaps.csv", left_out=(20, 21), holes=(50,))
     notes = load_data(config(missing)).notes
     words = "2 of 160 rows were missing and are filled on straight lines: 2021-01-24 to 2021-01-25"
@@ -154,7 +158,10 @@ def test_the_digest_is_of_the_values_the_times_and_the_cut(path, tmp_path):
         ({"target": "profit"}, "profit"),
         ({"exog": ["visitors", "profit"]}, "profit"),
         ({"time": "sales"}, "sales"),
-        ({"horizon": 400}, r"too short: a window of 1 and a horizon of 400, 400 rows that valid"),
+        (
+            {"horizon": 400},
+            "one row to forecast from and a horizon of 400, 400 rows that val",
+        ),
         ({"window": 300}, r"a window of 300 and a horizon of 7, .* need \d+ rows, got 160"),
         ({"folds": 40}, r"40 forecasts of the back-test need \d+ rows, got 160"),
         ({"csv": "seattle-weather"}, "time: expected with a file only, got seattle-weather"),
@@ -165,6 +172,39 @@ def test_what_cannot_be_used_is_refused_by_name(path, options, words):
         load_data(config(path, **options))
 
 
+@pytest.mark.parametrize(
+    ("options", "rows"),
+    [
+        ({"window": 60, "horizon": 5}, 60),
+        ({"window": 60, "horizon": 5, "valid_fraction": 0.2}, 60),
+        ({"window": 60, "horizon": 5, "valid_fraction": 0.9, "folds": 3}, 60),
+        ({"window": 40, "horizon": 2, "valid_fraction": 0}, 50),
+        ({"horizon": 20}, 30),
+    ],
+)
+@pytest.mark.parametrize("other", [None, 70, 3000])
+def test_the_rows_that_a_short_series_needs_are_the_least_that_do(tmp_path, options, rows, other):
+    def read(count):
+        path, ids = tmp_path / "d.csv", {"a": count, "b": other}
+        lines = ["shop,day,sales"]
+        for name, length in ids.items():
+            days = np.datetime64("2021-01-04") + np.arange(length or 0)
+            lines += [f"{name},{day},{n % 9}" for n, day in enumerate(days)]
+        path.write_text("\n".join(lines) + "\n")
+        return load_data(config(path, id="shop", **options))
+
+    with pytest.raises(ConfigError, match=rf"series 'a': .* got {rows}$") as refused:
+        read(rows)
+    need = int(re.findall(r"need (\d+) rows", str(refused.value))[0])
+    for count in (rows + 1, need - 1):
+        with pytest.raises(ConfigError, match=rf"series 'a': .* need {need} rows, got {count}$"):
+            read(count)
+    try:
+        read(need)
+    except ConfigError as error:
+        assert other == 70 and "series 'b'" in str(error)
+
+
 def test_gaps_are_refused_where_told_so_and_steps_take_rows_as_they_come(tmp_path):
     path = write_csv(tmp_path / "gaps.csv", left_out=(20, 21))
     with pytest.raises(ConfigError, match=r"missing: 2021-01-24 to 2021-01-25; .* \(--gaps\)"):
@@ -172,6 +212,17 @@ def test_gaps_are_refused_where_told_so_and_steps_take_rows_as_they_come(tmp_pat
     data = load_data(config(path, gaps="steps"))
     assert len(data.series[0].series) == 158 and data.meaning.unit == "step"
     assert any("each row is taken for a step" in note for note in data.notes)
+
+
+def test_where_the_rows_of_one_series_are_steps_those_of_all_are(tmp_path):
+    path = write_csv(tmp_path / "shops.csv", 80, ids=("a", "b"))
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(line for n, line in enumerate(lines) if n not in (30, 31)) + "\n")
+    with pytest.raises(ConfigError, match="series 'a': one row is expected every 1 day"):
+        load_data(config(path, id="shop", gaps="error"))
+    data = load_data(config(path, id="shop", gaps="steps"))
+    assert [len(one.series) for one in data.series] == [78, 80]
+    assert data.meaning.unit == "step" and all(one.steps for one in data.series)
 
 
 def test_series_of_different_steps_are_refused(tmp_path):
@@ -187,3 +238,15 @@ def test_the_bundled_weather_needs_no_columns():
     data = load_data(config(None, csv="seattle-weather", time=None, target=None))
     assert data.meaning.names == ("temp_max",) and data.meaning.frequency.unit == "D"
     assert data.folds == 20
+
+
+def test_series_and_weeks_are_told_as_people_say_it(tmp_path):
+    path = write_csv(tmp_path / "shops.csv", 90, ids=("north", "south"))
+    assert (
+        f"{path}: 2 series of 90 rows each, one every day"
+        in load_data(config(path, id="shop")).notes[0]
+    )
+    rows = [f"{np.datetime64('2021-01-04') + 7 * n},{n % 5}" for n in range(80)]
+    weekly = tmp_path / "weekly.csv"
+    weekly.write_text("\n".join(["day,sales", *rows]) + "\n")
+    assert f"{weekly}: 80 rows, one every week, from" in load_data(config(weekly)).notes[0]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
 
-from numba_lstm.datasets import Deseasonalizer
+from numba_lstm.datasets import Deseasonalizer, Frequency
 from numba_lstm.training.forecast.meaning import Meaning
 from numba_lstm.training.runs.folders import RunError
 
@@ -28,9 +29,16 @@ MEANING = Meaning(
 
 def test_it_comes_back_from_its_file():
     again = Meaning.from_json(json.loads(json.dumps(MEANING.to_json())), "data.json")
-    assert again == MEANING
+    assert again == MEANING and "day" in MEANING.to_json()
     assert again.names == ("sales",) and again.frequency.words == "15 minutes"
     assert again.scaler.inverse([[1.0]]).tolist() == [[3.0]]
+
+
+def test_a_day_of_the_month_is_kept_and_may_be_absent():
+    monthly = dataclasses.replace(MEANING, count=1, unit="MS", day=30)
+    assert Meaning.from_json(monthly.to_json(), "data.json").frequency == Frequency(1, "MS", 30)
+    older = {name: value for name, value in MEANING.to_json().items() if name != "day"}
+    assert Meaning.from_json(older, "data.json") == MEANING
 
 
 @pytest.mark.parametrize(
@@ -47,6 +55,9 @@ def test_it_comes_back_from_its_file():
         ({"known": ["sales"]}, "known: expected columns besides the targets"),
         ({"seasonal": {}}, "seasonal: expected weights for each column"),
         ({"unit": "eon"}, "unit: expected a step in time, got 'eon'"),
+        ({"unit": "MS", "day": 28}, "day: expected 29 to 31 where months step, got 28"),
+        ({"unit": "MS", "day": "30"}, "day: expected 29 to 31"),
+        ({"day": 30}, "day: expected 29 to 31"),
         ({"until": None}, "until: expected text"),
         ({"more": []}, "expected columns, targets, known"),
     ],

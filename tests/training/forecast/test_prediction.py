@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from forecast_tool import days, sales, write_csv
 
+from numba_lstm.datasets import Frequency
 from numba_lstm.training import load_forecaster
 from numba_lstm.training.forecast.config import ForecastConfig
+from numba_lstm.training.forecast.evaluation import prepared
 from numba_lstm.training.forecast.prediction import predict, read_for
 from numba_lstm.training.runs import session
 from numba_lstm.training.runs.options import ConfigError, merge_options
@@ -48,11 +50,44 @@ def test_business_days_and_months_go_on_by_the_calendar(tmp_path):
         assert found.time.astype("datetime64[D]").tolist() == times[80:85].tolist()
 
 
+@pytest.mark.parametrize("day", [29, 30])
+def test_months_that_lack_the_day_are_the_run_s_own_step(tmp_path, day):
+    months = np.arange("2010-01", "2017-07", dtype="datetime64[M]")
+    times = np.minimum(
+        months.astype("datetime64[D]") + day - 1, (months + 1).astype("datetime64[D]") - 1
+    )
+    path = tmp_path / "months.csv"
+    rows = [f"{time},{value:.3f}" for time, value in zip(times[:80], sales(80))]
+    path.write_text("\n".join(["day,sales", *rows]) + "\n")
+    loaded = begun(path, tmp_path / "run")
+    assert loaded.meaning.frequency == Frequency(1, "MS", day)
+    (found,) = said(loaded, path)
+    assert found.time.astype("datetime64[D]").tolist() == times[80:85].tolist()
+    assert prepared(loaded, str(path), {}).folds == 2
+    other = [f"{month}-27,1" for month in months]
+    path.write_text("\n".join(["day,sales", *other]) + "\n")
+    with pytest.raises(
+        ConfigError, match=rf"every 1 month on day {day}, .* got every 1 month \(MS\)"
+    ):
+        said(loaded, path)
+
+
 def test_a_gap_before_the_end_does_not_shift_the_times(tmp_path):
     path = write_csv(tmp_path / "d.csv", 90, left_out=(85, 86))
     loaded = begun(write_csv(tmp_path / "whole.csv", 90), tmp_path / "run")
     (found,) = said(loaded, path)
     assert str(found.time[0])[:10] == str(days(91)[90])
+
+
+def test_of_a_run_whose_rows_are_steps_a_regular_file_is_read_row_by_row(tmp_path):
+    gappy = write_csv(tmp_path / "gappy.csv", 90, left_out=(20, 21))
+    loaded = begun(gappy, tmp_path / "run", gaps="steps")
+    assert loaded.meaning.frequency == Frequency(1, "step")
+    (found,) = said(loaded, write_csv(tmp_path / "tail.csv", 40))
+    assert found.time.tolist() == [40, 41, 42, 43, 44]
+    daily = begun(write_csv(tmp_path / "d.csv", 90), tmp_path / "daily", gaps="steps")
+    with pytest.raises(ConfigError, match=r"expected rows every 1 day, .* got every 1 step"):
+        said(daily, gappy)
 
 
 def test_what_is_known_ahead_changes_the_forecast_and_must_be_there(tmp_path):
@@ -82,6 +117,16 @@ def test_intervals_are_of_the_series_or_of_all_in_units_of_a_season(tmp_path):
     np.testing.assert_allclose(
         found.high - found.values, 3.0 * np.abs(values[7:] - values[:-7]).mean()
     )
+
+
+def test_an_unseen_series_that_is_constant_has_intervals_in_units_of_one(tmp_path):
+    loaded = begun(write_csv(tmp_path / "d.csv", 90), tmp_path / "run")
+    path = tmp_path / "constant.csv"
+    path.write_text("\n".join(["day,sales", *(f"{day},7.5" for day in days(40))]) + "\n")
+    results = {"errors": {"ids": {}, "other": {"low": [[-3.0]] * 5, "high": [[2.0]] * 5}}}
+    (found,) = said(loaded, path, results)
+    np.testing.assert_allclose(found.high - found.values, 2.0)
+    np.testing.assert_allclose(found.values - found.low, 3.0)
 
 
 def test_another_step_or_too_few_rows_are_refused(tmp_path):

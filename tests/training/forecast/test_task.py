@@ -12,7 +12,7 @@ from loop_tool import stop_after
 from numba_lstm import losses
 from numba_lstm.training import load_forecaster
 from numba_lstm.training.forecast.config import ForecastConfig
-from numba_lstm.training.forecast.results import measure
+from numba_lstm.training.forecast.results import measure, read_results
 from numba_lstm.training.forecast.task import forecast, loss_of
 from numba_lstm.training.interrupt import Interrupted
 from numba_lstm.training.runs import session
@@ -175,6 +175,24 @@ def test_before_its_end_a_run_has_networks_and_then_linear_forecasters_too(confi
     (run.path / "linear.safetensors").write_bytes(b"{}")
     with pytest.raises(ValueError, match=r"linear\.safetensors"):
         load_forecaster(run.path)
+
+
+@pytest.mark.parametrize("folds", [0, 3])
+def test_a_run_that_lost_its_linear_forecasters_is_refused(config, tmp_path, folds):
+    trainer, run = session.start(changed(config, folds=folds), tmp_path / "run")
+    trainer.run(run)
+    measure(trainer.task, run)
+    assert bool(read_results(run)) == bool(folds)
+    before = (run.path / "linear.safetensors").read_bytes()
+    (run.path / "linear.safetensors").unlink()
+    with pytest.raises(RunError, match=r"linear\.safetensors: no such file, but results"):
+        load_forecaster(run.path)
+    # What the message says: going on with the run makes it again.
+    trainer, run = session.resume(run.path)
+    trainer.run(run)
+    measure(trainer.task, run)
+    assert (run.path / "linear.safetensors").read_bytes() == before
+    load_forecaster(run.path)
 
 
 def test_a_damaged_file_is_named(config, tmp_path):

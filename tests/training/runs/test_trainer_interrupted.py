@@ -211,6 +211,25 @@ def test_a_checkpoint_of_other_data_or_another_model_is_refused(data, whole):
         make(data, hidden=9).restore(whole[1].load())
 
 
+def test_no_other_process_can_train_a_run_until_its_end_is_written(data, tmp_path):
+    pytest.importorskip("fcntl")
+    trainer, run = make(data, tmp_path / "run")
+    step = []
+
+    def finish():
+        with (
+            pytest.raises(RunError, match="another process is training"),
+            Run(run.path).exclusive(),
+        ):
+            pass
+        step.append(run.load().counters["step"])
+
+    trainer.run(run, finish)
+    assert step == [trainer.counters.step]
+    with Run(run.path).exclusive():
+        pass
+
+
 def test_a_run_that_another_process_trains_or_has_trained_is_refused(data, tmp_path):
     pytest.importorskip("fcntl")
     trainer, run = make(data, tmp_path / "run")
