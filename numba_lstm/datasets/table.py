@@ -117,7 +117,18 @@ class Table:
         return column.cells if column.reading.numbers is None else column.reading.numbers
 
     def require(self, names: Iterable[str]) -> None:
-        """Raise ValueError, telling which columns there are, unless all of these are there."""
+        """Check that columns are there.
+
+        Parameters
+        ----------
+        names
+            The columns.
+
+        Raises
+        ------
+        ValueError
+            Naming the first that is not, and telling which there are.
+        """
         for name in names:
             self._column(name)
 
