@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..training.runs.options import ConfigError, TrainingOptions, options_of, read_toml
+from ..training.runs.options import (
+    ConfigError,
+    TrainingOptions,
+    merge_options,
+    options_of,
+    read_toml,
+)
 from ._errors import DIVERGED, bad_input
 from ._kernels import announce_compiling, set_threads
 from ._output import json_option, print_json, print_notes
@@ -17,7 +23,7 @@ if TYPE_CHECKING:
     from ..training.runs.checkpoint import Run
     from ..training.runs.trainer import RunTrainer
 
-__all__ = ["Layers", "config_options", "run_options", "stopped_early", "train_run"]
+__all__ = ["Layers", "config_options", "stopped_early", "train_command"]
 
 Layers = list[tuple[str, dict[str, Any]]]
 
@@ -59,7 +65,7 @@ def config_options(
     return give
 
 
-def run_options(kind: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _run_options(kind: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Give a command the options that say where a run is, and what is printed."""
     options = (
         click.option(
@@ -92,7 +98,63 @@ def run_options(kind: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]
     return give
 
 
-def train_run(
+def train_command(
+    kind: type[TrainingOptions],
+    paths: Mapping[str, Any],
+    finish: Callable[[RunTrainer, Run], tuple[dict[str, Any], list[str]]],
+    words: str,
+    *,
+    merged: Callable[[Layers], TrainingOptions] | None = None,
+    unit: str = "tok",
+) -> click.Command:
+    """Make the command that trains one kind of run.
+
+    Parameters
+    ----------
+    kind
+        The class of its options, which has the command's name.
+    paths
+        As in `config_options`.
+    finish, unit
+        As in `_train_run`.
+    words
+        The command's help.
+    merged
+        As in `_train_run`; by default later layers win.
+    """
+
+    def all_layers(layers: Layers) -> TrainingOptions:
+        return merge_options(kind, *layers)
+
+    @click.command(kind.kind, help=words)
+    @config_options(kind, paths)
+    @_run_options(kind.kind)
+    def command(
+        ctx: click.Context,
+        config_files: tuple[str, ...],
+        out: str | None,
+        resumed: str | None,
+        quiet: bool,
+        as_json: bool,
+        **options: Any,
+    ) -> None:
+        _train_run(
+            ctx,
+            merged or all_layers,
+            finish,
+            config_files=config_files,
+            out=out,
+            resumed=resumed,
+            quiet=quiet,
+            as_json=as_json,
+            options=options,
+            unit=unit,
+        )
+
+    return command
+
+
+def _train_run(
     ctx: click.Context,
     merged: Callable[[Layers], TrainingOptions],
     finish: Callable[[RunTrainer, Run], tuple[dict[str, Any], list[str]]],
@@ -103,7 +165,7 @@ def train_run(
     quiet: bool,
     as_json: bool,
     options: dict[str, Any],
-    unit: str = "tok",
+    unit: str,
 ) -> None:
     """Begin a run or go on with one, train it, print what came of it, and end the command.
 
@@ -117,7 +179,7 @@ def train_run(
         Called after a training that was not cut short, while no other process can train the run;
         gives what is added to the figures, and people's lines.
     config_files, out, resumed, quiet, as_json
-        Of `run_options`.
+        Of `_run_options`.
     options
         The flags of `config_options`.
     unit

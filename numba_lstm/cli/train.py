@@ -9,7 +9,7 @@ import click
 from ..training.lm.config import TrainConfig, merge
 from ._group import CommandGroup
 from ._paths import FILE, FOLDER
-from ._training import Layers, config_options, run_options, stopped_early, train_run
+from ._training import Layers, stopped_early, train_command
 
 if TYPE_CHECKING:
     from ..training.runs.checkpoint import Run
@@ -36,34 +36,10 @@ In a file given to --config each option is a line, such as `hidden = 256`.
 """
 
 
-@click.command(help=_LM_HELP)
-@config_options(TrainConfig, {"data": FILE, "valid": FILE, "init": FOLDER})
-@run_options("lm")
-def lm(
-    ctx: click.Context,
-    config_files: tuple[str, ...],
-    out: str | None,
-    resumed: str | None,
-    quiet: bool,
-    as_json: bool,
-    **options: Any,
-) -> None:
-    """Train a language model."""
-
-    def finish(trainer: RunTrainer, run: Run) -> tuple[dict[str, Any], list[str]]:
-        return {}, [] if quiet else _lines(trainer, run)
-
-    train_run(
-        ctx,
-        _merged,
-        finish,
-        config_files=config_files,
-        out=out,
-        resumed=resumed,
-        quiet=quiet,
-        as_json=as_json,
-        options=options,
-    )
+def _finish(trainer: RunTrainer, run: Run) -> tuple[dict[str, Any], list[str]]:
+    # A sample takes time, and nobody would see it.
+    quiet = click.get_current_context().params["quiet"]
+    return {}, [] if quiet else _lines(trainer, run)
 
 
 def _merged(layers: Layers) -> TrainConfig:
@@ -113,3 +89,12 @@ def _sample(run: Run, level: str) -> str:
     loaded = load(run.path)
     about = loaded.model, loaded.vocabulary, "", _SAMPLE_TOKENS[level]
     return "".join(generate_text(*about, temperature=0.8, seed=loaded.config.seed))
+
+
+lm = train_command(
+    TrainConfig,
+    {"data": FILE, "valid": FILE, "init": FOLDER},
+    _finish,
+    _LM_HELP,
+    merged=_merged,
+)

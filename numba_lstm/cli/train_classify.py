@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from ..training.classify.config import ClassifyConfig
-from ..training.runs.options import merge_options
 from ._paths import FILE
-from ._training import Layers, config_options, run_options, stopped_early, train_run
+from ._training import stopped_early, train_command
 
 if TYPE_CHECKING:
     from ..training.runs.checkpoint import Run
@@ -30,37 +27,6 @@ An example, whose data come with sktime (98.5 % of the test part are found):
       --hidden 100 --bidirectional --pooling max --dropout 0.5 --input-dropout 0.1 \\
       --epochs 80
 """
-
-
-@click.command(help=_HELP)
-@config_options(ClassifyConfig, {"data": FILE, "test": FILE})
-@run_options("classify")
-def classify(
-    ctx: click.Context,
-    config_files: tuple[str, ...],
-    out: str | None,
-    resumed: str | None,
-    quiet: bool,
-    as_json: bool,
-    **options: Any,
-) -> None:
-    """Train a classifier of sequences."""
-
-    def merged(layers: Layers) -> ClassifyConfig:
-        return merge_options(ClassifyConfig, *layers)
-
-    train_run(
-        ctx,
-        merged,
-        _finish,
-        config_files=config_files,
-        out=out,
-        resumed=resumed,
-        quiet=quiet,
-        as_json=as_json,
-        options=options,
-        unit="time steps",
-    )
 
 
 def _finish(trainer: RunTrainer, run: Run) -> tuple[dict[str, Any], list[str]]:
@@ -92,3 +58,8 @@ def _finish(trainer: RunTrainer, run: Run) -> tuple[dict[str, Any], list[str]]:
     if summary["stopped_early"]:
         lines.append(stopped_early(trainer.config.patience))
     return more, [*lines, f"saved in {run.path}"]
+
+
+classify = train_command(
+    ClassifyConfig, {"data": FILE, "test": FILE}, _finish, _HELP, unit="time steps"
+)

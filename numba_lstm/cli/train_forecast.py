@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from ..training.forecast.config import ForecastConfig
-from ..training.runs.options import merge_options
 from ._forecasts import lines_of, rounded
 from ._paths import FILE
-from ._training import Layers, config_options, run_options, stopped_early, train_run
+from ._training import stopped_early, train_command
 
 if TYPE_CHECKING:
     from ..training.runs.checkpoint import Run
@@ -35,37 +32,6 @@ take it. With --folds 0 all rows train and validate, once it is known that the m
 An example, whose data come with the package:
   numba-lstm train forecast --csv seattle-weather --target temp_max --horizon 7
 """
-
-
-@click.command(help=_HELP)
-@config_options(ForecastConfig, {"data": FILE})
-@run_options("forecast")
-def forecast(
-    ctx: click.Context,
-    config_files: tuple[str, ...],
-    out: str | None,
-    resumed: str | None,
-    quiet: bool,
-    as_json: bool,
-    **options: Any,
-) -> None:
-    """Train a forecaster of time series."""
-
-    def merged(layers: Layers) -> ForecastConfig:
-        return merge_options(ForecastConfig, *layers)
-
-    train_run(
-        ctx,
-        merged,
-        _finish,
-        config_files=config_files,
-        out=out,
-        resumed=resumed,
-        quiet=quiet,
-        as_json=as_json,
-        options=options,
-        unit="time steps",
-    )
 
 
 def _finish(trainer: RunTrainer, run: Run) -> tuple[dict[str, Any], list[str]]:
@@ -95,3 +61,6 @@ def _finish(trainer: RunTrainer, run: Run) -> tuple[dict[str, Any], list[str]]:
     if "backtest" in results:
         lines += ["", *lines_of(results, config.cell, trainer.task.data.meaning.frequency), ""]
     return more, [*lines, f"saved in {run.path}"]
+
+
+forecast = train_command(ForecastConfig, {"data": FILE}, _finish, _HELP, unit="time steps")
