@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import stat
+import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 from cache_tool import PACKING, PROGRAM, in_folder, run
+from cli_tool import environment
 from lstm_tool import run_python
 
 from numba_lstm import compile_cache
@@ -35,6 +39,7 @@ def elsewhere(tmp_path, monkeypatch):
     [
         ({"NUMBA_LSTM_CACHE_DIR": "/a/b", "NUMBA_CACHE_DIR": "/c"}, "/a/b"),
         ({"NUMBA_CACHE_DIR": "/c"}, "/c/numba_lstm"),
+        ({"NUMBA_CACHE_DIR": "c"}, f"{os.getcwd()}/c/numba_lstm"),
         ({"XDG_CACHE_HOME": "/d"}, "/d/numba_lstm"),
         ({"XDG_CACHE_HOME": "not/absolute", "HOME": "/e"}, "/e/.cache/numba_lstm"),
         ({"HOME": "/e"}, "/e/.cache/numba_lstm"),
@@ -74,6 +79,15 @@ def test_without_a_home_there_is_no_folder(monkeypatch, home):
     assert compile_cache.cache_folder.__wrapped__() is None
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="a folder in use can be removed")
+def test_where_the_current_folder_is_gone_a_relative_one_is_none(monkeypatch, tmp_path):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    monkeypatch.setenv("NUMBA_LSTM_CACHE_DIR", "cache")
+    assert compile_cache.cache_folder.__wrapped__() is None
+
+
 # Files
 
 
@@ -103,7 +117,7 @@ def test_a_disk_that_is_full_leaves_no_file_and_warns_once(elsewhere, monkeypatc
 
 
 def test_entries_that_nothing_used_for_long_are_removed_and_nothing_else_is(elsewhere):
-    elsewhere.mkdir()
+    elsewhere.mkdir(0o755)
     entry = compile_cache.entry_name
     days = {
         entry("used", 1): 89,
@@ -129,11 +143,178 @@ def test_reading_an_entry_keeps_it(elsewhere):
     assert time.time() - (elsewhere / name).stat().st_mtime < 60
 
 
+def test_an_entry_is_whole_under_its_own_name_only(elsewhere):
+    names = [compile_cache.entry_name(f"microkernels_f{bits}", 1) for bits in (32, 64)]
+    for name in names:
+        compile_cache.write(name, name.encode())
+    first, second = (elsewhere / name for name in names)
+    first.rename(elsewhere / "x")
+    second.rename(first)
+    (elsewhere / "x").rename(second)
+    assert [compile_cache.read(name) for name in names] == [None, None]
+
+
+posix_only = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="POSIX owners and modes")
+
+
+@posix_only
+def test_a_folder_that_others_may_write_to_is_not_used_with_one_warning(elsewhere):
+    name = compile_cache.entry_name("kernel", 1)
+    compile_cache.write(name, b"x")
+    elsewhere.chmod(0o777)
+    with pytest.warns(UserWarning) as caught:
+        assert compile_cache.read(name) is None
+        compile_cache.write(compile_cache.entry_name("kernel", 2), b"x")
+        assert compile_cache.read(name) is None
+    (warning,) = caught
+    text = str(warning.message)
+    for part in (f"{elsewhere}: owner", f"({os.geteuid()})", "0777", "NUMBA_LSTM_CACHE_DIR", "chmod"):
+        assert part in text
+    assert [path.name for path in elsewhere.iterdir()] == [name]
+
+
+@posix_only
+def test_an_entry_that_others_may_write_to_is_made_anew_with_one_warning(elsewhere):
+    name = compile_cache.entry_name("kernel", 1)
+    compile_cache.write(name, b"x")
+    (elsewhere / name).chmod(0o666)
+    with pytest.warns(UserWarning, match="0666") as caught:
+        assert compile_cache.read(name) is None
+        compile_cache.write(name, b"y")
+        assert compile_cache.read(name) == b"y"
+    assert len(caught) == 1
+
+
+@posix_only
+@pytest.mark.parametrize("mask", [0, 0o002])
+def test_whatever_the_umask_is_only_the_user_may_write(elsewhere, mask, recwarn):
+    name = compile_cache.entry_name("kernel", 1)
+    before = os.umask(mask)
+    try:
+        compile_cache.write(name, b"x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o755
+    assert stat.S_IMODE((elsewhere / name).stat().st_mode) == 0o644
+    assert compile_cache.read(name) == b"x" and not recwarn.list
+
+
+@posix_only
+def test_nothing_is_written_through_a_link(elsewhere, tmp_path):
+    name = compile_cache.entry_name("kernel", 1)
+    (tmp_path / "mine").write_bytes(b"mine")
+    elsewhere.mkdir(0o755)
+    (elsewhere / name).symlink_to(tmp_path / "mine")
+    assert compile_cache.read(name) is None
+    compile_cache.write(name, b"x")
+    assert (tmp_path / "mine").read_bytes() == b"mine"
+    assert compile_cache.read(name) == b"x" and not (elsewhere / name).is_symlink()
+
+
+# Turns
+
+
+def entered_at_once(name: str) -> bool:
+    before = time.monotonic()
+    with compile_cache.turn(name):
+        return time.monotonic() - before < 1
+
+
+def test_a_turn_is_for_one_process(elsewhere):
+    pytest.importorskip("fcntl")
+    program = """
+import sys
+from numba_lstm import compile_cache
+with compile_cache.turn("kernel"):
+    print("inside", flush=True)
+    sys.stdin.readline()
+"""
+    with compile_cache.turn("kernel"):
+        assert sorted(path.name for path in elsewhere.iterdir()) == ["compiling.lock"]
+        other = subprocess.Popen(
+            [sys.executable, "-c", program], text=True, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, env=environment(),
+        )  # fmt: skip
+        assert select.select([other.stdout], [], [], 5)[0] == []
+    assert other.stdout.readline() == "inside\n"
+    other.communicate("\n")
+    assert other.returncode == 0
+
+
+@posix_only
+@pytest.mark.parametrize("where", ["none", "open to all", "a file"])
+def test_where_nothing_can_be_kept_a_turn_is_had_at_once_and_nothing_is_said(
+    elsewhere, monkeypatch, where, recwarn
+):
+    if where == "none":
+        monkeypatch.setattr(compile_cache, "cache_folder", lambda: None)
+    elif where == "open to all":
+        elsewhere.mkdir()
+        elsewhere.chmod(0o777)
+    else:
+        elsewhere.write_text("")
+    assert entered_at_once("kernel")
+    assert not elsewhere.is_dir() or list(elsewhere.iterdir()) == []
+    assert not recwarn.list
+
+
+def test_a_process_that_could_keep_nothing_makes_nobody_wait(elsewhere, monkeypatch):
+    monkeypatch.setattr(compile_cache, "_warned", True)
+    assert entered_at_once("kernel") and not elsewhere.exists()
+
+
+# Forks
+
+
+MID_WALK = """
+import os, threading, warnings
+from numba import types
+from numba_lstm import compile_cache
+warnings.simplefilter("ignore")  # of threads and forks
+begun, end = threading.Event(), threading.Event()
+
+class Slow(types.Type):
+    def __repr__(self):
+        begun.set()
+        end.wait(20)
+        return "slow"
+
+slow = Slow("slow")
+def first():
+    return slow
+def second():
+    return first()
+
+def key(function):
+    return compile_cache.Entries(function, (), print).key
+
+walk = threading.Thread(target=key, args=(second,))
+walk.start()
+begun.wait(20)
+child = os.fork()
+end.set()
+if child:
+    os.wait()
+    walk.join()
+print(key(first), key(second), flush=True)
+if not child:
+    os._exit(0)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+def test_a_child_forked_in_the_middle_of_a_walk_has_the_same_keys():
+    child, parent = run_python(MID_WALK).splitlines()
+    assert child == parent and len(parent) == 65
+
+
 # What is compiled, in processes of their own
 
 
 def files(cache: Path) -> list[Path]:
-    return sorted(path for path in cache.rglob("*") if path.is_file())
+    """All but the file that processes lock."""
+    found = (path for path in cache.rglob("*") if path.name != "compiling.lock")
+    return sorted(path for path in found if path.is_file())
 
 
 def test_what_was_compiled_is_found_again_and_damage_only_costs_a_compile(tmp_path):
@@ -214,13 +395,52 @@ def test_a_full_cache_is_read_where_it_cannot_be_written(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="HOME means nothing there")
-@pytest.mark.parametrize("home", ["/dev/null", "relative/folder"])
-def test_a_home_that_is_no_folder_warns_once_and_works(tmp_path, home):
+@pytest.mark.parametrize(
+    "home, temporary", [("/dev/null", "absent"), ("relative/folder", "present")]
+)
+def test_a_home_that_is_no_folder_warns_once_and_works(tmp_path, home, temporary):
+    (tmp_path / "present").mkdir()
     unset = {"NUMBA_CACHE_DIR": "", "XDG_CACHE_HOME": "", "HOME": home}
-    compiled, warned = run("", TMPDIR=str(tmp_path), **unset)
+    compiled, warned = run("", TMPDIR=str(tmp_path / temporary), **unset)
     assert compiled == PACKING
     once(warned)
-    assert list(tmp_path.iterdir()) == [] and not Path("relative").exists()
+    assert list(tmp_path.iterdir()) == [tmp_path / "present"] and not Path("relative").exists()
+    assert list((tmp_path / "present").iterdir()) == []
+
+
+# Entries in each other's places
+
+DRIVERS = """
+import numpy as np
+from numba_lstm import jit
+from numba_lstm.jit import driver
+jit.on_compile(print)
+
+@driver
+def added(crew, nt, x, out):
+    out[0] = x[0] + x[1]
+
+@driver
+def subtracted(crew, nt, x, out):
+    out[0] = x[0] - x[1]
+
+x, out = np.array([5.0, 3.0]), np.empty(1)
+for function in (added, subtracted):
+    function(1, x, out)
+    print(*out)
+"""
+
+
+def test_an_entry_in_the_place_of_another_of_the_same_types_is_not_run(tmp_path):
+    assert in_folder(tmp_path, DRIVERS).split() == ["added", "8.0", "subtracted", "2.0"]
+    (first,), (second,) = (
+        (tmp_path / "cache").glob(f"{name}.*") for name in ("added", "subtracted")
+    )
+    data = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    second.write_bytes(data)
+    assert in_folder(tmp_path, DRIVERS).split() == ["added", "8.0", "subtracted", "2.0"]
+    assert in_folder(tmp_path, DRIVERS).split() == ["8.0", "2.0"]
 
 
 # What numba is given

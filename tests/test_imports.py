@@ -17,8 +17,8 @@ PACKAGE = Path(__file__).parents[1] / "numba_lstm"
 LAYERS = [
     {"system", "_forks"},
     {"_version", "_files", "tuning", "fingerprint", "quiet", "user_warning", "typing", "foreign"},
-    {"_damaged", "_parsing", "_reading"},
-    {"checks", "dropout_masks"},
+    {"_damaged", "_parsing", "_reading", "_entries"},
+    {"checks", "dropout_masks", "_turns"},
     {"simd", "threads"},
     {"workers", "inlining"},
     {"compile_cache"},
