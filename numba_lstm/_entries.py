@@ -20,7 +20,6 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from typing import BinaryIO
 
 from ._files import write_atomic
 

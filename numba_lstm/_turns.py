@@ -1,9 +1,9 @@
-"""One process at a time for a name: the others wait, so that all can have what the first one makes.
+"""One process at a time for a name: the others wait and then have what the first one made.
 
-The lock is a POSIX one on one byte of a file, a byte for each name. The system takes it back however
-a process ends, and a child of a fork does not have it. Its trap is that closing *any* descriptor of
-the file lets go of all of a process's locks on it. So there is one descriptor for the process, which
-stays open, and threads of one process share a lock.
+The lock is a POSIX one on one byte of a file, a byte for each name. The system takes it back
+however a process ends, and a child of a fork does not have it. Its trap is that closing *any*
+descriptor of the file lets go of all of a process's locks on it. So there is one descriptor for the
+process, which stays open, and threads of one process share a lock.
 """
 
 from __future__ import annotations

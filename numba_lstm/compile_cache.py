@@ -135,9 +135,9 @@ def write(name: str, data: bytes) -> None:
 def turn(name: str) -> Iterator[None]:
     """Let one process at a time inside for a name, to compile what the others then find.
 
-    The others wait, for two minutes at most, and whoever comes in looks in the cache again. Where no
-    lock can be had, or where this process could keep nothing, it is entered at once. Wait here with
-    none of numba's locks: other threads, and forks, would wait, too.
+    The others wait, for two minutes at most, and whoever comes in looks in the cache again. Where
+    no lock can be had, or where this process could keep nothing, it is entered at once. Do not wait
+    here with one of numba's locks: other threads, and forks, would wait, too.
 
     Parameters
     ----------

@@ -120,7 +120,7 @@ def test_what_belongs_to_somebody_else_is_not_read(cache, what):
 
 
 def test_another_user_does_not_read_what_is_mine_unless_i_am_root(cache, monkeypatch):
-    monkeypatch.setattr(os, "geteuid", lambda me=os.geteuid(): me + 1)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     if os.getuid() == 0:
         assert read(cache / "a.bin") == b"content"
     else:
@@ -305,7 +305,7 @@ def damaged_and_run(filled: Path, folder: Path, plan: dict[int, damage_tool.Dama
 @pytest.mark.parametrize(
     "ways",
     [
-        [damage_tool._flip, damage_tool._put_fifo, damage_tool._swap, damage_tool._swap],
+        [damage_tool._swap, damage_tool._flip, damage_tool._swap, damage_tool._put_fifo],
         [damage_tool._link_to_a_device, damage_tool._open_to_all, damage_tool._make_holes,
          damage_tool._put_folder],
     ],

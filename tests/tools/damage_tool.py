@@ -1,4 +1,4 @@
-"""What can happen to the files of a cache: each kind of damage, and what is left of what it used."""
+"""What can happen to the files of a cache, and a check that nothing comes of it."""
 
 from __future__ import annotations
 
@@ -7,85 +7,85 @@ import os
 import random
 import signal
 import socket
+import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 HOLES = 3 << 30
 
 
-def _flip(path: Path, rng: random.Random, others: list[Path]) -> None:
+def _flip(path: Path, rng: random.Random, other: Path) -> None:
     data = bytearray(path.read_bytes())
     data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
     path.write_bytes(data)
 
 
-def _flip_digest(path: Path, rng: random.Random, others: list[Path]) -> None:
+def _flip_digest(path: Path, rng: random.Random, other: Path) -> None:
     data = bytearray(path.read_bytes())
     data[rng.randrange(32)] ^= 1 << rng.randrange(8)
     path.write_bytes(data)
 
 
-def _cut(path: Path, rng: random.Random, others: list[Path]) -> None:
+def _cut(path: Path, rng: random.Random, other: Path) -> None:
     os.truncate(path, rng.randrange(32, path.stat().st_size))
 
 
-def _cut_to_less_than_a_digest(path: Path, rng: random.Random, others: list[Path]) -> None:
+def _cut_to_less_than_a_digest(path: Path, rng: random.Random, other: Path) -> None:
     os.truncate(path, rng.randrange(32))
 
 
-def _lengthen(path: Path, rng: random.Random, others: list[Path]) -> None:
+def _lengthen(path: Path, rng: random.Random, other: Path) -> None:
     path.write_bytes(path.read_bytes() + rng.randbytes(rng.randrange(1, 5000)))
 
 
-def _zero_a_page(path: Path, rng: random.Random, others: list[Path]) -> None:
+def _zero_a_page(path: Path, rng: random.Random, other: Path) -> None:
     """As after a power cut."""
     data = bytearray(path.read_bytes())
     start = rng.randrange(0, len(data), 4096)
-    part = data[start : start + 4096]
-    part[: len(part)] = bytes(len(part))
-    data[start : start + len(part)] = part
+    end = min(start + 4096, len(data))
+    data[start:end] = bytes(end - start)
     path.write_bytes(data)
 
 
-def _swap(path: Path, rng: random.Random, others: list[Path]) -> None:
-    path.write_bytes(rng.choice(others).read_bytes())
+def _swap(path: Path, rng: random.Random, other: Path) -> None:
+    path.write_bytes(other.read_bytes())
 
 
-def _link_hard_to_another(path: Path, rng: random.Random, others: list[Path]) -> None:
+def _link_hard_to_another(path: Path, rng: random.Random, other: Path) -> None:
     path.unlink()
-    os.link(rng.choice(others), path)
+    os.link(other, path)
 
 
-def _leave_the_name_out(path: Path, rng: random.Random, others: list[Path]) -> None:
+def _leave_the_name_out(path: Path, rng: random.Random, other: Path) -> None:
     """The digest of the content alone."""
     data = path.read_bytes()[32:]
     path.write_bytes(hashlib.sha256(data).digest() + data)
 
 
-def _empty(path: Path, rng: random.Random, others: list[Path]) -> None:
+def _empty(path: Path, rng: random.Random, other: Path) -> None:
     path.write_bytes(b"")
 
 
-def _make_holes(path: Path, rng: random.Random, others: list[Path]) -> None:
+def _make_holes(path: Path, rng: random.Random, other: Path) -> None:
     os.truncate(path, HOLES)
 
 
-def _put_fifo(path: Path, rng: random.Random, others: list[Path]) -> None:
+def _put_fifo(path: Path, rng: random.Random, other: Path) -> None:
     path.unlink()
     os.mkfifo(path)
 
 
-def _put_folder(path: Path, rng: random.Random, others: list[Path]) -> None:
+def _put_folder(path: Path, rng: random.Random, other: Path) -> None:
     path.unlink()
     path.mkdir()
 
 
-def _put_socket(path: Path, rng: random.Random, others: list[Path]) -> None:
+def _put_socket(path: Path, rng: random.Random, other: Path) -> None:
     path.unlink()
-    # A socket's path is short. The one of this thread's own folder may be long.
     here = os.getcwd()
-    os.chdir(path.parent)
+    os.chdir(path.parent)  # the path of a socket may have a hundred bytes only
     try:
         with socket.socket(socket.AF_UNIX) as made:
             made.bind("s")
@@ -94,39 +94,39 @@ def _put_socket(path: Path, rng: random.Random, others: list[Path]) -> None:
         os.chdir(here)
 
 
-def _link_to_the_same(path: Path, rng: random.Random, others: list[Path]) -> None:
+def _link_to_the_same(path: Path, rng: random.Random, other: Path) -> None:
     """A whole entry, at another place."""
     elsewhere = path.parent.parent / "elsewhere"
     path.rename(elsewhere)
     path.symlink_to(elsewhere)
 
 
-def _link_to_a_device(path: Path, rng: random.Random, others: list[Path]) -> None:
+def _link_to_a_device(path: Path, rng: random.Random, other: Path) -> None:
     path.unlink()
     path.symlink_to("/dev/zero")
 
 
-def _link_to_nothing(path: Path, rng: random.Random, others: list[Path]) -> None:
+def _link_to_nothing(path: Path, rng: random.Random, other: Path) -> None:
     path.unlink()
     path.symlink_to(path.parent / "nothing")
 
 
-def _open_to_all(path: Path, rng: random.Random, others: list[Path]) -> None:
+def _open_to_all(path: Path, rng: random.Random, other: Path) -> None:
     path.chmod(0o666)
 
 
-def _open_to_a_group(path: Path, rng: random.Random, others: list[Path]) -> None:
+def _open_to_a_group(path: Path, rng: random.Random, other: Path) -> None:
     path.chmod(0o664)
 
 
-def _give_away(path: Path, rng: random.Random, others: list[Path]) -> None:
+def _give_away(path: Path, rng: random.Random, other: Path) -> None:
     if os.geteuid() == 0:
         os.chown(path, 1000, -1)
     else:  # only root can
         path.chmod(0o646)
 
 
-Damage = Callable[[Path, random.Random, list[Path]], None]
+Damage = Callable[[Path, random.Random, Path], None]
 CHANGES: list[Damage] = [
     _flip, _flip_digest, _cut, _cut_to_less_than_a_digest, _lengthen, _zero_a_page, _swap, _empty,
     _leave_the_name_out,
@@ -148,7 +148,9 @@ def entries(cache: Path) -> list[Path]:
 
 
 def damage(path: Path, how: Damage, seed: int) -> None:
-    how(path, random.Random(seed), [other for other in entries(path.parent) if other != path])
+    """Damage one entry; its neighbour, the one most like it, is there for what needs another."""
+    found = entries(path.parent)
+    how(path, random.Random(seed), found[found.index(path) ^ 1])
 
 
 class Hangs(BaseException):
@@ -168,6 +170,16 @@ def within(seconds: int, more_bytes: int) -> None:
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * os.sysconf("SC_PAGE_SIZE") + more_bytes
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def in_time(call: Callable[[], Any]) -> Any:
+    """What a call gives; it fails where it takes long, in a thread of its own."""
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.append(call()), daemon=True)
+    thread.start()
+    thread.join(20)
+    assert found, "it hangs, or it failed"
+    return found[0]
 
 
 def sweep(cache: str, turns: int) -> dict[str, int]:
