@@ -10,6 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from . import _forks
 from ._version import __version__
 
 __all__ = [
@@ -42,6 +43,9 @@ _HOMES = {
     "set_tuning": "plans.switch",
     "warmup": "ahead",
 }
+
+# Now, as another package may compile, and its program fork, before anything of this one is used.
+_forks.register()
 
 
 if TYPE_CHECKING:

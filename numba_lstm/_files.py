@@ -13,7 +13,13 @@ from pathlib import Path
 __all__ = ["append", "locked", "sync_folder", "write_atomic"]
 
 
-def write_atomic(path: str | os.PathLike[str], data: bytes | str, *, follow: bool = True) -> None:
+def write_atomic(
+    path: str | os.PathLike[str],
+    data: bytes | str,
+    *,
+    follow: bool = True,
+    mode: int | None = None,
+) -> None:
     """Replace ``path`` by ``data``: written beside it, flushed to the disk, then renamed.
 
     A symbolic link stays and what it points to is replaced. What exists and is no regular file,
@@ -29,6 +35,9 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str, *, follow: boo
     follow
         Without it whatever has the name, a link or a FIFO too, is replaced by a file, and what a
         link points to stays as it is.
+    mode
+        The file's permissions, less the umask. Without it they are those of the file that is
+        replaced, or of a new one.
 
     Raises
     ------
@@ -58,7 +67,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes | str, *, follow: boo
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(beside, _mode_for(target))
+        os.chmod(beside, _mode_for(target) if mode is None else mode & ~_umask())
         os.replace(beside, target)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -176,9 +185,13 @@ def _mode_for(target: Path) -> int:
         if stat.S_ISREG(mode):
             return mode & 0o777
     # mkstemp makes 0600; a shared run folder wants what open() would have given.
+    return 0o666 & ~_umask()
+
+
+def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
-    return 0o666 & ~mask
+    return mask
 
 
 def _flag(name: str) -> int:

@@ -8,6 +8,8 @@ nothing used for 90 days are removed when another one is written.
 Numba's own cache asks a function's file alone, numbers its entries, and writes where it may not:
 edits of a callee go unseen, two processes that compile at once swap signatures, and a cache that
 was filled while an image was built is not read by those who cannot write to it.
+
+What others could have written is not read: see `_entries`.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import pickle
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +30,18 @@ import numba
 import numpy as np
 from numba.core import caching, compiler, config, serialize, sigutils
 
-from . import fingerprint, inlining, simd
-from ._files import write_atomic
+from . import _entries, _turns, fingerprint, inlining, simd
 from .fingerprint import Unknown
 from .user_warning import warn
 
-__all__ = ["Entries", "cache_folder", "entry_name", "read", "write"]
+__all__ = ["Entries", "cache_folder", "entry_name", "read", "turn", "write"]
 
 _DAY = 24 * 3600.0
 KEPT_DAYS = 90
 _OURS = re.compile(r"[\w-]+\.[0-9a-f]{32}\.bin")
 _LEFT = re.compile(r"\.[\w-]+\.[0-9a-f]{32}\.bin\..*\.new")  # of a process that was killed
-_DIGEST = 32  # bytes of SHA-256 in front of each entry
+_MOST_BYTES = 64 << 20  # the largest driver takes half a megabyte
+_LOCKS = "compiling.lock"
 
 # What numba reads from the environment and puts into machine code, and its own caches forget.
 _CONFIGURATION = (
@@ -95,21 +97,20 @@ def cache_folder() -> str | None:
 
 
 def read(name: str) -> bytes | None:
-    """What `write` left under this name, if it is there and whole."""
+    """What `write` left under this name, if it is there, whole, and by nobody else."""
     folder = cache_folder()
     if folder is None:
         return None
     path = os.path.join(folder, name)
     try:
-        with open(path, "rb") as file:
-            content = file.read()
-            unused = time.time() - os.fstat(file.fileno()).st_mtime
+        content, found = _entries.read_file(path, _MOST_BYTES)
+    except _entries.Untrusted as error:
+        _warn_untrusted(error)
+        return None
     except OSError:
         return None
-    data = content[_DIGEST:]
-    if hashlib.sha256(data).digest() != content[:_DIGEST]:
-        return None
-    if unused > _DAY:  # entries that are in use are kept
+    data = _entries.unseal(name, content)
+    if data is not None and time.time() - found.st_mtime > _DAY:  # entries in use are kept
         with contextlib.suppress(OSError):
             os.utime(path)
     return data
@@ -121,25 +122,61 @@ def write(name: str, data: bytes) -> None:
     try:
         if folder is None:
             raise FileNotFoundError("there is no home folder")
-        os.makedirs(folder, exist_ok=True)
-        write_atomic(os.path.join(folder, name), hashlib.sha256(data).digest() + data)
+        _entries.write_file(os.path.join(folder, name), _entries.seal(name, data))
+    except _entries.Untrusted as error:
+        _warn_untrusted(error)
     except OSError as error:
-        _warn(error)
+        _warn_unkept(error)
     else:
         _prune(folder)
+
+
+@contextlib.contextmanager
+def turn(name: str) -> Iterator[None]:
+    """Let one process at a time inside for a name, to compile what the others then find.
+
+    The others wait, for two minutes at most, and whoever comes in looks in the cache again. Where
+    no lock can be had, or where this process could keep nothing, it is entered at once. Do not wait
+    here with one of numba's locks: other threads, and forks, would wait, too.
+
+    Parameters
+    ----------
+    name : str
+        What is to be compiled, such as the name of an entry.
+    """
+    folder = None if _warned else cache_folder()
+    with contextlib.ExitStack() as inside:
+        with contextlib.suppress(OSError):
+            if folder is not None:
+                _entries.make_folder(folder)
+                inside.enter_context(_turns.turn(os.path.join(folder, _LOCKS), name))
+        yield
 
 
 _warned = False
 
 
-def _warn(why: Exception) -> None:
+def _warn_unkept(why: Exception) -> None:
+    _warn(
+        f"compiled kernels cannot be kept ({why}), so that each process compiles them anew. Set "
+        "NUMBA_LSTM_CACHE_DIR to a folder that can be written to."
+    )
+
+
+def _warn_untrusted(why: _entries.Untrusted) -> None:
+    _warn(
+        f"compiled kernels in {cache_folder()} are not used, because somebody else could have put "
+        f"them there ({why.filename}: {why.strerror}), so that each process compiles them anew. "
+        "Set NUMBA_LSTM_CACHE_DIR to a folder that belongs to you or to root and that nobody else "
+        "can write to: chmod go-w takes that right away."
+    )
+
+
+def _warn(message: str) -> None:
     global _warned
     if not _warned:
         _warned = True
-        warn(
-            f"numba_lstm: compiled kernels cannot be kept ({why}), so that each process compiles "
-            "them anew. Set NUMBA_LSTM_CACHE_DIR to a folder that can be written to."
-        )
+        warn(f"numba_lstm: {message}")
 
 
 @functools.cache
@@ -152,7 +189,7 @@ def _prune(folder: str) -> None:
             if days == 1 and not _LEFT.fullmatch(entry.name):
                 continue
             with contextlib.suppress(OSError):
-                if now - entry.stat().st_mtime > days * _DAY:
+                if now - entry.stat(follow_symlinks=False).st_mtime > days * _DAY:
                     os.unlink(entry.path)
 
 
@@ -185,6 +222,9 @@ def _fingerprints() -> fingerprint.Fingerprints:
 
 
 _first_read = _fingerprints()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_first_read.forget_unfinished)
 
 
 class Entries(caching._Cache):

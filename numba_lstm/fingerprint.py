@@ -167,6 +167,11 @@ class Fingerprints:
             self._reached = min(before, inside)
         return text
 
+    def forget_unfinished(self) -> None:
+        """Be ready to read, in a child that was forked while another thread was in `of`."""
+        self._open.clear()
+        self._reached = sys.maxsize
+
     def _surroundings(self, function: Any) -> Any:
         names = _names(function.__code__)
         yield self._value(function.__defaults__, names)

@@ -11,9 +11,9 @@ import contextlib
 import functools
 import os
 import sys
-import threading
 import types as pytypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from numba import njit
@@ -76,24 +76,6 @@ def kernel(function: Callable[..., Any]) -> Any:
 config: Any = numba_config  # its names are made when it is imported
 
 _on_compile: list[Callable[[str], None]] = []
-_compile_lock = threading.RLock()
-
-
-def _after_fork() -> None:
-    # If another thread held it, the child has no such thread that would release it.
-    global _compile_lock
-    _compile_lock = threading.RLock()
-    global_compiler_lock.release()
-
-
-# A fork waits until no thread compiles. In the middle of it numba's lock would stay locked in the
-# child for ever, with numba and its options as `kernel` changes them for a moment.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=global_compiler_lock.acquire,
-        after_in_parent=global_compiler_lock.release,
-        after_in_child=_after_fork,
-    )
 
 
 def on_compile(callback: Callable[[str], None] | None) -> None:
@@ -113,7 +95,16 @@ def on_compile(callback: Callable[[str], None] | None) -> None:
         _on_compile.append(callback)
 
 
+class _Absent(Exception):
+    """There is no entry, and it is not this process's turn to compile one."""
+
+
+_only_load = False  # for who holds numba's lock
+
+
 def _missing(name: str) -> None:
+    if _only_load:
+        raise _Absent
     for callback in _on_compile:
         callback(name)
     if not _on_compile:
@@ -131,13 +122,72 @@ def _tell_a_terminal() -> None:
             print("numba_lstm: compiling kernels (kept for next time) ...", file=sys.stderr)
 
 
+def _turn(name: str) -> AbstractContextManager[Any]:
+    """This process's turn to compile what is kept under this name.
+
+    A thread that has numba's lock already, as a callback of `on_compile` has that computes, waits
+    for no turn: see the order in `_forks`.
+    """
+    if global_compiler_lock.is_locked():  # by this thread
+        return contextlib.nullcontext()
+    return compile_cache.turn(name)
+
+
 def load_microkernels() -> None:
     """Make the microkernels known to the JIT, which looks them up when it links a driver."""
-    simd.load_microkernels(compile_cache.read, compile_cache.write, compile_cache.entry_name)
+    simd.load_microkernels(compile_cache.read, compile_cache.write, compile_cache.entry_name, _turn)
+
+
+@contextlib.contextmanager
+def _loading_only() -> Iterator[None]:
+    """Within it a driver that is not kept raises `_Absent`."""
+    global _only_load
+    with global_compiler_lock:
+        before, _only_load = _only_load, True
+        try:
+            yield
+        finally:
+            _only_load = before
+
+
+@contextlib.contextmanager
+def _settings_stay() -> Iterator[None]:
+    """Within it numba does not read its environment anew, as it does before it compiles.
+
+    The keys of entries tell the settings at the import. And once numba's own threads run, which
+    other packages start, it refuses to compile at all after ``NUMBA_NUM_THREADS``, or the CPUs that
+    it stands for, have changed. No kernel runs on them.
+    """
+    with global_compiler_lock:
+        read, config.reload_config = config.reload_config, lambda: None
+        try:
+            yield
+        finally:
+            config.reload_config = read
+
+
+def _in_turns(dispatcher: Any, key: str) -> Callable[[Any], Any]:
+    """What compiles a driver so that of all processes that miss an entry one compiles it.
+
+    The others wait meanwhile, and then load it.
+    """
+    compile_now = dispatcher.compile
+
+    def compile_in_turn(signature: Any) -> Any:
+        turn: AbstractContextManager[Any] = contextlib.nullcontext()
+        if key:
+            with contextlib.suppress(_Absent), _loading_only():
+                return compile_now(signature)
+            if not _on_compile:
+                _tell_a_terminal()
+            turn = _turn(f"{dispatcher.__name__}.{key}{signature}")
+        with turn, _settings_stay():
+            return compile_now(signature)
+
+    return compile_in_turn
 
 
 def _compiled(function: Callable[..., Any], name: str) -> Any:
-    load_microkernels()
     copy = pytypes.FunctionType(
         function.__code__, function.__globals__, name, function.__defaults__, function.__closure__
     )
@@ -150,6 +200,7 @@ def _compiled(function: Callable[..., Any], name: str) -> Any:
     copy.__qualname__ = f"{name}_{entries.key[:16]}"
     dispatcher = njit(**FLAGS)(copy)
     dispatcher._cache = entries
+    dispatcher.compile = _in_turns(dispatcher, entries.key)
     return dispatcher
 
 
@@ -179,10 +230,12 @@ class driver:
 
     def compiled(self) -> Any:
         """The function as numba's dispatcher, which takes `crew`, too."""
-        with _compile_lock:
-            if self._dispatcher is None:
-                self._dispatcher = _compiled(self.function, self.__name__)
-            return self._dispatcher
+        if self._dispatcher is None:
+            load_microkernels()
+            with global_compiler_lock:  # for which forks wait, see `_forks`
+                if self._dispatcher is None:
+                    self._dispatcher = _compiled(self.function, self.__name__)
+        return self._dispatcher
 
 
 def named_driver(name: str) -> Callable[[Callable[..., Any]], driver]:

@@ -15,10 +15,10 @@ PACKAGE = Path(__file__).parents[1] / "numba_lstm"
 # Imports go from a later line to an earlier one, never within a line. What stands in one folder may
 # import its neighbours, but not in a circle.
 LAYERS = [
-    {"system"},
+    {"system", "_forks"},
     {"_version", "_files", "tuning", "fingerprint", "quiet", "user_warning", "typing", "foreign"},
-    {"_damaged", "_parsing", "_reading"},
-    {"checks", "dropout_masks"},
+    {"_damaged", "_parsing", "_reading", "_entries"},
+    {"checks", "dropout_masks", "_turns"},
     {"simd", "threads"},
     {"workers", "inlining"},
     {"compile_cache"},
@@ -263,6 +263,12 @@ def test_the_rule_finds_a_break(rule, path, text):
 def test_the_rule_finds_a_circle():
     files = {"nn/a.py": "from .b import f", "nn/b.py": "def f():\n    from . import a"}
     assert circles(files) == ["nn.a", "nn.b"]
+
+
+def test_what_every_fork_runs_needs_the_standard_library_only():
+    assert [
+        name for name, *_ in imports("_forks.py", sources()["_forks.py"]) if not standard(name)
+    ] == []
 
 
 @pytest.mark.parametrize(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import collections
+import contextlib
+import json
 import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from cache_tool import PACKING, PROGRAM
 from lstm_tool import ROOT, run_python
+from numba.core.compiler_lock import global_compiler_lock
 
-from numba_lstm import jit, threads
+from numba_lstm import compile_cache, jit, threads
 from numba_lstm.jit import driver, kernel
 from numba_lstm.parts import parts
 
@@ -175,3 +180,91 @@ def test_nothing_is_said_where_nobody_waits_or_somebody_else_tells(tmp_path):
     assert said(tmp_path / "pipe", terminal=False) == []
     assert said(tmp_path / "quiet", NUMBA_LSTM_QUIET="1") == []
     assert said(tmp_path / "listen", "listen") == []
+
+
+# Several processes
+
+# PROGRAM, which tells what was written, too.
+TOLD = """
+from numba_lstm import compile_cache
+written, write = [], compile_cache.write
+def noted(name, data):
+    written.append(name)
+    write(name, data)
+compile_cache.write = noted
+PROGRAM
+print(json.dumps(written))
+""".replace("PROGRAM", PROGRAM)
+
+
+def test_processes_that_begin_at_once_compile_each_driver_once(tmp_path):
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "tools")]),
+        "NUMBA_LSTM_CACHE_DIR": str(tmp_path),
+    }
+    begun = [
+        subprocess.Popen([sys.executable, "-c", TOLD], env=environment, stdout=subprocess.PIPE)
+        for _ in range(8)
+    ]
+    ended = [(one.communicate(timeout=300)[0], one.returncode) for one in begun]
+    assert [code for _, code in ended] == [0] * 8
+    told = [[json.loads(line) for line in out.splitlines()] for out, _ in ended]
+    compiled = collections.Counter(name for (names, _), _ in told for name in names)
+    written = collections.Counter(name.split(".")[0] for _, names in told for name in names)
+    assert compiled == collections.Counter(PACKING)
+    assert written == collections.Counter([*PACKING, "microkernels_f32", "microkernels_f64"])
+    assert [warnings for (_, warnings), _ in told] == [[]] * 8
+
+
+@pytest.fixture
+def turns(monkeypatch):
+    """The names for which this process has waited for its turn; nothing is kept."""
+    taken = []
+
+    @contextlib.contextmanager
+    def turn(name):
+        assert not global_compiler_lock.is_locked(), "others, and forks, would wait as long"
+        taken.append(name)
+        yield
+
+    monkeypatch.setattr(compile_cache, "turn", turn)
+    monkeypatch.setattr(compile_cache, "read", lambda name: None)
+    monkeypatch.setattr(compile_cache, "write", lambda name, data: None)
+    return taken
+
+
+def made(value):
+    @driver
+    def fill(crew, nt, x):
+        for q in range(x.size):
+            x[q] = value
+
+    return fill
+
+
+def test_what_is_not_kept_is_compiled_in_turn_and_each_signature_in_its_own(turns):
+    fill = made(1)
+    for x in (np.zeros(2), np.zeros(2), np.zeros(2, "f4")):
+        fill(1, x)
+        assert x.tolist() == [1, 1]
+    assert len(set(turns)) == len(turns) == 2
+    made(2)(1, np.zeros(2))
+    assert len(set(turns)) == 3
+
+
+def test_a_callback_that_computes_waits_for_no_turn(turns):
+    inner, computed = made(3), np.zeros(2)
+
+    def compute(name):
+        jit.on_compile(None)
+        inner(1, computed)
+
+    jit.on_compile(compute)
+    try:
+        x = np.zeros(2)
+        made(4)(1, x)
+    finally:
+        jit.on_compile(None)
+    assert x.tolist() == [4, 4] and computed.tolist() == [3, 3]
+    assert len(turns) == 1

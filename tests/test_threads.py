@@ -258,7 +258,7 @@ def test_children_made_by_fork_infer_and_train_with_the_parents_bits():
 HELD_PROGRAM = """
 import os, signal, threading
 import numpy as np
-from numba_lstm import jit, nn
+from numba_lstm import nn
 from numba_lstm.parameters import scratch
 
 module = nn.Linear(3, 4, seed=0)
@@ -267,7 +267,7 @@ expected = module.vjp(x)[1](dy)
 held, done = threading.Event(), threading.Event()
 
 def hold():
-    with jit._compile_lock, scratch._lock, module.weight._lock, module.bias._lock:
+    with scratch._lock, module.weight._lock, module.bias._lock:
         held.set()
         done.wait()
 
@@ -342,3 +342,50 @@ nn.Linear(3, 4, seed=0)(np.ones((2, 3), "f4"))  # the parent goes on
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_fork_waits_until_another_thread_has_compiled():
     run_python(COMPILING_PROGRAM)
+
+
+# Numba reads its environment anew before it compiles. Once its own threads run, it refuses another
+# number of them.
+CHANGED_PROGRAM = """
+import os
+os.environ.pop("NUMBA_NUM_THREADS", None)
+import numpy as np
+from numba import njit
+from numba.core import config
+from numba.np.ufunc import parallel
+from numba_lstm import jit, simd, threads
+simd.load_microkernels = lambda *about: None  # they take seconds, and nobody calls them here
+parallel._launch_threads()  # as another package's parallel function does
+os.environ.update(CHANGE)
+if "sched_setaffinity" in CHANGE:
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+try:
+    njit(lambda x: x + 1)(1)
+except RuntimeError as error:
+    assert "NUMBA_NUM_THREADS" in str(error), error
+else:
+    raise AssertionError("numba has become more patient")
+
+compiled = []
+jit.on_compile(compiled.append)
+
+@jit.driver
+def fill(crew, nt, x):
+    for q in range(x.size):
+        x[q] = q
+
+x = np.zeros(3)
+threads.set_num_threads(threads.most_threads())
+fill(threads.get_num_threads(), x)
+assert x.tolist() == [0, 1, 2] and compiled == ["fill"]
+assert config.OPT == 3, "what its key does not tell"
+"""
+
+
+@pytest.mark.parametrize("change", [{"NUMBA_NUM_THREADS": "77"}, {"sched_setaffinity": "less"}])
+def test_a_number_of_threads_that_changes_after_numba_has_begun_stops_no_call(tmp_path, change):
+    if "sched_setaffinity" in change and threads.most_threads() < 2:
+        pytest.skip("one CPU, or no choice of CPUs")
+    program = CHANGED_PROGRAM.replace("CHANGE", repr(change | {"NUMBA_OPT": "1"}))
+    run_python(program, NUMBA_LSTM_CACHE_DIR=str(tmp_path))

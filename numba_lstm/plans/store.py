@@ -2,7 +2,8 @@
 
 A file can only choose among the plans that its reader found fitting, by name, so that a wrong one
 costs time and nothing else. What is malformed, foreign or huge is not looked at, and what cannot be
-read or written is done without, in silence: plans are found again.
+read or written, or what others could have written, is done without, in silence: plans are found
+again.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from .. import compile_cache, simd, system, threads
-from .._files import locked, write_atomic
+from .. import _entries, compile_cache, simd, system, threads
+from .._files import locked
 from . import switch
 from .tuner import Known
 
@@ -111,7 +112,7 @@ def save(patience: float = 5.0) -> None:
         if not switch.on or not _new or where is None:
             return
         _saved_at = time.monotonic()
-        os.makedirs(os.path.dirname(where), exist_ok=True)
+        _entries.make_folder(os.path.dirname(where))
         with _alone(os.path.dirname(where), _saved_at + patience):
             merged = _load()
             for key, known in _new.items():
@@ -119,7 +120,7 @@ def save(patience: float = 5.0) -> None:
                 merged[key] = known
             plans = {key: list(known) for key, known in list(merged.items())[-MOST:]}
             content = {"machine": machine(), "plans": plans}
-            write_atomic(where, json.dumps(content, indent=0) + "\n")
+            _entries.write_file(where, f"{json.dumps(content, indent=0)}\n".encode())
         _read = merged
         _new.clear()
 
@@ -145,9 +146,7 @@ def _load() -> dict[str, Known]:
     if where is None:
         return {}
     try:
-        with open(where, "rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-        content = json.loads(data) if len(data) <= _MOST_BYTES else {}
+        content = json.loads(_entries.read_file(where, _MOST_BYTES)[0])
     except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(content, dict) or content.get("machine") != machine():

@@ -6,7 +6,10 @@ them by name. The plain line is ``C = C0 + A @ W``.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +17,7 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 
 from .. import tuning
@@ -272,7 +276,10 @@ _engines: list[llvm.ExecutionEngine] = []
 
 
 def load_microkernels(
-    read: Callable[[str], bytes | None], write: Callable[[str, bytes], None], entry: Callable
+    read: Callable[[str], bytes | None],
+    write: Callable[[str, bytes], None],
+    entry: Callable[..., str],
+    turn: Callable[[str], AbstractContextManager[Any]] = contextlib.nullcontext,
 ) -> None:
     """Make the microkernels known to the JIT under their names; compiled once on a machine.
 
@@ -283,35 +290,55 @@ def load_microkernels(
     ----------
     read, write, entry : callable
         What `compile_cache` calls so: machine code by the name of its entry.
+    turn : callable
+        Gives a context within which no other process compiles what has this name.
     """
     if _engines:
         return
-    engines = []  # all or none: a kernel that finds no microkernel of its dtype ends the process
-    for item in VECTORS:
-        name = entry(
+    names = [
+        entry(
             f"microkernels_f{item.bitwidth}",
             tuning.PREFETCH_ROWS,
             tuning.PREFETCH_BYTES,
             tuning.PREFETCH_LEAST_ROWS,
         )
-        code = read(name)
-        # Building the IR takes 0.2 s, and with the code at hand it is not needed.
-        module = "" if code else str(_microkernel_module(item))
-        machine = llvm.Target.from_default_triple().create_target_machine(
-            cpu=TARGET.cpu, features=TARGET.features, opt=3, codemodel="jitdefault", jit=True,
-            reloc="default",
-        )  # fmt: skip
-        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(module), machine)
-        if code:
-            engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-        else:
-            engine.set_object_cache(lambda module, code, name=name: write(name, code))
-        engine.finalize_object()
-        for transposed in (False, True):
-            name = _micro_name(item, transposed)
-            llvm.add_symbol(name, engine.get_function_address(name))
-        engines.append(engine)
-    _engines.extend(engines)
+        for item in VECTORS
+    ]
+    codes = [read(name) for name in names]
+    # Within numba's lock, for which forks wait: llvmlite's is held meanwhile.
+    with contextlib.nullcontext() if all(codes) else turn(names[0]), global_compiler_lock:
+        if not _engines:  # all or none: a kernel that lacks its microkernel ends the process
+            _engines.extend(
+                [
+                    _engine(item, code or read(name), functools.partial(write, name))
+                    for item, name, code in zip(VECTORS, names, codes)
+                ]
+            )
+
+
+def _engine(
+    item: types.Type, code: bytes | None, keep: Callable[[bytes], None]
+) -> llvm.ExecutionEngine:
+    """Load the microkernels of one dtype; without their code compile them, and `keep` it."""
+    # Building the IR takes 0.2 s, and with the code at hand it is not needed.
+    module = "" if code else str(_microkernel_module(item))
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        cpu=TARGET.cpu, features=TARGET.features, opt=3, codemodel="jitdefault", jit=True,
+        reloc="default",
+    )  # fmt: skip
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(module), machine)
+    made: list[bytes] = []  # kept later, as llvmlite's lock is held when it comes
+    if code:
+        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+    else:
+        engine.set_object_cache(lambda module, code: made.append(code))
+    engine.finalize_object()
+    for new in made:
+        keep(new)
+    for transposed in (False, True):
+        name = _micro_name(item, transposed)
+        llvm.add_symbol(name, engine.get_function_address(name))
+    return engine
 
 
 def _microkernel(transposed: bool, doc: str) -> Any:

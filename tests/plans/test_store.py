@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
+import damage_tool
 import pytest
 from plans_tool import measured
 
 from numba_lstm.plans import store, switch
 from numba_lstm.plans.tuner import Known
 
+LONG = os.environ.get("NUMBA_LSTM_LONG", "0") not in ("", "0")
 KNOWN = Known("rows:1 fused", "rows:2 fused", 1e-4, 2e-4, 1)
 
 
@@ -177,6 +180,69 @@ def test_a_folder_that_can_only_be_read_is_read(folder, monkeypatch):
     store.keep("b", KNOWN)
     store.save()
     assert store.entries() == {"a": KNOWN}
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="POSIX owners and modes")
+def test_what_others_could_have_written_is_neither_read_nor_written_in_silence(folder, recwarn):
+    write(whole())
+    assert store.entries() == {"good": KNOWN}
+    before = Path(store.path()).read_text()
+    for path, bits in ((Path(store.path()), 0o666), (folder, 0o777)):
+        usual = stat.S_IMODE(path.stat().st_mode)
+        path.chmod(bits)
+        assert store.entries() == {}, path
+        if path == folder:
+            store.keep("a", KNOWN)
+            store.save()
+            assert Path(store.path()).read_text() == before
+        path.chmod(usual)
+    assert not recwarn.list
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="POSIX owners and modes")
+def test_whatever_the_umask_is_only_the_user_may_write(folder, monkeypatch):
+    before = os.umask(0)
+    try:
+        store.keep("a", KNOWN)
+        store.save()
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+    assert stat.S_IMODE(os.stat(store.path()).st_mode) == 0o644
+    assert store.entries() == {"a": KNOWN}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kinds of files as POSIX has them")
+@pytest.mark.parametrize("how", damage_tool.KINDS, ids=damage_tool.name)
+def test_what_is_no_ordinary_file_is_not_waited_for_and_not_written_through(folder, how):
+    write(whole())
+    path, other = Path(store.path()), folder / "other.bin"
+    other.write_bytes(b"other")
+    content = path.read_bytes()
+    damage_tool.damage(path, how, 0)
+    assert damage_tool.in_time(store.entries) == {}
+    store.keep("a", KNOWN)
+    store.save()
+    assert store.entries() == ({} if path.is_dir() else {"a": KNOWN})
+    assert other.read_bytes() == b"other" and not (folder / "nothing").exists()
+    elsewhere = folder.parent / "elsewhere"
+    assert not elsewhere.exists() or elsewhere.read_bytes() == content
+
+
+def test_damage_is_never_an_error_and_never_more_than_another_known_plan(folder):
+    rng = random.Random(0)
+    write(whole(**{f"{n}": list(KNOWN) for n in range(3)}))
+    content = Path(store.path()).read_bytes()
+    read = 0
+    for _ in range(20_000 if LONG else 500):
+        data = bytearray(content)
+        for _ in range(rng.randrange(1, 4)):
+            data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        Path(store.path()).write_bytes(data[: rng.choice([len(data), rng.randrange(len(data))])])
+        found = store.entries()
+        assert all(type(known) is Known and 0 < known.time < 1e6 for known in found.values())
+        read += bool(found)
+    assert read, "no damage was read: the test tries too much at once"
 
 
 def test_switched_off_nothing_is_read_or_written(monkeypatch, folder):

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from lstm_tool import ROOT, run_python
 
 PACKAGE = ROOT / "numba_lstm"
@@ -42,6 +43,22 @@ def run(cache: Path | str, **environment: str) -> tuple[list[str], list[str]]:
         run_python(PROGRAM, NUMBA_LSTM_CACHE_DIR=str(cache), **environment)
     )
     return compiled, warned
+
+
+@contextlib.contextmanager
+def cache_in(folder: Path) -> Iterator[None]:
+    """Within it this process keeps its kernels in this folder, and has warned of nothing."""
+    from numba_lstm import compile_cache
+
+    remembering = compile_cache.cache_folder, compile_cache._prune
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NUMBA_LSTM_CACHE_DIR", str(folder))
+        patch.setattr(compile_cache, "_warned", False)
+        for function in remembering:
+            function.cache_clear()
+        yield
+    for function in remembering:
+        function.cache_clear()
 
 
 def in_folder(folder: Path, program: str, path: Path | None = None, **environment: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -17,6 +19,20 @@ from .operators import NodeError, operators
 from .preparing import General, Prepared, opened
 
 __all__ = ["NodeArg", "Session", "session"]
+
+
+# All that have a lock, for the child of a fork.
+_alive: weakref.WeakSet[Session] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    # If another thread held a lock, the child has no such thread that would release it.
+    for one in _alive:
+        one._lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class NodeArg(NamedTuple):
@@ -86,6 +102,7 @@ class Session:
         del model
         self._others: dict[frozenset[str], Session] = {}
         self._lock = threading.Lock()
+        _alive.add(self)
         self._start(name, self._general.without(()))
         if not self._defaults:
             self._general = None

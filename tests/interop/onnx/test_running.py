@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from lstm_tool import run_python
 from onnx_graphs_tool import model_of, tensor
 from onnx_nodes_tool import Node, make_model
 
@@ -245,6 +247,50 @@ def test_threads_share_a_session():
     with ThreadPoolExecutor(4) as pool:
         for got, want in zip(pool.map(lambda x: session.run(None, {"x": x}), inputs), wanted):
             assert all(np.array_equal(one, other) for one, other in zip(got, want))
+
+
+FORKED = """
+import threading, time
+import numpy as np
+import onnx
+from forks_tool import child, wait
+from onnx_graphs_tool import model_of, tensor
+from numba_lstm.interop import onnx as interop
+from numba_lstm.interop.onnx.preparing import General
+
+FLOAT, info = onnx.TensorProto.FLOAT, onnx.helper.make_tensor_value_info
+session = interop.session(model_of(
+    [onnx.helper.make_node("Add", ["x", "k"], ["y"])],
+    [info("x", FLOAT, ["T"]), info("k", FLOAT, ["T"])],
+    [info("y", FLOAT, ["T"])],
+    [tensor("k", np.ones(3, "f4"))],
+))
+begun, real = threading.Event(), General.without
+
+def slow(self, given):
+    begun.set()
+    time.sleep(1)
+    return real(self, given)
+
+def run():
+    x = np.arange(3, dtype="f4")
+    assert session.run(None, {"x": x, "k": x})[0].tolist() == [0, 2, 4]
+
+General.without = slow
+thread = threading.Thread(target=run)
+thread.start()
+begun.wait()
+General.without = real
+ended = child(run)
+thread.join()
+wait(ended)
+run()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_made_while_another_thread_prepares_a_session_runs_it():
+    run_python(FORKED)
 
 
 @pytest.mark.parametrize("dtype, bound", [("float64", 1e-12), ("float16", 2e-3)])
