@@ -1,8 +1,8 @@
 """Whether this machine runs what LLVM emits for a CPU and features that somebody named.
 
-In the process itself that cannot be found out. LLVM ends it at a name that it does not know or that
-is a 32-bit CPU's, and the first instruction that the machine lacks ends it later. So another process
-tries first, for a tenth of a second. This file is its program, too.
+In the process itself that cannot be found out. LLVM ends it at a name that it does not know or
+that is a 32-bit CPU's, and the first instruction that the machine lacks ends it later. So another
+process tries first, for a tenth of a second. This file is its program, too.
 """
 
 from __future__ import annotations
@@ -25,10 +25,21 @@ __all__ = ["check_target", "features_of", "host_features"]
 
 # LLVM emits these only where a program asks for them by name, and no kernel does. Hypervisors hide
 # some of them, so that a machine may well run code for a CPU that has them.
-_NEVER_CHOSEN = frozenset(
-    ["amx-avx512", "amx-bf16", "amx-complex", "amx-fp16", "amx-fp8", "amx-int8", "amx-movrs", "amx-tf32", "amx-tile", "amx-transpose", "avx512vp2intersect", "cldemote", "clflushopt", "clwb", "clzero", "enqcmd", "fsgsbase", "hreset", "invpcid", "kl", "movdir64b", "movdiri", "mwaitx", "pconfig", "pku", "prefetchi", "ptwrite", "raoint", "rdpid", "rdpru", "rdrnd", "rdseed", "rtm", "serialize", "sgx", "shstk", "tsxldtrk", "uintr", "usermsr", "waitpkg", "wbnoinvd", "widekl", "xsave", "xsavec", "xsaveopt", "xsaves"]
-)
+_NEVER_CHOSEN = {
+    "amx-avx512", "amx-bf16", "amx-complex", "amx-fp16", "amx-fp8", "amx-int8", "amx-movrs",
+    "amx-tf32", "amx-tile", "avx512vp2intersect", "cldemote", "clflushopt", "clwb", "clzero",
+    "enqcmd", "fsgsbase", "hreset", "invpcid", "kl", "movdir64b", "movdiri", "mwaitx", "pconfig",
+    "pku", "prefetchi", "ptwrite", "raoint", "rdpid", "rdpru", "rdrnd", "rdseed", "rtm",
+    "serialize", "sgx", "shstk", "tsxldtrk", "uintr", "usermsr", "waitpkg", "wbnoinvd", "widekl",
+    "xsave", "xsavec", "xsaveopt", "xsaves",
+}  # fmt: skip
 
+# This file, with the LLVM of the process that asks; that process may have found it by itself.
+_PROGRAM = """
+import runpy, sys
+sys.path.append(sys.argv[1])
+runpy.run_path(sys.argv[2], run_name="__main__")
+"""
 _SECONDS = 60  # more than any machine needs
 
 
@@ -64,6 +75,8 @@ def check_target(cpu: str | None, features: str | None) -> None:
     host = llvm.get_host_cpu_name()
     if cpu == host and features is None:
         return  # what a hypervisor hides of it neither drivers nor microkernels use
+    if not all(re.fullmatch(r"[+-]\S+", name) for name in (features or "").split(",") if name):
+        raise _wrong("FEATURES", "+ or - before each feature, as in +avx2,-fma", features or "")
     arch = llvm.get_process_triple().partition("-")[0]
     answer = _ask(cpu or host, features or "")
     if answer.unknown == "processor":
@@ -89,12 +102,10 @@ def _ask(cpu: str, features: str) -> _Answer:
     """Have another process try; asked once in this process."""
     if getattr(sys, "frozen", False) or not sys.executable:
         return _Answer()  # a program without an interpreter has no other process to ask
-    # It needs nothing but Python's own modules and the LLVM that this process has.
-    places = os.path.dirname(os.path.dirname(llvmlite.__file__))
+    llvms_home = os.path.dirname(os.path.dirname(llvmlite.__file__))
     try:
         done = subprocess.run(
-            [sys.executable, "-S", "-P", __file__, cpu, features],
-            env={**os.environ, "PYTHONPATH": places},
+            [sys.executable, "-S", "-P", "-c", _PROGRAM, llvms_home, __file__, cpu, features],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_SECONDS,
@@ -221,4 +232,4 @@ def _main(cpu: str, features: str) -> None:
 
 
 if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    _main(*sys.argv[3:])
