@@ -53,6 +53,14 @@ def test_without_a_home_and_without_a_compiler_it_goes_on():
     assert result.code == 0 and "NUMBA_DISABLE_JIT: expected" in result.out
 
 
+def test_a_cpu_that_there_is_not_is_told_and_the_rest_is_as_ever():
+    result = cli("info", "--json", NUMBA_CPU_NAME="hasvel")
+    assert result.code == 0 and result.err == ""
+    figures = json.loads(result.out)
+    assert figures["target_cpu"].startswith("unknown (NUMBA_CPU_NAME: expected the name of a CPU")
+    assert figures["threads"] >= 1 and figures["numba"][:1].isdigit()
+
+
 def test_plans_are_listed_with_their_times_and_the_rules(tmp_path):
     program = """
 from numba_lstm.plans import store, switch

@@ -24,6 +24,10 @@ def test_without_the_compiler_it_ends_in_one_line():
     assert "NUMBA_DISABLE_JIT: expected" in cli("warmup", NUMBA_DISABLE_JIT="1").error(1)
 
 
+def test_a_cpu_that_there_is_not_ends_in_one_line():
+    assert "NUMBA_CPU_NAME: expected" in cli("warmup", NUMBA_CPU_NAME="hasvel").error(1)
+
+
 def test_its_help_says_what_is_covered():
     result = cli("warmup", "--help")
     for word in ("classifiers", "forecasters", "--cell", "--dtype", "numba_lstm.warmup(module, x)"):

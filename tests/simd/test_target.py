@@ -14,6 +14,18 @@ import pytest
 from lstm_tool import run_python
 
 from numba_lstm.simd import TARGET
+from numba_lstm.simd.target_probe import host_features
+
+X86 = pytest.mark.skipif(
+    platform.machine().lower() not in ("x86_64", "amd64"), reason="names of x86"
+)
+# What a machine must have to run code for them.
+NEEDS = {
+    "haswell": "avx2 fma bmi2",
+    "znver3": "avx2 fma bmi2 sse4a vaes vpclmulqdq",
+    "skylake-avx512": "avx512f avx512bw avx512dq avx512vl bmi2",
+    "x86-64": "",
+}
 
 PROGRAM = """
 import json
@@ -23,51 +35,62 @@ from family_tool import by_reference, draw, ours
 from lstm_tool import assert_all_close
 from numba_lstm import nn
 from numba_lstm.simd import TARGET
-for dtype in {dtypes!r}:
+for name, dtype in {layers!r}:
     rng = np.random.default_rng(0)
     # Blocks of 1 to 6 rows, alone and behind full ones; a GRU's blocks are others.
-    sizes = [("LSTM", 5, 37, batch) for batch in (1, 2, 3, 4, 5, 7, 8, 9, 13)]
-    sizes += [("GRU", 5, 37, batch) for batch in {of_gru!r}]
-    for name, inputs, hidden, batch in sizes:
+    for batch in (1, 2, 3, 4, 5, 6, 7, 9, 13):
         both = batch in (3, 13)
-        module = getattr(nn, name)(inputs, hidden, bidirectional=both, dtype=dtype, seed=0)
+        module = getattr(nn, name)(5, 37, bidirectional=both, dtype=dtype, seed=0)
         case = draw(rng, module, 4, batch)
         assert_all_close(ours(module, case), by_reference(module, case), dtype, (name, batch))
-    linear = nn.Linear(37, 70, dtype=dtype, seed=0)
-    x = rng.standard_normal((9, 37)).astype(dtype)
-    y, pullback = linear.vjp(x)
-    w = linear.weight.numpy().astype("f8")
-    assert_close(y, x @ w.T + linear.bias.numpy(), 1e-6)
-    assert_close(pullback(y), y.astype("f8") @ w, 1e-6)
-    assert_close(linear.weight.grad, y.astype("f8").T @ x, 1e-6)
-print(json.dumps([TARGET.vector_bytes, TARGET.registers, TARGET.fma]))
+print(json.dumps([TARGET.cpu, TARGET.vector_bytes, TARGET.registers, TARGET.fma]))
 """
 
 
-@pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="names of x86")
+def only_the(cpu: str) -> dict[str, str]:
+    """The environment that compiles for `cpu`: without features, drivers get none of the host's."""
+    host = {name for name, has in host_features().items() if has}
+    if lacking := {*NEEDS[cpu].split()} - host:
+        pytest.skip(f"this machine lacks {sorted(lacking)}")
+    return {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": ""}
+
+
+@X86
 @pytest.mark.parametrize(
-    ("environment", "dtypes", "of_gru", "expected"),
+    ("cpu", "layers", "expected"),
     [
-        ({"NUMBA_CPU_NAME": "haswell"}, ["f4", "f8"], [1, 2, 3, 4, 6, 9], [32, 16, True]),
-        ({"NUMBA_CPU_NAME": "x86-64"}, ["f4"], [], [16, 16, False]),
-        ({"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": ""}, ["f4", "f8"], [], [16, 16, False]),
+        ("haswell", [("LSTM", "f4"), ("GRU", "f4")], [32, 16, True]),
+        ("znver3", [("LSTM", "f8")], [32, 16, True]),
+        ("x86-64", [("LSTM", "f8"), ("GRU", "f8")], [16, 16, False]),
+        ("skylake-avx512", [("GRU", "f4")], [64, 32, True]),
     ],
-    ids=["haswell", "x86-64", "x86-64 without features"],
 )
-def test_layers_are_right_on_another_target(environment, dtypes, of_gru, expected):
-    out = run_python(PROGRAM.format(dtypes=dtypes, of_gru=of_gru), **environment)
-    assert json.loads(out) == expected
+def test_layers_are_right_on_another_target(cpu, layers, expected):
+    out = run_python(PROGRAM.format(layers=layers), **only_the(cpu))
+    assert json.loads(out) == [cpu, *expected]
+
+
+@X86
+@pytest.mark.skipif(os.environ.get("NUMBA_LSTM_LONG") != "1", reason="long: NUMBA_LSTM_LONG=1")
+@pytest.mark.parametrize("cpu", NEEDS)
+def test_all_modules_are_right_on_another_target(cpu):
+    run_tests("nn", "simd/test_vector.py", "simd/test_memory.py", **only_the(cpu))
 
 
 @pytest.mark.skipif(TARGET.registers == 16, reason="the other tests run on 16 registers themselves")
-@pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="names of x86")
+@X86
 def test_blocks_packing_and_products_are_right_on_16_registers():
     tests = ["simd/test_microkernel.py", "kernels/test_pack.py", "kernels/test_gemm.py"]
+    run_tests(*tests, **only_the("haswell"))
+
+
+def run_tests(*tests: str, **environment: str) -> None:
+    """Run test files or folders in a process of their own."""
     folder = Path(__file__).parents[1]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
         + [str(folder / test) for test in tests],
-        env={**os.environ, "NUMBA_CPU_NAME": "haswell"},
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         cwd=folder.parent,
@@ -83,16 +106,47 @@ def test_the_target_is_consistent():
     assert TARGET.blocking.blocks[TARGET.blocking.strip].mr >= 4
 
 
-def test_without_the_compiler_one_line_names_the_variable():
-    program = """
+REFUSED = """
 import numpy as np
 from numba_lstm import nn
-try:
-    nn.LSTM(3, 4)(np.ones((2, 2, 3)))
-except ValueError as error:
-    print(error)
+for _ in range(2):
+    try:
+        nn.LSTM(3, 4)(np.ones((2, 2, 3)))
+    except ValueError as error:
+        print(error)
 """
-    said = run_python(program, NUMBA_DISABLE_JIT="1")
-    assert (
-        said.startswith("NUMBA_DISABLE_JIT: expected 0 or unset, got 1") and said.count("\n") == 1
-    )
+
+
+def test_without_the_compiler_one_line_names_the_variable():
+    first, second = run_python(REFUSED, NUMBA_DISABLE_JIT="1").splitlines()
+    assert first == second
+    assert first.startswith("NUMBA_DISABLE_JIT: expected 0 or unset, got 1")
+
+
+@X86
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("NUMBA_CPU_NAME", "hasvel"), ("NUMBA_CPU_NAME", "bdver2"), ("NUMBA_CPU_FEATURES", "+fma4")],
+)
+def test_a_wrong_target_is_an_error_of_one_line_and_leaves_nothing_in_the_cache(
+    tmp_path, variable, value
+):
+    if value != "hasvel" and host_features().get("fma4"):
+        pytest.skip("this machine has FMA4")
+    folder = tmp_path / "cache"
+    out = run_python(REFUSED, **{variable: value, "NUMBA_LSTM_CACHE_DIR": str(folder)})
+    first, second = out.splitlines()
+    assert first == second
+    assert first.startswith(f"{variable}: expected ") and f"got '{value}'" in first
+    assert not folder.exists()
+
+
+def test_who_names_no_target_waits_for_no_trial():
+    program = """
+import os
+for name in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"):
+    os.environ.pop(name, None)
+from numba_lstm.simd import target_probe
+print(target_probe._ask.cache_info().misses)
+"""
+    assert run_python(program) == "0\n"
