@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from family_tool import MODULES, draw, taken
+from family_tool import MODULES, draw, given, taken
 from long_tool import LONG, only_long
 from lstm_tool import assert_same_bits
 from splits_tool import PARTS, by_row, differing_parts, parts_of, rows_of
@@ -49,6 +49,7 @@ def test_a_part_of_a_batch_gives_the_bits_of_the_whole(rng, kind, dtype, thread_
         some, wrong = differing_parts(module, case, PARTS, rng)
         assert not wrong, (steps, inputs, hidden, options, wrong)
         compared += some
+    print(f"{kind} {dtype}: {compared} parts")
     assert compared >= 100 * len(FEW)
 
 
@@ -95,6 +96,37 @@ def test_a_part_of_a_batch_gives_a_models_logits_and_a_streams_steps(rng, dtype,
             step, own = model.stack.step(x[rows], own)
             assert step.tobytes() == stepped[rows].tobytes(), size
             assert all(np.array_equal(a, b[:, rows]) for a, b in zip(own, after)), size
+
+
+LAYERS = {
+    "Linear": lambda **k: nn.Linear(24, 70, **k),
+    "LayerNorm": lambda dtype, seed: nn.LayerNorm(24, dtype=dtype),
+    "LSTMCell": lambda **k: nn.LSTMCell(24, 37, **k),
+    "GRUCell": lambda **k: nn.GRUCell(24, 37, **k),
+    "RNNCell": lambda **k: nn.RNNCell(24, 37, **k),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_part_of_a_batch_gives_the_bits_of_the_whole_by_other_layers(
+    rng, layer, dtype, thread_count
+):
+    module = LAYERS[layer](dtype=dtype, seed=0)
+
+    def results(x):
+        output, pullback = module.vjp(x)
+        halves = [one / 2 for one in taken(output)]  # cotangents: a row's own, and exact
+        back = pullback(given(halves))
+        dx, before = back if "Cell" in layer else (back, ())
+        return [*taken(output), *taken(module(x)), dx, *taken(before)]
+
+    x = rng.standard_normal((40, 24)).astype(dtype)
+    whole = results(x)
+    for size in PARTS[:-2]:
+        for rows in parts_of(40, size, rng):
+            for one, other in zip(results(x[rows]), whole, strict=True):
+                assert one.tobytes() == other[rows].tobytes(), size
 
 
 @pytest.mark.parametrize("kind", ["lstm", "gru", "rnn-tanh", "lstm-projected"])
