@@ -7,6 +7,7 @@ import timeit
 import numpy as np
 import pytest
 from checks_tool import is_right
+from forms_tool import read_only, unaligned
 
 from numba_lstm import checks
 from numba_lstm.nn import Parameter
@@ -19,18 +20,6 @@ F4, F8 = np.dtype("f4"), np.dtype("f8")
 def test_what_is_right_already_passes_uncopied(dtype, shape):
     x = np.zeros(shape, dtype)
     assert checks.as_float("x", x, dtype) is x
-
-
-def unaligned(array):
-    raw = np.zeros(array.nbytes + 1, np.uint8)[1:].view(array.dtype).reshape(array.shape)
-    raw[...] = array
-    return raw
-
-
-def read_only(array):
-    array = array.copy()
-    array.flags.writeable = False
-    return array
 
 
 FORMS = [

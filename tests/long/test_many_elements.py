@@ -1,0 +1,93 @@
+"""Arrays of more than 2^31 elements are read and written where they should be."""
+
+from __future__ import annotations
+
+import mmap
+import os
+
+import numpy as np
+import pytest
+from family_tool import MODULES
+from gradcheck import error
+from long_tool import only_long
+
+from numba_lstm import system
+
+INPUTS = 1 << 15
+ENDS = 6  # steps at either end that are not zero
+
+
+def mostly_zeros(steps, batch):
+    """x (T, B, I) whose zeros take no memory: nothing is written between its two ends."""
+    size = steps * batch * INPUTS * 4
+    x = np.frombuffer(mmap.mmap(-1, size), np.float32).reshape(steps, batch, INPUTS)
+    assert x.size > 2**31 and x.flags.carray
+    return x
+
+
+def resident():
+    """Bytes of this process's own memory that are there; the page of zeros does not count."""
+    with open("/proc/self/statm") as file:
+        _, all_pages, shared = map(int, file.read().split()[:3])
+    return (all_pages - shared) * mmap.PAGESIZE
+
+
+def skip_without(needed):
+    """Skip where the machine has less than three times the memory that the test needs."""
+    if not os.path.exists("/proc/self/statm"):
+        pytest.skip("memory is read on Linux")
+    if system.memory() < 3 * needed:
+        pytest.skip(f"needs {needed >> 30} GB, a third of what there should be")
+
+
+def module_of(kind):
+    """A module whose many inputs do not saturate it."""
+    module = MODULES[kind](INPUTS, 16, seed=0)
+    module.weight_ih_l0[...] = 0.02 * module.weight_ih_l0.numpy()
+    return module
+
+
+@only_long
+@pytest.mark.parametrize("kind", ["gru", "rnn-tanh"])
+@pytest.mark.parametrize("batch", [1, 4])  # its inputs multiplied beforehand, or step by step
+def test_both_ends_of_more_than_two_billion_inputs_are_read(rng, kind, batch):
+    skip_without(1 << 30)
+    steps = 2**31 // (batch * INPUTS) + 8
+    x = mostly_zeros(steps, batch)
+    for part in (x[:ENDS], x[-ENDS:]):
+        part[...] = rng.standard_normal(part.shape, dtype=np.float32)
+    module = module_of(kind)
+    before = resident()
+    y, hn = module(x)
+    assert resident() - before < 1 << 30  # x was not copied
+    first, _ = module(x[:ENDS].copy())
+    # h is all the state that these cells have, and y holds it.
+    last, final = module(x[-ENDS:].copy(), y[-ENDS - 1][None])
+    assert y[:ENDS].tobytes() == first.tobytes()
+    assert y[-ENDS:].tobytes() == last.tobytes() and hn.tobytes() == final.tobytes()
+    assert len({row.tobytes() for row in y[-ENDS:, 0]}) == ENDS
+
+
+@only_long
+@pytest.mark.parametrize("kind", ["gru", "rnn-tanh"])
+def test_both_ends_of_more_than_two_billion_inputs_get_gradients(rng, kind):
+    skip_without(9 << 30)  # dx
+    steps = 2**31 // INPUTS + 8
+    x = mostly_zeros(steps, 1)
+    module = module_of(kind)
+    for part in (x[:ENDS], x[-ENDS:]):
+        part[...] = rng.standard_normal(part.shape, dtype=np.float32)
+    (y, _), pullback = module.vjp(x)
+    dy = np.zeros_like(y)
+    for part in (dy[:ENDS], dy[-ENDS:]):
+        part[...] = rng.standard_normal(part.shape, dtype=np.float32)
+    dx, _ = pullback(dy)
+    grads = [p.grad.copy() for p in module.parameters()]
+    module.zero_grad()
+    # Gradients of the last steps have vanished long before they come to the first ones.
+    dx_first, _ = module.vjp(x[:ENDS].copy())[1](dy[:ENDS])
+    dx_last, _ = module.vjp(x[-ENDS:].copy(), y[-ENDS - 1][None])[1](dy[-ENDS:])
+    assert np.array_equal(dx[:ENDS], dx_first) and np.array_equal(dx[-ENDS:], dx_last)
+    assert np.abs(dx_last).min(axis=-1).max() > 0
+    of_inputs = grads[0]
+    assert error(of_inputs, module.weight_ih_l0.grad) < 1e-5
