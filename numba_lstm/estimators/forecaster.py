@@ -58,11 +58,12 @@ class LSTMForecaster(ContinuingEstimator):
         trains has it. Forecasts are on the series' own scale.
     {training}
     warm_start : bool
-        Whether a further fit goes on with the networks and the scale of the last one. It solves the
-        linear forecasters anew, and has no second training (`refit`). Where no fit before has
-        trained on all rows, as `refit` does, and a part is set aside, the weights of the
-        combination and the errors of `predict_interval` are found anew. Else the weights stay, and
-        there are no intervals: the networks may know the part that would tell.
+        Whether a further fit goes on with the networks of the last one, and with the scales of
+        series that it knows again; others have their own. It solves the linear forecasters anew,
+        and has no second training (`refit`). Where no fit before has trained on all rows, as
+        `refit` does, and a part is set aside, the weights of the combination and the errors of
+        `predict_interval` are found anew. Else the weights stay, and there are no intervals: the
+        networks may know the part that would tell.
     {steps}
     early_stopping : bool or 'auto'
         Whether the end of each series is set aside, training stops when its loss gets no better in
@@ -221,7 +222,7 @@ class LSTMForecaster(ContinuingEstimator):
     def partial_fit(self, y: Any, X: Any = None) -> LSTMForecaster:
         """Train for one epoch, going on from where the last call left the network.
 
-        The first call sets the scale, makes the networks and solves the linear forecasters; all
+        The first call sets the scales, makes the networks and solves the linear forecasters; all
         weigh alike. Later calls train the networks only: the linear forecasters and the weights of
         the combination stay as they are, those of a `fit` before, too. There are no intervals.
         `predict` goes on from the end of the series of the last call.

@@ -146,7 +146,9 @@ def test_gaps_in_the_times_of_a_frame_mean_what_they_mean_in_a_table(tmp_path):
         stepped.fit(y.dropna())
     assert stepped.predict().shape == (4,)
     whole = pd.Series(SEASON, pd.DatetimeIndex(DAYS))
-    with pytest.raises(ValueError, match="^y: one row is expected every 1 day; missing: 2024-01-04"):
+    with pytest.raises(
+        ValueError, match="^y: one row is expected every 1 day; missing: 2024-01-04"
+    ):
         quick().fit(whole[whole.index.day_of_week != 3])
     holes = y.copy()
     holes.iloc[-1] = np.nan

@@ -212,6 +212,18 @@ def test_partial_fits_train_the_networks_only(early_stopping):
         model.predict_interval()
 
 
+def test_a_fit_that_goes_on_knows_series_by_their_ids_and_else_scales_them_anew():
+    def named(size, id):
+        return Series(size * SEASON[:, None], TIME, ("y",), id=id)
+
+    model = quick(deseasonalize=False).partial_fit([named(1, "a"), named(100, "b")])
+    first = model.scalers_
+    model.partial_fit([named(7, "b"), named(9, "c")])
+    assert model.scalers_[0] is first[1]
+    np.testing.assert_allclose(model.scalers_[1].scaler.scale, 9 * SEASON.std())
+    assert model.predict().shape == (2, 4, 1)
+
+
 def test_partial_fits_alone_make_a_model_whose_weights_are_alike():
     model = quick().partial_fit(SEASON).partial_fit(SEASON)
     assert set(model.weights_.values()) == {0.25} and model.n_iter_ == 2

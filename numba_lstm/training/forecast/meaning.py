@@ -146,7 +146,7 @@ def _check_scaling(found: Mapping[str, Any], source: str) -> None:
                 raise RunError(f"{where}.{part}.{fault}")
     except RunError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         good = False
     if not good:
         raise RunError(f"{where}: expected what scales each series")
@@ -164,7 +164,7 @@ def _fault(one: SeriesScaler, columns: list[str]) -> str:
     try:
         good = list(one.seasonal.names) == columns and bool(np.isfinite(one.seasonal.weights).all())
         one.seasonal.effect(np.zeros(1, "datetime64[us]"))
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         good = False
     return "" if good else "seasonal: expected weights for each column"
 

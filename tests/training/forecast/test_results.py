@@ -94,6 +94,22 @@ def test_a_series_that_ended_before_the_back_test_has_intervals_like_others(tmp_
     assert (early.low < early.high).all() and str(early.time[0]).startswith("2021-03-25")
 
 
+@pytest.mark.parametrize("end", [100, 130, 153])
+def test_no_series_is_judged_on_days_that_the_model_has_seen(tmp_path, end):
+    """Of another one, which goes on for longer."""
+    lines = ["shop,day,sales"]
+    for name, count in (("long", 160), ("early", end)):
+        lines += [f"{name},{day},{n % 7 + n % 5}" for n, day in enumerate(days(count))]
+    path = tmp_path / "d.csv"
+    path.write_text("\n".join(lines) + "\n")
+    given = {**OPTIONS, "target": "sales", "id": "shop", "folds": 5, "data": str(path)}
+    trainer, run = session.start(merge_options(ForecastConfig, ("", given)), tmp_path / "run")
+    found = measure(trainer.task, run)
+    until = load_forecaster(run.path).meaning.until
+    judged = [found["backtest"]["from"], *(one["time"][0][0][:10] for one in found["drawn"])]
+    assert all(day > until for day in judged), (until, judged)
+
+
 def test_without_a_back_test_the_errors_are_those_of_what_validates(tmp_path):
     path = write_csv(tmp_path / "d.csv", 120, ids=("a", "b"))
     given = {**OPTIONS, "target": "sales", "id": "shop", "folds": 0, "data": str(path)}
