@@ -74,7 +74,8 @@ def predict_steps(run: str, source: str, table: dict[str, Any]) -> tuple[str, di
         found = predict(loaded, series, results)
     bare = found[0].low is None
     if bare:
-        why = "it was told to have no back-test" if loaded.config.folds == 0 else "it has not ended"
+        ended = "it has no back-test, and nothing validated"
+        why = ended if results else "it has not ended"
         print_notes([f"no intervals: the run has no errors to make them of, for {why}"])
     times = [_times(one.time) for one in found]
     start, stop = min(time[0] for time in times), max(time[-1] for time in times)
@@ -154,7 +155,7 @@ def lines_of(found: Mapping[str, Any], cell: str, frequency: Frequency) -> list[
         f"({frequency.words} each), {test['from']} to {test['to']}"
     ]
     if test["filled"]:
-        lines.append(f"{test['filled']} of the values to forecast were missing and are filled")
+        lines.append(f"{test['filled']} of the values to forecast were missing and are not judged")
     networks = [share for kind, share in found["weights"].items() if not _is_linear(kind)]
     if name == cell.upper():
         del words["network"]

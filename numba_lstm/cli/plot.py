@@ -87,7 +87,9 @@ def _forecasts(run: Run) -> tuple[dict[str, Any], str] | None:
     from ..training.forecast.results import read_results
 
     results = read_results(run)
-    return (results, named(results["weights"], run.config().cell)) if results else None
+    if "backtest" not in results:
+        return None
+    return results, named(results["weights"], run.config().cell)
 
 
 def _confusion(run: Run) -> tuple[str, dict[str, Any], tuple[str, ...]] | None:

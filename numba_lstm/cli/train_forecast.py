@@ -21,12 +21,13 @@ series apart (--id). The step in time is found; what is missing is told and fill
 
 The last rows are held back: --folds forecasts, each made from all that came before it, are judged
 beside those of a linear model, of the last season and of the last value. What trains comes before
-all of them, then what validates, so that nothing of the future is learnt; nothing is trained again
-on the way. Prediction intervals come from the errors of that back-test, or with --loss quantile
-from the model.
+all of them, then what validates, so that nothing of the future is learnt; series are cut at the
+same dates. The model that is judged is the one that is kept: nothing is trained again afterwards.
+Prediction intervals come from the errors of that back-test, or with --loss quantile from the model.
 
 A run is a folder. Ctrl-C saves it, --resume goes on with it; predict, evaluate, plot and export
-take it. With --folds 0 all rows train and validate, once it is known that the model is worth it.
+take it. With --folds 0 all rows train and validate, once it is known that the model is worth it;
+intervals are then of the errors on what validates.
 
 \b
 An example, whose data come with the package:

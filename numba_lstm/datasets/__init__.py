@@ -24,6 +24,7 @@ from .scaling import Scaler
 from .seasonal import Deseasonalizer
 from .sequences import Sequences
 from .series import Series
+from .series_scaling import SeriesScaler, SeriesScalers
 from .table import Table
 from .windowing import WindowBatches, Windows, windows
 
@@ -34,6 +35,8 @@ __all__ = [
     "Scaler",
     "Sequences",
     "Series",
+    "SeriesScaler",
+    "SeriesScalers",
     "Table",
     "WindowBatches",
     "Windows",

@@ -57,14 +57,14 @@ def seasonal_scale(history: ArrayLike, season: int) -> np.ndarray:
     Parameters
     ----------
     history
-        (T,) or (T, K), before the forecasts begin.
+        (T,) or (T, K), before the forecasts begin. Missing values (NaN) do not count.
     season
         The lag, in rows; fewer than T.
 
     Returns
     -------
     numpy.ndarray
-        () or (K,), what `mase` divides by.
+        () or (K,), what `mase` divides by; 0 where no two values are a season apart.
 
     Raises
     ------
@@ -75,7 +75,9 @@ def seasonal_scale(history: ArrayLike, season: int) -> np.ndarray:
     values = as_float("history", history, _FLOAT)
     if len(values) <= season:
         raise ValueError(f"history: expected more than season={season} rows, got {len(values)}")
-    return np.mean(np.abs(values[season:] - values[:-season]), axis=0)
+    steps = np.abs(values[season:] - values[:-season])
+    there = ~np.isnan(steps)
+    return np.asarray(np.where(there, steps, 0.0).sum(axis=0) / np.maximum(there.sum(axis=0), 1))
 
 
 def mase(truth: ArrayLike, forecast: ArrayLike, scale: ArrayLike) -> float | None:

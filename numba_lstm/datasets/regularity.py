@@ -11,7 +11,7 @@ from ..checks import choice
 from .frequency import of_microseconds
 from .series import Series, shown
 
-__all__ = ["as_steps", "missing_times", "regular"]
+__all__ = ["as_steps", "missing_times", "regular", "values_there"]
 
 
 def regular(series: Series, how: str = "error") -> Series:
@@ -69,6 +69,28 @@ def regular(series: Series, how: str = "error") -> Series:
             "their neighbours"
         )
     return _filled(filled, series, where) if holes.any() else filled
+
+
+def values_there(before: Series, after: Series) -> np.ndarray | None:
+    """Tell which values of a series without gaps stood in it before they were filled.
+
+    Parameters
+    ----------
+    before, after
+        A series, and what `regular` made of it.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        (T, C) bool; None where all were there.
+    """
+    there = ~np.isnan(before.values)
+    if len(before) != len(after):
+        rows = np.searchsorted(after.time, before.time)
+        found = np.zeros(after.values.shape, bool)
+        found[rows] = there
+        there = found
+    return None if there.all() else there
 
 
 def as_steps(series: Series) -> Series:

@@ -32,6 +32,9 @@ class Backtest:
         The K targets.
     scale : numpy.ndarray
         (K,), what the MASE divides by: the seasonal-naive error before the first origin.
+    real : numpy.ndarray or None
+        (F, H, K) bool, what there is a truth of. The rest was filled, and is not judged. None where
+        all of it was there.
     """
 
     origins: np.ndarray
@@ -40,22 +43,39 @@ class Backtest:
     forecast: np.ndarray
     names: tuple[str, ...]
     scale: np.ndarray
+    real: np.ndarray | None = None
 
     @property
     def errors(self) -> np.ndarray:
-        """(F, H, K), truth minus forecast."""
-        return self.truth - self.forecast
+        """(F, H, K), truth minus forecast; NaN where the truth was filled."""
+        found = self.truth - self.forecast
+        return found if self.real is None else np.where(self.real, found, np.nan)
 
     @property
     def measures(self) -> dict[str, float | None]:
         """``mae``, ``rmse``, ``mase`` (None where the history is constant) and ``smape``."""
-        pair = self.truth, self.forecast
+        pair = self.judged(self.truth), self.judged(self.forecast)
+        scale = self.judged(np.broadcast_to(self.scale, self.truth.shape))
         return {
             "mae": metrics.mae(*pair),
             "rmse": metrics.rmse(*pair),
-            "mase": metrics.mase(*pair, self.scale),
+            "mase": metrics.mase(*pair, scale),
             "smape": metrics.smape(*pair),
         }
+
+    def judged(self, values: np.ndarray, target: int | None = None) -> np.ndarray:
+        """Give those of some values whose truth was there, in one row.
+
+        Parameters
+        ----------
+        values
+            (F, H, K).
+        target
+            One of the K; by default all.
+        """
+        which = slice(None) if target is None else slice(target, target + 1)
+        chosen = values[..., which]
+        return chosen.ravel() if self.real is None else chosen[self.real[..., which]]
 
     def intervals(self, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """Give prediction intervals, each from the errors of the other folds.
@@ -92,7 +112,7 @@ class Backtest:
         level
             The share that should.
         """
-        return metrics.coverage(self.truth, *self.intervals(level))
+        return metrics.coverage(*map(self.judged, (self.truth, *self.intervals(level))))
 
     def pinball(self, level: float = 0.9) -> float:
         """Return the mean pinball loss of both ends of the intervals.
@@ -102,10 +122,9 @@ class Backtest:
         level
             The share that should lie within them.
         """
-        low, high = self.intervals(level)
-        tail = (1 - level) / 2
-        ends = metrics.pinball(self.truth, low, tail), metrics.pinball(self.truth, high, 1 - tail)
-        return sum(ends) / 2
+        low, high = map(self.judged, self.intervals(level))
+        truth, tail = self.judged(self.truth), (1 - level) / 2
+        return (metrics.pinball(truth, low, tail) + metrics.pinball(truth, high, 1 - tail)) / 2
 
 
 def interval_errors(errors: np.ndarray, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
@@ -118,7 +137,7 @@ def interval_errors(errors: np.ndarray, level: float = 0.9) -> tuple[np.ndarray,
     Parameters
     ----------
     errors
-        (F, H, K), truth minus forecast of a back-test.
+        (F, H, K), truth minus forecast of a back-test; NaN where there is no truth.
     level
         The share of the truth that should lie within.
 
@@ -130,21 +149,23 @@ def interval_errors(errors: np.ndarray, level: float = 0.9) -> tuple[np.ndarray,
     Raises
     ------
     TypeError, ValueError
-        `level` is no probability, or there are no errors.
+        `level` is no probability, or there are no errors of a target.
     """
     level = probability("level", level)
     array = as_float("errors", errors, np.dtype(np.float64), ndim=3)
     folds, horizon, targets = array.shape
-    if not array.size:
-        raise ValueError(f"errors: expected at least one, got shape {array.shape}")
+    count = (~np.isnan(array)).sum(axis=0)  # (H, K)
+    if not array.size or not count.any(axis=0).all():
+        raise ValueError(f"errors: expected at least one, got none in shape {array.shape}")
     tail = (1 - level) / 2
-    if round((folds + 1) * tail, 9) < 1:
+    if round((count.min() + 1) * tail, 9) < 1:
         array = np.broadcast_to(array.reshape(-1, 1, targets), (folds * horizon, horizon, targets))
-    ordered = np.sort(array, axis=0)
-    count = len(ordered)
+        count = np.broadcast_to(count.sum(axis=0), count.shape)
+    ordered = np.sort(array, axis=0)  # NaN last
     # Rounded, because 20 times (1 - 0.8) / 2 is a little less than 2.
-    low = max(int(np.floor(round((count + 1) * tail, 9))), 1)
-    return ordered[low - 1], ordered[count - low]
+    low = np.maximum(np.floor(np.round((count + 1) * tail, 9)).astype(np.int64), 1)
+    bottom, top = (np.take_along_axis(ordered, at[None], 0)[0] for at in (low - 1, count - low))
+    return bottom, top
 
 
 def backtest(
@@ -157,6 +178,7 @@ def backtest(
     window: int | None = None,
     season: int | None = None,
     least: int = 2,
+    real: np.ndarray | None = None,
 ) -> Backtest:
     """Forecast the last part of a series from several origins.
 
@@ -181,6 +203,9 @@ def backtest(
         The lag of the MASE; by default the frequency's.
     least
         The rows of history that the first origin must have.
+    real
+        (T, K) bool, which values of the targets were there when the series was read. Those that
+        were filled are not judged, and do not count for the scale of the MASE.
 
     Returns
     -------
@@ -195,6 +220,12 @@ def backtest(
     series = regular(series)
     horizon = size("horizon", horizon)
     origins = origins_of(series, horizon, folds, stride, max(size("least", least), window or 1))
+    targets = series.target
+    if real is not None:
+        real = np.asarray(real, dtype=bool)
+        if real.shape != targets.shape:
+            raise ValueError(f"real: expected shape {targets.shape}, got {real.shape}")
+        targets = np.where(real, targets, np.nan)
     truths, said, times = [], [], []
     for origin in origins:
         start = 0 if window is None else origin - window
@@ -210,7 +241,7 @@ def backtest(
         said.append(values)
     first = int(origins[0])
     lag = season_of(series) if season is None else season
-    scale = metrics.seasonal_scale(series.target[:first], lag if lag < first else 1)
+    scale = metrics.seasonal_scale(targets[:first], lag if lag < first else 1)
     return Backtest(
         origins,
         np.stack(times),
@@ -218,6 +249,7 @@ def backtest(
         np.stack(said),
         series.names[: series.targets],
         scale,
+        None if real is None else np.stack([real[at : at + horizon] for at in origins]),
     )
 
 

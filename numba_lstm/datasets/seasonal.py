@@ -12,7 +12,7 @@ from .calendars import PERIODS, calendar
 from .frequency import Frequency
 from .series import Series
 
-__all__ = ["Deseasonalizer"]
+__all__ = ["Deseasonalizer", "cycles_of", "cycles_seen"]
 
 # A cycle stays where chance would make it as large in one of a hundred series.
 _CHANCE = 0.01
@@ -75,12 +75,9 @@ class Deseasonalizer:
         frequency = next((one.frequency for one in many if one.frequency is not None), None)
         if frequency is None or any(one.time.dtype.kind != "M" for one in many):
             return cls.of_nothing(first.names)
-        words, _ = calendar(first.time[:1], frequency)
-        seen = max(one.time[-1] - one.time[0] for one in many) / np.timedelta64(1, "h")
-        groups = [word.split()[0] for word in words]
-        usable = np.array([seen >= _PERIODS_SEEN * PERIODS[group] for group in groups], bool)
+        groups, usable = _groups(frequency), cycles_seen(many, frequency)
         waves = [calendar(one.time, frequency)[1] for one in many]
-        weights = np.zeros((len(words), first.values.shape[1]))
+        weights = np.zeros((len(groups), first.values.shape[1]))
         for column, name in enumerate(first.names):
             if name in first.known or not usable.any():
                 continue
@@ -174,6 +171,38 @@ class Deseasonalizer:
         frequency = None if data["frequency"] is None else Frequency(**data["frequency"])
         weights = np.array(data["weights"], dtype=float).reshape(-1, len(data["names"]))
         return cls(frequency, weights, tuple(data["names"]))
+
+
+def cycles_seen(series: Sequence[Series], frequency: Frequency) -> np.ndarray:
+    """Which columns of `calendar` are of cycles that one of some series shows twice, (P,) bool.
+
+    Parameters
+    ----------
+    series
+        With dates.
+    frequency
+        Their step.
+    """
+    seen = max(one.time[-1] - one.time[0] for one in series) / np.timedelta64(1, "h")
+    return np.array([seen >= _PERIODS_SEEN * PERIODS[name] for name in _groups(frequency)], bool)
+
+
+def cycles_of(frequency: Frequency) -> list[np.ndarray]:
+    """Which columns of `calendar` are of each cycle, the shortest one first, (P,) bool each.
+
+    Parameters
+    ----------
+    frequency
+        The step of series.
+    """
+    groups = np.array(_groups(frequency), dtype=object)
+    return [groups == name for name in dict.fromkeys(groups)]
+
+
+def _groups(frequency: Frequency) -> list[str]:
+    """The cycle of each column of `calendar`."""
+    words, _ = calendar(np.zeros(1, "datetime64[us]"), frequency)
+    return [word.split()[0] for word in words]
 
 
 def _harmonics(

@@ -9,8 +9,9 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .. import checks
-from ..datasets.frequency import Frequency
 from ..datasets.series import Series
+from ..datasets.series_scaling import SeriesScaler
+from ..training.windowed.rows import Rows
 from .forecasting import forecast
 from .samples import Samples
 from .series import (
@@ -22,8 +23,9 @@ from .series import (
     read_columns,
     read_series,
     with_known,
+    without_gaps,
 )
-from .times import check_following, check_same_times, last_times, time_index
+from .times import check_following, check_same_times, last_times, moments, time_index
 from .windowed import WindowedEstimator
 
 __all__ = ["ContinuingEstimator"]
@@ -34,7 +36,6 @@ class ContinuingEstimator(WindowedEstimator):
 
     # What fit sets.
     _form: Form
-    _frequency: Frequency | None  # the step in time
     _inside: bool  # whether the columns known ahead stand in y, a `datasets.Series`
     _exogenous: NamedColumns | None
     _ends: np.ndarray  # (window, series, columns), scaled
@@ -46,10 +47,6 @@ class ContinuingEstimator(WindowedEstimator):
         if first:
             self._inside = ready
             self._exogenous = None if X is None else NamedColumns()
-            known = [one.frequency for one in series if one.frequency is not None]
-            self._frequency = known[0] if known else None
-            self._set_window(series)
-        check_step(series, form, self._frequency, "another series has" if first else "in fit")
         self._check_kind(ready)
         if ready and X is not None:
             raise ValueError("X: expected None with a datasets.Series, which has its own columns")
@@ -59,13 +56,21 @@ class ContinuingEstimator(WindowedEstimator):
             if exogenous is not None:
                 _check_times(X, form, check_same_times, map(time_index, items_of(y, form)))
             series = with_known(series, exogenous)
+        series, real, dates = without_gaps(series, self._gaps)
+        if first:
+            known = [one.frequency for one in series if one.frequency is not None]
+            self._frequency = known[0] if known else None
+            self._set_window(series)
+        check_step(series, form, self._frequency, "another series has" if first else "in fit")
         columns = (series[0].targets, len(series[0].known), series[0].values.shape[1])
         if not first and columns != self._columns:
             raise ValueError(f"y: expected columns as in fit, {self._columns}, got {columns}")
         if ready and first and columns[1]:
             self._exogenous = NamedColumns()
             self._exogenous.n_features_in_ = columns[1]
-        return Reading(series, form, columns, [last_times(one) for one in items_of(y, form)])
+        timed = ready or all(moments(one) is not None for one in items_of(y, form))
+        last = [last_times(one) for one in items_of(y, form)]
+        return Reading(series, real, dates if timed else None, form, columns, last)
 
     def _check_kind(self, ready: bool) -> None:
         if ready != self._inside:
@@ -73,17 +78,22 @@ class ContinuingEstimator(WindowedEstimator):
             raise TypeError(f"y: expected {expected}, as in fit, got another kind")
 
     def _keep_form(self, reading: Reading) -> None:
-        _, self._form, self._columns, self._last_times = reading
+        self._form, self._columns, self._last_times = reading[3:]
 
-    def _keep_ends(self, series: Sequence[Series]) -> None:
-        self._ends = self._tails(series)
-        self._last = [one.time[-1] for one in series]
+    def _keep_ends(self, reading: Reading) -> None:
+        self._ends = self._tails(reading.series, reading.real, self.scalers_)
+        self._last = [one.time[-1] for one in reading.series]
 
-    def _tails(self, series: Sequence[Series]) -> np.ndarray:
-        """The last windows, (window, series, columns), scaled."""
-        last = [one.part(len(one) - self.window_) for one in series]
-        rows = self._values(last).reshape(len(last), self.window_, -1)
-        return np.ascontiguousarray(rows.swapaxes(0, 1))
+    def _tails(
+        self,
+        series: Sequence[Series],
+        real: Sequence[np.ndarray | None],
+        scalers: Sequence[SeriesScaler],
+    ) -> np.ndarray:
+        """The last windows as they are known at the end, (window, series, columns), scaled."""
+        rows = Rows.of(series, scalers, real, np.float32)
+        ends = rows.starts + [len(one) for one in series]
+        return np.ascontiguousarray(rows.before(ends, self.window_))
 
     def _exogenous_of(self, X: Any, form: Form, lengths: np.ndarray, reset: bool) -> Samples | None:
         """X, with so many rows beside each series; None where the model has no such columns."""
@@ -103,8 +113,8 @@ class ContinuingEstimator(WindowedEstimator):
 
     # -- forecasts --------------------------------------------------------------------------------
 
-    def _forecast(self, y: Any, X: Any, horizon: int | None) -> tuple[np.ndarray, Form]:
-        """The forecast (horizon, N, k, quantiles), and the form of the series."""
+    def _forecast(self, y: Any, X: Any, horizon: int | None) -> tuple[np.ndarray, Form, np.ndarray]:
+        """The forecast (horizon, N, k, quantiles), the form of the series, and their scales."""
         check_is_fitted(self, "module_")
         targets, known, width = self._columns
         steps = self._horizon if horizon is None else checks.size("horizon", horizon)
@@ -114,33 +124,33 @@ class ContinuingEstimator(WindowedEstimator):
                 f"of the past only, got {steps}"
             )
         needed = -(-steps // self._horizon) * self._horizon
-        x, last, exogenous, form = self._ahead(y, X, needed)
+        x, scalers, last, exogenous, form = self._ahead(y, X, needed)
+        mean, scale = (
+            np.stack([getattr(one.scaler, name) for one in scalers]) for name in ("mean", "scale")
+        )
         future = None
         if exogenous is not None:
-            rows = exogenous.steps.reshape(len(exogenous), needed, -1)
-            future = self._scaled_known(rows.swapaxes(0, 1))
-        found = self._unscaled(forecast(self.module_, x, future, targets, needed)[:steps])
-        return found + self._regular(last, steps)[..., None], form
+            if np.isnan(exogenous.steps).any():
+                raise ValueError("X: expected numbers for all steps ahead, got NaN")
+            rows = exogenous.steps.reshape(len(exogenous), needed, -1).swapaxes(0, 1)
+            scaled = (rows - mean[:, -known:]) / scale[:, -known:]
+            future = np.ascontiguousarray(scaled, dtype=np.float32)
+        said = forecast(self.module_, x, future, targets, needed)[:steps].astype(np.float64)
+        found = said * scale[:, :targets, None] + mean[:, :targets, None]
+        found += self._regular(scalers, last, steps)[..., None]
+        return found, form, scale[:, :targets]
 
     def _ahead(
         self, y: Any, X: Any, needed: int
-    ) -> tuple[np.ndarray, list[Any], Samples | None, Form]:
-        """Windows, their last times, what is known of the steps ahead, and the form of y."""
+    ) -> tuple[np.ndarray, list[SeriesScaler], list[Any], Samples | None, Form]:
+        """Windows, their scalers and last times, what is known ahead, and the form of y."""
         if y is None:
             count = self._ends.shape[1]
             exogenous = self._exogenous_of(X, self._form, np.full(count, needed), False)
             _check_times(X, self._form, check_following, self._last_times)
-            return self._ends, self._last, exogenous, self._form
+            return self._ends, self.scalers_, self._last, exogenous, self._form
         self._check_kind(_ready(y))
         series, form = read_series(self, y, False)
-        check_step(series, form, self._frequency, "in fit")
-        for n, one in enumerate(series):
-            if len(one) < self.window_:
-                which = f"y[{n}]" if form.many else "y"
-                raise ValueError(
-                    f"{which}: expected at least the window's {self.window_} rows, "
-                    f"got n_samples={len(one)}"
-                )
         lengths = np.array([len(one) for one in series])
         if self._inside:
             exogenous = self._exogenous_of(X, form, np.full(len(series), needed), False)
@@ -150,28 +160,35 @@ class ContinuingEstimator(WindowedEstimator):
             if exogenous is not None:
                 before, exogenous = _split(exogenous, needed)
                 series = with_known(series, before)
+        series, real, _ = without_gaps(series, self._gaps)
+        check_step(series, form, self._frequency, "in fit")
+        for one in series:
+            if len(one) < self.window_:
+                raise ValueError(
+                    f"{one.source}: expected at least the window's {self.window_} rows, "
+                    f"got n_samples={len(one)}"
+                )
         self._check_calendar(series)
-        return self._tails(series), [one.time[-1] for one in series], exogenous, form
+        scalers = [self._scaling.of(one) for one in series]
+        tails = self._tails(series, real, scalers)
+        return tails, scalers, [one.time[-1] for one in series], exogenous, form
 
     def _check_calendar(self, series: Sequence[Series]) -> None:
-        if self.seasonal_.found and any(one.time.dtype.kind != "M" for one in series):
+        found = self._scaling.others.seasonal.found
+        if found and any(one.time.dtype.kind != "M" for one in series):
             raise ValueError("y: expected times, as in fit, whose season is known by them")
 
-    def _scaled_known(self, values: np.ndarray) -> np.ndarray:
-        """Columns that are known ahead, as the forecasters take them."""
-        if self.scaler_ is not None:
-            known = self._columns[1]
-            values = (values - self.scaler_.mean[-known:]) / self.scaler_.scale[-known:]
-        return np.ascontiguousarray(values, dtype=np.float32)
-
-    def _regular(self, last: Sequence[Any], steps: int) -> np.ndarray:
+    def _regular(
+        self, scalers: Sequence[SeriesScaler], last: Sequence[Any], steps: int
+    ) -> np.ndarray:
         """The season of the steps ahead, (steps, N, k)."""
-        targets = self._columns[0]
-        frequency = self.seasonal_.frequency
-        if not self.seasonal_.found or frequency is None:
-            return np.zeros((steps, len(last), targets))
-        effects = [self.seasonal_.effect(frequency.after(time, steps)) for time in last]
-        return np.stack(effects, axis=1)[..., :targets]
+        effects = np.zeros((steps, len(last), self._columns[0]))
+        for n, (one, time) in enumerate(zip(scalers, last)):
+            if one.seasonal.found:
+                assert self._frequency is not None
+                times = self._frequency.after(time, steps)
+                effects[:, n] = one.seasonal.effect(times)[:, : self._columns[0]]
+        return effects
 
 
 def _ready(y: Any) -> bool:

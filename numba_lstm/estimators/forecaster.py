@@ -10,12 +10,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..checks import probability
 from ..datasets.rolling import interval_errors
+from ..datasets.windowing import origins_in
 from ..models.documented import documented
+from ..models.forecast_losses import by_quantile, median
 from ..training.linear_forecasts import outputs_of
 from ..typing import Array
 from .base import ROWS
 from .continuing import ContinuingEstimator
-from .forecasting import by_quantile, median
 from .options import options_of
 
 __all__ = ["LSTMForecaster"]
@@ -53,15 +54,16 @@ class LSTMForecaster(ContinuingEstimator):
         Quantiles to learn by the pinball loss, such as [0.05, 0.5, 0.95]: between 0 and 1, rising,
         0.5 in the middle. `predict` gives the median, and `predict_quantiles` all.
     standardize : bool
-        Whether each column is brought to mean 0 and variance 1, as the part that trains has it.
-        Forecasts are on the series' own scale.
+        Whether each column of each series is brought to mean 0 and variance 1, as its part that
+        trains has it. Forecasts are on the series' own scale.
     {training}
     warm_start : bool
-        Whether a further fit goes on with the networks and the scale of the last one. It solves the
-        linear forecasters anew, and has no second training (`refit`). Where no fit before has
-        trained on all rows, as `refit` does, and a part is set aside, the weights of the
-        combination and the errors of `predict_interval` are found anew. Else the weights stay, and
-        there are no intervals: the networks may know the part that would tell.
+        Whether a further fit goes on with the networks of the last one, and with the scales of
+        series that it knows again; others have their own. It solves the linear forecasters anew,
+        and has no second training (`refit`). Where no fit before has trained on all rows, as
+        `refit` does, and a part is set aside, the weights of the combination and the errors of
+        `predict_interval` are found anew. Else the weights stay, and there are no intervals: the
+        networks may know the part that would tell.
     {steps}
     early_stopping : bool or 'auto'
         Whether the end of each series is set aside, training stops when its loss gets no better in
@@ -69,12 +71,20 @@ class LSTMForecaster(ContinuingEstimator):
         decides when to stop, the last weights are kept, and all kinds of forecasters weigh alike.
         'auto' is True in `fit` where the series are long enough, and False in `partial_fit`.
     validation_fraction : float
-        The share of each series set aside, at its end.
+        The share set aside, at the end: of each series its own, or where series have times the
+        same time of all, so that nothing is learnt that comes later in another one. It is the share
+        of the series of middle length then, before the end of the last one. One that ended
+        earlier has less to validate, or nothing.
     n_iter_no_change : int
         Epochs in a row without a better loss that end the training.
     refit : bool
         Whether, after early stopping, all is trained anew on the whole series, for as many epochs
         as were best. The weights of the combination stay.
+    gaps : {'few', 'error', 'fill', 'steps'}
+        What becomes of rows that are missing in the times of y, and of NaN in series that have
+        times: filled on straight lines where they are at most a tenth, and told by a warning;
+        refused; filled however many; or each row taken for a step, whatever the time between, and
+        NaN refused. What was filled is no truth: it counts neither for a loss nor for an error.
 
     Attributes
     ----------
@@ -86,10 +96,9 @@ class LSTMForecaster(ContinuingEstimator):
         there are others. They tell whether the networks earn their keep.
     window_ : int
         The window's steps.
-    seasonal_ : datasets.Deseasonalizer
-        What comes again each day, week or year.
-    scaler_ : datasets.Scaler or None
-        Means and deviations of the columns, those of X behind those of y.
+    scalers_ : list of datasets.SeriesScaler
+        Of each series what comes again each day, week or year (`seasonal`), and the means and
+        deviations of its columns without that (`scaler`), those of X behind those of y.
     loss_curve_, validation_loss_curve_ : list of float
         The mean loss of each epoch, over all fits that went on from another; the second is None
         without `early_stopping`.
@@ -112,8 +121,13 @@ class LSTMForecaster(ContinuingEstimator):
     **y** is one series, (time,) or (time, columns), or several: (series, time, columns), or a list
     of them of any lengths. Arrays, frames and lists of frames are taken. All columns are forecast.
     Rows follow each other in time at equal distances; a column of times is not taken. An index of
-    times is looked at: rows out of order are refused, and gaps are warned of. All series have one
-    step in time, that of `fit`; another one is refused.
+    times is looked at: rows out of order are refused, and gaps filled, or refused (`gaps`). All
+    series have one step in time, that of `fit`; another one is refused.
+
+    **The scale** of each series is its own. `predict` and `score` know a series again where `fit`
+    had one alone, or by the `id` of a `datasets.Series`. Any other one that they are given is
+    scaled by the rows that are given of it; cycles that it is too short for have the mean shape of
+    those of `fit`.
 
     **X** holds exogenous columns, whose future is known when a forecast is made: days of the week,
     prices, weather forecasts. It has a row for each row of y, and is a list where y is one. Columns
@@ -121,8 +135,8 @@ class LSTMForecaster(ContinuingEstimator):
 
     Where frames of pandas have times, those of X must be those of y, and follow them in `predict`.
 
-    NaN, infinity, complex numbers and text are refused with a ValueError that names y or X; columns
-    of times, and masked arrays that hide values, with a TypeError.
+    NaN without times, infinity, complex numbers and text are refused with a ValueError that names y
+    or X; columns of times, and masked arrays that hide values, with a TypeError.
 
     A fitted estimator may forecast from several threads.
 
@@ -173,6 +187,7 @@ class LSTMForecaster(ContinuingEstimator):
         validation_fraction: Any = 0.2,
         n_iter_no_change: Any = 10,
         refit: Any = True,
+        gaps: Any = "few",
     ) -> None:
         self._keep(locals())
 
@@ -207,7 +222,7 @@ class LSTMForecaster(ContinuingEstimator):
     def partial_fit(self, y: Any, X: Any = None) -> LSTMForecaster:
         """Train for one epoch, going on from where the last call left the network.
 
-        The first call sets the scale, makes the networks and solves the linear forecasters; all
+        The first call sets the scales, makes the networks and solves the linear forecasters; all
         weigh alike. Later calls train the networks only: the linear forecasters and the weights of
         the combination stay as they are, those of a `fit` before, too. There are no intervals.
         `predict` goes on from the end of the series of the last call.
@@ -254,7 +269,7 @@ class LSTMForecaster(ContinuingEstimator):
         NotFittedError, TypeError, ValueError
             Before `fit`; naming y, X or horizon.
         """
-        found, form = self._forecast(y, X, horizon)
+        found, form, _ = self._forecast(y, X, horizon)
         return form.of_forecast(median(found))
 
     def predict_quantiles(self, y: Any = None, X: Any = None, horizon: int | None = None) -> Array:
@@ -282,7 +297,7 @@ class LSTMForecaster(ContinuingEstimator):
             raise ValueError("quantiles: expected some in the constructor, got None")
         if horizon is not None and horizon > self._horizon:
             raise ValueError(f"horizon: expected at most {self._horizon}, got {horizon}")
-        found, form = self._forecast(y, X, horizon)
+        found, form, _ = self._forecast(y, X, horizon)
         return form.of_forecast(found)
 
     def predict_interval(
@@ -320,10 +335,11 @@ class LSTMForecaster(ContinuingEstimator):
                 "early_stopping: expected a fit that set a part aside that no network had trained "
                 "on, got one without; fit anew with early_stopping=True and warm_start=False"
             )
-        low, high = interval_errors(self._errors, probability("level", level))
-        found, form = self._forecast(y, X, None)
+        sides = interval_errors(self._errors, probability("level", level))
+        found, form, scale = self._forecast(y, X, None)
         middle = median(found)
-        return form.of_forecast(middle + low[:, None]), form.of_forecast(middle + high[:, None])
+        low, high = (form.of_forecast(middle + side[:, None] * scale) for side in sides)
+        return low, high
 
     def score(self, y: Any, X: Any = None) -> float:
         """Give the coefficient of determination R² of forecasts from every window of y.
@@ -346,15 +362,20 @@ class LSTMForecaster(ContinuingEstimator):
             Before `fit`; naming y or X.
         """
         check_is_fitted(self, "module_")
-        series, _, (targets, *_), _ = self._read(False, y, X)
+        reading = self._read(False, y, X)
+        series, targets = reading.series, reading.columns[0]
         self._check_calendar(series)
         lengths = np.array([len(one) for one in series])
         self._check_lengths(lengths, np.zeros_like(lengths))
-        valid, _ = self._batches(series, None, False)
-        found = outputs_of(self.module_, self._windows(valid.values, valid.origins, None, ROWS))
-        found = self._unscaled(by_quantile(found, targets))
-        rows = valid.origins + np.arange(self._horizon)[:, None]
-        regular = np.concatenate([self.seasonal_.effect(one.time) for one in series])
-        raw = np.concatenate([one.target for one in series])
-        ours = median(found) + regular[rows][..., :targets]
-        return float(r2_score(raw[rows].reshape(-1, targets), ours.reshape(-1, targets)))
+        rows = self._rows(reading, [self._scaling.of(one) for one in series])
+        origins, _ = origins_in(lengths, self.window_, self._horizon)
+        windows = self._windows(rows, origins, None, ROWS)
+        scaled = by_quantile(outputs_of(self.module_, windows), targets).swapaxes(0, 1)
+        ours = median(rows.unscaled(scaled, windows.origins)).reshape(-1, targets)
+        steps = windows.origins[:, None] + np.arange(self._horizon)
+        raw = np.concatenate([one.target for one in series])[steps].reshape(-1, targets)
+        if rows.real is None:
+            return float(r2_score(raw, ours))
+        real = rows.real[steps].reshape(-1, targets)
+        pairs = [(raw[there, k], ours[there, k]) for k, there in enumerate(real.T)]
+        return float(np.mean([r2_score(*pair) for pair in pairs]))

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ..models.forecast_losses import by_quantile, median
 from .base import ROWS
 
-__all__ = ["by_quantile", "checked_quantiles", "forecast", "median"]
+__all__ = ["checked_quantiles", "forecast"]
 
 
 def forecast(
@@ -53,19 +54,6 @@ def _block(module: Any, x: np.ndarray, future: np.ndarray | None) -> np.ndarray:
     return np.concatenate(
         [module(x[:, part], None if future is None else future[:, part]) for part in parts], axis=1
     )
-
-
-def by_quantile(outputs: np.ndarray, columns: int) -> np.ndarray:
-    """A network's outputs (…, k·quantiles) as (…, k, quantiles), in order: they do not cross.
-
-    The one in the middle is the median only after that.
-    """
-    return np.sort(outputs.reshape(*outputs.shape[:-1], columns, -1), axis=-1)
-
-
-def median(found: np.ndarray) -> np.ndarray:
-    """Of a forecast (…, quantiles) the one in the middle."""
-    return found[..., found.shape[-1] // 2]
 
 
 def checked_quantiles(quantiles: Any) -> tuple[float, ...] | None:

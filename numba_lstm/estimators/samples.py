@@ -146,7 +146,9 @@ def ndim(value: Any) -> int:
     return value.ndim if hasattr(value, "ndim") else np.asarray(value).ndim
 
 
-def read_many(name: str, items: Sequence[Any], estimator: Any) -> Samples:
+def read_many(
+    name: str, items: Sequence[Any], estimator: Any, missing: Sequence[bool] | None = None
+) -> Samples:
     """Read a list of (T_n, I), (T_n,) or frames.
 
     Parameters
@@ -156,6 +158,8 @@ def read_many(name: str, items: Sequence[Any], estimator: Any) -> Samples:
     items : list
     estimator : estimator
         Which messages name.
+    missing : list of bool, optional
+        Which of them may have NaN; by default none.
 
     Returns
     -------
@@ -196,7 +200,10 @@ def read_many(name: str, items: Sequence[Any], estimator: Any) -> Samples:
         estimator=estimator,
         ensure_all_finite=False,
     )
-    bad = ~np.isfinite(steps).all(axis=1)
+    bad = ~np.isfinite(steps)
+    if missing is not None:
+        bad &= ~(np.isnan(steps) & np.repeat(missing, lengths)[:, None])
+    bad = bad.any(axis=1)
     if bad.any():
         at = int(bad.argmax())
         i = int(np.searchsorted(np.cumsum(lengths), at, side="right"))

@@ -11,10 +11,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, validate_data
 
 from ..datasets.frequency import Frequency
-from ..datasets.regularity import regular
-from ..datasets.series import Series
+from ..datasets.regularity import regular, values_there
+from ..datasets.series import Series, shown
+from ..user_warning import warn
 from .samples import Samples, is_many, read_many
-from .times import check_times, moments
+from .times import check_times, moments, time_index
 from .values import check_values, named
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "read_columns",
     "read_series",
     "with_known",
+    "without_gaps",
 ]
 
 _FLOATS = [np.float64, np.float32]
@@ -63,7 +65,13 @@ class Reading(NamedTuple):
     Attributes
     ----------
     series : list of Series
-        With all columns: those that are forecast, those of the past, those known ahead.
+        With all columns: those that are forecast, those of the past, those known ahead. Without
+        gaps.
+    real : list of numpy.ndarray or None
+        (T, columns) of each, whether a value was there before gaps were filled; None where all
+        were.
+    dates : list of numpy.ndarray or None
+        When each row is, also where rows are taken for steps; None where series have no times.
     form : Form
     columns : tuple of int
         How many are forecast, how many are known ahead, and how many there are.
@@ -72,6 +80,8 @@ class Reading(NamedTuple):
     """
 
     series: list[Series]
+    real: list[np.ndarray | None]
+    dates: list[np.ndarray] | None
     form: Form
     columns: tuple[int, int, int]
     last_times: list[Any]
@@ -109,29 +119,29 @@ def read_series(owner: Any, y: Any, reset: bool) -> tuple[list[Series], Form]:
     samples, form = read_columns("y", owner, y, reset)
     names = tuple(f"y {column}" for column in range(samples.steps.shape[1]))
     found = []
-    for one, item in zip(np.split(samples.steps, samples.starts[1:]), _each(y, form, samples)):
+    parts = np.split(samples.steps, samples.starts[1:])
+    for n, (one, item) in enumerate(zip(parts, _each(y, form, samples))):
         time = moments(item)
         time = np.arange(len(one)) if time is None or len(time) != len(one) else time
-        found.append(Series(one, time, names, one.shape[1], source="y"))
+        source = f"y[{n}]" if form.many else "y"
+        found.append(Series(one, time, names, one.shape[1], source=source))
     return found, form
 
 
 def _read_ready(owner: Any, items: list[Any], reset: bool) -> list[Series]:
-    """Those that are `datasets.Series` already, without gaps."""
+    """Those that are `datasets.Series` already."""
     found = []
     for n, one in enumerate(items):
         which = f"y[{n}]" if len(items) > 1 else "y"
         if not isinstance(one, Series):
             raise TypeError(f"{which}: expected a datasets.Series, got {type(one).__name__}")
-        one = regular(one)
         order = list(one.names[: one.targets])
         order += [name for name in one.names if name not in order and name not in one.known]
         order += one.known
         columns = [one.names.index(name) for name in order]
         values = one.values[:, columns]
-        found.append(
-            Series(values, one.time, tuple(order), one.targets, one.known, one.frequency, one.id)
-        )
+        about = one.frequency, one.id, which
+        found.append(Series(values, one.time, tuple(order), one.targets, one.known, *about))
         first = found[0]
         if (found[n].names, found[n].targets, found[n].known) != (
             first.names,
@@ -142,6 +152,58 @@ def _read_ready(owner: Any, items: list[Any], reset: bool) -> list[Series]:
     with named("y"):
         validate_data(owner, found[0].values, skip_check_array=True, reset=reset)
     return found
+
+
+def without_gaps(
+    series: Sequence[Series], gaps: str
+) -> tuple[list[Series], list[np.ndarray | None], list[np.ndarray]]:
+    """Fill or refuse what is missing, as ``train forecast`` does.
+
+    First rows without any target are left out.
+
+    Parameters
+    ----------
+    series : list of Series
+    gaps : str
+        As `datasets.regular` takes it.
+
+    Returns
+    -------
+    series : list of Series
+    real : list of numpy.ndarray or None
+        As `Reading` has them.
+    dates : list of numpy.ndarray
+
+    Raises
+    ------
+    ValueError
+        Naming y: more is missing than may be filled, the rows keep no step, or the last row has no
+        target.
+
+    Warns
+    -----
+    UserWarning
+        Of what was filled or left out.
+    """
+    found, real, dates = [], [], []
+    for one in series:
+        there = np.flatnonzero(~np.isnan(one.target).all(axis=1))
+        if not there.size or there[-1] != len(one) - 1:
+            raise ValueError(
+                f"{one.source}: expected a value in the last row, from which forecasts go on, got "
+                f"none at {shown(one.time[-1])}"
+            )
+        cut = one.part(int(there[0])) if there[0] else one
+        try:
+            whole = regular(cut, gaps)
+        except ValueError as error:
+            raise ValueError(f"{error} (gaps=)") from None
+        for note in whole.notes[len(one.notes) :]:
+            warn(f"{one.source}: {note}")
+        found.append(whole)
+        real.append(values_there(cut, whole))
+        dates.append(cut.time if len(cut) == len(whole) else whole.time)
+    return found, real, dates
 
 
 def check_step(
@@ -220,12 +282,8 @@ def read_columns(name: str, owner: Any, value: Any, reset: bool) -> tuple[Sample
     ------
     TypeError, ValueError
         Naming the argument: one number, values that are no finite numbers, times, masked values, no
-        rows, other columns than before, a frame whose index is not in order of time.
-
-    Warns
-    -----
-    UserWarning
-        If a frame's times are not at equal distances.
+        rows, other columns than before, a frame whose index is not in order of time. NaN is taken
+        where a frame or series of pandas has times: it is missing then, as a row may be.
     """
     if isinstance(value, numbers.Number):
         raise TypeError(f"{name}: expected a series, got {value!r}")
@@ -244,12 +302,18 @@ def items_of(value: Any, form: Form) -> Sequence[Any]:
 
 def _read(name: str, owner: Any, value: Any, reset: bool) -> tuple[Samples, Form]:
     if is_many(value):
-        samples = read_many(name, value, owner)
+        samples = read_many(name, value, owner, [time_index(one) is not None for one in value])
         form = Form(True, np.ndim(value[0]) == 2)
         features = value[0] if hasattr(value[0], "columns") else samples.steps
     else:
         array = check_array(
-            value, dtype=_FLOATS, ensure_2d=False, allow_nd=True, input_name=name, estimator=owner
+            value,
+            dtype=_FLOATS,
+            ensure_2d=False,
+            allow_nd=True,
+            ensure_all_finite=True if time_index(value) is None else "allow-nan",
+            input_name=name,
+            estimator=owner,
         )
         if array.ndim not in (1, 2, 3) or 0 in array.shape:
             raise ValueError(

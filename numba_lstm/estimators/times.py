@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from ..datasets.frequency import find_frequency, gaps
-from ..user_warning import warn
 
 __all__ = [
     "check_following",
@@ -31,7 +30,8 @@ def time_index(value: Any) -> Any:
 def moments(value: Any) -> np.ndarray | None:
     """The times of a frame or series of pandas as datetime64, by which the calendar is known.
 
-    Days are those of the time zone; hours are the world's, which come once each.
+    Days are those of the time zone; hours are the world's, which come once each. Durations are
+    whole microseconds.
     """
     index = time_index(value)
     if index is None:
@@ -42,6 +42,8 @@ def moments(value: Any) -> np.ndarray | None:
         here = index.tz_localize(None)
         index = here if (here == here.normalize()).all() else index.tz_convert(None)
     found = index.to_numpy()
+    if found.dtype.kind == "m":
+        return found.astype("timedelta64[us]").astype(np.int64)
     return found if found.dtype.kind == "M" else None
 
 
@@ -52,11 +54,6 @@ def check_times(name: str, value: Any) -> None:
     ------
     ValueError
         Naming the argument, if a row does not come after the one before.
-
-    Warns
-    -----
-    UserWarning
-        If rows are missing, or there is no step in time that they keep.
     """
     index = time_index(value)
     if index is None:
@@ -65,9 +62,6 @@ def check_times(name: str, value: Any) -> None:
         raise ValueError(
             f"{name}: expected rows in order of time, each time once; sort_index() sorts them"
         )
-    found = _fault(index)
-    if found:
-        warn(f"{name}: expected rows at equal distances in time, got {found}")
 
 
 def check_same_times(name: str, value: Any, index: Any) -> None:

@@ -12,7 +12,15 @@ from ..models import LinearForecaster
 from ..nn import Module
 from ..typing import Array
 
-__all__ = ["MOST_WINDOWS", "RIDGES", "best_ridge", "outputs_of", "solve_linear", "targets_of"]
+__all__ = [
+    "MOST_WINDOWS",
+    "RIDGES",
+    "best_ridge",
+    "outputs_of",
+    "solve_linear",
+    "targets_of",
+    "weights_of",
+]
 
 # Penalties in units of the variance of an input, from none to one that leaves little.
 RIDGES = (1e-6, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0)
@@ -32,15 +40,17 @@ def best_ridge(model: LinearForecaster, train: WindowBatches, valid: WindowBatch
     Returns
     -------
     float
-        One of `RIDGES`: that of the lowest mean absolute error.
+        One of `RIDGES`: that of the lowest mean absolute error, in which targets count as much as
+        their weights say.
     """
     before = model.state_dict()
-    x, y, future = _windows(train)
-    truth, errors = targets_of(valid), []
+    x, y, future, _ = _windows(train)
+    truth, weights, errors = targets_of(valid), weights_of(valid), []
     for equations in model.equations(x, y, future, RIDGES):
         model.use(equations)
         found = outputs_of(model, valid).reshape(*truth.shape, -1)
-        errors.append(float(np.abs(found[..., 0] - truth).mean()))
+        missed = np.abs(found[..., 0] - truth)
+        errors.append(float(np.average(missed, weights=weights)))
     model.load_state_dict(before)
     return RIDGES[int(np.argmin(errors))]
 
@@ -62,14 +72,24 @@ def solve_linear(
         The penalty of the weights, in units of the variance of each input.
     quantiles : sequence of float, optional
         The outputs of each target. They lie beside the mean by the quantiles of the errors on
-        `train`, for each step ahead.
+        `train`, for each step ahead, without those of targets of weight 0.
+
+    Notes
+    -----
+    The equations have all targets of a window, whatever they weigh: one decomposition serves them
+    all.
     """
-    x, y, future = _windows(train)
+    x, y, future, weights = _windows(train)
     equations = model.equations(x, y, future, (ridge,))[0]
     model.use(equations)
     if quantiles is not None:
         found = model(x, future).reshape(*y.shape, -1)[..., 0]
-        beside = np.quantile(y - found, quantiles, axis=1)  # (Q, K, C)
+        errors, of_errors = y - found, np.quantile
+        if weights is not None:  # a step of which nothing was there has the errors of all
+            judged = weights > 0
+            judged |= ~judged.any(axis=1, keepdims=True)
+            errors, of_errors = np.where(judged, errors, np.nan), np.nanquantile
+        beside = of_errors(errors, quantiles, axis=1)  # (Q, K, C)
         model.use(equations, np.moveaxis(beside, 0, -1))
 
 
@@ -97,9 +117,25 @@ def targets_of(batches: Iterable[Any]) -> Array:
     return np.concatenate([targets for _, targets, *_ in batches], axis=1)
 
 
-def _windows(train: WindowBatches) -> tuple[Array, Array, Array | None]:
-    """Windows of all batches at once, or some of them: x, y and future."""
+def weights_of(batches: Iterable[Any]) -> Array | None:
+    """What the targets of all batches count for, (horizon, N, K); None where all count alike.
+
+    Parameters
+    ----------
+    batches : iterable
+        As for `outputs_of`.
+    """
+    told = [(targets, more[0] if more else None) for _, targets, *more in batches]
+    if all(weight is None for _, weight in told):
+        return None
+    whole = [np.ones(y.shape) if weight is None else weight for y, weight in told]
+    return np.concatenate(whole, axis=1)
+
+
+def _windows(train: WindowBatches) -> tuple[Array, Array, Array | None, Array | None]:
+    """Windows of all batches at once, or some of them: x, y, future, and weights of y."""
     count = len(train.origins)
     chosen = np.linspace(0, count - 1, min(count, MOST_WINDOWS)).astype(np.int64)
-    (x, future), y = train.batch(np.sort(train.origins)[chosen])
-    return x, y, future
+    batch: tuple[Any, ...] = train.batch(np.sort(train.origins)[chosen])
+    (x, future), y = batch[:2]
+    return x, y, future, batch[2] if len(batch) > 2 else None

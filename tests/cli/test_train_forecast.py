@@ -173,15 +173,21 @@ def test_many_series_train_one_model_and_each_is_forecast():
     assert [row["shop"] for row in rows] == ["east"] * 5
 
 
-def test_without_a_back_test_there_are_no_intervals_and_that_is_told():
+def test_without_a_back_test_intervals_are_of_what_validates():
     folder = trained()[0]
     about = ["--csv", folder / "data.csv", *TABLE, "--horizon", 7, "--folds", 0, *TINY]
     made = cli("train", "forecast", *about, "--epochs", 1, "--out", folder / "all", "--json")
     assert json.loads(made.out)["backtest"] is None, made.err
-    result = cli("predict", folder / "all", "--input", folder / "data.csv", "--output", "-")
-    assert result.out.startswith("time,step,sales\n")
-    assert "note: no intervals: the run has no errors to make them of" in result.err
+    asked = ["--input", folder / "data.csv", "--output", "-"]
+    result = cli("predict", folder / "all", *asked)
+    for row in rows_of(result.out):
+        assert float(row["sales_low"]) < float(row["sales"]) < float(row["sales_high"])
     assert "the run holds nothing back" in cli("evaluate", folder / "all").err
+    about += ["--valid-fraction", 0, "--epochs", 1]
+    made = cli("train", "forecast", *about, "--out", folder / "none")
+    result = cli("predict", folder / "none", *asked)
+    assert result.out.startswith("time,step,sales\n"), made.err
+    assert "note: no intervals: the run has no errors to make them of, for it has no" in result.err
 
 
 def test_evaluating_on_changed_data_is_refused(tmp_path):

@@ -19,6 +19,8 @@ def test_they_are_what_their_definitions_say():
     assert metrics.pinball(Y, F, 0.5) == pytest.approx(metrics.mae(Y, F) / 2)
     assert metrics.coverage(Y, F - 1, F + 1) == pytest.approx(2 / 3)
     assert metrics.seasonal_scale([1.0, 2.0, 4.0, 8.0], 2) == pytest.approx((3 + 6) / 2)
+    assert metrics.seasonal_scale([1.0, np.nan, 4.0, 8.0, 7.0], 2) == pytest.approx((3 + 3) / 2)
+    assert metrics.seasonal_scale([1.0, np.nan], 1) == 0.0
 
 
 def test_scikit_learn_agrees(rng):

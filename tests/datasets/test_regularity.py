@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from numba_lstm.datasets import Series, missing_times, regular
+from numba_lstm.datasets.regularity import values_there
 
 DAYS = np.arange("2021-01-01", "2021-03-01", dtype="datetime64[D]")
 
@@ -102,3 +103,16 @@ def test_steps_that_are_not_kept_are_told_in_words(times, words):
     series = Series(np.ones((len(times), 1)), np.array(times, "datetime64[us]"), ("a",))
     with pytest.raises(ValueError, match=rf"keep no step \({words}\)"):
         regular(series)
+
+
+def test_which_values_were_there_before_they_were_filled():
+    whole = daily(columns=2)
+    assert values_there(whole, regular(whole)) is None
+    values = whole.values.copy()
+    values[[5, 7], [1, 0]] = np.nan
+    kept = np.delete(np.arange(59), [3, 20])
+    gappy = replace(whole, values=values[kept], time=DAYS[kept])
+    expected = np.ones((59, 2), bool)
+    expected[[3, 20]] = False
+    expected[[5, 7], [1, 0]] = False
+    assert np.array_equal(values_there(gappy, regular(gappy, "fill")), expected)

@@ -112,3 +112,41 @@ def test_a_forecaster_cannot_write_into_the_series():
     with pytest.raises(ValueError, match="read-only"):
         backtest(spoil, series, 3, 2)
     assert series.values[:, 0].tolist() == list(range(60))
+
+
+def test_a_value_that_was_filled_is_not_judged():
+    """Whatever stands where nothing was, in the history or in a forecast, changes no measure."""
+    data = series(np.random.default_rng(0), rows=80)
+    real = np.ones((80, 1), bool)
+    real[[20, 63, 70, 71]] = False
+    found = []
+    for spoilt in (0.0, 1e6):
+        values = data.values.copy()
+        values[~real[:, 0], 0] += spoilt
+        one = Series(values, data.time, data.names)
+
+        def forecast(history, horizon, future):
+            return np.full((horizon, 1), 3.0)
+
+        found.append(backtest(forecast, one, 4, folds=5, real=real))
+    one, other = found
+    assert one.measures == other.measures and one.scale == other.scale
+    assert one.coverage(0.8) == other.coverage(0.8) and one.pinball() == other.pinball()
+    there = real[60:].reshape(5, 4, 1)
+    assert np.array_equal(one.real, there) and np.array_equal(np.isnan(one.errors), ~there)
+    assert one.measures["mae"] == pytest.approx(np.abs(one.errors[there]).mean())
+    assert one.judged(one.truth).shape == (17,) and one.judged(one.truth, 0).shape == (17,)
+    with pytest.raises(ValueError, match=r"real: expected shape \(80, 1\), got \(80, 2\)"):
+        backtest(forecast, data, 4, real=np.ones((80, 2), bool))
+
+
+def test_interval_ends_leave_out_what_has_no_truth():
+    errors = np.arange(1.0, 41.0).reshape(40, 1, 1)
+    errors[19:] = np.nan
+    low, high = interval_errors(errors, 0.9)
+    assert (low[0, 0], high[0, 0]) == (1, 19)
+    few = np.array([[[1.0], [-5.0]], [[np.nan], [7.0]]])
+    low, high = interval_errors(few, 0.9)
+    assert low.ravel().tolist() == [-5, -5] and high.ravel().tolist() == [7, 7]
+    with pytest.raises(ValueError, match="errors: expected at least one, got none"):
+        interval_errors(np.full((3, 2, 1), np.nan))

@@ -75,7 +75,7 @@ def weekly(known=(), size=160):
 def test_a_series_of_datasets_is_taken_as_it_is():
     model = quick().fit(weekly())
     assert model.predict().shape == (4, 1)
-    assert model.seasonal_.cycles["sales"] == ("week",) and model.n_features_in_ == 3
+    assert model.scalers_[0].seasonal.cycles["sales"] == ("week",) and model.n_features_in_ == 3
     assert {"linear", "linear alone", "linear last alone"} < set(model.weights_)
     np.testing.assert_array_equal(model.predict(weekly()), model.predict())
     np.testing.assert_array_equal(model.predict(weekly().part(100)), model.predict())
@@ -134,7 +134,7 @@ def test_the_season_of_frames_goes_on_where_the_calendar_says():
     with pytest.raises(ValueError, match="y: expected times, as in fit, whose season is known"):
         model.predict(y.to_numpy())
     plain = quick(horizon=7, deseasonalize=False).fit(y)
-    assert not plain.seasonal_.found
+    assert not plain.scalers_[0].seasonal.found
     np.testing.assert_array_equal(plain.predict(y.to_numpy()), plain.predict())
 
 
@@ -142,7 +142,7 @@ def test_another_step_in_time_than_in_fit_is_refused():
     daily, hours = weekly(), np.datetime64("2024-01-01T00") + np.arange(160)
     hourly = datasets.Series(daily.values, hours, daily.names)
     model = quick().fit(daily)
-    assert model.seasonal_.found
+    assert model.scalers_[0].seasonal.found
     message = "expected a step of 1 day, as in fit, got 1 hour"
     for refused in (model.predict, model.score, model.predict_interval):
         with pytest.raises(ValueError, match=f"^y: {message}"):

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
 
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import r2_score
 
+from numba_lstm.datasets import Series
 from numba_lstm.datasets.rolling import interval_errors
-from numba_lstm.estimators import LSTMForecaster, windowed
+from numba_lstm.estimators import LSTMForecaster
+from numba_lstm.training.forecast.config import ForecastConfig
+from numba_lstm.training.forecast.reading import read_all
+from numba_lstm.training.runs.options import merge_options
+from numba_lstm.training.windowed import members
 
 SMALL = {"hidden_size": 16, "learning_rate_init": 0.01, "max_iter": 30, "random_state": 0}
 
@@ -58,13 +63,121 @@ def test_many_series_are_forecast_as_each_one_alone():
     assert model.predict(np.stack([SEASON, SEASON])[..., None]).shape == (2, 4, 1)
 
 
-def test_series_of_sizes_that_one_scaling_does_not_serve_bring_a_warning():
-    with pytest.warns(UserWarning, match=r"y: the series differ in size by a factor of 1,000,"):
-        quick().fit([SEASON, 1000 * SEASON])
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        quick().fit([SEASON, 2 * SEASON])
+def wave(period, rng):
+    """A season and what drifts slowly."""
+    shape = rng.normal(size=period)
+    return 20 + 3 * np.resize(shape, 320) + rng.normal(size=320).cumsum() / 5
+
+
+def test_a_small_series_beside_a_large_one_is_forecast_as_well_as_alone(rng):
+    small, large = wave(7, rng), 1000 * wave(5, rng)
+
+    def error(model, form):
+        found = [form(model.predict([small[:t], large[:t]])) for t in range(272, 320, 4)]
+        return np.abs(found - np.stack([small[t : t + 4] for t in range(272, 320, 4)])).mean()
+
+    about = {"n_estimators": 1, "max_iter": 10}
+    both = forecaster(**about).fit([small[:272], large[:272]])
+    alone = forecaster(**about).fit(small[:272])
+    # It is one model for two seasons, and so a little worse; by one scale for both it was lost.
+    assert error(both, lambda one: one[0]) < 1.5 * error(alone, lambda one: one[0])
+    # The size of another series changes nothing.
+    like = forecaster(**about).fit([small[:272], large[:272] / 1000])
+    np.testing.assert_allclose(like.predict()[0], both.predict()[0], rtol=1e-4)
+    np.testing.assert_allclose(1000 * like.predict()[1], both.predict()[1], rtol=1e-4)
+    for one, other in zip(like.predict_interval(), both.predict_interval()):
+        np.testing.assert_allclose(one * [[1], [1000]], other, rtol=1e-3)
+
+
+def test_a_series_is_known_again_by_its_id_and_else_scaled_by_its_own_rows():
+    def named(values, id):
+        return Series(np.asarray(values)[:, None], np.arange(len(values)), ("y",), id=id)
+
+    model = quick().fit([named(SEASON, "a"), named(100 * SEASON, "b")])
+    tail = named(SEASON[-20:], "a")
+    (known,), (other,) = model.predict([tail]), model.predict([replace(tail, id="c")])
+    np.testing.assert_allclose(known, model.predict()[0], rtol=1e-5)
+    assert not np.allclose(known, other)
+    (large,) = model.predict([named(1000 * SEASON[-20:], "c")])
+    np.testing.assert_allclose(large, 1000 * other, rtol=1e-4)
+    # Without names it is always so; where there was one series alone, that is the one.
+    plain = quick().fit([SEASON, 100 * SEASON])
+    np.testing.assert_allclose(plain.predict(SEASON), plain.predict()[0], rtol=1e-5)
+    alone = quick().fit(SEASON)
+    np.testing.assert_array_equal(alone.predict(SEASON[-12:]), alone.predict())
+
+
+DAYS = np.datetime64("2024-01-01") + np.arange(160)
+
+
+def table(tmp_path, values, kept):
+    path = tmp_path / "d.csv"
+    rows = [f"{DAYS[n]},{'' if np.isnan(values[n]) else values[n]}" for n in kept]
+    path.write_text("\n".join(["day,y", *rows]) + "\n")
+    given = {"data": str(path), "time": "day", "target": "y"}
+    return read_all(str(path), merge_options(ForecastConfig, ("", given)), "data")[0]
+
+
+def test_gaps_in_the_times_of_a_frame_mean_what_they_mean_in_a_table(tmp_path):
+    pd = pytest.importorskip("pandas")
+    values = SEASON.copy()
+    values[[0, 60, 61, 90]] = np.nan
+    kept = [n for n in range(160) if n not in (30, 31, 100)]
+    y = pd.Series(values, pd.DatetimeIndex(DAYS)).iloc[kept]
+    expected = table(tmp_path, values, kept)
+    with pytest.warns(UserWarning) as told:
+        model = quick().fit(y)
+    words = [str(one.message) for one in told if one.category is UserWarning]
+    assert any("3 of 159 rows were missing and are filled on straight lines" in w for w in words)
+    assert any("3 of 156 values were missing and are filled, too" in w for w in words)
+    with pytest.warns(UserWarning):
+        reading = model._read(False, y, None)
+    np.testing.assert_array_equal(reading.series[0].values, expected.series.values)
+    np.testing.assert_array_equal(reading.real[0], expected.real)
+    with pytest.warns(UserWarning):
+        np.testing.assert_array_equal(model.predict(y), model.predict())
+        assert model.score(y) > -1.0
+    for gaps, words in (("error", r"missing: 2024-01-31 to 2024-02-01, .*\(gaps=\)"),
+                        ("steps", "3 of 156 values are missing")):  # fmt: skip
+        with pytest.raises(ValueError, match=f"^y: .*{words}"):
+            quick(gaps=gaps).fit(y)
+    stepped = quick(gaps="steps")
+    with pytest.warns(UserWarning, match="each row is taken for a step"):
+        stepped.fit(y.dropna())
+    assert stepped.predict().shape == (4,)
+    whole = pd.Series(SEASON, pd.DatetimeIndex(DAYS))
+    with pytest.raises(
+        ValueError, match=r"^y: one row is expected every 1 day; missing: 2024-01-04"
+    ):
+        quick().fit(whole[whole.index.day_of_week != 3])
+    holes = y.copy()
+    holes.iloc[-1] = np.nan
+    with pytest.raises(ValueError, match=r"^y: expected a value in the last row, .* 2024-06-08"):
+        quick().fit(holes)
+
+
+def test_what_was_filled_is_no_truth(monkeypatch):
+    """Errors of intervals are of what was there, and the score, too."""
+    pd = pytest.importorskip("pandas")
+    y = pd.Series(SEASON, pd.DatetimeIndex(DAYS))
+    gappy = y.drop(y.index[[140, 141]])
+    with pytest.warns(UserWarning):
+        model = quick(refit=False, deseasonalize=False).fit(gappy)
+    expected = {(t, h) for t in range(128, 157) for h in range(4) if t + h in (140, 141)}
+    found = {(128 + t, h) for t, h in np.argwhere(np.isnan(model._errors[..., 0]))}
+    assert found == expected
+    low, high = model.predict_interval()
+    assert np.isfinite(low).all() and (low < high).all()
+    with pytest.warns(UserWarning):
+        score = model.score(gappy)
+    rows = [(t, h) for t in range(12, 157) for h in range(4) if t + h not in (140, 141)]
+    with pytest.warns(UserWarning):
+        (whole,) = model._read(False, gappy, None).series
+        said = {
+            t: model.predict(gappy[: DAYS[t - 1]]) for t in range(12, 157) if t not in (141, 142)
+        }
+    pairs = [(whole.values[t + h, 0], said[t][h]) for t, h in rows if t in said]
+    assert score == pytest.approx(r2_score(*zip(*pairs)), abs=0.02)
 
 
 def test_exogenous_columns_tell_of_the_future(rng):
@@ -187,7 +300,7 @@ def test_the_median_is_the_middle_of_quantiles_that_do_not_cross():
     found = model.predict_quantiles()
     assert (np.diff(found, axis=-1) >= 0).all()
     np.testing.assert_array_equal(model.predict(), found[:, 1])
-    low, high = interval_errors(model._errors)
+    low, high = (side * model.scalers_[0].scaler.scale for side in interval_errors(model._errors))
     np.testing.assert_allclose(model.predict_interval()[0], found[:, 1] + low[:, 0])
     np.testing.assert_allclose(model.predict_interval()[1], found[:, 1] + high[:, 0])
 
@@ -207,14 +320,15 @@ def test_errors_and_weights_are_those_of_the_median_in_order(monkeypatch):
     def crossed(module, batches):
         return np.roll(outputs_of(module, batches), 1, axis=-1)
 
-    outputs_of = windowed.outputs_of
+    outputs_of = members.outputs_of
     about = {"quantiles": [0.1, 0.5, 0.9], "n_estimators": 1, "refit": False}
     weights = quick(**about).fit(SEASON).weights_
-    monkeypatch.setattr(windowed, "outputs_of", crossed)
+    monkeypatch.setattr(members, "outputs_of", crossed)
     assert quick(**about).fit(SEASON).weights_ == weights
     model = quick(**about, linear=False, normalize=None, deseasonalize=False).fit(SEASON)
     expected = [SEASON[t : t + 4] - model.predict(SEASON[:t]) for t in range(128, 157)]
-    np.testing.assert_allclose(model._errors[..., 0], expected, atol=1e-4)
+    scale = model.scalers_[0].scaler.scale[0]
+    np.testing.assert_allclose(model._errors[..., 0] * scale, expected, atol=1e-4)
 
 
 def test_a_score_sets_no_attribute(monkeypatch):

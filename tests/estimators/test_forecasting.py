@@ -7,9 +7,8 @@ import pytest
 
 pytest.importorskip("sklearn")
 
-from numba_lstm import losses, models
-from numba_lstm.estimators.forecasting import by_quantile, checked_quantiles, forecast
-from numba_lstm.models.forecast_losses import pinball
+from numba_lstm import models
+from numba_lstm.estimators.forecasting import checked_quantiles, forecast
 
 
 def test_further_steps_are_forecast_from_the_forecast(rng):
@@ -53,21 +52,6 @@ def test_quantiles_that_cannot_be_meant_are_refused(quantiles):
 def test_quantiles_are_kept_as_numbers():
     assert checked_quantiles(None) is None
     assert checked_quantiles(np.array([0.1, 0.5, 0.9])) == (0.1, 0.5, 0.9)
-
-
-def test_the_pinball_loss_has_quantiles_beside_each_other(rng):
-    outputs, targets = rng.normal(size=(2, 4, 6)), rng.normal(size=(2, 4, 2))
-    value, gradient = pinball((0.1, 0.5, 0.9))(outputs, targets)
-    expected, whole = losses.quantile(outputs.reshape(2, 4, 2, 3), targets, [0.1, 0.5, 0.9])
-    assert value == expected
-    np.testing.assert_array_equal(gradient, whole.reshape(2, 4, 6))
-    assert pinball((0.5,))(targets, targets, with_gradient=False) == (0.0, None)
-
-
-def test_quantiles_of_each_column_are_put_in_order():
-    outputs = np.array([[3.0, 1.0, 2.0, -1.0, 0.0, -2.0]])
-    found = by_quantile(outputs, 2)
-    np.testing.assert_array_equal(found, [[[1.0, 2.0, 3.0], [-2.0, -1.0, 0.0]]])
 
 
 def test_what_goes_on_is_the_median_of_quantiles_in_order(rng):

@@ -17,6 +17,7 @@ from numba_lstm.estimators.series import (
     read_columns,
     read_series,
     with_known,
+    without_gaps,
 )
 
 pd = pytest.importorskip("pandas")
@@ -129,21 +130,12 @@ def test_times_at_equal_distances_are_taken_in_silence(index):
 
 
 @pytest.mark.parametrize("index", [DAYS, DAYS.to_period(), DAYS - DAYS[0]])
-def test_times_out_of_order_are_refused_and_gaps_are_told(index):
+def test_times_out_of_order_are_refused(index):
     frame = pd.DataFrame(ONE, index=index)
     with pytest.raises(ValueError, match="y: expected rows in order of time"):
         read(frame[::-1])
     with pytest.raises(ValueError, match=r"y\[1\]: expected rows in order of time, each time once"):
         read([frame, frame.iloc[[0, 0, 1]]])
-    with pytest.warns(UserWarning, match="y: expected rows at equal distances in time, got none"):
-        read(frame.iloc[[0, 1, 2, 5]])
-    read(frame.reset_index(drop=True).iloc[[0, 1, 2, 5]])
-
-
-def test_times_that_keep_no_step_are_told():
-    times = [pd.Timestamp(2024, 1, 1), pd.Timestamp(2024, 1, 2), pd.Timestamp(2024, 1, 9, 3, 7)]
-    with pytest.warns(UserWarning, match="times that keep no step"):
-        read(pd.Series([1.0, 2.0, 3.0], pd.DatetimeIndex(times)))
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
@@ -205,8 +197,8 @@ def test_series_of_different_kinds_are_refused_by_name():
     with pytest.raises(ValueError, match=r"y\[1\]: expected the columns"):
         read_series(NamedColumns(), [ready(), ready(known=("c",))], True)
     gap = Series(np.zeros((4, 1)), DAYS.to_numpy()[[0, 1, 2, 4]], ("y",))
-    with pytest.raises(ValueError, match="missing: 2024-01-04"):
-        read_series(NamedColumns(), gap, True)
+    with pytest.raises(ValueError, match=r"^y: one row is .* missing: 2024-01-04.*\(gaps=\)"):
+        without_gaps(read_series(NamedColumns(), gap, True)[0], "few")
 
 
 def test_exogenous_columns_stand_beside_their_series():
@@ -216,3 +208,54 @@ def test_exogenous_columns_stand_beside_their_series():
     assert [one.values.shape for one in found] == [(6, 3), (4, 3)] and found[0].known == ("X 0",)
     np.testing.assert_array_equal(found[1].values[:, 2], ONE[:4, 0] + 1)
     assert with_known(series, None) == series
+
+
+def test_gaps_are_filled_and_first_rows_without_a_target_left_out():
+    index = pd.date_range("2024-01-01", periods=40, freq="D")
+    y = pd.Series(np.arange(40.0), index)
+    y.iloc[:2] = np.nan
+    y = y.drop(index[[7, 8]])
+    X = pd.Series(np.arange(38.0), y.index)
+    series, _ = read_series(NamedColumns(), y, True)
+    exogenous, _ = read_columns("X", NamedColumns(), X, True)
+    with pytest.warns(UserWarning, match="^y: 2 of 38 rows were missing"):
+        (one,), (real,), (dates,) = without_gaps(with_known(series, exogenous), "few")
+    np.testing.assert_allclose(one.values[:, 0], np.arange(2.0, 40.0))
+    assert np.flatnonzero(~real.all(axis=1)).tolist() == [5, 6]
+    np.testing.assert_array_equal(dates, index[2:].to_numpy().astype("datetime64[us]"))
+    steps = index.delete([7, 8])
+    with pytest.warns(UserWarning, match="each row is taken for a step"):
+        plain = read_series(NamedColumns(), pd.Series(np.arange(38.0), steps), True)[0]
+        (one,), (real,), (dates,) = without_gaps(plain, "steps")
+    assert one.time.dtype.kind == "i" and real is None
+    np.testing.assert_array_equal(dates, steps.to_numpy().astype("datetime64[us]"))
+
+
+def test_times_that_keep_no_step_are_refused_by_name():
+    times = [pd.Timestamp(2024, 1, 1), pd.Timestamp(2024, 1, 2), pd.Timestamp(2024, 1, 9, 3, 7)]
+    series, _ = read_series(
+        NamedColumns(), [pd.Series([1.0, 2.0, 3.0], pd.DatetimeIndex(times))], True
+    )
+    with pytest.raises(ValueError, match=r"^y\[0\]: the rows keep no step .* \(gaps=\)"):
+        without_gaps(series, "few")
+
+
+def test_durations_have_gaps_too():
+    since = pd.timedelta_range(0, periods=40, freq="h").delete([9])
+    series, _ = read_series(NamedColumns(), pd.Series(np.arange(39.0), since), True)
+    with pytest.warns(UserWarning, match="1 of 40 rows were missing"):
+        (one,), _, _ = without_gaps(series, "few")
+    assert len(one) == 40 and one.frequency.unit == "step"
+
+
+def test_nan_is_missing_where_there_are_times_and_refused_else():
+    hole = pd.Series([1.0, np.nan, 3.0, 4.0, 5.0, 6.0], DAYS)
+    assert np.isnan(read_series(NamedColumns(), hole, True)[0][0].values[1, 0])
+    assert np.isnan(read_series(NamedColumns(), [hole, hole], True)[0][1].values[1, 0])
+    for value in (hole.to_numpy(), hole.reset_index(drop=True)):
+        with pytest.raises(ValueError, match="NaN"):
+            read_series(NamedColumns(), value, True)
+        with pytest.raises(ValueError, match=r"y\[1\]: .* NaN or infinity at step 1"):
+            read_series(NamedColumns(), [hole, value], True)
+    with pytest.raises(ValueError, match="infinity"):
+        read_series(NamedColumns(), hole.replace(3.0, np.inf), True)

@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 
+from numba_lstm.datasets import Series
 from numba_lstm.estimators import LSTMForecaster
 from numba_lstm.training.linear_forecasts import solve_linear
 
@@ -31,10 +32,10 @@ def quick(**options):
 def test_the_scale_is_that_of_the_part_that_trains():
     y = np.concatenate([SEASON[:80], SEASON[:20] + 1000.0])
     model = quick(early_stopping=True, validation_fraction=0.2, refit=False).fit(y)
-    np.testing.assert_allclose(model.scaler_.mean, SEASON[:80].mean())
+    np.testing.assert_allclose(model.scalers_[0].scaler.mean, SEASON[:80].mean())
     assert len(model.validation_loss_curve_) == 2
     model.set_params(refit=True).fit(y)
-    np.testing.assert_allclose(model.scaler_.mean, y.mean())
+    np.testing.assert_allclose(model.scalers_[0].scaler.mean, y.mean())
 
 
 def test_the_window_is_found_where_it_is_not_given():
@@ -56,6 +57,7 @@ def test_the_window_is_found_where_it_is_not_given():
         ("refit", "yes"),
         ("early_stopping", "often"),
         ("loss", "mae"),
+        ("gaps", "some"),
     ],
 )
 def test_options_of_its_own_are_checked(name, value):
@@ -96,6 +98,45 @@ def test_without_a_part_set_aside_all_weigh_alike():
         quick(early_stopping=True).fit(SEASON[:18])
 
 
+@pytest.mark.parametrize("kind", ["series", "frames"])
+def test_series_with_times_are_cut_at_one_date(kind, monkeypatch):
+    """What one trains on is before what any other validates."""
+    days = np.datetime64("2024-01-01") + np.arange(160)
+    parts = [(0, 160), (0, 110), (0, 150), (60, 160)]
+    if kind == "series":
+        y = [Series(SEASON[a:b, None], days[a:b], ("y",), id=str(a + b)) for a, b in parts]
+    else:
+        pd = pytest.importorskip("pandas")
+        y = [pd.Series(SEASON[a:b], pd.DatetimeIndex(days[a:b])) for a, b in parts]
+    model, taken = quick(deseasonalize=False), []
+    batches = LSTMForecaster._batches
+
+    def kept(self, reading, held, shuffle):
+        taken.append(batches(self, reading, held, shuffle))
+        return taken[-1]
+
+    monkeypatch.setattr(LSTMForecaster, "_batches", kept)
+    model.fit(y)
+    train, valid = taken[0]
+    first = np.array([a for a, _ in parts])
+
+    def day(batches, ahead):
+        which = batches.rows.series_of(batches.origins)
+        return batches.origins - batches.rows.starts[which] + first[which] + ahead
+
+    # The series of middle length, 130 rows, has a fifth, 26.
+    assert day(train, 3).max() == 133 and day(valid, 0).min() == 134
+    assert set(valid.rows.series_of(valid.origins).tolist()) == {0, 2, 3}
+    np.testing.assert_allclose(model._scaling.fitted[1].scaler.mean, SEASON[:110].mean())
+
+
+def test_series_without_times_are_cut_each_at_its_own_end():
+    model = quick()
+    model.fit([SEASON, SEASON[:100]])
+    reading = model._read(False, [SEASON, SEASON[:100]], None)
+    assert reading.dates is None and model._held_out(reading, False).tolist() == [32, 20]
+
+
 def test_a_series_that_is_too_short_is_named():
     with pytest.raises(ValueError, match=r"y\[1\]: expected at least window \+ horizon = 16 rows"):
         quick().fit([SEASON, SEASON[:15]])
@@ -106,6 +147,18 @@ def test_the_second_fit_learns_from_all_rows_for_the_best_epochs():
     first = quick(max_iter=30, refit=False).fit(SEASON)
     assert model.loss_curve_ == first.loss_curve_ and model.weights_ == first.weights_
     assert (model.predict() != first.predict()).any()
+
+
+def test_errors_stay_in_the_units_of_each_series_when_all_is_trained_anew():
+    """The scale of all rows is another one than that of the part that trained."""
+    y = [SEASON, SEASON**3 + 5]
+    found = []
+    for refit in (False, True):
+        model = quick(refit=refit).fit(y)
+        scales = np.repeat([one.scaler.scale[0] for one in model.scalers_], 29)
+        found.append(model._errors[..., 0] * scales[:, None])
+    np.testing.assert_allclose(*found, rtol=1e-6)
+    assert abs(scales[0] / SEASON[:128].std() - 1) > 0.05
 
 
 def test_a_second_fit_that_is_interrupted_leaves_the_first(monkeypatch):
@@ -171,6 +224,18 @@ def test_partial_fits_train_the_networks_only(early_stopping):
         model.predict_interval()
 
 
+def test_a_fit_that_goes_on_knows_series_by_their_ids_and_else_scales_them_anew():
+    def named(size, id):
+        return Series(size * SEASON[:, None], TIME, ("y",), id=id)
+
+    model = quick(deseasonalize=False).partial_fit([named(1, "a"), named(100, "b")])
+    first = model.scalers_
+    model.partial_fit([named(7, "b"), named(9, "c")])
+    assert model.scalers_[0] is first[1]
+    np.testing.assert_allclose(model.scalers_[1].scaler.scale, 9 * SEASON.std())
+    assert model.predict().shape == (2, 4, 1)
+
+
 def test_partial_fits_alone_make_a_model_whose_weights_are_alike():
     model = quick().partial_fit(SEASON).partial_fit(SEASON)
     assert set(model.weights_.values()) == {0.25} and model.n_iter_ == 2
@@ -186,7 +251,7 @@ def test_a_warm_start_keeps_the_weights_where_networks_may_know_all_rows(refit, 
     check_weights(model)
     assert all(changed(networks, before))
     # The linear forecasters are those of all rows, by the scale and the penalties of before.
-    rows, _ = model._batches(model._read(False, 2 * SEASON, None).series, None, False)
+    rows, _ = model._batches(model._read(False, 2 * SEASON, None), None, False)
     for name, line in lines.items():
         solved = values([line])
         solve_linear(line, rows, model._ridges[name])
@@ -206,7 +271,8 @@ def test_a_warm_start_weighs_anew_on_rows_that_no_network_knows():
     assert model.weights_["lstm"] + model.weights_["lstm last"] > 0.1
     check_weights(model)
     expected = [rough[t : t + 4] - model.predict(rough[:t]) for t in range(128, 157)]
-    np.testing.assert_allclose(model._errors[..., 0], expected, atol=1e-4)
+    scale = model.scalers_[0].scaler.scale[0]
+    np.testing.assert_allclose(model._errors[..., 0] * scale, expected, atol=1e-4)
     assert errors.shape == model._errors.shape and (errors != model._errors).any()
     assert model.predict_interval()[0].shape == (4,)
 

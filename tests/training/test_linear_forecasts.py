@@ -13,6 +13,7 @@ from numba_lstm.training.linear_forecasts import (
     outputs_of,
     solve_linear,
     targets_of,
+    weights_of,
 )
 
 
@@ -71,3 +72,43 @@ def test_of_many_windows_some_are_enough(rng, monkeypatch):
     model = LinearForecaster(1, 1, 2, 6, seed=0)
     solve_linear(model, batches(wave, 6, 890), 1e-6)
     assert errors(model, batches(wave, 6, 890)) < 0.01
+
+
+class Weighed(WindowBatches):
+    """Windows whose targets from some row on weigh nothing."""
+
+    def __init__(self, *args, until, **about):
+        super().__init__(*args, **about)
+        self.until = until
+
+    def batch(self, origins):
+        inputs, y = super().batch(origins)
+        rows = origins[:, None] + np.arange(self.horizon)
+        return inputs, y, (rows < self.until).T[..., None].astype("f4")
+
+
+def test_targets_of_no_weight_tell_nothing(rng):
+    """What comes behind a row is spoilt: neither the penalty nor a quantile changes."""
+    found = []
+    for spoilt in (0.0, 1e4):
+        values = rng.normal(size=(60, 1)) if not found else found[0][0].copy()
+        values[50:] += spoilt
+        valid = Weighed(values, np.arange(20, 52), 6, 2, batch_size=7, until=50)
+        model = LinearForecaster(1, 3, 2, 6, targets=1, seed=0)
+        ridge = best_ridge(model, batches(values, 6, 20), valid)
+        found.append((values, ridge))
+        weights = weights_of(valid)
+        assert weights.shape == targets_of(valid).shape and not weights[1, -3:].any()
+    assert found[0][1] == found[1][1]
+    assert weights_of(batches(values, 6, 20)) is None
+
+
+def test_quantiles_are_of_the_errors_of_what_was_there(rng):
+    values = rng.normal(size=(90, 1))
+    train = Weighed(values, np.arange(6, 80), 6, 2, batch_size=7, until=70)
+    model = LinearForecaster(1, 3, 2, 6, targets=1, seed=0)
+    solve_linear(model, train, 1e-3, (0.1, 0.5, 0.9))
+    (x, future), y, weights = train.batch(train.origins)
+    errors = np.where(weights > 0, y, np.nan) - model(x, future)[..., [0]]
+    share = np.nanmean(np.where(np.isnan(errors), np.nan, errors > 0), axis=1)
+    np.testing.assert_allclose(share, 0.9, atol=0.02)

@@ -7,8 +7,9 @@ in the forecast. Then they are solved again on all of these rows.
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,18 +17,17 @@ import numpy as np
 
 from ..._parsing import parse_json
 from ...interop import safetensors
-from ...models import Combination, Forecaster, LinearForecaster, combination_weights
-from ...models.forecast_losses import pinball
+from ...models import Combination
 from ...models.members import Members
 from ...nn import Module
-from ..linear_forecasts import best_ridge, outputs_of, solve_linear, targets_of
 from ..runs.checkpoint import COMBINED, RESULTS, Run
 from ..runs.folders import RunError
 from ..runs.memory_limit import check_values, recurrent_parameters
+from ..windowed import members
+from ..windowed.rows import KnownWindows
 from .config import ForecastConfig
 from .data import ForecastData
 from .meaning import Meaning
-from .windows import WindowBatches
 
 __all__ = [
     "Combined",
@@ -36,10 +36,9 @@ __all__ = [
     "count_parameters",
     "make_members",
     "read_combined",
+    "weigh",
 ]
 
-# The penalty of linear forecasters where nothing validates, as of the estimator.
-_RIDGE = 0.1
 _BATCH = 256
 _WEIGHTS = "weights"
 
@@ -58,79 +57,65 @@ class Combined:
         The linear forecasters alone; None where there are none, and before the run's end.
     weights : dict of str to float
         Of each kind in `model`; they sum to 1.
+    errors : numpy.ndarray or None
+        (O, H, K), truth less forecast of what validates, scaled, before that was learnt, too; NaN
+        where the truth was filled. None where nothing validates, and of what was read.
     """
 
     model: Combination
     network: Combination
     linear: Combination | None
     weights: dict[str, float]
+    errors: np.ndarray | None = None
 
     @classmethod
     def of(
-        cls, members: Members, weights: Mapping[str, float], alone: Mapping[str, float]
+        cls,
+        made: Members,
+        weights: Mapping[str, float],
+        alone: Mapping[str, float],
+        errors: np.ndarray | None = None,
     ) -> Combined:
         """Put members together.
 
         Parameters
         ----------
-        members
+        made
             The forecasters.
         weights
             Of each kind; they sum to 1.
         alone
             Of each kind of network among the networks, and of each linear forecaster among these.
+        errors
+            On what validates.
         """
 
         def only(names: Collection[str]) -> Combination | None:
-            found = {name: alone[name] * (name in names) for name in members.groups}
-            return members.combined(found) if any(found.values()) else None
+            found = {name: alone[name] * (name in names) for name in made.groups}
+            return made.combined(found) if any(found.values()) else None
 
-        network = only(members.networks)
+        network = only(made.networks)
         assert network is not None
-        return cls(members.combined(weights), network, only(members.lines), dict(weights))
+        return cls(made.combined(weights), network, only(made.lines), dict(weights), errors)
 
 
 def make_members(config: ForecastConfig, meaning: Meaning) -> Members:
     """The forecasters that the options describe, with new parameters."""
-    width, outputs = len(meaning.columns), meaning.targets * len(config.quantiles)
-    common: dict[str, Any] = {
-        "future_size": len(meaning.known),
-        "targets": meaning.targets,
-        "dtype": config.dtype,
-    }
-    rng = np.random.default_rng(config.seed)
-    networks, lines = {}, {}
-    for kind in config.kinds:
-        suffix = "" if kind is None else f" {kind}"
-        networks[f"{config.cell}{suffix}"] = [
-            Forecaster(
-                width,
-                config.hidden,
-                outputs,
-                meaning.horizon,
-                config.layers,
-                cell=config.cell,
-                dropout=config.dropout,
-                input_dropout=config.input_dropout,
-                recurrent_dropout=config.recurrent_dropout,
-                normalize=kind,
-                seed=rng,
-                **common,
-            )
-            for _ in range(config.networks)
-        ]
-        for reads in _read_by_lines(config, meaning):
-            lines[f"linear{suffix}{' alone' if reads < width else ''}"] = LinearForecaster(
-                width,
-                outputs,
-                meaning.horizon,
-                meaning.window,
-                reads=reads,
-                normalize=kind,
-                seed=0,
-                **common,
-            )
-    return Members(networks, lines)
+    return members.make_members(
+        meaning.sizes,
+        config.kinds,
+        itertools.repeat(np.random.default_rng(config.seed)),
+        hidden=config.hidden,
+        count=config.networks,
+        quantiles=len(config.quantiles),
+        linear=config.linear,
+        dtype=config.dtype,
+        num_layers=config.layers,
+        cell=config.cell,
+        dropout=config.dropout,
+        input_dropout=config.input_dropout,
+        recurrent_dropout=config.recurrent_dropout,
+    )
 
 
 def combine(config: ForecastConfig, data: ForecastData, run: Run) -> Combined:
@@ -143,24 +128,32 @@ def combine(config: ForecastConfig, data: ForecastData, run: Run) -> Combined:
     run
         Its folder.
     """
-    members = _networks_of(run, config, data.meaning)
-    train = WindowBatches(data.rows, data.train_origins, data.meaning, _BATCH)
+    made = _networks_of(run, config, data.meaning)
+    rows, sizes = data.rows, data.meaning.sizes
+    train = KnownWindows(rows, data.train_origins, sizes, _BATCH)
     origins = data.valid_origins
-    valid = WindowBatches(data.rows, origins, data.meaning, _BATCH) if origins.size else None
+    valid = KnownWindows(rows, origins, sizes, _BATCH) if origins.size else None
     learnt = config.quantiles if len(config.quantiles) > 1 else None
-    ridges = {}
-    for name, line in members.lines.items():
-        ridges[name] = _RIDGE if valid is None else best_ridge(line, train, valid)
-        solve_linear(line, train, ridges[name], learnt)
-    groups = members.groups
-    weights, alone = _alike(groups), {**_alike(members.networks), **_alike(members.lines)}
+    ridges = members.solve(made, train, valid, learnt)
+    weights, errors = members.alike(made.groups), None
+    alone = {**members.alike(made.networks), **members.alike(made.lines)}
     if valid is not None:
-        weights, alone = _weighed(members, valid, learnt)
-        both = WindowBatches(data.rows, data.learnt_origins, data.meaning, _BATCH)
-        for name, line in members.lines.items():
-            solve_linear(line, both, ridges[name], learnt)
-    _save(run, members, weights, alone)
-    return Combined.of(members, weights, alone)
+        judge = members.Judge(made, valid, learnt)
+        weights, alone = weigh(judge, made)
+        errors = judge.errors(weights)
+        both = KnownWindows(rows, data.learnt_origins, sizes, _BATCH)
+        members.solve(made, both, None, learnt, ridges)
+    _save(run, made, weights, alone)
+    return Combined.of(made, weights, alone, errors)
+
+
+def weigh(judge: members.Judge, made: Members) -> tuple[dict[str, float], dict[str, float]]:
+    """The weights with which what validates is forecast best.
+
+    By all; and by the networks without the linear forecasters, and by these without the networks.
+    """
+    lines = judge.weights(made.lines) if made.lines else {}
+    return judge.weights(), {**judge.weights(made.networks), **lines}
 
 
 def read_combined(run: Run, config: ForecastConfig, meaning: Meaning) -> Combined:
@@ -174,30 +167,30 @@ def read_combined(run: Run, config: ForecastConfig, meaning: Meaning) -> Combine
         When its files are damaged, or one of them is lost.
     """
     _refuse_lost(run)
-    members = _networks_of(run, config, meaning)
+    made = _networks_of(run, config, meaning)
     path = run.path / COMBINED
-    weights = {**_alike(members.networks), **dict.fromkeys(members.lines, 0.0)}
+    weights = {**members.alike(made.networks), **dict.fromkeys(made.lines, 0.0)}
     alone = weights
     if path.is_file():
         arrays, metadata = run.arrays(COMBINED)
         what = f"{path}: expected the run's linear forecasters"
         check_values(arrays, count_parameters(config, meaning)[1], what)
         try:
-            weights, alone = _read_weights(metadata.get(_WEIGHTS, "null"), members)
-            for name, line in members.lines.items():
+            weights, alone = _read_weights(metadata.get(_WEIGHTS, "null"), made)
+            for name, line in made.lines.items():
                 line.load_state_dict(arrays, prefix=f"{name}.")
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"{what}: {error}") from None
-    return Combined.of(members, weights, alone)
+    return Combined.of(made, weights, alone)
 
 
-def _read_weights(text: str, members: Members) -> tuple[dict[str, float], dict[str, float]]:
+def _read_weights(text: str, made: Members) -> tuple[dict[str, float], dict[str, float]]:
     """The weights of all kinds, and those of networks and linear forecasters by themselves."""
     found = parse_json(text, "weights")
     parts: dict[str, Collection[str]] = {
-        "model": members.groups,
-        "network": members.networks,
-        "linear": members.lines,
+        "model": made.groups,
+        "network": made.networks,
+        "linear": made.lines,
     }
     for part, names in parts.items():
         here = found[part]
@@ -221,7 +214,7 @@ def count_parameters(config: ForecastConfig, meaning: Meaning) -> tuple[int, int
     stack = recurrent_parameters(config.cell, width, config.hidden, config.layers)
     network = stack + (config.hidden + future + 1) * outputs
     lines = 0
-    for reads in _read_by_lines(config, meaning):
+    for reads in members.read_by_lines(meaning.sizes, config.linear):
         lines += (meaning.window * reads + future + 1) * outputs
     return len(config.kinds) * config.networks * network, len(config.kinds) * lines
 
@@ -236,15 +229,6 @@ def _refuse_lost(run: Run) -> None:
         )
 
 
-def _read_by_lines(config: ForecastConfig, meaning: Meaning) -> tuple[int, ...]:
-    """How many columns each linear forecaster of a kind reads."""
-    width, targets = len(meaning.columns), meaning.targets
-    if not config.linear:
-        return ()
-    # Those of the targets alone have fewer weights, which may be better told.
-    return (width, targets) if width > targets + len(meaning.known) else (width,)
-
-
 def _networks_of(run: Run, config: ForecastConfig, meaning: Meaning) -> Members:
     """The members of a run, whose networks are those that it keeps."""
     made: list[Members] = []
@@ -257,51 +241,19 @@ def _networks_of(run: Run, config: ForecastConfig, meaning: Meaning) -> Members:
     return made[0]
 
 
-def _alike(names: Collection[str]) -> dict[str, float]:
-    return {name: 1.0 / len(names) for name in names}
-
-
-def _weighed(
-    members: Members, valid: WindowBatches, quantiles: tuple[float, ...] | None
-) -> tuple[dict[str, float], dict[str, float]]:
-    """The weights with which what validates is forecast best.
-
-    By all; and by the networks without the linear forecasters, and by these without the networks.
-    """
-    forecasts = {
-        name: np.mean([outputs_of(one.eval(), valid) for one in group], axis=0)
-        for name, group in members.groups.items()
-    }
-    loss: Callable[..., float] | None = None
-    if quantiles is not None:
-        measure = pinball(quantiles)
-
-        def loss(found: np.ndarray, true: np.ndarray) -> float:
-            return float(measure(found, true, with_gradient=False)[0])
-
-    truth = targets_of(valid)
-
-    def best(names: Collection[str]) -> dict[str, float]:
-        found = combination_weights([forecasts[name] for name in names], truth, loss)
-        return dict(zip(names, found.tolist()))
-
-    lines = best(members.lines) if members.lines else {}
-    return best(forecasts), {**best(members.networks), **lines}
-
-
 def _save(
-    run: Run, members: Members, weights: Mapping[str, float], alone: Mapping[str, float]
+    run: Run, made: Members, weights: Mapping[str, float], alone: Mapping[str, float]
 ) -> None:
     arrays = {
         f"{name}.{part}": array
-        for name, line in members.lines.items()
+        for name, line in made.lines.items()
         for part, array in line.state_dict().items()
     }
     # One entry: the order of several is not the same each time.
     parts = {
         "model": dict(weights),
-        "network": {name: alone[name] for name in members.networks},
-        "linear": {name: alone[name] for name in members.lines},
+        "network": {name: alone[name] for name in made.networks},
+        "linear": {name: alone[name] for name in made.lines},
     }
     metadata = {_WEIGHTS: json.dumps(parts)}
     run.write(COMBINED, safetensors.serialized(arrays, metadata))

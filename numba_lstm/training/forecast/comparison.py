@@ -16,8 +16,8 @@ import numpy as np
 from ...datasets import baselines, metrics
 from ...datasets.rolling import Backtest, backtest, interval_errors
 from ...datasets.series import Series
+from ..windowed.rows import last_known, seen_at
 from .reading import ReadSeries
-from .windows import last_known, seen_at
 
 __all__ = [
     "BASELINES",
@@ -28,6 +28,7 @@ __all__ = [
     "compare",
     "interval_ends",
     "measures",
+    "naive_scale",
     "season_before",
 ]
 
@@ -46,24 +47,30 @@ class Comparison:
 
     Attributes
     ----------
-    id : str
-        The series' name.
+    read : ReadSeries
+        The series.
     models : dict of str to Backtest
         By the names of `MODELS`, and perhaps `LINEAR_MEMBERS`.
     quantiles : numpy.ndarray
         (F, H, K, Q), the model's.
     errors : numpy.ndarray
         (O, H, K), truth minus forecast of the model at each of the O rows from the first origin to
-        the last one.
+        the last one; NaN where the truth was filled.
     filled : int
-        How many of the values that were forecast were filled: missing when they were read.
+        How many of the values that were forecast were filled: missing when they were read. They
+        are not judged.
     """
 
-    id: str
+    read: ReadSeries
     models: dict[str, Backtest]
     quantiles: np.ndarray
     errors: np.ndarray
     filled: int
+
+    @property
+    def id(self) -> str:
+        """The series' name."""
+        return self.read.series.id
 
     def intervals(self, level: float) -> tuple[np.ndarray, np.ndarray] | None:
         """Give the ends of the model's intervals, (F, H, K).
@@ -78,10 +85,10 @@ class Comparison:
         if folds < 2:
             return None
         origins = np.arange(len(self.errors))
-        sides = [
-            interval_ends(self.errors[np.abs(origins - fold * horizon) >= horizon], level)
-            for fold in range(folds)
-        ]
+        others = [self.errors[np.abs(origins - fold * horizon) >= horizon] for fold in range(folds)]
+        if any(np.isnan(errors).all(axis=(0, 1)).any() for errors in others):
+            return None  # so much was filled that there is nothing else to go by
+        sides = [interval_ends(errors, level) for errors in others]
         low, high = (np.stack(side) for side in zip(*sides))
         return forecast + low, forecast + high
 
@@ -102,16 +109,19 @@ def compare(
         (O, H, K, Q), the forecasts of the "model", of its "network" alone, and perhaps of its
         `LINEAR_MEMBERS` alone.
     origins
-        (O,) the rows at which they begin, each up to the last one that the series has the truth of.
-        Those that are judged are one horizon apart; intervals are made of the errors of all.
+        (O,) the rows at which they begin, each up to the last one. Those that are judged are one
+        horizon apart; intervals are made of the errors of all.
     linear
         What the linear baseline is fitted on; None for all that is before each origin.
     """
-    series = one.series
-    last = None if one.real is None else last_known(one.real)
     said = told["model"]
     first, horizon = int(origins[0]), said.shape[1]
     folds = 1 + (len(said) - 1) // horizon
+    end = first + folds * horizon
+    series = one.series.part(None, end)
+    last = real = None
+    if one.real is not None:
+        last, real = last_known(one.real[:end]), one.real[:end, : series.targets]
     middle = said.shape[-1] // 2
 
     def again(said: np.ndarray) -> baselines.Forecast:
@@ -124,13 +134,16 @@ def compare(
         "seasonal_naive": _as_known(baselines.seasonal_naive(season), last),
         "last_value": _as_known(baselines.seasonal_naive(1), last),
     }
-    found = {name: backtest(made, series, horizon, folds) for name, made in forecasters.items()}
-    filled = 0
-    if one.real is not None:
-        filled = int((~one.real[first:, : series.targets]).sum())
-    truth = np.lib.stride_tricks.sliding_window_view(series.target[first:], horizon, axis=0)
+    found = {
+        name: backtest(made, series, horizon, folds, real=real)
+        for name, made in forecasters.items()
+    }
+    target, filled = series.target[first:], 0
+    if real is not None:
+        target, filled = np.where(real[first:], target, np.nan), int((~real[first:]).sum())
+    truth = np.lib.stride_tricks.sliding_window_view(target, horizon, axis=0)
     errors = truth.swapaxes(1, 2) - said[..., middle]
-    return Comparison(series.id, found, said[::horizon], errors, filled)
+    return Comparison(one, found, said[::horizon], errors, filled)
 
 
 def interval_ends(errors: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
@@ -148,13 +161,15 @@ def measures(found: Sequence[Backtest], target: int | None = None) -> dict[str, 
     ``mae``, ``rmse`` and ``smape`` are over all forecasts; ``mase`` is the mean of those of the
     series, and None where a series is constant before its back-test.
     """
-    which = slice(None) if target is None else slice(target, target + 1)
-    truth = np.concatenate([one.truth[..., which].reshape(-1) for one in found])
-    said = np.concatenate([one.forecast[..., which].reshape(-1) for one in found])
-    scaled = [
-        metrics.mase(one.truth[..., which], one.forecast[..., which], one.scale[which])
+    parts = [
+        [
+            one.judged(values, target)
+            for values in (one.truth, one.forecast, np.broadcast_to(one.scale, one.truth.shape))
+        ]
         for one in found
     ]
+    truth, said = (np.concatenate(side) for side in list(zip(*parts))[:2])
+    scaled = [metrics.mase(*part) for part in parts]
     known = [value for value in scaled if value is not None]
     return {
         "mae": metrics.mae(truth, said),
@@ -167,6 +182,14 @@ def measures(found: Sequence[Backtest], target: int | None = None) -> dict[str, 
 def as_unit(scale: np.ndarray) -> np.ndarray:
     """Of a series' seasonal-naive errors, the units of its errors: 1 for what is constant."""
     return np.where(scale > 0, scale, 1.0)
+
+
+def naive_scale(one: ReadSeries, rows: int) -> np.ndarray:
+    """(K,) the seasonal-naive error of a series' first rows, of values that were there."""
+    target = one.series.target[:rows]
+    if one.real is not None:
+        target = np.where(one.real[:rows, : one.series.targets], target, np.nan)
+    return metrics.seasonal_scale(target, season_before(one.series, rows))
 
 
 def season_before(series: Series, origin: int) -> int:

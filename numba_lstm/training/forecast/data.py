@@ -1,50 +1,33 @@
-"""The series of one run, cut by time into rows that train, that validate, and that are forecast.
+"""The series of one run, cut by date into rows that train, that validate, and that are forecast.
 
-Scaling is fitted on the rows that train. A window that validates or is tested begins where the rows
-before end; what it forecasts lies behind them.
+Scaling is fitted on the rows that train, of each series by itself. A window that validates or is
+tested begins where the rows before end; what it forecasts lies behind them.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 
-from ...datasets.scaling import Scaler
-from ...datasets.seasonal import Deseasonalizer
 from ...datasets.series import Series, shown
-from ...datasets.sizes import sizes_apart
+from ...datasets.series_scaling import SeriesScaler, SeriesScalers
 from ..runs.options import ConfigError
 from ..runs.table_options import listed
+from ..windowed.cuts import Cut
+from ..windowed.rows import Rows, last_known, seen_at
 from .config import ForecastConfig
+from .cutting import cut_series
 from .meaning import Meaning
 from .reading import ReadSeries, read_all
-from .windows import Rows, last_known, seen_at
 
-__all__ = ["ForecastData", "Split", "load_data", "scaled_rows"]
+__all__ = ["ForecastData", "load_data", "scaled_rows", "whole_forecasts"]
 
-_MOST_FOLDS = 20
-_LEAST_WINDOW, _MOST_WINDOW = 28, 336  # the second one is two weeks of hours
-
-
-class Split(NamedTuple):
-    """Where the parts of a series end.
-
-    Attributes
-    ----------
-    train
-        Rows that train.
-    first
-        Rows before the back-test, at which its first forecast begins.
-    """
-
-    train: int
-    first: int
+# So many series are named in a note.
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +38,9 @@ class ForecastData:
     ----------
     meaning : Meaning
     series : tuple of ReadSeries
-    splits : tuple of Split
+    splits : tuple of Cut
     folds : int
-        Forecasts of the back-test of each series.
+        Forecasts of the back-test, of the series that reach its end.
     rows : Rows
         All series, scaled.
     notes : tuple of str
@@ -66,7 +49,7 @@ class ForecastData:
 
     meaning: Meaning
     series: tuple[ReadSeries, ...]
-    splits: tuple[Split, ...]
+    splits: tuple[Cut, ...]
     folds: int
     rows: Rows
     notes: tuple[str, ...] = ()
@@ -89,12 +72,26 @@ class ForecastData:
         window, horizon = self.meaning.window, self.meaning.horizon
         return self._origins(lambda split: (window, split.first - horizon))
 
-    def _origins(self, bounds: Callable[[Split], tuple[int, int]]) -> np.ndarray:
+    def _origins(self, bounds: Callable[[Cut], tuple[int, int]]) -> np.ndarray:
         found = []
         for start, split in zip(self.rows.starts, self.splits):
             first, last = bounds(split)
             found.append(start + np.arange(first, last + 1))
-        return np.concatenate(found)
+        return self.rows.judged(np.concatenate(found), self.meaning.horizon)
+
+    @property
+    def tested(self) -> tuple[int, ...]:
+        """How many forecasts the back-test of each series has: 0 where it ended before."""
+        pairs = zip(self.series, self.splits)
+        return tuple(
+            whole_forecasts(one, split.first, self.meaning.horizon) for one, split in pairs
+        )
+
+    @property
+    def learnt(self) -> tuple[Series, ...]:
+        """The series up to the back-test."""
+        pairs = zip(self.series, self.splits)
+        return tuple(one.series.part(None, split.first) for one, split in pairs)
 
     def counts(self) -> dict[str, int]:
         """How many rows train, validate and are forecast in the back-test."""
@@ -124,7 +121,7 @@ class ForecastData:
 
 
 def load_data(config: ForecastConfig, meaning: Meaning | None = None) -> ForecastData:
-    """Read what the options name, cut it by time, and scale it.
+    """Read what the options name, cut it by date, and scale it.
 
     Parameters
     ----------
@@ -136,7 +133,7 @@ def load_data(config: ForecastConfig, meaning: Meaning | None = None) -> Forecas
     Raises
     ------
     ConfigError
-        When no file is named, or a series is too short.
+        When no file is named, or the series are too short.
     OSError, ValueError
         When a file cannot be read.
     """
@@ -147,31 +144,22 @@ def load_data(config: ForecastConfig, meaning: Meaning | None = None) -> Forecas
         )
     if config.horizon is None:
         raise ConfigError("horizon: expected how many steps ahead (--horizon N), got nothing")
-    series = read_all(config.data, config, "data")
-    lengths, horizon = [len(one.series) for one in series], config.horizon
-    folds = _folds(min(lengths), config)
-    splits = [_split(len(one.series), folds, config) for one in series]
-    window = config.window
-    if window is None:
-        frequency = series[0].series.frequency
-        season = 1 if frequency is None else frequency.season
-        most = min(*((split.train - horizon) // 3 for split in splits), _MOST_WINDOW)
-        window = max(1, min(max(2 * horizon, 2 * season, _LEAST_WINDOW), most))
-    for number, one in enumerate(series):
-        others = lengths[:number] + lengths[number + 1 :]
-        _need_rows(one, min(others, default=None), window, config)
-    series = [_known_in_time(one, split) for one, split in zip(series, splits)]
+    found = cut_series(read_all(config.data, config, "data"), config)
+    splits = found.cuts
+    series = [_known_in_time(one, split) for one, split in zip(found.series, splits)]
     notes = [note for one in series for note in one.notes] + _told(series)
+    notes += _left_out(found.left_out, found.window, config)
     if meaning is None:
-        meaning = _meaning(config, series, splits, window)
+        meaning = _meaning(config, series, splits, found.window)
         notes += _constant(config, series, splits)
-    notes += _sizes(series, splits)
-    notes += _regular_part(series[0], meaning)
-    rows = scaled_rows(series, meaning, config.dtype)
-    return ForecastData(meaning, tuple(series), tuple(splits), folds, rows, tuple(notes))
+    notes += _ending_early(series, splits, found.folds, meaning.horizon)
+    notes += _regular_part(series, meaning)
+    scalers = [meaning.scalers.of(one.series.part(None, s.train)) for one, s in zip(series, splits)]
+    rows = scaled_rows(series, scalers, config.dtype)
+    return ForecastData(meaning, tuple(series), tuple(splits), found.folds, rows, tuple(notes))
 
 
-def scaled_rows(series: Sequence[ReadSeries], meaning: Meaning, dtype: str) -> Rows:
+def scaled_rows(series: Sequence[ReadSeries], scalers: Sequence[SeriesScaler], dtype: str) -> Rows:
     """The series as the network takes them.
 
     Raises
@@ -179,40 +167,29 @@ def scaled_rows(series: Sequence[ReadSeries], meaning: Meaning, dtype: str) -> R
     ConfigError
         When there are numbers that cannot be computed with.
     """
-    values, effects = [], []
-    for one in series:
-        effect = meaning.deseasonalizer.effect(one.series.time)
-        effects.append(effect[:, : meaning.targets])
-        with np.errstate(over="ignore"):  # told below
-            scaled = meaning.scaler.transform(one.series.values - effect).astype(dtype)
-        if not np.isfinite(scaled).all():
-            row, column = np.argwhere(~np.isfinite(scaled))[0]
-            raise ConfigError(
-                f"{one.name}: expected numbers that fit in {dtype}, got "
-                f"{one.series.values[row, column]:g} in {meaning.columns[column]} at "
-                f"{shown(one.series.time[row])}"
-            )
-        values.append(scaled)
-    return Rows.of(values, [one.real for one in series], effects)
+    whole = [one.series for one in series]
+    rows = Rows.of(whole, scalers, [one.real for one in series], dtype)
+    if not np.isfinite(rows.values).all():
+        at, column = np.argwhere(~np.isfinite(rows.values))[0]
+        which = int(rows.series_of(at))
+        one, row = whole[which], at - rows.starts[which]
+        raise ConfigError(
+            f"{series[which].name}: expected numbers that fit in {dtype}, got "
+            f"{one.values[row, column]:g} in {one.names[column]} at {shown(one.time[row])}"
+        )
+    return rows
 
 
-def _folds(shortest: int, config: ForecastConfig) -> int:
-    """The forecasts of the back-test, where the shortest series has so many rows."""
-    assert config.horizon is not None
-    if config.folds is not None:
-        return config.folds
-    return min(max(shortest // (5 * config.horizon), 2), _MOST_FOLDS)
+def whole_forecasts(one: ReadSeries, first: int, horizon: int) -> int:
+    """How many forecasts from a row on a series has the truth of; none where all was filled."""
+    count = (len(one.series) - first) // horizon
+    if one.real is None or not count:
+        return count
+    there = one.real[first : first + count * horizon, : one.series.targets]
+    return count if there.any(axis=0).all() else 0
 
 
-def _split(rows: int, folds: int, config: ForecastConfig) -> Split:
-    assert config.horizon is not None
-    first = rows - folds * config.horizon
-    if not config.valid_fraction:
-        return Split(first, first)
-    return Split(first - max(math.ceil(config.valid_fraction * first), config.horizon), first)
-
-
-def _known_in_time(one: ReadSeries, split: Split) -> ReadSeries:
+def _known_in_time(one: ReadSeries, split: Cut) -> ReadSeries:
     """The series with no value in a part that was filled by what comes after that part."""
     if one.real is None:
         return one
@@ -222,41 +199,13 @@ def _known_in_time(one: ReadSeries, split: Split) -> ReadSeries:
     return replace(one, series=replace(one.series, values=values))
 
 
-def _need_rows(one: ReadSeries, others: int | None, window: int, config: ForecastConfig) -> None:
-    """Refuse a series that is too short beside others, the shortest of which has so many rows."""
-    assert config.horizon is not None
-    horizon, rows = config.horizon, len(one.series)
-    least = rows
-    while True:
-        folds = _folds(least if others is None else min(least, others), config)
-        split = _split(least, folds, config)
-        missing = window + horizon - split.train
-        if missing <= 0:
-            break
-        # Fewer cannot be enough, as with each row at most one more trains. More may be needed:
-        # some of them validate, or are the back-test's.
-        least += missing
-    if least == rows:
-        return
-    seen = "one row to forecast from" if window == 1 else f"a window of {window}"
-    parts = [f"{seen} and a horizon of {horizon}"]
-    if split.first > split.train:
-        parts.append(f"{split.first - split.train} rows that validate")
-    if folds:
-        parts.append(f"{folds} forecasts of the back-test")
-    raise ConfigError(f"{one.name}: too short: {', '.join(parts)} need {least} rows, got {rows}")
-
-
 def _meaning(
-    config: ForecastConfig, series: Sequence[ReadSeries], splits: Sequence[Split], window: int
+    config: ForecastConfig, series: Sequence[ReadSeries], splits: Sequence[Cut], window: int
 ) -> Meaning:
     first = series[0].series
     trained = [one.series.part(None, split.train) for one, split in zip(series, splits)]
     try:
-        seasonal = Deseasonalizer.of_nothing(first.names)
-        if config.deseasonalize:
-            seasonal = Deseasonalizer.fit(trained)
-        scaler = Scaler.fit([seasonal.transform(one).values for one in trained])
+        scalers = SeriesScalers.fit(trained, deseasonalize=config.deseasonalize)
     except ValueError as error:
         words = str(error).removeprefix("values: ")
         raise ConfigError(
@@ -268,14 +217,11 @@ def _meaning(
         columns=first.names,
         targets=first.targets,
         known=first.known,
-        seasonal=seasonal.to_json(),
-        mean=tuple(scaler.mean.tolist()),
-        scale=tuple(scaler.scale.tolist()),
+        scaling=scalers.to_json(),
         window=window,
         horizon=config.horizon,
         count=first.frequency.count,
         unit=first.frequency.unit,
-        ids=tuple(one.series.id for one in series),
         until=shown(max(ends)),
         day=first.frequency.day,
     )
@@ -308,25 +254,66 @@ def _helpers(series: Series) -> list[str]:
     return [f"{series.source}: {targets} is forecast with {' and '.join(words)}"] if words else []
 
 
-def _regular_part(one: ReadSeries, meaning: Meaning) -> list[str]:
+def _regular_part(series: Sequence[ReadSeries], meaning: Meaning) -> list[str]:
     """What was found to come again, in words."""
-    found: dict[tuple[str, ...], list[str]] = {}
-    for name, cycles in meaning.deseasonalizer.cycles.items():
-        if cycles:
-            found.setdefault(cycles, []).append(name)
-    words = [f"{' and '.join(cycles)} of {', '.join(names)}" for cycles, names in found.items()]
-    told = f"{one.series.source}: the regular part is taken out: the {'; the '.join(words)}"
-    return [told] if found else []
+    cycles: dict[str, dict[str, None]] = {}
+    for one in meaning.scalers.fitted:
+        for name, found in one.seasonal.cycles.items():
+            cycles.setdefault(name, {}).update(dict.fromkeys(found))
+    named: dict[tuple[str, ...], list[str]] = {}
+    for name, each in cycles.items():
+        if each:
+            named.setdefault(tuple(each), []).append(name)
+    words = [f"{' and '.join(found)} of {', '.join(names)}" for found, names in named.items()]
+    own = ", of each series its own" if len(series) > 1 else ""
+    source = series[0].series.source
+    told = f"{source}: the regular part is taken out: the {'; the '.join(words)}{own}"
+    return [told] if named else []
 
 
-def _sizes(series: Sequence[ReadSeries], splits: Sequence[Split]) -> list[str]:
-    """A word about series that one scaling does not serve."""
-    told = sizes_apart([one.series.target[: split.train] for one, split in zip(series, splits)])
-    return [] if told is None else [f"{series[0].series.source}: {told}"]
+def _left_out(left: Sequence[ReadSeries], window: int, config: ForecastConfig) -> list[str]:
+    """A word about series that are too short beside others."""
+    if not left:
+        return []
+    return [
+        f"{left[0].series.source}: left out, as they have fewer rows that train than a window of "
+        f"{window} and a horizon of {config.horizon}: {_series(left)}"
+    ]
+
+
+def _ending_early(
+    series: Sequence[ReadSeries], splits: Sequence[Cut], folds: int, horizon: int
+) -> list[str]:
+    """A word about series that end before others."""
+    counts = [whole_forecasts(one, split.first, horizon) for one, split in zip(series, splits)]
+    if not folds:
+        return []
+    if not any(counts):
+        raise ConfigError(
+            f"{series[0].series.source}: expected values to forecast in the back-test, got none: "
+            "all of them were missing"
+        )
+    notes = []
+    without = [one for one, count in zip(series, counts) if not count]
+    fewer = [one for one, count in zip(series, counts) if 0 < count < folds]
+    for some, what in (
+        (without, "learnt from and not judged, as they have no value in the back-test"),
+        (fewer, f"judged by fewer than {folds} forecasts, as they end before the others"),
+    ):
+        if some:
+            notes.append(f"{some[0].series.source}: {what}: {_series(some)}")
+    return notes
+
+
+def _series(some: Sequence[ReadSeries]) -> str:
+    """Series in words, not too many of them."""
+    names = [repr(one.series.id) for one in some]
+    more = len(names) - _MOST_NAMED
+    return f"series {', '.join(names[:_MOST_NAMED])}" + (f" and {more} more" if more > 0 else "")
 
 
 def _constant(
-    config: ForecastConfig, series: Sequence[ReadSeries], splits: Sequence[Split]
+    config: ForecastConfig, series: Sequence[ReadSeries], splits: Sequence[Cut]
 ) -> list[str]:
     """A word about targets that never change where the model learns."""
     first, notes = series[0].series, []

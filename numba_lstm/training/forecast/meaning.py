@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from ...datasets.frequency import Frequency
-from ...datasets.scaling import Scaler
-from ...datasets.seasonal import Deseasonalizer
+from ...datasets.series_scaling import SeriesScaler, SeriesScalers
 from ..runs.folders import RunError
+from ..windowed.rows import Sizes
 
 __all__ = ["Meaning"]
 
-_LISTS = {"columns": str, "known": str, "mean": int | float, "scale": int | float, "ids": str}
+_LISTS = {"columns": str, "known": str}
 _NUMBERS = {"targets": int, "window": int, "horizon": int, "count": int | float}
 _TEXTS = ("unit", "until")
 
@@ -35,17 +35,14 @@ class Meaning:
         How many are to be forecast.
     known : tuple of str
         Those that are known ahead.
-    seasonal : dict
-        Of a `datasets.Deseasonalizer`: what comes again each day, week and year in the part that
-        trains. The model sees what is left without it.
-    mean, scale : tuple of float
-        Of what is left, over the part that trains; the model is given (x - mean) / scale.
+    scaling : dict
+        Of `datasets.SeriesScalers`: of each series, by its id, what comes again each day, week and
+        year in the part that trains (``seasonal``), and the ``mean`` and ``scale`` of what is left.
+        The model is given (x - seasonal - mean) / scale. A series without a name is ``""``.
     window, horizon : int
         Rows that a forecast is made from, and steps ahead.
     count, unit
         The `Frequency` of the series.
-    ids : tuple of str
-        The series' names; one that is empty where there is one series.
     until : str
         The time of the last row that trained or validated.
     day : int or None
@@ -55,14 +52,11 @@ class Meaning:
     columns: tuple[str, ...]
     targets: int
     known: tuple[str, ...]
-    seasonal: Mapping[str, Any]
-    mean: tuple[float, ...]
-    scale: tuple[float, ...]
+    scaling: Mapping[str, Any]
     window: int
     horizon: int
     count: float
     unit: str
-    ids: tuple[str, ...]
     until: str
     day: int | None = None
 
@@ -72,19 +66,24 @@ class Meaning:
         return self.columns[: self.targets]
 
     @property
+    def ids(self) -> tuple[str, ...]:
+        """The series' names; one that is empty where there is one series."""
+        return tuple(self.scaling["ids"])
+
+    @property
     def frequency(self) -> Frequency:
         """The step in time."""
         return Frequency(self.count, self.unit, self.day)
 
-    @cached_property
-    def deseasonalizer(self) -> Deseasonalizer:
-        """What takes out the regular part."""
-        return Deseasonalizer.from_json(dict(self.seasonal))
+    @property
+    def sizes(self) -> Sizes:
+        """What a forecaster reads and gives."""
+        return Sizes(self.targets, len(self.known), len(self.columns), self.window, self.horizon)
 
     @cached_property
-    def scaler(self) -> Scaler:
-        """The scaling of all columns."""
-        return Scaler(np.array(self.mean), np.array(self.scale))
+    def scalers(self) -> SeriesScalers:
+        """What brings each series to the scale of the model."""
+        return SeriesScalers.from_json(self.scaling)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as lists, numbers and text."""
@@ -102,19 +101,16 @@ class Meaning:
         """
         fields = list(cls.__dataclass_fields__)
         if isinstance(found, dict):
+            if {"seasonal", "mean", "scale"} <= set(found):
+                raise RunError(
+                    f"{source}: expected the scale of each series (scaling), got one for all, as "
+                    "an older version wrote it; train the run anew"
+                )
             found = {"day": None, **found}  # older runs have none
         if not isinstance(found, dict) or set(found) != set(fields):
             raise RunError(f"{source}: expected {', '.join(fields)}")
         _check_kinds(found, source)
         columns, targets = found["columns"], found["targets"]
-        for name in ("mean", "scale"):
-            if len(found[name]) != len(columns):
-                raise RunError(f"{source}: {name}: expected one for each column")
-        _check_seasonal(found, source)
-        if not all(map(math.isfinite, found["mean"])):
-            raise RunError(f"{source}: mean: expected finite numbers")
-        if not all(0 < one < math.inf for one in found["scale"]):
-            raise RunError(f"{source}: scale: expected finite numbers above 0")
         if not 1 <= targets <= len(columns):
             raise RunError(f"{source}: targets: expected 1 to {len(columns)}, got {targets}")
         try:
@@ -129,6 +125,7 @@ class Meaning:
             raise RunError(f"{source}: day: expected 29 to 31 where months step, got {day!r}")
         if not set(found["known"]) <= set(columns[targets:]):
             raise RunError(f"{source}: known: expected columns besides the targets")
+        _check_scaling(found, source)
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in found.items()
@@ -136,23 +133,46 @@ class Meaning:
         return cls(**values)
 
 
-def _check_seasonal(found: Mapping[str, Any], source: str) -> None:
+def _check_scaling(found: Mapping[str, Any], source: str) -> None:
+    where = f"{source}: scaling"
     try:
-        made = Deseasonalizer.from_json(found["seasonal"])
-        good = list(made.names) == found["columns"] and bool(np.isfinite(made.weights).all())
-        made.effect(np.zeros(1, "datetime64[us]"))
-    except (KeyError, TypeError, ValueError, AttributeError):
+        scaling = found["scaling"]
+        made = SeriesScalers.from_json(scaling)
+        flags = [type(scaling[name]) is bool for name in ("deseasonalize", "standardize")]
+        good = bool(made.ids) and all(flags) and made.known == tuple(found["known"])
+        parts = {f"ids.{id}": one for id, one in zip(made.ids, made.fitted)}
+        for part, one in {**parts, "others": made.others}.items():
+            if fault := _fault(one, found["columns"]):
+                raise RunError(f"{where}.{part}.{fault}")
+    except RunError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         good = False
     if not good:
-        raise RunError(f"{source}: seasonal: expected weights for each column")
+        raise RunError(f"{where}: expected what scales each series")
+
+
+def _fault(one: SeriesScaler, columns: list[str]) -> str:
+    """What is wrong with the scaling of a series, in words; "" for nothing."""
+    for name in ("mean", "scale"):
+        if getattr(one.scaler, name).shape != (len(columns),):
+            return f"{name}: expected one for each column"
+    if not np.isfinite(one.scaler.mean).all():
+        return "mean: expected finite numbers"
+    if not (np.isfinite(one.scaler.scale) & (one.scaler.scale > 0)).all():
+        return "scale: expected finite numbers above 0"
+    try:
+        good = list(one.seasonal.names) == columns and bool(np.isfinite(one.seasonal.weights).all())
+        one.seasonal.effect(np.zeros(1, "datetime64[us]"))
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        good = False
+    return "" if good else "seasonal: expected weights for each column"
 
 
 def _check_kinds(found: Mapping[str, Any], source: str) -> None:
     for name, kind in _LISTS.items():
         values = found[name]
-        if not isinstance(values, list) or not all(
-            isinstance(v, kind) and not isinstance(v, bool) for v in values
-        ):
+        if not isinstance(values, list) or not all(isinstance(v, kind) for v in values):
             raise RunError(f"{source}: {name}: expected a list, got something else")
     for name, number in _NUMBERS.items():
         value = found[name]

@@ -8,16 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from ...datasets import metrics
 from ...datasets.frequency import Frequency
 from ...datasets.series import Series, shown
 from ..runs.options import ConfigError
-from .comparison import as_unit, season_before
+from ..windowed.rows import KnownWindows
+from .comparison import as_unit, naive_scale
 from .data import scaled_rows
 from .reading import ReadSeries, read_all
 from .session import LoadedForecaster
 from .task import forecast
-from .windows import WindowBatches
 
 __all__ = ["Prediction", "predict", "read_for"]
 
@@ -100,6 +99,8 @@ def predict(
 ) -> list[Prediction]:
     """Forecast what follows the last row that has a target.
 
+    A series that the run does not know by its id is scaled by the rows that are given of it.
+
     Parameters
     ----------
     loaded
@@ -118,9 +119,10 @@ def predict(
     meaning, config = loaded.meaning, loaded.config
     futures = [_future(one, meaning.horizon) for one in series]
     longer = [_with_future(one, *future) for one, future in zip(series, futures)]
-    rows = scaled_rows(longer, meaning, config.dtype)
+    scalers = [meaning.scalers.of(one.series) for one in series]
+    rows = scaled_rows(longer, scalers, config.dtype)
     origins = rows.starts + [len(one.series) for one in series]
-    windows = WindowBatches(rows, origins, meaning, 256)
+    windows = KnownWindows(rows, origins, meaning.sizes, 256)
     said = forecast(loaded.model, windows)
     found = []
     for one, (time, _), here in zip(series, futures, said):
@@ -190,7 +192,6 @@ def _ends(
         return None, None
     found, scale = errors["ids"].get(one.series.id), np.array(1.0)
     if found is None:  # a series that the run has not seen
-        found, series = errors["other"], one.series
-        scale = as_unit(metrics.seasonal_scale(series.target, season_before(series, len(series))))
+        found, scale = errors["other"], as_unit(naive_scale(one, len(one.series)))
     low, high = (np.array(found[side]) * scale for side in ("low", "high"))
     return middle + low, middle + high

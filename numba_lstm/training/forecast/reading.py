@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...datasets.frequency import Frequency
-from ...datasets.regularity import as_steps
+from ...datasets.regularity import as_steps, values_there
 from ..runs.options import ConfigError, names
 from .config import BUNDLED, READING, ForecastConfig
 
@@ -32,6 +32,8 @@ class ReadSeries:
         From the first to the last row with a target, without gaps.
     real : numpy.ndarray or None
         (T, C), whether a value was there when it was read; None where all were.
+    dates : numpy.ndarray
+        (T,), when each row is: the times as they were read, also where rows are taken for steps.
     ahead : datasets.Series or None
         The rows behind the last target, as they were read.
     steps : bool
@@ -42,6 +44,7 @@ class ReadSeries:
 
     series: Series
     real: np.ndarray | None
+    dates: np.ndarray
     ahead: Series | None
     steps: bool
     notes: tuple[str, ...]
@@ -155,20 +158,10 @@ def _prepared(raw: Series, config: ForecastConfig, by_row: bool = False) -> Read
             rows = "row has" if count == 1 else f"{count} rows have"
             told.append(f"{_name(raw)}: the {place} {rows} no target")
     told += [f"{_name(raw)}: {note}" for note in series.notes[len(raw.notes) :]]
-    real = _real(cut, series)
+    real = values_there(cut, series)
     steps = by_row or series.time.dtype != cut.time.dtype or series.time[0] != cut.time[0]
-    return ReadSeries(series, real, ahead, steps, tuple(told))
-
-
-def _real(before: Series, after: Series) -> np.ndarray | None:
-    """Which values of a series without gaps stood in it before they were filled."""
-    there = ~np.isnan(before.values)
-    if len(before) != len(after):
-        rows = np.searchsorted(after.time, before.time)
-        found = np.zeros(after.values.shape, bool)
-        found[rows] = there
-        there = found
-    return None if there.all() else there
+    dates = cut.time if steps else series.time
+    return ReadSeries(series, real, dates, ahead, steps, tuple(told))
 
 
 def _name(series: Series) -> str:

@@ -16,7 +16,8 @@ from ...datasets import metrics
 from ...datasets.series import shown
 from ..runs.checkpoint import RESULTS, Run
 from ..runs.folders import RunError
-from .combining import combine
+from ..windowed.rows import KnownWindows, Rows
+from .combining import Combined, combine
 from .comparison import (
     LINEAR_MEMBERS,
     MODELS,
@@ -25,12 +26,13 @@ from .comparison import (
     compare,
     interval_ends,
     measures,
+    naive_scale,
 )
+from .data import ForecastData
 from .reading import ReadSeries
 from .results_check import check_results
 from .session import LoadedForecaster, load_forecaster, read_meaning
 from .task import ForecastTask, forecast
-from .windows import Rows, WindowBatches
 
 __all__ = ["as_json", "back_tests", "measure", "read_results"]
 
@@ -44,24 +46,30 @@ def measure(task: ForecastTask, run: Run) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``weights`` of the kinds of forecasters; where there is a back-test what `as_json` gives,
-        and ``errors`` and ``drawn``.
+        ``weights`` of the kinds of forecasters, and ``errors`` that make intervals; where there is
+        a back-test what `as_json` gives, and ``drawn``. Without one the errors are those on what
+        validates, of forecasters that had not learnt it.
     """
     data = task.data
     combined = combine(task.config, data, run)
     if not data.folds:
         # They say, too, that the run has ended.
-        run.write(RESULTS, json.dumps({"weights": combined.weights}) + "\n")
-        return {"weights": combined.weights}
+        without = {"weights": combined.weights, "errors": _valid_errors(data, combined, task)}
+        run.write(RESULTS, json.dumps(without, allow_nan=False) + "\n")
+        return without
     loaded = load_forecaster(run.path)
-    trained = [one.series.part(None, split.first) for one, split in zip(data.series, data.splits)]
-    found = back_tests(loaded, data.series, data.rows, data.folds, trained)
+    firsts = [split.first for split in data.splits]
+    found = back_tests(loaded, data.series, data.rows, firsts, data.tested, data.learnt)
     level = loaded.config.level
     results = as_json(found, loaded)
-    results["errors"] = None if _learnt(found) else _errors(found, level)
-    results["drawn"] = [
-        _drawn(one, read, level) for one, read in list(zip(found, data.series))[:_DRAWN]
-    ]
+    results["errors"] = None
+    if not _learnt(found):
+        scales = [one.models["model"].scale for one in found]
+        about = [one.errors for one in found], scales, [one.id for one in found]
+        results["errors"] = _errors(*about, level)
+    # Of one shape: those that have all forecasts.
+    whole = [one for one in found if len(one.quantiles) == results["backtest"]["folds"]]
+    results["drawn"] = [_drawn(one, level) for one in whole[:_DRAWN]]
     run.write(RESULTS, json.dumps(results, allow_nan=False) + "\n")
     return results
 
@@ -70,11 +78,12 @@ def back_tests(
     loaded: LoadedForecaster,
     series: Sequence[ReadSeries],
     rows: Rows,
-    folds: int,
+    firsts: Sequence[int],
+    folds: Sequence[int],
     linear: Sequence[Any] | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> list[Comparison]:
-    """Forecast the end of each series from ``folds`` origins, by a model and by the baselines.
+    """Forecast series from some origins on, by a model and by the baselines.
 
     Parameters
     ----------
@@ -82,27 +91,29 @@ def back_tests(
         The run.
     series, rows
         As they were read, and scaled.
+    firsts
+        Of each series the row at which its first forecast begins.
     folds
-        How many forecasts, one horizon apart.
+        Of each how many forecasts, one horizon apart; those of 0 are passed over.
     linear
         What the linear baseline of each series is fitted on; None for all before each origin.
     check
         Called between batches.
     """
-    meaning = loaded.meaning
-    behind = np.arange(folds * meaning.horizon, meaning.horizon - 1, -1)
-    origins = [len(one.series) - behind for one in series]
-    counted = np.concatenate([start + here for start, here in zip(rows.starts, origins)])
-    windows = WindowBatches(rows, counted, meaning, 256)
+    sizes, which = loaded.meaning.sizes, [n for n, count in enumerate(folds) if count]
+    origins = [firsts[n] + np.arange((folds[n] - 1) * sizes.horizon + 1) for n in which]
+    counted = np.concatenate([rows.starts[n] + here for n, here in zip(which, origins)])
+    windows = KnownWindows(rows, counted, sizes, 256)
     models = {"model": loaded.model, "network": loaded.network, LINEAR_MEMBERS: loaded.linear}
     told = {
-        name: np.split(forecast(model, windows, check), len(series))
+        name: np.split(forecast(model, windows, check), np.cumsum([*map(len, origins)])[:-1])
         for name, model in models.items()
         if model is not None
     }
     said = [dict(zip(told, one)) for one in zip(*told.values())]
-    trains = [None] * len(series) if linear is None else linear
-    return [compare(*about) for about in zip(series, said, origins, trains)]
+    trains = [None if linear is None else linear[n] for n in which]
+    tested = [series[n] for n in which]
+    return [compare(*about) for about in zip(tested, said, origins, trains)]
 
 
 def as_json(
@@ -132,7 +143,7 @@ def as_json(
     times = [one.models["model"].time for one in found]
     names = first.names
     backtest: dict[str, Any] = {
-        "folds": len(first.origins),
+        "folds": max(len(one.models["model"].origins) for one in found),
         "horizon": first.truth.shape[1],
         "from": shown(min(time.min() for time in times)),
         "to": shown(max(time.max() for time in times)),
@@ -157,7 +168,7 @@ def as_json(
 
 
 def read_results(run: Run) -> dict[str, Any]:
-    """Read what `measure` wrote; nothing of a run that has no back-test, or has not ended.
+    """Read what `measure` wrote; nothing of a run that has not ended.
 
     Raises
     ------
@@ -168,8 +179,6 @@ def read_results(run: Run) -> dict[str, Any]:
     if not path.is_file():
         return {}
     found = run.read_json(RESULTS)
-    if isinstance(found, dict) and set(found) == {"weights"}:
-        return {}
     try:
         check_results(found, read_meaning(run))
     except RunError:
@@ -199,9 +208,13 @@ def _better(found: Sequence[Comparison]) -> dict[str, float]:
 
 
 def _by_fold(one: Comparison, name: str) -> np.ndarray:
-    """(F,) errors, each target on its own scale."""
+    """Errors of those forecasts that there is any truth of, each target on its own scale."""
     test = one.models[name]
-    return (np.abs(test.errors) / as_unit(test.scale)).mean(axis=(1, 2))
+    errors = np.abs(test.errors) / as_unit(test.scale)
+    if test.real is None:
+        return errors.mean(axis=(1, 2))
+    count = test.real.sum(axis=(1, 2))
+    return np.nansum(errors, axis=(1, 2))[count > 0] / count[count > 0]
 
 
 def _intervals(
@@ -216,23 +229,48 @@ def _intervals(
         said = [one.models["model"].forecast for one in found]
         sides = [(here + low, here + high) for here, (low, high) in zip(said, errors)]
     there = [ends for ends in sides if ends is not None]
-    if len(there) == len(found):
+    if there:
+        tests = [one.models["model"] for one, ends in zip(found, sides) if ends is not None]
+        judged = [
+            [test.judged(values) for values in (test.truth, low, high)]
+            for test, (low, high) in zip(tests, there)
+        ]
+        about["coverage"] = metrics.coverage(*(np.concatenate(side) for side in zip(*judged)))
         low, high = (np.concatenate(side) for side in zip(*there))
-        truth = np.concatenate([one.models["model"].truth for one in found])
-        about["coverage"] = metrics.coverage(truth, low, high)
-        if truth.shape[-1] == 1:  # several targets have no common unit
+        if low.shape[-1] == 1:  # several targets have no common unit
             about["width"] = float(np.mean(high - low))
     return about
 
 
-def _errors(found: Sequence[Comparison], level: float) -> dict[str, Any]:
+def _errors(
+    errors: Sequence[np.ndarray], scales: Sequence[np.ndarray], ids: Sequence[str], level: float
+) -> dict[str, Any]:
     """The ends of the intervals, relative to a forecast: of each series, and of any other one.
 
     Those of another series are in units of its seasonal-naive error.
     """
-    ids = {one.id: _ends_as_json(one.errors, level) for one in found}
-    relative = [one.errors / as_unit(one.models["model"].scale) for one in found]
-    return {"ids": ids, "other": _ends_as_json(np.concatenate(relative), level)}
+    relative = [one / as_unit(scale) for one, scale in zip(errors, scales)]
+    return {
+        "ids": {id: _ends_as_json(one, level) for id, one in zip(ids, errors)},
+        "other": _ends_as_json(np.concatenate(relative), level),
+    }
+
+
+def _valid_errors(
+    data: ForecastData, combined: Combined, task: ForecastTask
+) -> dict[str, Any] | None:
+    """The same of the errors on what validates; None where nothing does, or ends are learnt."""
+    if combined.errors is None or len(task.config.quantiles) > 1:
+        return None
+    which = data.rows.series_of(data.valid_origins)
+    errors, scales, ids = [], [], []
+    for n, one in enumerate(data.series):
+        here = combined.errors[which == n] * data.rows.scale[n]
+        if len(here) and not np.isnan(here).all(axis=(0, 1)).any():
+            errors.append(here)
+            scales.append(naive_scale(one, data.splits[n].train))
+            ids.append(one.series.id)
+    return _errors(errors, scales, ids, task.config.level) if errors else None
 
 
 def _ends_as_json(errors: np.ndarray, level: float) -> dict[str, Any]:
@@ -240,17 +278,17 @@ def _ends_as_json(errors: np.ndarray, level: float) -> dict[str, Any]:
     return {"low": low.tolist(), "high": high.tolist()}
 
 
-def _drawn(one: Comparison, read: ReadSeries, level: float) -> dict[str, Any]:
+def _drawn(one: Comparison, level: float) -> dict[str, Any]:
     """What a picture of a series' back-test shows, for JSON; (F, H, K) as nested lists."""
-    test, ends = one.models["model"], one.intervals(level)
+    test, ends, series = one.models["model"], one.intervals(level), one.read.series
     first, count = int(test.origins[0]), test.truth.shape[1]
     before = slice(max(first - 2 * count, 0), first)
     return {
         "id": one.id,
         "names": list(test.names),
         "history": {
-            "time": [str(time) for time in read.series.time[before]],
-            "values": read.series.target[before].tolist(),
+            "time": [str(time) for time in series.time[before]],
+            "values": series.target[before].tolist(),
         },
         "time": [[str(time) for time in row] for row in test.time],
         "truth": test.truth.tolist(),

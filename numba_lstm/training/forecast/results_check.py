@@ -21,7 +21,7 @@ _LARGEST = 1e150
 
 
 def check_results(found: Any, meaning: Meaning) -> None:
-    """Check the results of a run with a back-test.
+    """Check the results of a run.
 
     Parameters
     ----------
@@ -35,9 +35,15 @@ def check_results(found: Any, meaning: Meaning) -> None:
     ValueError
         Naming the place in the file, what was expected and what came.
     """
-    about = _parts(found, "", ("weights", "backtest", "intervals", "errors", "drawn"))
+    tested = not isinstance(found, dict) or set(found) != {"weights", "errors"}
+    parts = ("backtest", "intervals", "drawn") if tested else ()
+    about = _parts(found, "", ("weights", "errors", *parts))
     if not are_weights(about["weights"]):
         raise _wrong("weights", "numbers from 0 that sum to 1", about["weights"])
+    if about["errors"] is not None:
+        _check_errors(about["errors"], meaning)
+    if not tested:
+        return
     lines = any(name.startswith("linear") for name in about["weights"])
     _check_back_test(about["backtest"], meaning, (LINEAR_MEMBERS,) if lines else ())
     intervals = _parts(about["intervals"], "intervals", ("level", "source", "coverage", "width"))
@@ -45,8 +51,6 @@ def check_results(found: Any, meaning: Meaning) -> None:
     _check(intervals, "intervals", "source", "text", _is_text)
     _check(intervals, "intervals", "coverage", "a number from 0 to 1, or null", _or_none(_is_share))
     _check(intervals, "intervals", "width", "a number from 0, or null", _or_none(_is_size))
-    if about["errors"] is not None:
-        _check_errors(about["errors"], meaning)
     drawn = about["drawn"]
     if not isinstance(drawn, list) or not drawn:
         raise _wrong("drawn", "a list", drawn)
@@ -57,7 +61,8 @@ def check_results(found: Any, meaning: Meaning) -> None:
 def _check_back_test(found: Any, meaning: Meaning, members: tuple[str, ...]) -> None:
     where, models, rivals = "backtest", (*MODELS, *members), (*BASELINES, *members)
     several = ("targets",) if meaning.targets > 1 else ()
-    many = ("series",) if len(meaning.ids) > 1 else ()
+    # Of several series those that are tested, where these are several.
+    many = ("series",) if len(meaning.ids) > 1 and _has(found, "series") else ()
     own = ("folds", "horizon", "from", "to", "filled")
     test = _parts(found, where, (*own, *models, "better", *several, *many))
     _check(test, where, "folds", "a whole number above 0", lambda n: _is_count(n) and n > 0)
@@ -75,8 +80,8 @@ def _check_back_test(found: Any, meaning: Meaning, members: tuple[str, ...]) -> 
             place = f"{where}.targets.{name}"
             _check_models(_parts(targets[name], place, models), place, models)
     if many:
-        series = _parts(test["series"], f"{where}.series", meaning.ids)
-        for id in meaning.ids:
+        series = _some(test["series"], f"{where}.series", meaning.ids)
+        for id in series:
             place = f"{where}.series.{id}"
             mase = _parts(series[id], place, models)
             for name in models:
@@ -94,10 +99,10 @@ def _check_models(found: dict[str, Any], where: str, models: Collection[str]) ->
 
 def _check_errors(found: Any, meaning: Meaning) -> None:
     errors = _parts(found, "errors", ("ids", "other"))
-    ids = _parts(errors["ids"], "errors.ids", meaning.ids)
+    ids = _some(errors["ids"], "errors.ids", meaning.ids)
     shape = (meaning.horizon, meaning.targets)
     for where, one in (
-        *((f"errors.ids.{name}", ids[name]) for name in meaning.ids),
+        *((f"errors.ids.{name}", one) for name, one in ids.items()),
         ("errors.other", errors["other"]),
     ):
         sides = _parts(one, where, ("low", "high"))
@@ -133,6 +138,18 @@ def _parts(found: Any, where: str, names: Collection[str]) -> dict[str, Any]:
         got = sorted(found) if isinstance(found, dict) else found
         raise _wrong(where, ", ".join(map(repr, names)), got)
     return found
+
+
+def _some(found: Any, where: str, names: Collection[str]) -> dict[str, Any]:
+    """The object of some of these names, and of no others."""
+    if not isinstance(found, dict) or not found or not set(found) <= set(names):
+        got = sorted(found) if isinstance(found, dict) else found
+        raise _wrong(where, f"some of {', '.join(map(repr, names))}", got)
+    return found
+
+
+def _has(found: Any, name: str) -> bool:
+    return isinstance(found, dict) and name in found
 
 
 def _check(

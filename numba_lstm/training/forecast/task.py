@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import losses
-from ...models.forecast_losses import of_each, pinball
+from ...models.forecast_losses import by_quantile, of_each, pinball
 from ..runs.supervised_run import SupervisedRun
+from ..windowed.rows import KnownWindows, WindowPasses
 from .config import ForecastConfig
 from .data import ForecastData
-from .windows import WindowBatches
 
 if TYPE_CHECKING:
     from ...models.combination import Together
@@ -45,12 +45,12 @@ class ForecastTask(SupervisedRun):
     model: Together
 
     def __init__(self, config: ForecastConfig, data: ForecastData, model: Together) -> None:
-        rows, meaning = data.rows, data.meaning
-        batches = WindowBatches(rows, data.train_origins, meaning, config.batch, config.seed)
+        rows, sizes = data.rows, data.meaning.sizes
+        batches = WindowPasses(rows, data.train_origins, sizes, config.batch, config.seed)
         super().__init__(config, data, model, of_each(loss_of(config)), batches)
         origins = data.valid_origins
         if origins.size:
-            self.valid = WindowBatches(rows, origins, meaning, _BATCH)
+            self.valid = WindowPasses(rows, origins, sizes, _BATCH)
             self.validates = True
 
     def figures(self, counters: Counters) -> dict[str, Any]:
@@ -66,7 +66,7 @@ class ForecastTask(SupervisedRun):
 
 
 def forecast(
-    model: Module, windows: WindowBatches, check: Callable[[], None] = lambda: None
+    model: Module, windows: KnownWindows, check: Callable[[], None] = lambda: None
 ) -> np.ndarray:
     """Give the forecasts at the origins of windows.
 
@@ -75,7 +75,7 @@ def forecast(
     model
         In evaluation mode.
     windows
-        Not shuffled.
+        In whose order they are.
     check
         Called between batches.
 
@@ -89,18 +89,18 @@ def forecast(
     FloatingPointError
         When one is not finite: of weights that are, but too large.
     """
-    meaning, found = windows.meaning, []
-    for chosen in windows.order(0):
+    found, size = [], windows.batch_size
+    for at in range(0, len(windows.origins), size):
         check()
-        inputs, _ = windows.batch(chosen)
+        chosen = windows.origins[at : at + size]
+        inputs, *_ = windows.batch(chosen)
         with np.errstate(over="ignore", invalid="ignore"):  # told below
             y: np.ndarray = model(*inputs)  # type: ignore[operator]
-            y = y.reshape(meaning.horizon, len(chosen), meaning.targets, -1).swapaxes(0, 1)
-            scaled = np.moveaxis(np.sort(y.astype(np.float64), axis=-1), -1, 0)
-            values = meaning.scaler.inverse(scaled) + windows.effects(chosen)
+            scaled = by_quantile(y.astype(np.float64), windows.targets).swapaxes(0, 1)
+            values = windows.rows.unscaled(scaled, chosen)
         if not np.isfinite(values).all():
             raise FloatingPointError("the model's forecasts are not finite")
-        found.append(np.moveaxis(values, 0, -1))
+        found.append(values)
     return np.concatenate(found)
 
 
@@ -114,9 +114,11 @@ def loss_of(config: ForecastConfig) -> Callable[..., Any]:
     if config.loss == "quantile":
         return measure
 
-    def mae(outputs: Any, targets: Any, with_gradient: bool = True) -> Any:
+    def mae(
+        outputs: Any, targets: Any, with_gradient: bool = True, sample_weight: Any = None
+    ) -> Any:
         # It is twice the pinball loss of the median.
-        value, gradient = measure(outputs, targets, with_gradient)
+        value, gradient = measure(outputs, targets, with_gradient, sample_weight)
         return 2.0 * value, None if gradient is None else 2.0 * gradient
 
     return mae

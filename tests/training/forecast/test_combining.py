@@ -13,13 +13,13 @@ from numba_lstm.interop import safetensors
 from numba_lstm.models import Forecaster, LinearForecaster
 from numba_lstm.models.members import Members
 from numba_lstm.training import load_forecaster
-from numba_lstm.training.forecast import combining
-from numba_lstm.training.forecast.combining import Combined, combine
+from numba_lstm.training.forecast.combining import Combined, combine, weigh
 from numba_lstm.training.forecast.config import ForecastConfig
 from numba_lstm.training.forecast.prediction import predict, read_for
 from numba_lstm.training.runs import session
 from numba_lstm.training.runs.checkpoint import RunError
 from numba_lstm.training.runs.options import merge_options
+from numba_lstm.training.windowed import members as windowed
 
 OPTIONS = {"time": "day", "target": "sales", "horizon": 5, "window": 10, "hidden": 4, "folds": 2,
            "networks": 1}  # fmt: skip
@@ -121,9 +121,10 @@ def members():
 
 def test_networks_that_got_no_weight_are_weighed_by_themselves(members, monkeypatch):
     said = {id(one): SAID[name] for name, (one,) in members.groups.items()}
-    monkeypatch.setattr(combining, "outputs_of", lambda one, _: TRUTH + said[id(one)])
-    monkeypatch.setattr(combining, "targets_of", lambda _: TRUTH)
-    weights, alone = combining._weighed(members, None, None)
+    monkeypatch.setattr(windowed, "outputs_of", lambda one, _: TRUTH + said[id(one)])
+    monkeypatch.setattr(windowed, "targets_of", lambda _: TRUTH)
+    monkeypatch.setattr(windowed, "weights_of", lambda _: None)
+    weights, alone = weigh(windowed.Judge(members, None, None), members)
     assert weights == {"lstm": 0.0, "lstm last": 0.0, "linear": 0.5, "linear last": 0.5}
     # 0.7 * 4 - 0.3 * 9 = 0.1: neither is left out, nor has the worse one half.
     assert alone == pytest.approx(

@@ -83,6 +83,20 @@ def test_a_value_that_was_filled_is_not_known_before_its_neighbour(tmp_path):
     assert not np.isclose(between[0], between[1]) and not one.real[104, 0]
 
 
+def test_what_was_filled_is_judged_by_nobody(tmp_path):
+    one = read(write_csv(tmp_path / "gap.csv", 120, left_out=(104, 105)))
+    found, first = judged(one, 1.5)
+    filled = np.zeros((3, HORIZON, 1), bool)
+    filled[0, 5:] = True
+    for test in found.models.values():
+        assert np.array_equal(np.isnan(test.errors), filled)
+    assert np.isnan(found.errors[:, :, 0]).any(axis=1).sum() == 7  # all that reach one of the two
+    assert measures([found.models["model"]])["mae"] == pytest.approx(1.5)
+    values = np.where(one.real, one.series.values, np.nan)[:first, 0]
+    steps = np.abs(values[7:] - values[:-7])
+    assert found.models["model"].scale[0] == pytest.approx(np.nanmean(steps))
+
+
 def test_an_interval_is_made_of_forecasts_that_share_no_step_with_its_own(one):
     found, _ = judged(one)
     errors = np.zeros_like(found.errors)

@@ -63,7 +63,7 @@ def test_months_that_lack_the_day_are_the_run_s_own_step(tmp_path, day):
     assert loaded.meaning.frequency == Frequency(1, "MS", day)
     (found,) = said(loaded, path)
     assert found.time.astype("datetime64[D]").tolist() == times[80:85].tolist()
-    assert prepared(loaded, str(path), {}).folds == 2
+    assert prepared(loaded, str(path), {}).folds == [2]
     other = [f"{month}-27,1" for month in months]
     path.write_text("\n".join(["day,sales", *other]) + "\n")
     with pytest.raises(
@@ -101,6 +101,38 @@ def test_what_is_known_ahead_changes_the_forecast_and_must_be_there(tmp_path):
     path.write_text("\n".join(lines[:-1]) + "\n")
     with pytest.raises(ConfigError, match=r"\(holiday\), got no holiday at 2021-04-08"):
         said(loaded, path)
+
+
+def test_a_series_that_the_run_does_not_know_is_scaled_by_its_own_rows(tmp_path):
+    """One that is a thousand times larger is forecast a thousand times larger."""
+    loaded = begun(write_csv(tmp_path / "d.csv", 90, ids=("a", "b")), tmp_path / "run", id="shop")
+    lines = write_csv(tmp_path / "a.csv", 60, ids=("a",)).read_text().splitlines()
+    found = {}
+    for name, size in (("x", 1), ("y", 1000)):
+        cells = [line.split(",") for line in lines[1:]]
+        rows = [f"{name},{day},{size * float(value):.6f}" for _, day, value, *_ in cells]
+        path = tmp_path / f"{name}.csv"
+        path.write_text("\n".join(["shop,day,sales", *rows]) + "\n")
+        (found[name],) = said(loaded, path)
+        (tested,) = prepared(loaded, str(path), {}).rows.scale
+        history = float(np.std([size * float(row[2]) for row in cells[:50]]))
+        assert 0.2 * history < tested[0] < 1.2 * history
+    np.testing.assert_allclose(found["y"].values, 1000 * found["x"].values, rtol=1e-4)
+    (known,) = said(loaded, tmp_path / "a.csv")
+    assert not np.allclose(known.values, found["x"].values)  # its scale is that of the run
+
+
+def test_a_back_test_of_an_unknown_series_scales_it_by_what_is_before(tmp_path):
+    loaded = begun(write_csv(tmp_path / "d.csv", 90), tmp_path / "run")
+    scales = []
+    for more in (0.0, 500.0):
+        values = sales(80)
+        values[70:] += more  # two forecasts of five days
+        lines = [f"x,{day},{value:.3f}" for day, value in zip(days(80), values)]
+        path = tmp_path / "x.csv"
+        path.write_text("\n".join(["shop,day,sales", *lines]) + "\n")
+        scales.append(prepared(loaded, str(path), {"id": "shop"}).rows.scale[0, 0])
+    assert scales[0] == scales[1] != loaded.meaning.scalers.fitted[0].scaler.scale[0]
 
 
 def test_intervals_are_of_the_series_or_of_all_in_units_of_a_season(tmp_path):

@@ -1,0 +1,1 @@
+"""Forecasters that learn from windows of series: what ``train forecast`` and estimators share."""
