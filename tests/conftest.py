@@ -6,11 +6,14 @@ import os
 import zlib
 from collections.abc import Iterator
 
+# Threads that wait for work spin, and take the cores from the other tests. These are read when the
+# libraries are loaded, and processes that tests start inherit them.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's and SciPy's: linear fits took 25 times
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's
+
 import numpy as np
 import pytest
 
-# torch's threads would spin beside ours in one process; with this they sleep.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # of torch's threads
 # No test depends on what was measured, and none writes plans into the user's folder.
 os.environ["NUMBA_LSTM_TUNE"] = "0"
 

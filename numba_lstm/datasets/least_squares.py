@@ -54,7 +54,7 @@ def ridge_path(inputs: np.ndarray, targets: np.ndarray, ridges: Sequence[float])
         One for each penalty.
     """
     mean, scale = inputs.mean(axis=0), inputs.std(axis=0)
-    used = scale > 1e-9 * np.maximum(np.abs(mean), 1e-300)
+    used = scale > 1e-9 * np.maximum(np.abs(mean), 1e-290)  # normal numbers
     scale = np.where(used, scale, 1.0)
     z = (inputs - mean) / scale * used
     middle = targets.mean(axis=0)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from classify_tool import options, write_csv
 from cli_tool import TEXT, TINY
-from entries_tool import asked, asked_by_command
+from entries_tool import asked, command
 
 ESTIMATORS = """
 import numpy as np
@@ -29,45 +29,52 @@ lengths = np.arange(40) % 24 + 1
 
 @functools.cache
 def warmed(*args):
-    """What `numba-lstm warmup` with these arguments leaves in the cache."""
+    """What `numba-lstm warmup` with these arguments asks for."""
     with tempfile.TemporaryDirectory() as folder:
-        return asked_by_command(Path(folder), "warmup", *args)
+        return asked(Path(folder), command("warmup", *args))[0]
 
 
-def assert_covered(found, *args):
-    assert found and found <= warmed(*args), sorted(found - warmed(*args))
+def assert_covered(folder, programs, *args):
+    """Programs that run one after another ask for nothing else than a warm-up."""
+    found = asked(folder, *programs)
+    # The first loads what is common; if the others ask for more, they are told by their number.
+    assert found[0]
+    for number, names in enumerate(found):
+        assert names <= warmed(*args), (programs[number], sorted(names - warmed(*args)))
 
 
-@pytest.mark.parametrize(
-    "about",
-    [
-        [],
-        ["--layers", "2", "--bidirectional", "--pooling", "max", "--dropout", "0.5"],
-        ["--hidden", "200", "--pooling", "mean", "--recurrent-dropout", "0.2"],
-        ["--input-dropout", "0.2", "--optimizer", "sgd"],
-    ],
-)
-def test_of_classifiers_and_what_is_done_with_their_runs(about, tmp_path):
+def test_of_classifiers_and_what_is_done_with_their_runs(tmp_path):
     table = write_csv(tmp_path / "table.csv")
-    length = ["--epochs", 2, "--quiet", "--out", tmp_path / "run"]
-    assert_covered(
-        asked_by_command(tmp_path, "train", "classify", *options(table), *length, *about)
-    )
-    predict = "predict", tmp_path / "run", "--input", table, "--output", tmp_path / "found.csv"
-    assert_covered(asked_by_command(tmp_path, *predict))
-    assert_covered(asked_by_command(tmp_path, "evaluate", tmp_path / "run"))
+    programs = []
+    for number, about in enumerate(
+        (
+            [],
+            ["--layers", "2", "--bidirectional", "--pooling", "max", "--dropout", "0.5"],
+            ["--hidden", "200", "--pooling", "mean", "--recurrent-dropout", "0.2"],
+            ["--input-dropout", "0.2", "--optimizer", "sgd"],
+        )
+    ):
+        run = tmp_path / f"run {number}"
+        length = ["--epochs", 2, "--quiet", "--out", run]
+        predict = ["--input", table, "--output", tmp_path / "found.csv"]
+        programs += [
+            command("train", "classify", *options(table), *length, *about),
+            command("predict", run, *predict),
+            command("evaluate", run),
+        ]
+    assert_covered(tmp_path, programs)
 
 
 def test_of_language_models_and_their_samples(tmp_path):
     (tmp_path / "text.txt").write_text(TEXT)
     about = ["--data", tmp_path / "text.txt", *TINY, "--steps", 4, "--out", tmp_path / "run"]
-    assert_covered(asked_by_command(tmp_path, "train", "lm", *about, "--quiet"))
-    assert_covered(asked_by_command(tmp_path, "sample", tmp_path / "run", "--length", 5))
+    sample = command("sample", tmp_path / "run", "--length", 5)
+    assert_covered(tmp_path, [command("train", "lm", *about, "--quiet"), sample])
 
 
-@pytest.mark.parametrize(
-    "fit",
-    [
+def test_of_estimators(tmp_path):
+    pytest.importorskip("sklearn")
+    fits = (
         "LSTMClassifier(**about).fit(X, y).predict(X[:1])",
         "LSTMClassifier(bidirectional=True, early_stopping=True, **about).fit(even, y)",
         "LSTMRegressor(solver='sgd', recurrent_dropout=0.1, **about).fit(X, y).predict(X)",
@@ -75,36 +82,30 @@ def test_of_language_models_and_their_samples(tmp_path):
         "LSTMForecaster(horizon=5, **about).fit(np.arange(200.0)).predict()",
         "LSTMForecaster(horizon=5, quantiles=[0.1, 0.5, 0.9], hidden_size=256, **about).fit("
         "np.arange(200.0), np.ones(200)).predict(X=np.ones(5))",
-    ],
-)
-def test_of_estimators(fit, tmp_path):
-    pytest.importorskip("sklearn")
-    assert_covered(asked(tmp_path, ESTIMATORS + fit))
+    )
+    assert_covered(tmp_path, [ESTIMATORS + fit for fit in fits])
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-@pytest.mark.parametrize(
-    "model",
-    [
+def test_of_models_that_a_trainer_trains(cell, tmp_path):
+    programs = []
+    for model in (
         "SequenceRegressor(5, 32, 2, 3, pooling=None, dropout=0.1",
         "SequenceClassifier(5, 32, 2, bidirectional=True, input_dropout=0.1",
         "SequenceRegressor(5, 500, 2, recurrent_dropout=0.1",
-    ],
-)
-def test_of_models_that_a_trainer_trains(model, cell, tmp_path):
-    program = f"""
+    ):
+        program = f"""
 model = models.{model}, cell={cell!r}, seed=0)
 y = np.zeros(model(np.ones((24, 40, 5)), lengths).shape)
 y = y.swapaxes(0, 1) if y.ndim == 3 else y
 trainer = training.Trainer(model, losses.mse, optim.AdamW(model.parameters()), clip=1.0)
 trainer.fit(training.batches(x, y, 16, lengths=lengths, seed=0), epochs=1)
 """
-    assert_covered(
-        asked(tmp_path, MODULES + program), *(() if cell == "lstm" else ("--cell", cell))
-    )
+        programs.append(MODULES + program)
+    assert_covered(tmp_path, programs, *(() if cell == "lstm" else ("--cell", cell)))
 
 
 def test_a_cell_that_was_not_asked_for_is_not_covered(tmp_path):
     table = write_csv(tmp_path / "table.csv")
     about = [*options(table), "--epochs", 1, "--quiet", "--cell", "rnn"]
-    assert not asked_by_command(tmp_path, "train", "classify", *about) <= warmed()
+    assert not asked(tmp_path, command("train", "classify", *about))[0] <= warmed()

@@ -10,7 +10,7 @@ import classify_tool
 import forecast_tool
 import numpy as np
 import pytest
-from cli_tool import cli, trained
+from cli_tool import here, trained
 from click.testing import CliRunner
 from safetensors import safe_open
 
@@ -49,7 +49,7 @@ def test_torch_takes_the_file(tmp_path):
 
 def test_json_is_one_object(tmp_path):
     out = tmp_path / "m.safetensors"
-    result = cli("export", trained()[0], out, "--json")
+    result = here("export", trained()[0], out, "--json")
     assert (result.code, result.err) == (0, "")
     assert json.loads(result.out) == {
         "file": str(out),
@@ -105,14 +105,14 @@ def classifier(tmp_path_factory):
     folder = tmp_path_factory.mktemp("classifier")
     data = classify_tool.write_csv(folder / "data.csv")
     args = [*classify_tool.options(data), *classify_tool.TINY, "--steps", "2"]
-    done = cli("train", "classify", *args, "--out", folder / "run")
+    done = here("train", "classify", *args, "--out", folder / "run")
     assert done.code == 0, done.err
     return folder / "run"
 
 
 def test_a_classifier_says_what_its_numbers_mean(classifier, tmp_path):
     out = tmp_path / "m.safetensors"
-    assert cli("export", classifier, out).code == 0
+    assert here("export", classifier, out).code == 0
     with safe_open(out, "numpy") as file:
         data = json.loads(file.metadata()["data"])
     assert data["columns"] == ["up", "down"] and data["classes"] == ["falls", "level", "rises"]
@@ -124,7 +124,7 @@ def test_an_exported_classifier_scores_alike_in_onnxruntime(classifier, tmp_path
     pytest.importorskip("onnx")
     onnxruntime = pytest.importorskip("onnxruntime")
     out = tmp_path / "m.onnx"
-    assert cli("export", classifier, out).code == 0
+    assert here("export", classifier, out).code == 0
     session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
     data = json.loads(session.get_modelmeta().custom_metadata_map["data"])
     x = np.array(classify_tool.sequences(1)[0][0])  # (T, I)
@@ -139,17 +139,17 @@ def test_an_exported_forecaster_says_the_same_in_onnxruntime(tmp_path):
     data = forecast_tool.write_csv(tmp_path / "data.csv", 120)
     about = ["--csv", data, *forecast_tool.TABLE, "--horizon", 5, "--folds", 2, "--epochs", 1]
     run = tmp_path / "run"
-    done = cli("train", "forecast", *about, *forecast_tool.TINY, "--out", run)
+    done = here("train", "forecast", *about, *forecast_tool.TINY, "--out", run)
     assert done.code == 0, done.err
     out = tmp_path / "m.onnx"
-    assert cli("export", run, out).code == 0
+    assert here("export", run, out).code == 0
     session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
     meaning = json.loads(session.get_modelmeta().custom_metadata_map["data"])
     assert meaning["columns"] == ["sales"] and list(meaning["scaling"]["ids"]) == [""]
     x = np.random.default_rng(0).normal(size=(meaning["window"], 2, 1)).astype("f4")
     expected = training.load_forecaster(run).model(x)
     np.testing.assert_allclose(session.run(["y"], {"x": x})[0], expected, atol=4e-6)
-    refused = cli("export", run, run / "linear.safetensors")
+    refused = here("export", run, run / "linear.safetensors")
     assert "the run's own linear.safetensors" in refused.error(2)
 
 
@@ -182,7 +182,7 @@ def test_what_cannot_be_written_is_refused(tmp_path, monkeypatch, args, words):
 def test_the_runs_own_files_are_not_written_over(classifier):
     for name in ("resume.safetensors", "config.toml", "data.json"):
         before = (classifier / name).read_bytes()
-        done = cli("export", classifier, classifier / name, "--format", "safetensors")
+        done = here("export", classifier, classifier / name, "--format", "safetensors")
         assert done.code == 2 and f"the run's own {name}" in done.err
         assert (classifier / name).read_bytes() == before
 

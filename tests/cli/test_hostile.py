@@ -8,9 +8,10 @@ import resource
 import shutil
 import subprocess
 
+import forecast_tool
 import numpy as np
 import pytest
-from cli_tool import COMMAND, TEXT, TINY, environment, folder, trained
+from cli_tool import COMMAND, TEXT, TINY, environment, folder, together, trained
 from click.testing import CliRunner
 
 from numba_lstm.cli import main
@@ -25,18 +26,38 @@ def run(tmp_path):
     return shutil.copytree(trained()[0], tmp_path / "run")
 
 
+@pytest.fixture
+def ahead(tmp_path):
+    """A finished run of ``train forecast``."""
+    return shutil.copytree(forecast_tool.trained(folder())[0], tmp_path / "ahead")
+
+
 def refused(*args, code=2):
     """The one line with which a command ends, in this process."""
     result = CliRunner().invoke(main, list(map(str, args)))
-    assert result.exit_code == code, (result.output, result.exception)
-    assert result.stdout == ""
-    (line,) = result.stderr.splitlines()
+    return line_of((result.exit_code, result.stdout, result.stderr), args, code)
+
+
+def line_of(end, args, code=2):
+    found, out, err = end
+    assert (found, out) == (code, ""), (args, out, err)
+    (line,) = err.splitlines()
     assert line.startswith("error: ")
     return line
 
 
-def bounded(*args, seconds=60, code=2, stdin=subprocess.DEVNULL):
-    """The one line of a command in a process of its own that can have little memory."""
+def bounded(*commands):
+    """The one line of each command, in a process of their own that can have little memory."""
+    first = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({ROOM}, {ROOM}))"
+    ends = together(commands, first=first, NUMBA_NUM_THREADS="1")
+    return [
+        line_of((code, out.decode(), err.decode()), args)
+        for args, (code, out, err) in zip(commands, ends)
+    ]
+
+
+def piped(*args, stdin, seconds=60):
+    """The one line of a command that reads a pipe and can have little memory."""
     done = subprocess.run(
         [*COMMAND, *map(str, args)],
         stdin=stdin,
@@ -46,10 +67,7 @@ def bounded(*args, seconds=60, code=2, stdin=subprocess.DEVNULL):
         timeout=seconds,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (ROOM, ROOM)),
     )
-    assert done.returncode == code, done.stderr
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("error: ")
-    return line
+    return line_of((done.returncode, done.stdout, done.stderr), args)
 
 
 def contents(path):
@@ -59,28 +77,35 @@ def contents(path):
 # -- data without end -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["/dev/zero", "/dev/urandom"])
-@pytest.mark.parametrize("option", ["--data", "--valid", "--config", "--init", "--resume"])
-def test_a_device_is_no_file(tmp_path, name, option):
-    args = [] if option == "--data" else ["--data", folder() / "text.txt"]
-    args += [] if option == "--resume" else ["--out", tmp_path / "run"]
-    line = bounded("train", "lm", *args, option, name, *TINY)
-    assert name in line
-    assert not (tmp_path / "run").exists()
+def test_a_device_is_no_file(tmp_path, run, ahead):
+    text, new, commands = folder() / "text.txt", tmp_path / "new", []
+    for name in ("/dev/zero", "/dev/urandom"):
+        begin = ["train", "lm", "--out", new, *TINY]
+        commands += [
+            ["train", "lm", "--resume", name],
+            [*begin, "--data", name],
+            *([*begin, "--data", text, one, name] for one in ("--valid", "--config", "--init")),
+            ["train", "forecast", "--csv", name, "--horizon", 5, "--time", "day", "--out", new],
+            ["predict", ahead, "--input", name, "--output", new],
+            ["evaluate", ahead, "--data", name],
+        ]
+    for args, line in zip(commands, bounded(*commands)):
+        assert "/dev/zero" in line or "/dev/urandom" in line, args
+    assert not new.exists()
 
 
 def test_a_pipe_without_end_is_left(tmp_path):
     with open("/dev/zero", "rb") as endless:
         about = ["--data", "-", "--out", tmp_path / "run", *TINY]
-        line = bounded("train", "lm", *about, stdin=endless)
+        line = piped("train", "lm", *about, stdin=endless)
     assert line == "error: standard input: expected text, got binary: a NUL byte at byte offset 0"
     with subprocess.Popen(["yes"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as yes:
-        line = bounded("train", "lm", *about, stdin=yes.stdout)
+        line = piped("train", "lm", *about, stdin=yes.stdout)
         yes.kill()
     assert "standard input: expected at most 1,024 MiB, got more" in line or "1 GiB" in line
 
 
-def test_a_fifo_is_not_waited_for(tmp_path, run):
+def test_a_fifo_is_not_waited_for(tmp_path, run, ahead):
     os.mkfifo(tmp_path / "fifo.txt")
     about = ["--out", tmp_path / "new", *TINY]
     for args in (
@@ -99,49 +124,103 @@ def test_a_fifo_is_not_waited_for(tmp_path, run):
     os.mkfifo(run / "metrics.jsonl")
     for args in (["plot", run, "-o", tmp_path / "a.png"], ["train", "lm", "--resume", run]):
         assert "metrics.jsonl: expected an ordinary file, got a FIFO" in refused(*args)
+    about = ["--input", tmp_path / "fifo.txt", "--output", tmp_path / "out.csv"]
+    assert "fifo.txt: expected an ordinary file, got a FIFO" in refused("predict", ahead, *about)
+    sales = forecast_tool.trained(folder())[1]
+    for name in ("data.json", "model.safetensors", "linear.safetensors"):
+        shutil.move(ahead / name, tmp_path / "kept")
+        os.mkfifo(ahead / name)
+        assert name in refused("predict", ahead, "--input", sales, "--output", tmp_path / "out.csv")
+        os.unlink(ahead / name)
+        shutil.move(tmp_path / "kept", ahead / name)
 
 
-@pytest.mark.parametrize("name", ["text.txt", "config.toml", "vocab.json", "metrics.jsonl"])
-def test_a_file_of_holes_fills_no_memory(tmp_path, run, name):
-    file = tmp_path / name if name == "text.txt" else run / name
-    with open(file, "ab") as stream:
-        stream.truncate(3 << 30)
-    command = {
-        "text.txt": ["evaluate", run, "--data", file],
-        "metrics.jsonl": ["plot", run, "-o", tmp_path / "a.png"],
-    }.get(name, ["sample", run])
-    line = bounded(*command)
-    assert name in line and "expected" in line
+def test_a_file_of_holes_fills_no_memory(tmp_path, run, ahead):
+    picture, commands = ["-o", tmp_path / "a.png"], {}
+    for of, name, command, more in (
+        (run, "text.txt", "evaluate", ["--data"]),
+        (run, "config.toml", "sample", []),
+        (run, "vocab.json", "sample", []),
+        (run, "metrics.jsonl", "plot", picture),
+        (ahead, "sales.csv", "evaluate", ["--data"]),
+        (ahead, "data.json", "evaluate", []),
+        (ahead, "linear.safetensors", "evaluate", []),
+        (ahead, "results.json", "plot", picture),
+    ):
+        place = shutil.copytree(of, tmp_path / f"holes in {name}")
+        with open(place / name, "ab") as stream:
+            stream.truncate(3 << 30)
+        commands[name] = [command, place, *more, *([place / name] if "--data" in more else [])]
+    for name, line in zip(commands, bounded(*commands.values())):
+        assert f"{name}: " in line and "expected" in line
 
 
 # -- options that ask for too much ----------------------------------------------------------------
 
+TOO_LARGE = [
+    ("hidden", 20_000, "expected a model of 1,6"),
+    ("embedding", 10**7, "expected a model of "),
+    ("layers", 1000, "expected a model of "),
+    ("layers", 10**6, "layers: expected a whole number of at least 1 and at most 1000"),
+    ("hidden", 10**90, "hidden: expected a whole number"),
+    ("seed", 10**90, "seed: expected a whole number"),
+    ("seq_len", 2**62, ""),  # of what only a training reads: too short a text
+    ("batch", 2**62, ""),
+]
+TOO_LARGE_AHEAD = [
+    ("config.toml", "hidden", 20_000, "expected a model of "),
+    ("config.toml", "layers", 10**6, "expected a model of "),
+    ("config.toml", "networks", 10**9, "expected a model of "),
+    ("config.toml", "hidden", 10**90, "hidden: expected a whole number"),
+    ("config.toml", "folds", 2**62, ""),  # of what only a training reads
+    ("config.toml", "batch", 2**62, ""),
+    ("data.json", "window", 10**9, ""),
+    ("data.json", "horizon", 10**9, "expected a model of "),
+    ("data.json", "targets", 10**9, "targets: expected 1 to "),
+]
 
-@pytest.mark.parametrize(
-    ("name", "value", "words"),
-    [
-        ("hidden", 20_000, "expected a model of 1,6"),
-        ("embedding", 10**7, "expected a model of "),
-        ("layers", 1000, "expected a model of "),
-        ("layers", 10**6, "layers: expected a whole number of at least 1 and at most 1000"),
-        ("hidden", 10**90, "hidden: expected a whole number"),
-        ("seed", 10**90, "seed: expected a whole number"),
-        ("seq_len", 2**62, "too short"),
-        ("batch", 2**62, "too short"),
-    ],
-)
-@pytest.mark.parametrize("command", ["sample", "resume"])
-def test_options_that_the_model_has_not_take_no_memory(run, command, name, value, words):
-    file = run / "config.toml"
-    lines = file.read_text().splitlines()
-    file.write_text("\n".join([*(x for x in lines if not x.startswith(name)), f"{name} = {value}"]))
-    before = contents(run)
-    if command == "resume":
-        line = bounded("train", "lm", "--resume", run)
-        assert words in line or "does not fit" in line
-    elif words != "too short":  # of a text that is not read here
-        assert words in bounded("sample", run)
-    assert contents(run) == before
+
+def with_option(folder, name, value):
+    """Change one option of a run."""
+    file = folder / "config.toml"
+    lines = [line for line in file.read_text().splitlines() if not line.startswith(f"{name} =")]
+    file.write_text("\n".join([*lines, f"{name} = {value}"]))
+    return folder
+
+
+def with_meaning(folder, name, value):
+    """Change what a run's numbers mean."""
+    file = folder / "data.json"
+    found = json.loads(file.read_text())
+    assert name in found
+    file.write_text(json.dumps({**found, name: value}))
+    return folder
+
+
+def test_options_that_the_model_has_not_take_no_memory(tmp_path, run, ahead):
+    sales = forecast_tool.trained(folder())[1]
+    expected, before = [], {}
+    for number, (name, value, words) in enumerate(TOO_LARGE):
+        made = with_option(shutil.copytree(run, tmp_path / f"lm {number}"), name, value)
+        before[made] = contents(made)
+        expected.append((["train", "lm", "--resume", made], words))
+        if words:
+            expected.append((["sample", made], words))
+    for number, (file, name, value, words) in enumerate(TOO_LARGE_AHEAD):
+        change = with_option if file == "config.toml" else with_meaning
+        made = change(shutil.copytree(ahead, tmp_path / f"forecast {number}"), name, value)
+        before[made] = contents(made)
+        expected.append((["train", "forecast", "--resume", made, "--epochs", 9], words))
+        if words:
+            about = ["--input", sales, "--output", tmp_path / "out.csv"]
+            expected.append((["predict", made, *about], words))
+    lines = bounded(*(args for args, _ in expected))
+    for (args, words), line in zip(expected, lines):
+        told = [words, "does not fit", "fits in memory"] if "--resume" in args else [words]
+        assert any(one in line for one in told), (args, line)
+    for made, found in before.items():
+        assert contents(made) == found, made
+    assert not (tmp_path / "out.csv").exists()
 
 
 @pytest.mark.parametrize(
@@ -169,16 +248,26 @@ def test_a_file_of_options_that_nobody_would_write_is_named(tmp_path, text, word
 # -- run folders that are not ours ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "metrics.jsonl", "resume.safetensors"])
-def test_a_link_in_a_run_is_not_written_through(tmp_path, run, name):
-    precious = tmp_path / "precious"
-    shutil.move(run / name, precious)
-    (run / name).symlink_to(precious)
-    before, kept = contents(run), precious.read_bytes()
-    line = refused("train", "lm", "--resume", run, "--steps", 14)
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("lm", "model.safetensors"),
+        ("lm", "metrics.jsonl"),
+        ("lm", "resume.safetensors"),
+        ("forecast", "linear.safetensors"),
+        ("forecast", "results.json"),
+        ("forecast", "data.json"),
+    ],
+)
+def test_a_link_in_a_run_is_not_written_through(tmp_path, run, ahead, kind, name):
+    place, precious = run if kind == "lm" else ahead, tmp_path / "precious"
+    shutil.move(place / name, precious)
+    (place / name).symlink_to(precious)
+    before, kept = contents(place), precious.read_bytes()
+    line = refused("train", kind, "--resume", place, "--steps", 140)
     assert f"{name}: expected a file of the run's own, got a link" in line
-    assert precious.read_bytes() == kept and (run / name).is_symlink()
-    assert contents(run) == before
+    assert precious.read_bytes() == kept and (place / name).is_symlink()
+    assert contents(place) == before
 
 
 def tampered(run, change):

@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import classify_tool
+import forecast_tool
 import pytest
-from cli_tool import ROOT, TEXT, TINY, environment
-
-# Every command in one process, whose good ends are checked by a way that -O does not leave out.
-_PROGRAM = """
-import json, os, sys
-{first}
-sys.path.insert(0, {root!r})
-from numba_lstm.cli import main
-for args in json.loads(sys.argv[1]):
-    args = [os.fsdecode(bytes.fromhex(one)) for one in args]  # as the system hands them over
-    print("#", args, flush=True)
-    try:
-        main(args)
-    except SystemExit as end:
-        if end.code:
-            print(f"FAILED {{end.code}}", args, flush=True)
-            raise
-print("WHOLE")
-"""
+from cli_tool import TEXT, TINY, together
 
 
-def commands(text: str, table: str, place: str) -> list[list[str]]:
-    lm, classify = f"{place}/a run", f"{place}/classes"
+def commands(text: str, table: str, sales: str, place: str) -> list[list[str]]:
+    lm, classify, forecast = f"{place}/a run", f"{place}/classes", f"{place}/ahead"
     made = [
         ["train", "lm", "--data", text, *TINY, "--steps", "3", "--out", lm],
         ["train", "lm", "--resume", lm, "--steps", "5"],
@@ -46,43 +26,43 @@ def commands(text: str, table: str, place: str) -> list[list[str]]:
         ["train", "classify", "--resume", classify, "--epochs", "3", "--quiet"],
         ["evaluate", classify],
         ["predict", classify, "--input", table, "--output", f"{place}/classes.csv"],
+        ["train", "forecast", "--csv", sales, *forecast_tool.TABLE, *forecast_tool.TINY,
+         "--horizon", "5", "--folds", "2", "--epochs", "1", "--out", forecast],
+        ["train", "forecast", "--resume", forecast, "--epochs", "2", "--quiet"],
+        ["evaluate", forecast, "--json"],
+        ["predict", forecast, "--input", sales, "--output", f"{place}/ahead.csv"],
         ["info"],
     ]  # fmt: skip
     return [[str(one) for one in args] for args in made]
 
 
-def passed(args, cwd, options=(), first="", **more):
-    plain = [[os.fsencode(one).hex() for one in some] for some in args]
-    program = _PROGRAM.format(first=first, root=str(ROOT))
-    done = subprocess.run(
-        [sys.executable, *options, "-c", program, json.dumps(plain)],
-        cwd=cwd, env=environment(**more), capture_output=True, timeout=300,
-    )  # fmt: skip
-    assert done.returncode == 0, (done.stdout[-500:], done.stderr[-3000:])
-    assert done.stdout.endswith(b"WHOLE\n")
-    return done
+def passed(commands, *about, **more):
+    """Run commands in one process; all must end well."""
+    ends = together(commands, *about, **more)
+    for args, (code, out, err) in zip(commands, ends, strict=True):
+        assert code == 0, (args, out[-500:], err[-3000:])
 
 
 @pytest.fixture
 def place(tmp_path):
     (tmp_path / "text.txt").write_text(TEXT)
     classify_tool.write_csv(tmp_path / "table.csv")
+    forecast_tool.write_csv(tmp_path / "sales.csv", 80)
     return tmp_path
 
 
+# One process may be strict in several ways: each can only refuse more. It has asserts left out only
+# where warnings raise, so that each command's own asserts are run by the other process.
 @pytest.mark.parametrize(
     ("options", "first"),
     [
-        (["-O"], ""),
-        (["-W", "error"], ""),
-        (["-bb"], ""),
-        (["-I"], ""),
+        (["-I", "-O", "-bb", "-W", "error"], ""),
         ([], "import numpy; numpy.seterr(all='raise')"),
     ],
-    ids=["without asserts", "warnings raise", "bytes are no text", "isolated", "seterr raises"],
+    ids=["isolated, no asserts, bytes are no text, warnings raise", "seterr raises"],
 )
 def test_every_command_runs_under_a_strict_interpreter(place, options, first):
-    passed(commands("text.txt", "table.csv", "."), place, options, first)
+    passed(commands("text.txt", "table.csv", "sales.csv", "."), place, options, first)
 
 
 C_LOCALE = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -108,21 +88,18 @@ def test_names_of_any_bytes_are_names(place, locale):
             ["evaluate", f"{folder}/{'r' * 9}"],
         ]
         if number == 0:
-            table = f"{folder}/t.csv"
+            table, sales = f"{folder}/t.csv", f"{folder}/s.csv"
             classify_tool.write_csv(table)
-            args += commands(text, table, folder)
+            forecast_tool.write_csv(sales, 80)
+            args += commands(text, table, sales, folder)
     passed(args, place, **locale)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are Unicode there")
 @pytest.mark.parametrize("locale", [{}, C_LOCALE], ids=["UTF-8", "C"])
 def test_names_of_any_bytes_are_told_in_one_line(place, locale):
-    command = [sys.executable, str(ROOT / "cli.py"), "sample"]
-    for name in ODD:
-        done = subprocess.run(
-            [*map(os.fsencode, command), b"./" + name + b"/absent"],
-            cwd=place, env=environment(**locale), capture_output=True,
-        )  # fmt: skip
-        assert done.returncode == 2
-        assert done.stderr.startswith(b"error: ") and done.stderr.endswith(b"no such folder\n")
-        assert done.stderr.count(b"\n") == 1
+    commands = [["sample", b"./" + name + b"/absent"] for name in ODD]
+    for code, out, err in together(commands, place, **locale):
+        assert (code, out) == (2, b"")
+        assert err.startswith(b"error: ") and err.endswith(b"no such folder\n")
+        assert err.count(b"\n") == 1

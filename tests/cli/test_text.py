@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 import pytest
-from cli_tool import COMMAND, COMPILING, TEXT, TINY, environment, trained
+from cli_tool import COMMAND, COMPILING, TEXT, TINY, environment, together, trained
 from click.testing import CliRunner
 
 from numba_lstm.cli import main
@@ -21,11 +21,11 @@ STRICT = {**POSIX, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 STRANGE = b"caf\xe9"  # Latin-1, and no UTF-8
 
 
-def run(*args, cwd=None, **more):
+def run(*args, **more):
     """A command's exit code, output and errors, as bytes; arguments may be bytes, too."""
     command = [*COMMAND, *(arg if isinstance(arg, bytes) else str(arg) for arg in args)]
     env = {name: value for name, value in environment(**more).items() if value != ""}
-    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, timeout=300)
+    done = subprocess.run(command, env=env, capture_output=True, timeout=300)
     err = done.stderr.replace(COMPILING.encode(), b"")
     assert b"Traceback" not in err
     return done.returncode, done.stdout, err
@@ -54,7 +54,7 @@ def test_a_name_that_is_not_utf_8_serves_in_every_command(accented, locale, tmp_
     name, text = accented
     out = os.path.join(os.fsencode(tmp_path), STRANGE)
     few = ["--batch", 4, "--seq-len", 8, "--steps", 1, "--quiet"]
-    for args in (
+    commands = [
         ["train", "lm", "--resume", name, "--steps", 3, "--quiet"],
         ["sample", name, "--length", 3],
         ["train", "lm", "--init", name, "--data", text, *few, "--out", out],
@@ -62,8 +62,8 @@ def test_a_name_that_is_not_utf_8_serves_in_every_command(accented, locale, tmp_
         ["evaluate", name],
         ["evaluate", name, "--data", text, "--json"],
         ["plot", name, "-o", os.path.join(os.fsencode(tmp_path), STRANGE + b".png")],
-    ):
-        code, _, err = run(*args, **locale)
+    ]
+    for args, (code, _, err) in zip(commands, together(commands, **locale)):
         assert code == 0, (args, err)
     made = {STRANGE, STRANGE + b"2", STRANGE + b".png"}
     assert set(os.listdir(os.fsencode(tmp_path))) == made
@@ -71,7 +71,7 @@ def test_a_name_that_is_not_utf_8_serves_in_every_command(accented, locale, tmp_
 
 @pytest.mark.parametrize("locale", [{}, STRICT], ids=["utf-8", "ascii"])
 def test_a_name_that_is_not_utf_8_is_told_in_messages(locale):
-    for args in (
+    commands = [
         ["train", "lm", "--data", STRANGE],
         ["train", "lm", "--config", STRANGE],
         ["train", "lm", "--resume", STRANGE],
@@ -79,8 +79,8 @@ def test_a_name_that_is_not_utf_8_is_told_in_messages(locale):
         ["evaluate", STRANGE],
         ["evaluate", trained()[0], "--data", STRANGE],
         ["plot", STRANGE, "-o", "x.png"],
-    ):
-        code, out, err = run(*args, **locale)
+    ]
+    for args, (code, out, err) in zip(commands, together(commands, **locale)):
         assert (code, out) == (2, b""), (args, err)
         (line,) = err.splitlines()
         assert line.startswith(b"error: "), args
@@ -90,10 +90,11 @@ def test_a_name_that_is_not_utf_8_is_told_in_messages(locale):
 @pytest.mark.parametrize("locale", [{}, POSIX, STRICT], ids=["utf-8", "posix", "ascii"])
 def test_a_prompt_is_utf_8_in_any_locale(accented, locale):
     args = ["sample", accented[0], "--prompt", "d\u00e9j\u00e0 ".encode(), "--length", 4, "--json"]
-    code, out, err = run(*args, **locale)
+    wrong = ["sample", accented[0], "--prompt", STRANGE]
+    (code, out, err), refused = together([args, wrong], **locale)
     assert code == 0, err
     assert json.loads(out)["text"].startswith("d\u00e9j\u00e0 ")
-    code, out, err = run("sample", accented[0], "--prompt", STRANGE, **locale)
+    code, out, err = refused
     assert (code, out) == (2, b"")
     assert b"expected UTF-8" in err
     assert b"--prompt" in err

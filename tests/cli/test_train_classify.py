@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from classify_tool import TINY, options, write_csv
-from cli_tool import cli, start
+from cli_tool import cli, here, start
 from click.testing import CliRunner
 
 from numba_lstm.cli import main
@@ -55,14 +55,14 @@ def test_the_figures_are_one_json_object_and_peoples_text_is_beside_it():
 
 def test_evaluate_measures_what_was_held_back_or_a_file():
     folder, result = trained()
-    own = json.loads(cli("evaluate", folder / "run", "--json").out)
+    own = json.loads(here("evaluate", folder / "run", "--json").out)
     summary = json.loads(result.out)
     assert (own["loss"], own["accuracy"]) == (summary["test_loss"], summary["test_accuracy"])
     assert own["classes"] == ["falls", "level", "rises"]
     other = write_csv(folder / "other.csv", 30, seed=4)
-    found = json.loads(cli("evaluate", folder / "run", "--data", other, "--json").out)
+    found = json.loads(here("evaluate", folder / "run", "--data", other, "--json").out)
     assert found["sequences"] == 30 and found["accuracy"] > 0.8
-    people = cli("evaluate", folder / "run", "--data", other)
+    people = here("evaluate", folder / "run", "--data", other)
     assert f"accuracy  {found['accuracy']:.2%} of 30 sequences" in people.out
     assert "true / found  falls  level  rises" in people.out
 
@@ -71,7 +71,7 @@ def test_predict_writes_a_row_for_each_sequence():
     folder, _ = trained()
     source = write_csv(folder / "new.csv", 30, seed=4, labelled=False)
     about = ["predict", folder / "run", "--input", source, "--output"]
-    result = cli(*about, folder / "found.csv", "--json")
+    result = here(*about, folder / "found.csv", "--json")
     assert result.code == 0, result.err
     with open(folder / "found.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -85,20 +85,20 @@ def test_predict_writes_a_row_for_each_sequence():
     assert right > 24
     told = json.loads(result.out)
     assert told["sequences"] == 30 and sum(told["predicted"].values()) == 30
-    printed = cli(*about, "-")
+    printed = here(*about, "-")
     assert printed.out == (folder / "found.csv").read_text()
 
 
 def test_plot_draws_losses_and_the_confusion_matrix():
     pytest.importorskip("matplotlib")
     folder, _ = trained()
-    result = cli("plot", folder / "run", "-o", folder / "run.svg")
+    result = here("plot", folder / "run", "-o", folder / "run.svg")
     assert result.code == 0, result.err
     picture = (folder / "run.svg").read_text()
     assert picture.startswith("<?xml")
     (folder / "run" / "results.json").rename(folder / "kept.json")
     try:
-        assert cli("plot", folder / "run", "-o", folder / "bare.svg").code == 0
+        assert here("plot", folder / "run", "-o", folder / "bare.svg").code == 0
     finally:
         (folder / "kept.json").rename(folder / "run" / "results.json")
     assert len((folder / "bare.svg").read_text()) < len(picture)
@@ -122,13 +122,13 @@ def test_what_was_inferred_is_told_on_standard_error(tmp_path):
     data.write_text(comma.read_text().replace(",", ";"))
     note = f"note: {data}: separated by ';'"
     about = ["--epochs", 1, "--out", tmp_path / "run"]
-    made = cli("train", "classify", *options(data), *TINY, *about, "--json")
+    made = here("train", "classify", *options(data), *TINY, *about, "--json")
     assert note in made.err.splitlines() and json.loads(made.out)["status"] == "done"
-    found = cli("evaluate", folder / "run", "--data", data, "--json")
+    found = here("evaluate", folder / "run", "--data", data, "--json")
     assert note in found.err.splitlines() and json.loads(found.out)["sequences"] == 30
-    told = cli("predict", folder / "run", "--input", data, "--output", "-")
+    told = here("predict", folder / "run", "--input", data, "--output", "-")
     assert note in told.err.splitlines() and told.out.startswith("id,predicted,")
-    assert "note:" not in cli("evaluate", folder / "run", "--data", comma).err
+    assert "note:" not in here("evaluate", folder / "run", "--data", comma).err
 
 
 def test_a_table_of_other_columns_is_evaluated_and_predicted(tmp_path):
@@ -137,9 +137,10 @@ def test_a_table_of_other_columns_is_evaluated_and_predicted(tmp_path):
     text = source.read_text().replace("series,when,up,down,kind", "who,at,up,down,what")
     source.write_text(text.replace(",", "|"))
     told = ["--id", "who", "--time", "at", "--delimiter", "|"]
-    measured = cli("evaluate", folder / "run", "--data", source, *told, "--label", "what", "--json")
+    about = ["--data", source, *told, "--label", "what", "--json"]
+    measured = here("evaluate", folder / "run", *about)
     assert json.loads(measured.out)["sequences"] == 30, measured.err
-    written = cli("predict", folder / "run", "--input", source, *told, "--output", "-")
+    written = here("predict", folder / "run", "--input", source, *told, "--output", "-")
     assert len(written.out.splitlines()) == 31, written.err
 
 
@@ -167,7 +168,7 @@ def test_an_interrupted_run_is_saved_and_resumed(tmp_path):
     assert summary["status"] == "interrupted"
     assert f"go on: numba-lstm train classify --resume {run}" in err
     more = ["--steps", summary["steps"] + 3, "--json", "--quiet"]
-    resumed = cli("train", "classify", "--resume", run, *more)
+    resumed = here("train", "classify", "--resume", run, *more)
     assert resumed.code == 0, resumed.err
     assert json.loads(resumed.out)["steps"] == summary["steps"] + 3
 
@@ -177,10 +178,10 @@ def test_options_come_from_a_file(tmp_path):
     file = tmp_path / "options.toml"
     file.write_text('kind = "classify"\nhidden = 4\nepochs = 2\nid = "series"\nlabel = "kind"\n')
     about = ["train", "classify", "--config", file, "--data", data, "--time", "when"]
-    result = cli(*about, "--out", tmp_path / "run", "--json", "--quiet")
+    result = here(*about, "--out", tmp_path / "run", "--json", "--quiet")
     assert result.code == 0, result.err
     assert "hidden = 4\n" in (tmp_path / "run" / "config.toml").read_text()
-    again = cli("train", "lm", "--config", tmp_path / "run" / "config.toml")
+    again = here("train", "lm", "--config", tmp_path / "run" / "config.toml")
     assert "kind: expected lm, got 'classify'" in again.error(2)
 
 
@@ -218,7 +219,7 @@ def test_predicting_with_a_language_model_is_refused(tmp_path):
 
     run = trained_lm()[0]
     about = ["--input", "x.csv", "--output", "y.csv"]
-    assert "expected a run of train classify" in cli("predict", run, *about).error(2)
+    assert "expected a run of train classify" in here("predict", run, *about).error(2)
 
 
 @pytest.mark.parametrize("link", [None, Path.symlink_to, Path.hardlink_to])
@@ -229,7 +230,7 @@ def test_predict_does_not_write_over_what_it_reads(tmp_path, link):
     if link is not None:
         output = tmp_path / "other.csv"
         link(output, data)
-    told = cli("predict", folder / "run", "--input", data, "--output", output)
+    told = here("predict", folder / "run", "--input", data, "--output", output)
     assert "output: expected another file than the one that is read" in told.error(2)
     assert data.read_bytes() == before
 
@@ -240,6 +241,6 @@ def test_predict_and_plot_do_not_write_over_the_runs_files(tmp_path):
     before = inside.read_bytes()
     for name, args in (("x.csv", ["predict", "--input", data]), ("x.png", ["plot"])):
         (tmp_path / name).symlink_to(inside)
-        told = cli(args[0], folder / "run", *args[1:], "--output", tmp_path / name)
+        told = here(args[0], folder / "run", *args[1:], "--output", tmp_path / name)
         assert "output: expected another file than the run's own metrics.jsonl" in told.error(2)
     assert inside.read_bytes() == before

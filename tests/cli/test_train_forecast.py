@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_tool import cli, start
+from cli_tool import cli, here, start
 from click.testing import CliRunner
 from forecast_tool import TABLE, TINY, write_csv
 
@@ -61,19 +61,19 @@ def test_the_figures_are_one_json_object_and_peoples_text_is_beside_it():
 
 def test_evaluate_repeats_the_back_test_or_makes_one_on_a_file():
     folder, result = trained()
-    own = json.loads(cli("evaluate", folder / "run", "--json").out)
+    own = json.loads(here("evaluate", folder / "run", "--json").out)
     summary = json.loads(result.out)
     assert own["backtest"] == summary["backtest"]
     assert own["intervals"] == summary["intervals"]
     assert own["weights"] == summary["weights"]
     assert all(share == round(share, 6) for share in own["weights"].values())
     other = write_csv(folder / "other.csv", 90, seed=4)
-    found = cli("evaluate", folder / "run", "--data", other, "--json")
+    found = here("evaluate", folder / "run", "--data", other, "--json")
     figures = json.loads(found.out)
     assert figures["backtest"]["folds"] == 4 and figures["frequency"] == "D"
     assert figures["backtest"]["to"] == "2021-04-03"
     assert "the run was trained on rows up to 2021-05-15" in found.err
-    people = cli("evaluate", folder / "run", "--data", other)
+    people = here("evaluate", folder / "run", "--data", other)
     assert people.out.startswith("back-test: 4 forecasts of 7 steps")
     assert "seasonal naive (7 before)" in people.out and "intervals of 90%" in people.out
 
@@ -81,7 +81,7 @@ def test_evaluate_repeats_the_back_test_or_makes_one_on_a_file():
 def test_predict_writes_a_row_for_each_step_ahead():
     folder, _ = trained()
     about = ["predict", folder / "run", "--input", folder / "data.csv", "--output"]
-    result = cli(*about, folder / "found.csv", "--json")
+    result = here(*about, folder / "found.csv", "--json")
     assert result.code == 0, result.err
     rows = rows_of((folder / "found.csv").read_text())
     assert [row["time"] for row in rows] == [f"2021-06-{day}" for day in range(13, 20)]
@@ -98,14 +98,14 @@ def test_predict_writes_a_row_for_each_step_ahead():
         "to": "2021-06-19",
         "level": 0.9,
     }
-    assert cli(*about, "-").out == (folder / "found.csv").read_text()
+    assert here(*about, "-").out == (folder / "found.csv").read_text()
 
 
 def test_what_is_known_ahead_must_be_told_of_each_step():
     folder, _ = trained()
     bare = write_csv(folder / "bare.csv", 160, more=3)
     about = ["--input", bare, "--output", "x.csv"]
-    line = cli("predict", folder / "run", *about).err.splitlines()[-1]
+    line = here("predict", folder / "run", *about).err.splitlines()[-1]
     assert line == (
         f"error: {bare}: expected a row for each of the 7 steps from 2021-06-13 to 2021-06-19 with "
         "what is known ahead (holiday), got no holiday at 2021-06-16"
@@ -125,7 +125,7 @@ def test_the_end_of_a_series_decides_and_what_comes_later_does_not():
         kept = [*body[:cut], *(f"{cells[0]},,,{cells[-1]}" for cells in ahead)]
         path = folder / "cut.csv"
         path.write_text("\n".join([header, *kept]) + "\n")
-        rows = rows_of(cli("predict", folder / "run", "--input", path, "--output", "-").out)
+        rows = rows_of(here("predict", folder / "run", "--input", path, "--output", "-").out)
         found = [float(row["sales"]) for row in rows]
         np.testing.assert_allclose(found, np.ravel(drawn["model"][fold]), rtol=1e-5)
 
@@ -133,13 +133,13 @@ def test_the_end_of_a_series_decides_and_what_comes_later_does_not():
 def test_plot_draws_losses_and_the_back_test():
     pytest.importorskip("matplotlib")
     folder, _ = trained()
-    result = cli("plot", folder / "run", "-o", folder / "run.svg")
+    result = here("plot", folder / "run", "-o", folder / "run.svg")
     assert result.code == 0, result.err
     picture = (folder / "run.svg").read_text()
     assert picture.startswith("<?xml")
     (folder / "run" / "results.json").rename(folder / "kept.json")
     try:
-        assert cli("plot", folder / "run", "-o", folder / "bare.svg").code == 0
+        assert here("plot", folder / "run", "-o", folder / "bare.svg").code == 0
     finally:
         (folder / "kept.json").rename(folder / "run" / "results.json")
     assert len((folder / "bare.svg").read_text()) < len(picture)
@@ -149,7 +149,7 @@ def test_many_series_train_one_model_and_each_is_forecast():
     folder = trained()[0]
     data = write_csv(folder / "shops.csv", 100, ids=("north", "south"))
     about = ["--csv", data, *TABLE, "--id", "shop", "--horizon", 5, "--folds", 3, *TINY]
-    made = cli(
+    made = here(
         "train", "forecast", *about, "--loss", "quantile", "--level", 0.8, "--epochs", 4,
         "--out", folder / "shops", "--json",
     )  # fmt: skip
@@ -164,28 +164,28 @@ def test_many_series_train_one_model_and_each_is_forecast():
     both = [one["linear_members"] for one in test["series"].values()]
     assert test["linear_members"]["mase"] == pytest.approx(np.mean(both))
     assert "MASE of each series" in made.err
-    result = cli("predict", folder / "shops", "--input", data, "--output", "-")
+    result = here("predict", folder / "shops", "--input", data, "--output", "-")
     rows = rows_of(result.out)
     assert [row["shop"] for row in rows] == ["north"] * 5 + ["south"] * 5
     assert all(float(row["sales_low"]) <= float(row["sales_high"]) for row in rows)
     other = write_csv(folder / "new.csv", 100, ids=("east",))
-    rows = rows_of(cli("predict", folder / "shops", "--input", other, "--output", "-").out)
+    rows = rows_of(here("predict", folder / "shops", "--input", other, "--output", "-").out)
     assert [row["shop"] for row in rows] == ["east"] * 5
 
 
 def test_without_a_back_test_intervals_are_of_what_validates():
     folder = trained()[0]
     about = ["--csv", folder / "data.csv", *TABLE, "--horizon", 7, "--folds", 0, *TINY]
-    made = cli("train", "forecast", *about, "--epochs", 1, "--out", folder / "all", "--json")
+    made = here("train", "forecast", *about, "--epochs", 1, "--out", folder / "all", "--json")
     assert json.loads(made.out)["backtest"] is None, made.err
     asked = ["--input", folder / "data.csv", "--output", "-"]
-    result = cli("predict", folder / "all", *asked)
+    result = here("predict", folder / "all", *asked)
     for row in rows_of(result.out):
         assert float(row["sales_low"]) < float(row["sales"]) < float(row["sales_high"])
-    assert "the run holds nothing back" in cli("evaluate", folder / "all").err
+    assert "the run holds nothing back" in here("evaluate", folder / "all").err
     about += ["--valid-fraction", 0, "--epochs", 1]
-    made = cli("train", "forecast", *about, "--out", folder / "none")
-    result = cli("predict", folder / "none", *asked)
+    made = here("train", "forecast", *about, "--out", folder / "none")
+    result = here("predict", folder / "none", *asked)
     assert result.out.startswith("time,step,sales\n"), made.err
     assert "note: no intervals: the run has no errors to make them of, for it has no" in result.err
 
@@ -216,17 +216,17 @@ def test_an_interrupted_run_is_saved_and_resumed(tmp_path):
     assert summary["status"] == "interrupted"
     assert f"go on: numba-lstm train forecast --resume {run}" in err
     told = "note: the run has not ended: its networks forecast alone"
-    made = cli("predict", run, "--input", data, "--output", tmp_path / "next.csv")
+    made = here("predict", run, "--input", data, "--output", tmp_path / "next.csv")
     assert made.code == 0 and told in made.err
-    made = cli("export", run, tmp_path / "m.safetensors")
+    made = here("export", run, tmp_path / "m.safetensors")
     assert made.code == 0 and told in made.err
     more = ["--steps", summary["steps"] + 3, "--json", "--quiet"]
-    resumed = cli("train", "forecast", "--resume", run, *more)
+    resumed = here("train", "forecast", "--resume", run, *more)
     assert resumed.code == 0, resumed.err
     assert json.loads(resumed.out)["steps"] == summary["steps"] + 3
-    assert told not in cli("export", run, tmp_path / "m.safetensors").err
+    assert told not in here("export", run, tmp_path / "m.safetensors").err
     (run / "linear.safetensors").unlink()
-    made = cli("predict", run, "--input", data, "--output", "-")
+    made = here("predict", run, "--input", data, "--output", "-")
     assert f"{run / 'linear.safetensors'}: no such file" in made.error(2)
 
 
@@ -257,14 +257,14 @@ def test_options_come_from_a_file_and_csv_is_another_name_of_data(tmp_path):
         'target = ["sales", "visitors"]\nhorizon = 7\n'
     )
     about = ["train", "forecast", "--config", file, "--out", tmp_path / "run", "--json", "--quiet"]
-    result = cli(*about)
+    result = here(*about)
     assert result.code == 0, result.err
     text = (tmp_path / "run" / "config.toml").read_text()
     assert "hidden = 4\n" in text and f'data = "{data}"\n' in text
     targets = json.loads(result.out)["backtest"]["targets"]
     assert set(targets) == {"sales", "visitors"}
     file.write_text(f'csv = "{data}"\ndata = "{data}"\n')
-    assert "expected once, got data, too" in cli("train", "forecast", "--config", file).err
+    assert "expected once, got data, too" in here("train", "forecast", "--config", file).err
 
 
 @pytest.mark.parametrize(

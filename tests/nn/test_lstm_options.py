@@ -13,7 +13,7 @@ from family_tool import Case, assert_references, by_reference, draw, given, ours
 from lstm_tool import assert_all_close, assert_same_bits, run_python
 from masks_tool import draw_masks, fix
 from onnx_tool import run_onnx, to_onnx
-from schedules_tool import SIZES
+from schedules_tool import LONG, SIZES
 
 from numba_lstm import nn
 from numba_lstm.kernels.cells import lstm, lstm_options
@@ -82,7 +82,7 @@ make = lambda *a, **k: nn.LSTM(*a, peepholes=True, coupled=True, **k)
 print(json.dumps(t.forced_bits(make, 4)))
 """
     count = json.loads(run_python(program, NUMBA_NUM_THREADS="4"))
-    assert count == len(SIZES) * 8 * 2 * 2
+    assert count == len(SIZES) * 8 * 2 * (1 + LONG)
 
 
 @every_combination

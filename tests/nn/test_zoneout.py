@@ -10,6 +10,7 @@ import pytest
 from family_tool import MODULES, assert_references, draw, given, ours, taken
 from lstm_tool import assert_all_close, assert_same_bits, run_python
 from masks_tool import draw_masks, fix, tails
+from schedules_tool import LONG
 
 from numba_lstm import nn, tuning
 from numba_lstm.dropout_masks import draw_mask, draw_ones
@@ -225,14 +226,16 @@ def test_every_schedule_source_and_number_of_threads_gives_the_same_bits():
     program = """
 import json, schedules_tool as t, test_zoneout as z
 kinds = "lstm", "gru", "gru-before", "lstm-projected", "lstm-normalised"
-counts = [t.forced_bits(kind, 4, ("zoneout",)) for kind in kinds]
-for kind in kinds:
-    counts.append(t.forced_bits(lambda *a, **k: z.make(kind, *a, **k).eval(), 4))
+counts = []
+for turn, kind in enumerate(kinds):
+    expectation = lambda *a, **k: z.make(kind, *a, **k).eval()
+    counts.append(t.forced_bits(kind, 4, ("zoneout",), turn=turn))
+    counts.append(t.forced_bits(expectation, 4, turn=turn + 1))
 print(json.dumps(counts))
 """
     about = {"NUMBA_NUM_THREADS": "4"}
     counts = json.loads(run_python(program, Path(__file__).parent, **about))
-    assert set(counts) == {5 * 8 * 2 * 2}
+    assert set(counts) == {5 * 8 * 2 * (1 + LONG)}
 
 
 # -- what is drawn ---------------------------------------------------------------------------------

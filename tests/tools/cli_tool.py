@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from click.testing import CliRunner
+
+from numba_lstm.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, str(ROOT / "cli.py")]
@@ -66,6 +73,86 @@ def cli(*args: Any, cwd: Path | None = None, **more: str) -> Result:
             process.kill()
             raise
     return Result(process.returncode, out, err.replace(COMPILING, ""), COMPILING in err)
+
+
+def here(*args: Any, **more: str) -> Result:
+    """As `cli`, in this process, which has imported everything already."""
+    end = CliRunner().invoke(main, list(map(str, args)), env={"COLUMNS": "80", **more})
+    if end.exception is not None and not isinstance(end.exception, SystemExit):
+        raise end.exception
+    err = end.stderr.replace(COMPILING, "")
+    return Result(end.exit_code, end.stdout, err, COMPILING in end.stderr)
+
+
+# Each command has streams of its own, as a process would give it; a mark behind what it printed
+# tells its exit code.
+_TOGETHER = """
+import io, json, os, sys
+{first}
+sys.path.insert(0, {root!r})
+from numba_lstm.cli import main
+kinds = [(stream.encoding, stream.errors) for stream in (sys.stdout, sys.stderr)]
+for args in json.loads(sys.argv[1]):
+    for number, name in enumerate(("stdout", "stderr")):
+        buffer = io.BufferedWriter(io.FileIO(1 + number, "wb", closefd=False))
+        made = io.TextIOWrapper(buffer, *kinds[number], line_buffering=number == 1)
+        setattr(sys, name, made)
+    code = 0
+    try:
+        main([os.fsdecode(bytes.fromhex(one)) for one in args])  # as the system hands them over
+    except SystemExit as end:
+        code = end.code or 0
+    for number, stream in enumerate((sys.stdout, sys.stderr)):
+        stream.flush()
+        os.write(1 + number, b"\\0end %d\\0" % code)
+"""
+_MARK = re.compile(rb"\0end (\d+)\0")
+
+
+def together(
+    commands: Iterable[Sequence[Any]],
+    cwd: Path | None = None,
+    options: Sequence[str] = (),
+    first: str = "",
+    **more: str,
+) -> list[tuple[int, bytes, bytes]]:
+    """Run commands in one process of their own: importing takes longer than most of them.
+
+    Parameters
+    ----------
+    commands
+        The arguments of each, of which some may be bytes.
+    cwd, more
+        Where, and variables of the environment; those that are empty are taken away.
+    options
+        The interpreter's.
+    first
+        Python that is run before anything is imported.
+
+    Returns
+    -------
+    list of (int, bytes, bytes)
+        Each one's exit code, output and errors.
+    """
+    plain = [[os.fsencode(one).hex() for one in _texts(args)] for args in commands]
+    program = _TOGETHER.format(first=first, root=str(ROOT))
+    done = subprocess.run(
+        [sys.executable, *options, "-c", program, json.dumps(plain)],
+        cwd=cwd,
+        env={name: value for name, value in environment(**more).items() if value != ""},
+        capture_output=True,
+        timeout=300,
+    )
+    out, err = _MARK.split(done.stdout), _MARK.split(done.stderr)
+    assert done.returncode == 0 and out.pop() == err.pop() == b"", done.stderr[-3000:]
+    told = [text.replace(COMPILING.encode(), b"") for text in err[::2]]
+    ends = list(zip(map(int, out[1::2]), out[::2], told, strict=True))
+    assert len(ends) == len(plain) and not any(b"Traceback" in text for text in told), told
+    return ends
+
+
+def _texts(args: Iterable[Any]) -> list[str | bytes]:
+    return [one if isinstance(one, bytes) else str(one) for one in args]
 
 
 @functools.cache

@@ -17,31 +17,36 @@ def noted(name):
     names.add(name)
     return read(name)
 compile_cache.read = noted
-file, code = sys.argv[1:3]
-sys.argv = sys.argv[2:]
-try:
-    exec(code)
-finally:
-    with open(file, "w") as out:
-        json.dump(sorted(names), out)
+file, programs, found = sys.argv[1], json.loads(sys.argv[2]), []
+for code, args in programs:
+    names.clear()
+    sys.argv = ["", *args]
+    exec(code, {"__name__": "__main__"})
+    found.append(sorted(names))
+with open(file, "w") as out:
+    json.dump(found, out)
 """
 COMMAND = "from numba_lstm.cli import main; main(sys.argv[1:], standalone_mode=False)"
 
 
-def asked(folder: Path, code: str, *args: object, **more: str) -> set[str]:
-    """The names of the cache's entries that a program asks for in a process of its own."""
+def command(*args: object) -> tuple[str, list[str]]:
+    """A program for `asked`: a command of the command line."""
+    return "import sys\n" + COMMAND, [str(one) for one in args]
+
+
+def asked(folder: Path, *programs: str | tuple[str, list[str]], **more: str) -> list[set[str]]:
+    """The names of the cache's entries that programs ask for, one after another in one process.
+
+    Each asks for those alone that none before it has loaded.
+    """
     file = folder / "entries.json"
+    plain = [(one, []) if isinstance(one, str) else one for one in programs]
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(file), code, *map(str, args)],
+        [sys.executable, "-c", PROGRAM, str(file), json.dumps(plain)],
         capture_output=True,
         text=True,
         cwd=folder,
         env=environment(**more),
     )
     assert done.returncode == 0, done.stderr
-    return set(json.loads(file.read_text()))
-
-
-def asked_by_command(folder: Path, *args: object, **more: str) -> set[str]:
-    """Those that a command of the command line asks for."""
-    return asked(folder, COMMAND, *args, **more)
+    return [set(names) for names in json.loads(file.read_text())]

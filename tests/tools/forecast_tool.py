@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import functools
+from pathlib import Path
 
 import numpy as np
+from cli_tool import here
 
 TINY = ["--hidden", "8", "--networks", "1", "--batch", "16", "--lr", "0.01", "--log-every", "4"]
 TABLE = ["--time", "day", "--target", "sales"]
@@ -48,3 +51,13 @@ def write_csv(path, count=160, seed=0, ids=("",), more=0, left_out=(), holes=())
                 )
                 table.writerow([*([name] if shop else []), day, *cells, int(n % 30 == 0)])
     return path
+
+
+@functools.cache
+def trained(folder):
+    """A tiny finished run in this folder, and the table that it was trained on; made once."""
+    data, run = write_csv(Path(folder) / "sales.csv", 80), Path(folder) / "ahead"
+    about = ["--csv", data, *TABLE, "--horizon", 5, "--folds", 2, *TINY, "--epochs", 1]
+    result = here("train", "forecast", *about, "--out", run, "--quiet")
+    assert result.code == 0, result.err
+    return run, data

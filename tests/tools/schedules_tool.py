@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from numba_lstm.kernels.loops.forward import FUSED, PROJECTED
 from numba_lstm.kernels.loops.schedule import Schedule
 from numba_lstm.recurrent import plan
 
+LONG = os.environ.get("NUMBA_LSTM_LONG", "0") not in ("", "0")
 # T, B, I, H: a single step, a single row, sizes that fill no block and no panel.
 SIZES = [(1, 1, 1, 2), (5, 2, 3, 17), (3, 3, 70, 33), (4, 7, 5, 129), (9, 13, 20, 65)]
 
@@ -34,7 +36,8 @@ def _forced_bits(
     *,
     sizes: Sequence[tuple[int, int, int, int]] = SIZES,
     dtype: str = "f4",
-    ragged: Sequence[bool] = (False, True),
+    ragged: Sequence[bool] | None = None,
+    turn: int = 0,
 ) -> int:
     """Compare all schedules of up to `most` threads and both sources of the inputs' part.
 
@@ -49,8 +52,12 @@ def _forced_bits(
         Which masks there are, see `masks_tool.draw_masks`.
     sizes : (T, B, I, H) each
     dtype : str
-    ragged : sequence of bool
-        Whether lengths differ.
+    ragged : sequence of bool or None
+        Whether lengths differ. By default one size has whole sequences and the next one others,
+        so that kinds of another `turn` have them where this one has not; with NUMBA_LSTM_LONG=1
+        each size has both.
+    turn : int
+        Whether the first size has whole sequences: where it is even.
 
     Returns
     -------
@@ -59,11 +66,11 @@ def _forced_bits(
     """
     make = MODULES.get(make, make) if isinstance(make, str) else make
     compared, met = 0, []
-    for steps, batch, inputs, hidden in sizes:
+    for number, (steps, batch, inputs, hidden) in enumerate(sizes, turn):
         rng = np.random.default_rng(hidden)
         drops = {"recurrent_dropout": 0.5} if wanted else {}
         module = make(inputs, hidden, bidirectional=True, dtype=dtype, seed=1, **drops)
-        for lengths in ragged:
+        for lengths in ragged or ((False, True) if LONG else (number % 2 == 1,)):
             cells = lengths and isinstance(module, nn.LSTM)
             case = draw(rng, module, steps, batch, lengths, cells)
             masks = draw_masks(rng, module, case, wanted) if wanted else None

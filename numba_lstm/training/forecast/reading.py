@@ -10,6 +10,7 @@ import numpy as np
 
 from ...datasets.frequency import Frequency
 from ...datasets.regularity import as_steps, values_there
+from ...text.sources import path_of
 from ..runs.options import ConfigError, names
 from .config import BUNDLED, READING, ForecastConfig
 
@@ -121,7 +122,7 @@ def _bundled(file: str, config: ForecastConfig) -> list[Series]:
 def _table(name: str, file: str, config: ForecastConfig) -> list[Series]:
     from ...datasets import read_series, read_table
 
-    table = read_table(file, **config.of_csv())
+    table = read_table(path_of(file), **config.of_csv())
     for option in ("time", "target"):
         if getattr(config, option) is None:
             raise ConfigError(
