@@ -54,7 +54,8 @@ class LSTMForecaster(ContinuingEstimator):
         0.5 in the middle. `predict` gives the median, and `predict_quantiles` all.
     standardize : bool
         Whether each column is brought to mean 0 and variance 1, as the part that trains has it.
-        Forecasts are on the series' own scale.
+        Forecasts are on the series' own scale; a `StandardScaler` before the estimator would have
+        them on its.
     {training}
     warm_start : bool
         Whether a further fit goes on with the networks and the scale of the last one. It solves the
