@@ -149,6 +149,18 @@ def test_the_second_fit_learns_from_all_rows_for_the_best_epochs():
     assert (model.predict() != first.predict()).any()
 
 
+def test_errors_stay_in_the_units_of_each_series_when_all_is_trained_anew():
+    """The scale of all rows is another one than that of the part that trained."""
+    y = [SEASON, SEASON**3 + 5]
+    found = []
+    for refit in (False, True):
+        model = quick(refit=refit).fit(y)
+        scales = np.repeat([one.scaler.scale[0] for one in model.scalers_], 29)
+        found.append(model._errors[..., 0] * scales[:, None])
+    np.testing.assert_allclose(*found, rtol=1e-6)
+    assert abs(scales[0] / SEASON[:128].std() - 1) > 0.05
+
+
 def test_a_second_fit_that_is_interrupted_leaves_the_first(monkeypatch):
     expected = quick(refit=False).fit(SEASON)
 

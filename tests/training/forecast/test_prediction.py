@@ -122,6 +122,19 @@ def test_a_series_that_the_run_does_not_know_is_scaled_by_its_own_rows(tmp_path)
     assert not np.allclose(known.values, found["x"].values)  # its scale is that of the run
 
 
+def test_a_back_test_of_an_unknown_series_scales_it_by_what_is_before(tmp_path):
+    loaded = begun(write_csv(tmp_path / "d.csv", 90), tmp_path / "run")
+    scales = []
+    for more in (0.0, 500.0):
+        values = sales(80)
+        values[70:] += more  # two forecasts of five days
+        lines = [f"x,{day},{value:.3f}" for day, value in zip(days(80), values)]
+        path = tmp_path / "x.csv"
+        path.write_text("\n".join(["shop,day,sales", *lines]) + "\n")
+        scales.append(prepared(loaded, str(path), {"id": "shop"}).rows.scale[0, 0])
+    assert scales[0] == scales[1] != loaded.meaning.scalers.fitted[0].scaler.scale[0]
+
+
 def test_intervals_are_of_the_series_or_of_all_in_units_of_a_season(tmp_path):
     path = write_csv(tmp_path / "d.csv", 90)
     loaded = begun(path, tmp_path / "run")
