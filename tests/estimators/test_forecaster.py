@@ -147,7 +147,7 @@ def test_gaps_in_the_times_of_a_frame_mean_what_they_mean_in_a_table(tmp_path):
     assert stepped.predict().shape == (4,)
     whole = pd.Series(SEASON, pd.DatetimeIndex(DAYS))
     with pytest.raises(
-        ValueError, match="^y: one row is expected every 1 day; missing: 2024-01-04"
+        ValueError, match=r"^y: one row is expected every 1 day; missing: 2024-01-04"
     ):
         quick().fit(whole[whole.index.day_of_week != 3])
     holes = y.copy()
