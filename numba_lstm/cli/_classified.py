@@ -15,6 +15,7 @@ from ._kernels import announce_compiling
 from ._output import print_json, print_notes
 from ._text import printable
 from ._training import config_options
+from ._unfinished import not_ended
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +63,8 @@ def evaluate_classifier(
                     "data: expected a file, for the run tests and validates on nothing"
                 )
             part = found
-    print_notes(part.notes)
+        unfinished = not_ended(run)
+    print_notes([*part.notes, *unfinished])
     announce_compiling(lambda line: click.echo(line, err=True))
     from ..training.classify.results import as_json as plain
     from ..training.classify.task import classify_part
@@ -86,7 +88,8 @@ def predict_classes(
 
         loaded = load_classifier(run)
         part = read_part(source, loaded.config, loaded.meaning, "input", False, table)
-    print_notes(part.notes)
+        unfinished = not_ended(run)
+    print_notes([*part.notes, *unfinished])
     announce_compiling(lambda line: click.echo(line, err=True))
     from ..training.classify.task import classify
 

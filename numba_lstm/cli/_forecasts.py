@@ -13,12 +13,13 @@ from ._errors import bad_input
 from ._kernels import announce_compiling
 from ._output import print_json, print_notes
 from ._text import printable
+from ._unfinished import not_ended
 
 if TYPE_CHECKING:
     from ..datasets.frequency import Frequency
     from ..training.forecast.prediction import Prediction
 
-__all__ = ["evaluate_forecaster", "lines_of", "named", "not_combined", "predict_steps", "rounded"]
+__all__ = ["evaluate_forecaster", "lines_of", "named", "predict_steps", "rounded"]
 
 _BASELINES = ("linear", "seasonal_naive", "last_value")
 _MEASURES = (("mae", "MAE"), ("rmse", "RMSE"), ("mase", "MASE"), ("smape", "sMAPE %"))
@@ -40,7 +41,7 @@ def evaluate_forecaster(
 
         loaded = load_forecaster(run)
         tested = prepared(loaded, data[0], table) if data else own_back_test(loaded)
-    print_notes([*tested.notes, *not_combined(run)])
+    print_notes([*tested.notes, *not_ended(run)])
     announce_compiling(lambda line: click.echo(line, err=True))
     with bad_input():
         found = tested.run(loaded)
@@ -68,7 +69,7 @@ def predict_steps(run: str, source: str, table: dict[str, Any]) -> tuple[str, di
 
         loaded, results = load_forecaster(run), read_results(Run(run))
         series = read_for(loaded, source, "input", table, loaded.meaning.window)
-    print_notes([*(note for one in series for note in one.notes), *not_combined(run)])
+    print_notes([*(note for one in series for note in one.notes), *not_ended(run)])
     announce_compiling(lambda line: click.echo(line, err=True))
     with bad_input():
         found = predict(loaded, series, results)
@@ -77,14 +78,16 @@ def predict_steps(run: str, source: str, table: dict[str, Any]) -> tuple[str, di
         ended = "it has no back-test, and nothing validated"
         why = ended if results else "it has not ended"
         print_notes([f"no intervals: the run has no errors to make them of, for {why}"])
-    times = [_times(one.time) for one in found]
-    start, stop = min(time[0] for time in times), max(time[-1] for time in times)
-    rows = sum(map(len, times))
+    start = min(found, key=lambda one: one.time[0])
+    stop = max(found, key=lambda one: one.time[-1])
+    first, last = start.form.written(start.time)[0], stop.form.written(stop.time)[-1]
+    rows = sum(len(one.time) for one in found)
     level = None if bare else loaded.config.level
-    about = {"series": len(found), "rows": rows, "from": start, "to": stop, "level": level}
+    about = {"series": len(found), "rows": rows, "from": first, "to": last, "level": level}
     ends = "" if bare else f", with intervals of {level:.0%}"
-    told = f"{rows} steps from {start} to {stop}{ends}"
-    return _as_csv(found, loaded.meaning.names, loaded.config.id), about, told
+    told = f"{rows} steps from {first} to {last}{ends}"
+    id = table.get("id", loaded.config.id)
+    return _as_csv(found, loaded.meaning.names, id), about, told
 
 
 def rounded(weights: Mapping[str, float]) -> dict[str, float]:
@@ -92,45 +95,33 @@ def rounded(weights: Mapping[str, float]) -> dict[str, float]:
     return {kind: round(share, 6) for kind, share in weights.items()}
 
 
-def not_combined(run: str) -> list[str]:
-    """Give a note about a forecaster that has not come to its end."""
-    from ..training.runs.checkpoint import COMBINED, Run
-
-    opened = Run(run)
-    if opened.kind.kind != "forecast" or (opened.path / COMBINED).is_file():
-        return []
-    return [
-        "the run has not ended: its networks forecast alone, for the linear forecasters and the "
-        "weights are found at its end"
-    ]
-
-
 def _as_csv(found: list[Prediction], names: tuple[str, ...], id: str | None) -> str:
+    """A row for each step of each series; what the input has, too, is called and written alike."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    ends = ("", "_low", "_high") if found[0].low is not None else ("",)
+    sides = ("low", "high") if found[0].low is not None else ()
     several = id is not None or len(found) > 1
-    columns = [f"{name}{end}" for name in names for end in ends]
-    table.writerow([*([id or "id"] if several else []), "time", "step", *columns])
+    time = found[0].form.column
+    taken = {*([id] if id else []), time, *names}
+    columns = []
+    for name in names:
+        columns += [name, *(_free(f"{name}_{side}", taken) for side in sides)]
+    ids = [id or _free("id", taken)] if several else []
+    table.writerow([*ids, time, _free("step", taken), *columns])
     for one in found:
-        sides = [side for side in (one.values, one.low, one.high) if side is not None]
-        for step, time in enumerate(_times(one.time)):
-            cells = [f"{side[step, k]:.7g}" for k in range(len(names)) for side in sides]
+        values = [side for side in (one.values, one.low, one.high) if side is not None]
+        for step, time in enumerate(one.form.written(one.time)):
+            cells = [f"{side[step, k]:.7g}" for k in range(len(names)) for side in values]
             table.writerow([*([one.id] if several else []), time, step + 1, *cells])
     return text.getvalue()
 
 
-def _times(time: Any) -> list[str]:
-    """Times as text: dates where all are at midnight, whole numbers without a fraction."""
-    import numpy as np
-
-    if time.dtype.kind != "M":
-        return [f"{one:.15g}" for one in time]
-    days = time.astype("datetime64[D]")
-    if (days == time).all():
-        return [str(one) for one in days]
-    seconds = time.astype("datetime64[s]")
-    return [str(one) for one in (seconds if np.all(seconds == time) else time)]
+def _free(name: str, taken: set[str]) -> str:
+    """A name that no column has; from now on it is taken."""
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
 
 
 # -- people's table -------------------------------------------------------------------------------

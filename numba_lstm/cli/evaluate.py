@@ -10,9 +10,10 @@ from ._classified import evaluate_classifier, given_options, table_options
 from ._errors import bad_input
 from ._forecasts import evaluate_forecaster
 from ._kernels import announce_compiling, set_threads, threads_option
-from ._output import json_option, print_json
+from ._output import json_option, print_json, print_notes
 from ._paths import FILE, FOLDER
 from ._text import unknown_option
+from ._unfinished import not_ended
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,6 +101,8 @@ def evaluate(
             if own.valid is None:
                 raise ValueError("data: expected a text file, for the run validates on nothing")
             tokens, skipped = own.valid, own.skipped
+        unfinished = not_ended(run)
+    print_notes(unfinished)
     announce_compiling(lambda line: click.echo(line, err=True))
     window = config.batch * config.seq_len
     result = measure(model, tokens, window, streams=streams, unknown_id=vocabulary.unknown_id)

@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from ._errors import BadInput, bad_input
-from ._forecasts import not_combined
 from ._output import json_option, print_json, print_notes
 from ._paths import FILE, FOLDER, check_output, check_spares
+from ._unfinished import not_ended
 
 _FORMATS = ("safetensors", "onnx")
 
@@ -21,10 +21,9 @@ _FORMATS = ("safetensors", "onnx")
 _HELP = """Write the model of a RUN to the file OUT, for other programs.
 
 The file's metadata tell what the model's numbers mean, as JSON: "vocab" is a language model's
-vocabulary; "data" names a classifier's columns and classes, or a forecaster's columns, and has the
-mean and scale that bring each column to what the model takes, (x - mean) / scale. That stays
-outside of the model. So does the regular part of the day, week and year, whose weights a forecaster
-has as "seasonal": it is taken out before that, and added to the forecast.
+vocabulary; "data" names a classifier's columns and classes, and has the mean and scale that bring
+each column to what the model takes, (x - mean) / scale; "forecast" has by name all that turns a
+table into a forecaster's input and its output into forecasts. All of it stays outside of the model.
 """
 
 
@@ -48,7 +47,7 @@ def export(run: str, out: str, kind: str | None, as_json: bool) -> None:
         check_output(out, "OUT")
         check_spares(out, "OUT", run)
         model, meaning = _opened(run)
-        notes = not_combined(run)
+        notes = not_ended(run)
     print_notes(notes)
     try:
         with bad_input():
@@ -75,17 +74,23 @@ def _opened(run: str) -> tuple[Any, dict[str, str]]:
     """The run's model, and as text by its file's name what its numbers mean.
 
     Of a language model that is the vocabulary; of a classifier the columns, their scaling, which
-    whoever runs the model has to do, and the classes; of a forecaster the like.
+    whoever runs the model has to do, and the classes; of a forecaster see `about_forecaster`.
     """
     from ..training import load_classifier, load_forecaster
     from ..training.lm.loading import load
     from ..training.runs.checkpoint import Run
 
     about = Run(run)
+    if about.kind.kind == "forecast":
+        from ..training.forecast.exported import about_forecaster
+        from ..training.forecast.results import read_results
+
+        forecaster = load_forecaster(run)
+        told = about_forecaster(forecaster, read_results(about))
+        return forecaster.model, {"forecast": json.dumps(told)}
     openers: dict[str, Callable[[str], Any]] = {
         "lm": load,
         "classify": load_classifier,
-        "forecast": load_forecaster,
     }
     model = openers[about.kind.kind](run).model
     return model, {Path(about.kind.beside).stem: json.dumps(about.beside())}

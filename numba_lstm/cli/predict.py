@@ -23,8 +23,9 @@ id, predicted, and the probability of each class.
 
 A run of train forecast needs the series up to now, at least a window of each; behind the last row
 with a target may stand rows with what is known ahead. What is written is a table with a row for
-each step ahead: id where there are several series, time, step, and of each target the forecast and
-the ends of its interval.
+each step ahead: the id where there are several series, the time, the step, and of each target the
+forecast and the ends of its interval. The columns of the file keep their names, and times are
+written as the file has them.
 """
 
 

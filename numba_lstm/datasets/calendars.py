@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from .frequency import Frequency
 from .series import Series
 
-__all__ = ["PERIODS", "calendar", "with_calendar"]
+__all__ = ["PERIODS", "Wave", "calendar", "waves", "with_calendar"]
 
 _HOUR = 3_600_000_000
 
@@ -24,7 +25,55 @@ class _Cycle:
 _DAY = _Cycle("day", 24.0, 2)
 _WEEK = _Cycle("week", 168.0, 3)
 _YEAR = _Cycle("year", 24 * 365.2425, 2)
+# From a Monday at midnight, so that a week begins at phase 0; the year's phase is by its days.
+_MONDAY = "1970-01-05"
 PERIODS = {cycle.name: cycle.period for cycle in (_DAY, _WEEK, _YEAR)}  # in hours
+
+
+class Wave(NamedTuple):
+    """A column of the calendar: ``function(2π · harmonic · hours / period)``.
+
+    Attributes
+    ----------
+    name : str
+        Such as "week sin 1".
+    function : str
+        ``"sin"`` or ``"cos"``.
+    harmonic : int
+        How often it goes round in a period.
+    period : float
+        Hours.
+    since : str
+        From when hours are counted: a date, or ``"year"``, the beginning of each time's own year.
+    """
+
+    name: str
+    function: str
+    harmonic: int
+    period: float
+    since: str
+
+
+def waves(frequency: Frequency) -> tuple[Wave, ...]:
+    """Give the columns of `calendar`.
+
+    Parameters
+    ----------
+    frequency
+        The step of the series.
+    """
+    return tuple(
+        Wave(
+            f"{cycle.name} {function} {harmonic}",
+            function,
+            harmonic,
+            cycle.period,
+            "year" if cycle is _YEAR else _MONDAY,
+        )
+        for cycle in _cycles(frequency)
+        for harmonic in range(1, cycle.harmonics + 1)
+        for function in ("sin", "cos")
+    )
 
 
 def calendar(time: np.ndarray, frequency: Frequency) -> tuple[tuple[str, ...], np.ndarray]:
@@ -53,20 +102,15 @@ def calendar(time: np.ndarray, frequency: Frequency) -> tuple[tuple[str, ...], n
     moments = np.asarray(time)
     if moments.dtype.kind != "M":
         raise ValueError("time: expected dates, got plain numbers, which have no calendar")
-    # From a Monday at midnight, so that a week begins at phase 0; the year's phase is by its days.
-    monday = np.datetime64("1970-01-05", "us")
-    hours = (moments.astype("datetime64[us]") - monday).astype(np.int64) / _HOUR
-    start = moments.astype("datetime64[Y]").astype("datetime64[us]")
-    in_year = (moments.astype("datetime64[us]") - start).astype(np.int64) / _HOUR
-    names, columns = [], []
-    for cycle in _cycles(frequency):
-        phase = (in_year if cycle is _YEAR else hours) / cycle.period
-        for k in range(1, cycle.harmonics + 1):
-            for word, wave in (("sin", np.sin), ("cos", np.cos)):
-                names.append(f"{cycle.name} {word} {k}")
-                columns.append(wave(2 * np.pi * k * phase))
-    values = np.stack(columns, axis=1) if columns else np.empty((len(moments), 0))
-    return tuple(names), values
+    moments = moments.astype("datetime64[us]")
+    years = moments.astype("datetime64[Y]").astype("datetime64[us]")
+    starts = {"year": years, _MONDAY: np.full(moments.shape, _MONDAY, "datetime64[us]")}
+    hours = {since: (moments - start).astype(np.int64) / _HOUR for since, start in starts.items()}
+    columns = waves(frequency)
+    values = np.empty((len(moments), len(columns)))
+    for n, (_, function, harmonic, period, since) in enumerate(columns):
+        values[:, n] = getattr(np, function)(2 * np.pi * harmonic * (hours[since] / period))
+    return tuple(one.name for one in columns), values
 
 
 def with_calendar(series: Series) -> Series:

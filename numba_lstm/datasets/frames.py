@@ -13,6 +13,7 @@ from .._damaged import DAMAGED
 from .._reading import size_in_words
 from .table import Table, is_missing
 from .time_forms import on_one_clock
+from .time_writing import Clock, clock_of
 
 __all__ = ["from_frame", "is_frame", "read_parquet"]
 
@@ -81,6 +82,7 @@ def from_frame(frame: Any) -> Table:
 
 def _table(columns: Iterable[tuple[Any, Any]], make: Make, source: str) -> Table:
     found: dict[str, np.ndarray] = {}
+    clocks: dict[str, Clock] = {}
     notes: list[str] = []
     for given, column in columns:
         name = str(given).strip()
@@ -88,12 +90,14 @@ def _table(columns: Iterable[tuple[Any, Any]], make: Make, source: str) -> Table
             raise ValueError(f"{source}: expected columns of different names, got {name!r} twice")
         cells = make(column)
         if isinstance(cells, tuple):
-            cells, note = on_one_clock(name, *cells)
+            both = cells
+            cells, note = on_one_clock(name, *both)
+            clocks[name] = clock_of(*both, cells)
             notes.append(note)
         found[name] = cells
     if not found or not len(next(iter(found.values()))):
         raise ValueError(f"{source}: expected rows, got none")
-    return Table.from_columns(dict(found), source, notes=notes)
+    return Table.from_columns(dict(found), source, notes=notes, clocks=clocks)
 
 
 def _of_arrow(column: Any) -> Cells:

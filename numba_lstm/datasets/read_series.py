@@ -77,6 +77,7 @@ def read_series(
         "targets": len(targets),
         "known": tuple(known),
         "source": table.source,
+        "form": times.form,
     }
     ids = np.full(len(table), "") if id is None else table.text(id)
     groups = grouped(ids, times.values)

@@ -10,6 +10,7 @@ import numpy as np
 from ..checks import choice
 from .frequency import of_microseconds
 from .series import Series, shown
+from .time_writing import TimeForm
 
 __all__ = ["as_steps", "missing_times", "regular", "values_there"]
 
@@ -97,7 +98,8 @@ def as_steps(series: Series) -> Series:
     """Take each row for a step, whatever the time between; a note says so."""
     note = "each row is taken for a step; times are left out"
     time = np.arange(len(series), dtype=np.int64)
-    return replace(series, time=time, frequency=None, notes=(*series.notes, note))
+    notes = (*series.notes, note)
+    return replace(series, time=time, frequency=None, notes=notes, form=TimeForm("row"))
 
 
 def _step(step: Any) -> str:

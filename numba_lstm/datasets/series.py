@@ -12,6 +12,7 @@ import numpy as np
 from ..checks import as_float
 from .distinct import check_distinct
 from .frequency import Frequency, find_frequency, gaps
+from .time_writing import TimeForm
 
 __all__ = ["Series", "shown"]
 
@@ -40,6 +41,8 @@ class Series:
         Where it comes from, for messages.
     notes : tuple of str
         What was inferred.
+    form : TimeForm
+        How the source writes its times, and what it calls them.
 
     Raises
     ------
@@ -64,6 +67,7 @@ class Series:
     id: str = ""
     source: str = "series"
     notes: tuple[str, ...] = field(default=())
+    form: TimeForm = field(default=TimeForm("time"))
 
     def __post_init__(self) -> None:
         values = as_float("values", self.values, np.dtype(np.float64), ndim=2)

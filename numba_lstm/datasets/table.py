@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 
 from .number_forms import Reading, read_numbers
 from .time_forms import Times, read_times
+from .time_writing import Clock
 
 __all__ = ["Column", "Table", "is_missing"]
 
@@ -24,10 +26,13 @@ class Column:
         datetime64.
     reading : Reading
         The cells as numbers, or why they are none.
+    clock : Clock, optional
+        Of datetime64 that had a zone.
     """
 
     cells: np.ndarray
     reading: Reading
+    clock: Clock | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +71,7 @@ class Table:
         notes: Sequence[str] = (),
         decimal: str | None = None,
         otherwise: str | None = ".",
+        clocks: Mapping[str, Clock] = MappingProxyType({}),
     ) -> Table:
         """Make a table of columns, text among them, whose numbers are to be found.
 
@@ -84,6 +90,8 @@ class Table:
         otherwise
             What 1.234 is where no column shows the decimal mark: with ``"."`` a number above one;
             with None it is refused. For 1,234 there is no such rule: it is refused.
+        clocks
+            Those of columns of datetime64 that had a zone.
         """
         read = {name: _read(cells, decimal) for name, cells in columns.items()}
         shown = {column.reading.decimal for column in read.values()} - {None}
@@ -96,6 +104,8 @@ class Table:
                 read[name] = Column(column.cells, read_numbers(column.cells.tolist(), None, mark))
                 kind = "points" if mark == "." else "commas"
                 said.append(f"column {name!r} does not show its decimal mark: taken for {kind}")
+        for name, clock in clocks.items():
+            read[name] = replace(read[name], clock=clock)
         said += _number_notes(read)
         return cls(source, read, lines, tuple(said))
 
@@ -192,9 +202,9 @@ class Table:
             Naming the file, the line and the column: a cell is no time, or not of the same form as
             those before, or one form may mean two.
         """
-        cells = self._column(name).cells
+        column = self._column(name)
         try:
-            return read_times(cells, name, self.place, dayfirst)
+            return read_times(column.cells, name, self.place, dayfirst, column.clock)
         except ValueError as error:
             raise ValueError(f"{self.source}: {error}") from None
 

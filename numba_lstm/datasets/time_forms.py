@@ -1,4 +1,4 @@
-"""Points in time as people write them: ISO 8601, days, months, quarters, offsets, plain numbers.
+"""Points in time as people write them: ISO 8601, days, weeks, months, offsets, plain numbers.
 
 A column is read in one form, that of its first cell. Whole numbers stay numbers (the year 1900 is
 not 1900 nanoseconds after 1970), unless all are written as 20210131 or 202101.
@@ -9,45 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 
+from .time_patterns import FORMS, ISO, LONG_NAMES, NUMBER, SHORT_NAMES
+from .time_writing import Clock, TimeForm, clock_of, offset_text
+
 __all__ = ["Times", "on_one_clock", "read_times"]
 
-_CLOCK = (
-    r"(?:(?:T|,? +)(?P<hour>\d{1,2}):(?P<minute>\d\d)"
-    r"(?::(?P<second>\d\d)(?:[.,](?P<part>\d{1,9}))?)?"
-    r"(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?)?(?: ?(?P<offset>Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?"
-)
-_NAME = r"(?P<name>[A-Za-z]{3,9})\.?"
-_DAYS = {
-    "year, month, day": r"(?P<year>\d{4})(?P<s>[-/.])(?P<month>\d{1,2})(?P=s)(?P<day>\d{1,2})",
-    "day and month": r"(?P<a>\d{1,2})(?P<s>[-/.])(?P<b>\d{1,2})(?P=s)(?P<year>\d{4})",
-    "digits": r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)(?=T| )",
-    "day, name, year": rf"(?P<day>\d{{1,2}})[-/ ]{_NAME}[-/ ](?P<year>\d{{4}})",
-    "name, day, year": rf"{_NAME} (?P<day>\d{{1,2}}),? (?P<year>\d{{4}})",
-    "year, name, day": rf"(?P<year>\d{{4}})[-/ ]{_NAME}[-/ ](?P<day>\d{{1,2}})",
-}
-_MONTHS = {
-    "year and month": r"(?P<year>\d{4})[-/.M](?P<month>\d{1,2})",
-    "year and quarter": r"(?P<year>\d{4})[- ]?[Qq](?P<quarter>[1-4])",
-    "name and year": rf"{_NAME}[-/ ](?P<year>\d{{4}})",
-}
-_FORMS = {
-    **{name: re.compile(day + _CLOCK, re.ASCII) for name, day in _DAYS.items()},
-    **{name: re.compile(month, re.ASCII) for name, month in _MONTHS.items()},
-}
 # Most columns are these: whole columns are then checked and read at once.
 _ISO = r"(?!0000)\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?$"
 _NOT_ISO = re.compile(rf"^(?!{_ISO})", re.ASCII | re.MULTILINE)
-_NUMBER = re.compile(r"[+-]?\d{1,18}(?:\.\d+)?", re.ASCII)
-_LONG = (
-    *("january", "february", "march", "april", "may", "june"),
-    *("july", "august", "september", "october", "november", "december"),
-)
-_NAMES = [name[:3] for name in _LONG]
-
 
 Place = Callable[[int], str]
 
@@ -60,15 +33,24 @@ class Times:
     ----------
     values : numpy.ndarray
         (N,) datetime64[us], int64 or, where numbers are not whole, float64.
+    form : TimeForm
+        How they are written.
     notes : tuple of str
         What was inferred.
     """
 
     values: np.ndarray
+    form: TimeForm
     notes: tuple[str, ...] = ()
 
 
-def read_times(cells: np.ndarray, name: str, place: Place, dayfirst: bool | None = None) -> Times:
+def read_times(
+    cells: np.ndarray,
+    name: str,
+    place: Place,
+    dayfirst: bool | None = None,
+    clock: Clock | None = None,
+) -> Times:
     """Read a column of times.
 
     Parameters
@@ -81,6 +63,8 @@ def read_times(cells: np.ndarray, name: str, place: Place, dayfirst: bool | None
         Where a row stands, for messages.
     dayfirst
         Whether 01/02/2021 is in February, where the column does not show it.
+    clock
+        Of datetime64 that had a zone.
 
     Raises
     ------
@@ -92,24 +76,25 @@ def read_times(cells: np.ndarray, name: str, place: Place, dayfirst: bool | None
         bad = np.flatnonzero(np.isnat(cells))
         if bad.size:
             raise _fault(place, int(bad[0]), name, "nothing is written here")
-        return Times(cells.astype("datetime64[us]"))
+        moments = cells.astype("datetime64[us]")
+        return Times(moments, TimeForm.of_moments(name, moments, clock))
     if cells.dtype.kind in "fiu":
         bad = np.flatnonzero(~np.isfinite(cells))
         if bad.size:
             raise _fault(place, int(bad[0]), name, "nothing is written here")
-        return Times(_whole(cells))
+        return Times(_whole(cells), TimeForm(name))
     text = [str(cell) for cell in cells.tolist()]
-    if _NUMBER.fullmatch(text[0]):
+    if NUMBER.fullmatch(text[0]):
         return _numbers(text, name, place)
     plain = _plain(text)
     if plain is not None:
-        return Times(plain)
-    form = next((form for form in _FORMS if _FORMS[form].fullmatch(text[0])), None)
+        return Times(plain, TimeForm(name, max(text, key=len), ISO))
+    form = next((form for form in FORMS if FORMS[form].fullmatch(text[0])), None)
     if form is None:
         raise _fault(place, 0, name, _no_time(text[0]))
     found = []
     for row, cell in enumerate(text):
-        match = _FORMS[form].fullmatch(cell)
+        match = FORMS[form].fullmatch(cell)
         if match is None:
             like = f"expected a time like {text[0]!r} of {place(0)}, got {cell!r}"
             raise _fault(place, row, name, like)
@@ -118,8 +103,9 @@ def read_times(cells: np.ndarray, name: str, place: Place, dayfirst: bool | None
     if form == "day and month":
         dayfirst = _day_comes_first(found, name, place, dayfirst)
         notes.append(f"column {name!r}: {'day' if dayfirst else 'month'} first")
-    clock = [_at(match, row, name, place, bool(dayfirst)) for row, match in enumerate(found)]
-    return _without_offsets(clock, found, name, place, notes)
+    local = [_at(match, row, name, place, bool(dayfirst)) for row, match in enumerate(found)]
+    written = TimeForm.of_matches(name, form, found, bool(dayfirst))
+    return _without_offsets(local, found, written, place, notes)
 
 
 def _plain(text: Sequence[str]) -> np.ndarray | None:
@@ -154,7 +140,7 @@ def _whole(numbers: np.ndarray) -> np.ndarray:
 
 def _numbers(text: Sequence[str], name: str, place: Place) -> Times:
     for row, cell in enumerate(text):
-        if _NUMBER.fullmatch(cell) is None:
+        if NUMBER.fullmatch(cell) is None:
             like = f"expected a number like {text[0]!r} of {place(0)}, got {cell!r}"
             raise _fault(place, row, name, like)
     for digits, pattern in ((8, r"(?:19|20)\d{6}"), (6, r"(?:19|20)\d\d(?:0[1-9]|1[0-2])")):
@@ -165,10 +151,11 @@ def _numbers(text: Sequence[str], name: str, place: Place) -> Times:
                 continue
             kind = "days" if digits == 8 else "months"
             said = f"column {name!r}: {text[0]} and the like are read as {kind}"
-            return Times(np.array(days, dtype="datetime64[us]"), (said,))
+            return Times(np.array(days, dtype="datetime64[us]"), TimeForm(name, text[0]), (said,))
+    form = TimeForm.of_numbers(name, text)
     if all("." not in cell for cell in text):
-        return Times(np.array([int(cell) for cell in text], dtype=np.int64))
-    return Times(_whole(np.array([float(cell) for cell in text])))
+        return Times(np.array([int(cell) for cell in text], dtype=np.int64), form)
+    return Times(_whole(np.array([float(cell) for cell in text])), form)
 
 
 def _day_comes_first(
@@ -201,10 +188,10 @@ def _at(match: re.Match[str], row: int, name: str, place: Place, dayfirst: bool)
     if "quarter" in parts:
         month = 3 * int(parts["quarter"]) - 2
     if "name" in parts:
-        word = parts["name"].lower()
-        if word not in (*_NAMES, *_LONG, "sept"):
+        word = parts["name"].capitalize()
+        if word not in (*SHORT_NAMES, *LONG_NAMES, "Sept"):
             raise _fault(place, row, name, f"{match[0]!r}: {parts['name']!r} is no month")
-        month = _NAMES.index(word[:3]) + 1
+        month = SHORT_NAMES.index(word[:3]) + 1
     hour, part = int(parts.get("hour", 0)), parts.get("part", "")
     if "half" in parts:
         if not 1 <= hour <= 12:
@@ -213,25 +200,31 @@ def _at(match: re.Match[str], row: int, name: str, place: Place, dayfirst: bool)
     if part[6:].strip("0"):
         raise _fault(place, row, name, f"{match[0]!r} is finer than a microsecond")
     clock = hour, int(parts.get("minute", 0)), int(parts.get("second", 0)), int(f"{part:0<6}"[:6])
+    year = int(parts["year"])
     try:
-        return datetime(int(parts["year"]), month, day, *clock)
+        if "week" in parts:
+            first = date.fromisocalendar(year, int(parts["week"]), int(parts.get("weekday", 1)))
+            year, month, day = first.year, first.month, first.day
+        elif "end" in parts and date.fromisoformat(parts["end"]) < date(year, month, day):
+            raise ValueError("the last day stands before the first")
+        return datetime(year, month, day, *clock)
     except ValueError as error:
         raise _fault(place, row, name, f"{match[0]!r}: {error}") from None
 
 
 def _without_offsets(
-    clock: Sequence[datetime],
+    moments: Sequence[datetime],
     found: Sequence[re.Match[str]],
-    name: str,
+    form: TimeForm,
     place: Place,
     notes: list[str],
 ) -> Times:
     """The times on one clock: UTC where offsets differ, unless all are at one hour of the day."""
     offsets = [match.groupdict().get("offset") for match in found]
-    local = np.array(clock, dtype="datetime64[us]")
+    local = np.array(moments, dtype="datetime64[us]")
     kinds = list(dict.fromkeys(offsets))
     if kinds == [None]:
-        return Times(local, tuple(notes))
+        return Times(local, form, tuple(notes))
     if None in kinds:
         row = next(
             row for row, offset in enumerate(offsets) if (offset is None) != (offsets[0] is None)
@@ -239,11 +232,13 @@ def _without_offsets(
         what = (
             f"{found[row][0]!r} and {found[0][0]!r} of {place(0)}: one has an offset, one has none"
         )
-        raise _fault(place, row, name, what)
+        raise _fault(place, row, form.column, what)
     minutes = {kind: _minutes(str(kind)) for kind in kinds}
     ahead = np.array([minutes[offset] for offset in offsets], dtype="timedelta64[m]")
-    values, note = on_one_clock(name, local, local - ahead, [str(kind) for kind in kinds])
-    return Times(values, (*notes, note))
+    utc = local - ahead
+    values, note = on_one_clock(form.column, local, utc, [str(kind) for kind in kinds])
+    clock = clock_of(local, utc, values, str(offsets[int(np.argmax(utc))]))
+    return Times(values, form.at(clock), (*notes, note))
 
 
 def on_one_clock(
@@ -273,17 +268,13 @@ def on_one_clock(
     there = ~np.isnat(local)
     ahead = np.unique((local - utc)[there])
     if offsets is None:
-        offsets = [_shown(int(one.astype("timedelta64[m]").astype(int))) for one in ahead]
+        offsets = [offset_text(int(one.astype("timedelta64[m]").astype(int))) for one in ahead]
     said = f"column {name!r}: offsets {', '.join(offsets[:3])}"
     said += ", …" if len(offsets) > 3 else ""
     clock = (local - local.astype("datetime64[D]"))[there]
     if len(ahead) <= 1 or bool(np.all(clock == clock[0])):
         return local, f"{said}; the local clock is kept"
     return utc, f"{said}; times are in UTC"
-
-
-def _shown(minutes: int) -> str:
-    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
 
 def _minutes(offset: str) -> int:

@@ -55,7 +55,8 @@ class LSTMForecaster(ContinuingEstimator):
         0.5 in the middle. `predict` gives the median, and `predict_quantiles` all.
     standardize : bool
         Whether each column of each series is brought to mean 0 and variance 1, as its part that
-        trains has it. Forecasts are on the series' own scale.
+        trains has it. Forecasts are on the series' own scale; a `StandardScaler` before the
+        estimator would have them on its.
     {training}
     warm_start : bool
         Whether a further fit goes on with the networks of the last one, and with the scales of

@@ -10,7 +10,7 @@ import json
 import os
 import struct
 from collections.abc import Mapping
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from .._reading import open_ordinary
 from ..typing import ArrayLike
 from ._arrays import named_arrays
 
-__all__ = ["load", "load_with_metadata", "save"]
+__all__ = ["load", "load_metadata", "load_with_metadata", "save"]
 
 _NUMPY_DTYPES = {
     "F64": "<f8",
@@ -144,9 +144,8 @@ def load_with_metadata(
     from safetensors import SafetensorError, deserialize
 
     with open_ordinary(path) as file:
-        problem = _problem(file)
-        if problem is not None:
-            raise ValueError(f"{os.fspath(path)}: expected a whole safetensors file, got {problem}")
+        header = _header(path, file)
+        file.seek(0)
         data = file.read()
     try:
         entries = deserialize(data)
@@ -155,14 +154,45 @@ def load_with_metadata(
             f"{os.fspath(path)}: expected a whole safetensors file, got {len(data)} bytes "
             f"that cannot be read as one ({error})"
         ) from None
-    arrays = {name: _array(path, name, entry) for name, entry in entries}
-    (length,) = struct.unpack("<Q", data[:8])
-    header = json.loads(data[8 : 8 + length])
-    return arrays, dict(header.get(_METADATA) or {})
+    return {name: _array(path, name, entry) for name, entry in entries}, _metadata(header)
 
 
-def _problem(file: IO[bytes]) -> str | None:
-    """Say what is wrong with the file's header, before its arrays are read; or go to the start."""
+def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Read the metadata of a safetensors file, and none of its arrays.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    dict of str to str
+        Empty where the file has none.
+
+    Raises
+    ------
+    ValueError, OSError
+        As by `load`.
+    """
+    with open_ordinary(path) as file:
+        return _metadata(_header(path, file))
+
+
+def _metadata(header: Mapping[str, Any]) -> dict[str, str]:
+    return dict(header.get(_METADATA) or {})
+
+
+def _header(path: str | os.PathLike[str], file: IO[bytes]) -> dict[str, Any]:
+    """Read the file's header, which tells of all arrays; ValueError where it cannot be right."""
+    found = _read_header(file)
+    if isinstance(found, str):
+        raise ValueError(f"{os.fspath(path)}: expected a whole safetensors file, got {found}")
+    return found
+
+
+def _read_header(file: IO[bytes]) -> dict[str, Any] | str:
+    """The header, or what is wrong with it."""
     size = os.fstat(file.fileno()).st_size
     if size < 8:
         return f"{size} bytes"
@@ -170,15 +200,17 @@ def _problem(file: IO[bytes]) -> str | None:
     if not 2 <= length <= min(size - 8, _LARGEST_HEADER):
         return f"a header of {length} bytes in a file of {size}"
     try:
-        header = json.loads(file.read(length))
+        header: dict[str, Any] = json.loads(file.read(length))
         ends = [about["data_offsets"][1] for name, about in header.items() if name != _METADATA]
         last = max(ends, default=0)
+        words = (header.get(_METADATA) or {}).values()
+        if not all(isinstance(word, str) for word in words):
+            raise TypeError("metadata that are no text by name")
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         return f"a header that cannot be read as one ({type(error).__name__}: {error})"
     if last != size - 8 - length:
         return f"{size - 8 - length} bytes of arrays where the header says {last}"
-    file.seek(0)
-    return None
+    return header
 
 
 def _array(path: str | os.PathLike[str], name: str, entry: Mapping) -> np.ndarray:

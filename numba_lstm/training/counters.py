@@ -34,6 +34,9 @@ class Counters:
         Measurements in a row, none of them lower by more than ``min_delta`` than the lowest before.
     digest, valid_digest
         Fingerprints of all data, and of those that validate.
+    ended_step
+        The step at which a run came to its end the last time; it has gone on where `step` is
+        another one.
     """
 
     step: int = 0
@@ -50,6 +53,7 @@ class Counters:
     since_best: int = 0
     digest: str = ""
     valid_digest: str = ""
+    ended_step: int | None = None
 
     @classmethod
     def of(cls, found: Mapping[str, Any]) -> Self:
@@ -68,7 +72,7 @@ class Counters:
             kind, _, rest = str(about.type).partition(" | ")
             if not (value is None and rest) and not _fits(kind, value, about.name):
                 raise ValueError(f"{about.name}: expected {_WORDS[kind]}, got {value!r:.40}")
-        for name in ("measured_step", "best_step"):
+        for name in ("measured_step", "best_step", "ended_step"):
             value = getattr(counters, name)
             if value is not None and value > counters.step:
                 raise ValueError(f"{name}: expected at most {counters.step} (step), got {value}")

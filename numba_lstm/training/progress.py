@@ -13,15 +13,19 @@ __all__ = ["Progress", "clock_time"]
 
 # Faster than the eye reads, and cheap enough beside a step of a few milliseconds.
 _REDRAW_SECONDS = 0.2
+# Between the lines of a log.
+_LOG_SECONDS, _LOG_SHARE = 10.0, 0.05
 
 
 class Progress:
     """Shows a run's progress on a stream, by default standard error.
 
     On a terminal one line is rewritten in place; each validation leaves a line that stays.
-    Elsewhere only the lines that stay are written. A stream that cannot be written to, because the
-    disk of a log is full or the terminal was closed, does not end the training: what is told from
-    then on is lost.
+    Elsewhere, as in a log, nothing is rewritten, and of validations the first and the last leave a
+    line, and between them one in ten seconds; from two hundred seconds on one whenever the
+    training has become a twentieth longer, so that the log of a day has some 150 lines. A stream
+    that cannot be written to, because the disk of a log is full or the terminal was closed, does
+    not end the training: what is told from then on is lost.
 
     Parameters
     ----------
@@ -49,6 +53,8 @@ class Progress:
         self._unit = unit
         self._drawn = -_REDRAW_SECONDS
         self._shown = 0
+        self._told: float | None = None
+        self._held = ""
 
     def step(self, info: dict[str, Any]) -> None:
         """Redraw the line, if the last time is long enough ago.
@@ -73,7 +79,13 @@ class Progress:
             parts.append(f"val loss {record['val_loss']:.4f}")
         if record.get("val_accuracy") is not None:
             parts.append(f"val accuracy {record['val_accuracy']:.2%}")
-        self.note("  ".join(parts) + ("  (best)" if best else ""))
+        line = "  ".join(parts) + ("  (best)" if best else "")
+        self._held = ""  # this line tells all that the one before did
+        if self._is_time(record["seconds"]):
+            self._told = record["seconds"]
+            self.note(line)
+        else:
+            self._held = line
 
     def note(self, text: str) -> None:
         """Leave a line."""
@@ -83,9 +95,18 @@ class Progress:
         self._write(text + "\n")
 
     def clear(self) -> None:
-        """Take the rewritten line away."""
+        """Take the rewritten line away, or leave the one that was kept back in a log."""
         if self._live and self._shown:
             self._draw("")
+        if self._held:
+            line, self._held = self._held, ""
+            self.note(line)
+
+    def _is_time(self, seconds: float) -> bool:
+        """Whether a validation leaves a line at once, so many seconds into the training."""
+        if self._live or self._told is None:
+            return True
+        return seconds - self._told >= max(_LOG_SECONDS, _LOG_SHARE * seconds)
 
     def _draw(self, line: str) -> None:
         # Spaces, not an escape sequence: those the oldest terminal understands, too.

@@ -11,6 +11,7 @@ from cli_tool import TEXT, cli, trained
 from click.testing import CliRunner
 
 from numba_lstm.cli import main
+from numba_lstm.training.runs.checkpoint import Run
 
 
 def evaluate(*args):
@@ -89,6 +90,27 @@ def test_several_texts_are_measured_as_one(tmp_path):
     args = ["evaluate", str(trained()[0]), "--data", "-", "--json"]
     piped = CliRunner().invoke(main, args, input="we pant for peace\nso wan are we")
     assert piped.stdout == evaluate("--data", tmp_path, "--json").stdout
+
+
+def test_of_a_run_that_has_not_ended_it_says_so(tmp_path):
+    run = shutil.copytree(trained()[0], tmp_path / "run")
+    told = (
+        "note: the run has not ended: it was interrupted, or is being trained; this is the best of "
+        "its models so far\n"
+    )
+    opened = Run(run)
+    state = opened.load()
+    for ended, words in ((4, told), (None, told), (state.counters["step"], "")):
+        state.counters["ended_step"] = ended
+        opened.save(state)
+        result = CliRunner().invoke(main, ["evaluate", str(run), "--json"])
+        assert (result.exit_code, result.stderr) == (0, words)
+        assert json.loads(result.stdout)["tokens"] > 0
+    del state.counters["ended_step"]  # of an older version
+    opened.save(state)
+    assert CliRunner().invoke(main, ["evaluate", str(run)]).stderr == ""
+    (run / "resume.safetensors").write_bytes(b"damaged")  # what is evaluated is whole
+    assert CliRunner().invoke(main, ["evaluate", str(run)]).exit_code == 0
 
 
 def test_what_tells_how_a_table_is_read_is_refused_for_a_language_model():

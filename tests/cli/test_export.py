@@ -144,9 +144,10 @@ def test_an_exported_forecaster_says_the_same_in_onnxruntime(tmp_path):
     out = tmp_path / "m.onnx"
     assert here("export", run, out).code == 0
     session = onnxruntime.InferenceSession(out, providers=["CPUExecutionProvider"])
-    meaning = json.loads(session.get_modelmeta().custom_metadata_map["data"])
-    assert meaning["columns"] == ["sales"] and list(meaning["scaling"]["ids"]) == [""]
-    x = np.random.default_rng(0).normal(size=(meaning["window"], 2, 1)).astype("f4")
+    told = json.loads(session.get_modelmeta().custom_metadata_map["forecast"])
+    assert told["inputs"] == {"x": ["sales"]} and list(told["series"]) == [""]
+    assert session.get_inputs()[0].shape == [told["window"], "batch", 1]
+    x = np.random.default_rng(0).normal(size=(told["window"], 2, 1)).astype("f4")
     expected = training.load_forecaster(run).model(x)
     np.testing.assert_allclose(session.run(["y"], {"x": x})[0], expected, atol=4e-6)
     refused = here("export", run, run / "linear.safetensors")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+
 import numpy as np
 import pytest
 
-from numba_lstm.cli._forecasts import _times, lines_of, named, rounded
-from numba_lstm.datasets import Frequency
+from numba_lstm.cli._forecasts import _as_csv, lines_of, named, rounded
+from numba_lstm.datasets import Frequency, read_series
+from numba_lstm.training.forecast.prediction import Prediction
 
 DAILY = Frequency(1, "D")
 
@@ -127,13 +130,47 @@ def test_of_several_series_each_has_a_line_and_the_scaled_error_decides():
     assert ids == [f"shop{n}" for n in range(11, 1, -1)]
 
 
-def test_times_are_written_as_short_as_they_can_be():
-    days = np.array(["2021-01-01", "2021-01-02"], "datetime64[us]")
-    assert _times(days) == ["2021-01-01", "2021-01-02"]
-    assert _times(days + np.timedelta64(6, "h"))[0] == "2021-01-01T06:00:00"
-    assert _times(days + np.timedelta64(5, "ms"))[0] == "2021-01-01T00:00:00.005000"
-    assert _times(np.array([1980.0, 1981.0])) == ["1980", "1981"]
-    assert _times(np.array([0.1, 0.2])) == ["0.1", "0.2"]
+def follows(path, time="when", id=None, steps=3):
+    """A prediction for each series of a file, without a model: values 0, 1, … and their times."""
+    found = []
+    for one in read_series(path, time=time, target="sales", id=id):
+        values = np.arange(float(steps))[:, None] * [1, 10]
+        after = one.frequency.after(one.time[-1], steps)
+        found.append(Prediction(one.id, after, values, values - 1, values + 1, one.form))
+    return found
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        [f"20{20 + n // 12}-{n % 12 + 1:02}" for n in range(20)],
+        [f"{n + 1:02}/03/2021" for n in range(20)],
+        [f"2021-W{n + 1:02}" for n in range(20)],
+        [f"2021-03-28T{n:02}:00+0{1 + (n > 1)}:00" for n in range(20) if n != 2],
+        [str(1900 + n) for n in range(20)],
+    ],
+)
+def test_forecasts_can_be_put_behind_their_table_and_read_with_it(tmp_path, cells):
+    path = tmp_path / "sales.csv"
+    rows = [f"{shop},{cell},{n}" for shop in ("007", "b") for n, cell in enumerate(cells)]
+    path.write_text("\n".join(["shop,when,sales", *rows]) + "\n")
+    found = follows(path, id="shop")
+    told = list(csv.DictReader(_as_csv(found, ("sales",), "shop").splitlines()))
+    assert list(told[0]) == ["shop", "when", "step", "sales", "sales_low", "sales_high"]
+    with open(path, "a") as file:
+        file.writelines(f"{row['shop']},{row['when']},{row['sales']}\n" for row in told)
+    before = len(cells)
+    for one, part in zip(read_series(path, time="when", target="sales", id="shop"), found):
+        assert one.id == part.id and len(one) == before + 3 and not one.gaps
+        np.testing.assert_array_equal(one.time[before:], part.time)
+        assert one.values[before:, 0].tolist() == [0.0, 1.0, 2.0]
+
+
+def test_columns_of_the_table_keep_their_names_and_others_make_room(tmp_path):
+    path = tmp_path / "sales.csv"
+    path.write_text("step,sales\n" + "".join(f"{n},{n}\n" for n in range(9)))
+    text = _as_csv(follows(path, "step"), ("sales", "sales_low"), None).splitlines()[0]
+    assert text == "step,step_,sales,sales_low_,sales_high,sales_low,sales_low_low,sales_low_high"
 
 
 def test_a_model_is_called_what_it_is_made_of():

@@ -166,6 +166,7 @@ def test_an_interrupted_run_is_saved_and_resumed(tmp_path):
     assert process.returncode == 130, err
     summary = json.loads(out)
     assert summary["status"] == "interrupted"
+    assert "note: the run has not ended: it was interrupted" in cli("evaluate", run).err
     assert f"go on: numba-lstm train classify --resume {run}" in err
     more = ["--steps", summary["steps"] + 3, "--json", "--quiet"]
     resumed = here("train", "classify", "--resume", run, *more)

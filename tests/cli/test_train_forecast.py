@@ -84,7 +84,7 @@ def test_predict_writes_a_row_for_each_step_ahead():
     result = here(*about, folder / "found.csv", "--json")
     assert result.code == 0, result.err
     rows = rows_of((folder / "found.csv").read_text())
-    assert [row["time"] for row in rows] == [f"2021-06-{day}" for day in range(13, 20)]
+    assert [row["day"] for row in rows] == [f"2021-06-{day}" for day in range(13, 20)]
     assert [row["step"] for row in rows] == list("1234567")
     for row in rows:
         low, middle, high = (float(row[f"sales{end}"]) for end in ("_low", "", "_high"))
@@ -186,7 +186,7 @@ def test_without_a_back_test_intervals_are_of_what_validates():
     about += ["--valid-fraction", 0, "--epochs", 1]
     made = here("train", "forecast", *about, "--out", folder / "none")
     result = here("predict", folder / "none", *asked)
-    assert result.out.startswith("time,step,sales\n"), made.err
+    assert result.out.startswith("day,step,sales\n"), made.err
     assert "note: no intervals: the run has no errors to make them of, for it has no" in result.err
 
 
@@ -215,11 +215,12 @@ def test_an_interrupted_run_is_saved_and_resumed(tmp_path):
     summary = json.loads(out)
     assert summary["status"] == "interrupted"
     assert f"go on: numba-lstm train forecast --resume {run}" in err
-    told = "note: the run has not ended: its networks forecast alone"
+    told = "note: the run has not ended: it was interrupted, or is being trained; its networks "
     made = here("predict", run, "--input", data, "--output", tmp_path / "next.csv")
     assert made.code == 0 and told in made.err
-    made = here("export", run, tmp_path / "m.safetensors")
-    assert made.code == 0 and told in made.err
+    for again in (["evaluate", run, "--json"], ["export", run, tmp_path / "m.safetensors"]):
+        made = here(*again)
+        assert made.code == 0 and told in made.err
     more = ["--steps", summary["steps"] + 3, "--json", "--quiet"]
     resumed = here("train", "forecast", "--resume", run, *more)
     assert resumed.code == 0, resumed.err

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from numba_lstm.datasets import Frequency, Series, calendar, with_calendar
+from numba_lstm.datasets.calendars import waves
 
 HOURS = np.arange("2021-01-04", "2021-02-01", dtype="datetime64[h]")
 
@@ -35,6 +36,19 @@ def test_a_cycle_comes_back_after_its_period():
 def test_only_cycles_that_the_step_shows_are_there(frequency, cycles):
     names, values = calendar(HOURS, frequency)
     assert {name.split()[0] for name in names} == cycles and len(values) == len(HOURS)
+
+
+def test_a_wave_says_all_that_its_column_is_made_of():
+    hours = HOURS.astype("datetime64[us]")
+    names, values = calendar(hours, Frequency(1, "h"))
+    told = waves(Frequency(1, "h"))
+    assert names == tuple(one.name for one in told)
+    for one, column in zip(told, values.T):
+        start = hours.astype("datetime64[Y]") if one.since == "year" else np.datetime64(one.since)
+        phase = (hours - start) / np.timedelta64(1, "h") / one.period
+        np.testing.assert_allclose(
+            getattr(np, one.function)(2 * np.pi * one.harmonic * phase), column, atol=1e-9
+        )
 
 
 def test_the_columns_are_known_ahead_and_the_same_for_times_to_come():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 
 import numpy as np
 import pytest
@@ -44,6 +45,19 @@ def test_metadata_come_back_and_equal_content_gives_equal_bytes(tmp_path):
         safetensors.save(arrays, tmp_path / name, {"note": "läuft\n"})
     assert safetensors.load_with_metadata(tmp_path / "one")[1] == {"note": "läuft\n"}
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_metadata_are_read_without_the_arrays(tmp_path):
+    path = tmp_path / "one"
+    safetensors.save({"a": np.arange(4.0)}, path, {"note": "läuft"})
+    assert safetensors.load_metadata(path) == {"note": "läuft"}
+    safetensors.save({"a": np.arange(4.0)}, path)
+    assert safetensors.load_metadata(path) == {}
+    header = b'{"__metadata__": {"note": 1}}'
+    path.write_bytes(struct.pack("<Q", len(header)) + header)
+    for read in (safetensors.load_metadata, safetensors.load):
+        with pytest.raises(ValueError, match=r"expected a whole safetensors file, got .*no text"):
+            read(path)
 
 
 def test_torch_reads_what_is_saved_and_its_bfloat16_is_read(tmp_path):

@@ -86,6 +86,35 @@ def test_a_log_gets_only_the_lines_that_stay_and_quiet_nothing():
     assert silent.getvalue() == ""
 
 
+def lines_of(stream, seconds):
+    """The seconds in the lines that validations at these seconds leave."""
+    progress = Progress(stream)
+    for number, at in enumerate(seconds):
+        progress.validated({**RECORD, "step": number, "seconds": at}, best=False)
+    progress.clear()
+    return [int(line.split()[1]) for line in stream.getvalue().splitlines()]
+
+
+def test_a_log_gets_the_first_and_the_last_validation_and_few_between():
+    assert lines_of(io.StringIO(), [0.1 * n for n in range(100)]) == [0, 99]
+    assert lines_of(io.StringIO(), [float(n) for n in range(25)]) == [0, 10, 20, 24]
+    assert lines_of(Terminal(), [0.1 * n for n in range(9)]) == list(range(9))
+    a_day = lines_of(io.StringIO(), range(86_400))
+    assert a_day[:3] == [0, 10, 20] and a_day[-1] == 86_399
+    assert 100 < len(a_day) < 160
+
+
+def test_a_note_in_a_log_stands_behind_the_validations_before_it():
+    log = io.StringIO()
+    progress = Progress(log)
+    for step in (1, 2):
+        progress.validated({**RECORD, "step": step}, best=False)
+    progress.note("hello")
+    progress.clear()
+    words = [line.split()[:2] for line in log.getvalue().splitlines()]
+    assert words == [["step", "1"], ["step", "2"], ["hello"]]
+
+
 def test_nothing_done_yet_has_no_time_left():
     stream = Terminal()
     Progress(stream).step({**INFO, "fraction": 0.0, "seconds": 0.0, "train_loss": None})

@@ -57,7 +57,9 @@ def save(
     shape : sequence of int or str, optional
         That of x or tokens: numbers for what is fixed, words for what varies. By default
         ``("time", "batch", I)`` in the graph's layout, and ``("batch", I)`` of modules that have no
-        recurrent one in them.
+        recurrent one in them. Of a `LinearForecaster`, and of a `Combination` that has one, the
+        steps are those of the longest `window`, which the graph cannot do without; with a word for
+        them it takes more, too, and whoever runs it sees to it that there are enough.
     lengths : bool
         Whether a recurrent module has the input ``lengths``.
     states : bool

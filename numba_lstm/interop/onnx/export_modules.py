@@ -89,14 +89,27 @@ def _whole_windows_root(graph: Graph, module: Any) -> None:
     features = _kind_of(module, "").size(module)
     first = module.members[0] if hasattr(module, "members") else module
     turned = recurrent.batch_first(graph, first)
-    axes = ("batch", "time") if turned else ("time", "batch")
-    x = _input(graph, module, features, axes)
+    window = _window(module)
+    steps = window or "time"
+    x = _input(graph, module, features, ("batch", steps) if turned else (steps, "batch"))
+    given = x.shape[1 if turned else 0]
+    if isinstance(given, int) and given < window:
+        raise ValueError(
+            f"shape: expected at least window={window} steps, which a linear forecaster reads, got "
+            f"{given}"
+        )
     future = forecasters.future_of(graph, first, x)
     if first is module:
         y = forecasters.steps_ahead(graph, module, "", x, future)
     else:
         y = forecasters.combination(graph, module, x, future)
     _give(graph, "y", y)
+
+
+def _window(module: Any) -> int:
+    """The steps that a forecaster, or one of its members, cannot do without; 0 where none does."""
+    members = getattr(module, "members", [module])
+    return max(getattr(one, "window", 0) for one in members)
 
 
 def _root(graph: Graph, module: Any) -> None:

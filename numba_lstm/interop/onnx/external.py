@@ -2,7 +2,9 @@
 
 https://onnx.ai/onnx/repo-docs/ExternalData.html. A file from a stranger may name any file here. So
 each is read only if it lies in the model's folder, links resolved, and has the bytes that the
-tensor's sizes ask for.
+tensor's sizes ask for. Where the model's own file is a link, the folder of what it leads to is the
+model's, too, as onnxruntime has it: in the cache of Hugging Face all files of a repository are
+links to files of one folder of that repository, ``snapshots/REVISION/NAME`` to ``blobs/HASH``.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from ..._reading import open_ordinary
-from .files import subgraphs
+from .files import graphs_of
 
 __all__ = ["read_external"]
 
@@ -35,8 +37,9 @@ def read_external(model: Any, name: str, path: str | None) -> None:
     Raises
     ------
     ValueError
-        Naming the file and the tensor: if the values stand elsewhere than in the file's folder,
-        are more or fewer than its sizes say, or there is no such file.
+        Naming the file and the tensor: if the values stand elsewhere than in the file's folder, or
+        in that of the file which it is a link to, are more or fewer than its sizes say, or there is
+        no such file.
     OSError
         If it cannot be read.
     """
@@ -58,7 +61,7 @@ def _values(tensor: Any, path: str | None) -> bytes:
             f"its values stand in the file {location!r}: expected the path of the model, beside "
             "which that is, got no path"
         )
-    file_path = _inside(os.path.dirname(path) or ".", location)
+    file_path = _inside(path, location)
     wanted = _bytes_of(tensor)
     start = _number(about, "offset", 0)
     try:
@@ -77,19 +80,26 @@ def _values(tensor: Any, path: str | None) -> bytes:
         return file.read(length)
 
 
-def _inside(folder: str, location: str) -> str:
-    """The file that a location names, which may not lead out of the folder."""
+def _inside(path: str, location: str) -> str:
+    """The file that a location names, which may not lead out of the model's folders."""
     posix, windows = PurePosixPath(location), PureWindowsPath(location)
     plain = not (posix.is_absolute() or windows.anchor or ".." in windows.parts)
     if not location or "\0" in location or not plain:
         raise ValueError(f"expected its values in the model's folder, got {location!r}")
-    root = os.path.realpath(folder)
-    found = os.path.realpath(os.path.join(root, location))
-    if os.path.commonpath([root, found]) != root:
+    folder = os.path.realpath(os.path.dirname(path) or ".")
+    found = os.path.realpath(os.path.join(folder, location))
+    if not any(_below(root, found) for root in (folder, os.path.dirname(os.path.realpath(path)))):
         raise ValueError(
             f"expected its values in the model's folder, got {location!r}, a link out of it"
         )
     return found
+
+
+def _below(root: str, path: str) -> bool:
+    try:
+        return os.path.commonpath([root, path]) == root
+    except ValueError:  # two drives of Windows
+        return False
 
 
 def _bytes_of(tensor: Any) -> int:
@@ -121,6 +131,7 @@ def _tensors(model: Any) -> Iterator[Any]:
     """Every tensor in a model: initializers and attributes, in graphs inside nodes, too."""
     yield from _of_graph(model.graph)
     for function in model.functions:
+        yield from _of_attributes(function.attribute_proto)
         yield from _of_nodes(function.node)
 
 
@@ -137,12 +148,16 @@ def _of_sparse(tensors: Iterable[Any]) -> Iterator[Any]:
 
 def _of_nodes(nodes: Any) -> Iterator[Any]:
     for node in nodes:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-            if attribute.HasField("sparse_tensor"):
-                yield from _of_sparse([attribute.sparse_tensor])
-            yield from _of_sparse(attribute.sparse_tensors)
-        for inside in subgraphs(node):
+        yield from _of_attributes(node.attribute)
+
+
+def _of_attributes(attributes: Any) -> Iterator[Any]:
+    for attribute in attributes:
+        if attribute.HasField("t"):
+            yield attribute.t
+        yield from attribute.tensors
+        if attribute.HasField("sparse_tensor"):
+            yield from _of_sparse([attribute.sparse_tensor])
+        yield from _of_sparse(attribute.sparse_tensors)
+        for inside in graphs_of(attribute):
             yield from _of_graph(inside)

@@ -12,6 +12,7 @@ __all__ = [
     "UNUSED",
     "Source",
     "attribute_values",
+    "graphs_of",
     "label",
     "package",
     "read",
@@ -114,9 +115,14 @@ def label(node: Any) -> str:
 def subgraphs(node: Any) -> Iterator[Any]:
     """Yield the graphs inside a node: branches of If, bodies of Loop and Scan."""
     for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs
+        yield from graphs_of(attribute)
+
+
+def graphs_of(attribute: Any) -> Iterator[Any]:
+    """Yield the graphs of one attribute."""
+    if attribute.HasField("g"):
+        yield attribute.g
+    yield from attribute.graphs
 
 
 def attribute_values(node: Any) -> dict[str, Any]:

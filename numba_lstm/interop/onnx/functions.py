@@ -11,6 +11,8 @@ __all__ = ["inlined"]
 # What a model may have once its functions are inlined. Thirty functions that each call the next one
 # twice would be a thousand million.
 _MOST = 1_000_000
+# The bytes that defaults may take, each in every call that lacks it: what protobuf can hold.
+_MOST_BYTES = 2**31 - 1
 
 
 def inlined(model: Any, name: str) -> Any:
@@ -26,7 +28,7 @@ def inlined(model: Any, name: str) -> Any:
     ------
     ValueError
         Naming the model, where a function calls itself, by way of others too, or there would be
-        more than a million nodes.
+        more than a million nodes, or 2 GB of defaults.
     """
     if not model.functions:
         return model
@@ -41,10 +43,30 @@ def inlined(model: Any, name: str) -> Any:
         raise ValueError(
             f"{name}: expected at most {_MOST} nodes, its functions in place, got {total}"
         )
+    _give_defaults(model, name)
     try:
         return inliner.inline_local_functions(model)
     except Exception as error:
         raise ValueError(f"{name}: its functions cannot be put in place: {error}") from None
+
+
+def _give_defaults(model: Any, name: str) -> None:
+    """Give each call of a function the attributes that it lacks and the function has defaults for.
+
+    onnx's inliner leaves them out.
+    """
+    defaults = {(one.domain, one.name): one.attribute_proto for one in model.functions}
+    graphs, added = [model.graph, *model.functions], 0
+    while graphs:
+        for node in graphs.pop().node:
+            graphs += subgraphs(node)
+            told = {one.name for one in node.attribute}
+            for one in defaults.get((node.domain, node.op_type), ()):
+                if one.name not in told:
+                    added += one.ByteSize()
+                    if added > _MOST_BYTES:
+                        raise ValueError(f"{name}: expected less than 2 GB of defaults")
+                    node.attribute.add().CopyFrom(one)
 
 
 class _Count:

@@ -50,7 +50,7 @@ def to_module(state_dict: Mapping[str, Any], prefix: str = "", **options: Any) -
     if "weight_hh_l0" not in found or "weight_ih_l0" not in found:
         raise ValueError(
             "state_dict: expected the names of recurrent layers, weight_ih_l0, weight_hh_l0, …, "
-            f"got {', '.join(sorted(map(str, found))[:4]) or 'none'}"
+            f"got {', '.join(sorted(map(str, found))[:4]) or 'none'}{_hint(found, prefix)}"
         )
     layers = 1 + max(int(end[1]) for end in ends)
     projection = found.get("weight_hr_l0")
@@ -75,6 +75,19 @@ def to_module(state_dict: Mapping[str, Any], prefix: str = "", **options: Any) -
     )
     module.load_state_dict(found)
     return module
+
+
+def _hint(found: Mapping[str, Any], prefix: str) -> str:
+    """How to get at the recurrent layers of a whole model, or at a cell."""
+    names, end = [str(name) for name in found], ".weight_hh_l0"
+    inside = [name.removesuffix(end) for name in names if name.endswith(end)]
+    if inside:
+        whole = [".".join(filter(None, (prefix.rstrip("."), one))) for one in inside]
+        some = " or ".join(map(repr, whole[:3])) + (", …" if len(whole) > 3 else "")
+        return f"; this is a model with recurrent layers in it, which are told by prefix={some}"
+    if any(name.endswith("weight_hh") for name in names):
+        return "; cell_to_layer gives the names of a cell those of a layer"
+    return ""
 
 
 def _hidden(found: Mapping[str, Any], layer: int) -> int:

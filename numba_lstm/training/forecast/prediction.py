@@ -10,6 +10,7 @@ import numpy as np
 
 from ...datasets.frequency import Frequency
 from ...datasets.series import Series, shown
+from ...datasets.time_writing import TimeForm
 from ..runs.options import ConfigError
 from ..windowed.rows import KnownWindows
 from .comparison import as_unit, naive_scale
@@ -35,6 +36,8 @@ class Prediction:
         (H, K), in the series' own units.
     low, high : numpy.ndarray or None
         (H, K), the ends of the intervals; None where the run knows of none.
+    form : TimeForm
+        How the series' source writes its times.
     """
 
     id: str
@@ -42,6 +45,7 @@ class Prediction:
     values: np.ndarray
     low: np.ndarray | None
     high: np.ndarray | None
+    form: TimeForm
 
 
 def read_for(
@@ -128,7 +132,7 @@ def predict(
     for one, (time, _), here in zip(series, futures, said):
         middle = here[..., here.shape[-1] // 2]
         ends = _ends(one, here, middle, results)
-        found.append(Prediction(one.series.id, time, middle, *ends))
+        found.append(Prediction(one.series.id, time, middle, *ends, one.series.form))
     return found
 
 

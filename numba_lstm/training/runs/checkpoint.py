@@ -44,7 +44,7 @@ from .options import (
     read_toml,
     write_toml,
 )
-from .state import Checkpoint
+from .state import Checkpoint, put_arrays
 
 __all__ = ["Checkpoint", "Run", "RunError"]
 
@@ -342,10 +342,39 @@ class Run:
         ValueError
             When the file is damaged.
         """
+        path = self._state()
+        arrays, metadata = self.arrays(RESUME)
+        try:
+            return Checkpoint.unpack(arrays, self._tree(metadata))
+        except (LookupError, TypeError, ValueError) as error:
+            raise RunError(f"{path}: expected a run's state, got something else: {error}") from None
+
+    def ended(self) -> bool:
+        """Whether the run came to its end, and was not interrupted, killed, or is being trained.
+
+        Raises
+        ------
+        RunError, ValueError
+            As from `load`; the arrays are not read.
+        """
+        path = self._state()
+        metadata = safetensors.load_metadata(path)
+        try:
+            counters = put_arrays(self._tree(metadata)["counters"], {})
+            # Runs of older versions do not tell.
+            return bool(counters.get("ended_step", counters["step"]) == counters["step"])
+        except (AttributeError, LookupError, TypeError) as error:
+            raise RunError(f"{path}: expected a run's state, got something else: {error}") from None
+
+    def _state(self) -> Path:
         path = self.path / RESUME
         if not path.is_file():
             raise RunError(f"{self.path}: expected a run to resume, but it has no {RESUME}")
-        arrays, metadata = self.arrays(RESUME)
+        return path
+
+    def _tree(self, metadata: Mapping[str, str]) -> dict[str, Any]:
+        """What the state's file tells beside its arrays."""
+        path = self.path / RESUME
         if _KEY not in metadata:
             raise RunError(f"{path}: expected a run's state, got something else")
         try:
@@ -355,10 +384,7 @@ class Run:
         found = tree.get("format") if isinstance(tree, dict) else None
         if found != _FORMAT:
             raise RunError(f"{path}: expected format {_FORMAT}, got {found!r:.40}")
-        try:
-            return Checkpoint.unpack(arrays, tree)
-        except (LookupError, TypeError, ValueError) as error:
-            raise RunError(f"{path}: expected a run's state, got something else: {error}") from None
+        return dict(tree)
 
     # -- metrics ------------------------------------------------------------------------------
 

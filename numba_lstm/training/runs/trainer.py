@@ -256,6 +256,7 @@ class RunTrainer(Loop):
                 raise
             finally:
                 self.progress.clear()
+            self.counters.ended_step = self.counters.step
             self._save()
 
     def summary(self) -> dict[str, Any]:

@@ -125,13 +125,35 @@ def test_forecasters_are_put_together(batch_first, future_size, rng, tmp_path):
     ]
     whole = models.Combination(members, [0.4, 0.3, 0.2, 0.1]).eval()
     for model in (whole, members[2], members[3]):
-        session = saved(model, tmp_path)
+        axes = ("batch", "time", 4) if batch_first else ("time", "batch", 4)
         for time, batch in ((5, 1), (9, 3)):
+            session = saved(model, tmp_path, shape=None if time == 5 else axes)
             x, future = rng.standard_normal((time, batch, 4)), rng.standard_normal((3, batch, 2))
             if batch_first:
                 x, future = x.swapaxes(0, 1), future.swapaxes(0, 1)
             feeds = {"x": x} | ({"future": future} if future_size else {})
             assert_near(run(session, **feeds), {"y": model(x, feeds.get("future"))})
+
+
+@pytest.mark.parametrize("batch_first", [False, True])
+def test_rows_that_a_linear_forecaster_needs_are_no_size_that_varies(batch_first, tmp_path):
+    options = {"batch_first": batch_first, "seed": 1}
+    network = models.Forecaster(2, 3, 1, 4, **options)
+    lines = [models.LinearForecaster(2, 1, 4, window, **options) for window in (5, 8)]
+    for model, steps in (
+        (lines[0], 5),
+        (models.Combination([network, *lines]), 8),
+        (models.Combination([network]), "time"),
+    ):
+        session = saved(model.eval(), tmp_path)
+        expected = ["batch", steps, 2] if batch_first else [steps, "batch", 2]
+        assert session.get_inputs()[0].shape == expected
+    x = np.zeros((3, 4, 2) if batch_first else (4, 3, 2), "float32")
+    with pytest.raises(Exception, match=r"Got: 4 Expected: 5"):
+        saved(lines[0], tmp_path).run(None, {"x": x})
+    short = (3, 4, 2) if batch_first else (4, 3, 2)
+    with pytest.raises(ValueError, match=r"^shape: expected at least window=5 steps, .*, got 4$"):
+        saved(lines[0], tmp_path, shape=short)
 
 
 def test_a_model_stands_among_other_modules(rng, tmp_path):

@@ -75,6 +75,71 @@ def test_no_link_leads_out_of_the_folder(folder):
             run(folder, location=location)
 
 
+@pytest.fixture
+def cache(tmp_path):
+    """A repository as Hugging Face's cache has it: files are links to files of other names."""
+    repository = tmp_path / "models--me--mine"
+    (repository / "blobs").mkdir(parents=True)
+    (repository / "blobs" / "aa").write_bytes(model_with(location="k.bin").SerializeToString())
+    (repository / "blobs" / "bb").write_bytes(VALUES.tobytes())
+    deep = repository / "snapshots" / "1234" / "onnx"
+    deep.mkdir(parents=True)
+    for folder, up in ((deep.parent, "../.."), (deep, "../../..")):
+        (folder / "model.onnx").symlink_to(f"{up}/blobs/aa")
+        (folder / "k.bin").symlink_to(f"{up}/blobs/bb")
+    return deep.parent
+
+
+def session_in(folder):
+    return interop.session(folder / "model.onnx").run(None, {"x": np.zeros(4)})[0].tolist()
+
+
+def test_links_within_one_repository_of_a_cache_are_followed(cache, monkeypatch):
+    assert session_in(cache) == session_in(cache / "onnx") == VALUES.tolist()
+    monkeypatch.chdir(cache)
+    (y,) = interop.session("model.onnx").run(None, {"x": np.zeros(4)})
+    assert y.tolist() == VALUES.tolist()
+    linked = cache.parents[2] / "cache"
+    linked.symlink_to(cache.parents[1])
+    assert session_in(linked / "snapshots" / "1234") == VALUES.tolist()
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "../../../models--me--other/blobs/bb",
+        "../../refs/main",
+        "../../../outside.bin",
+        "/etc/passwd",
+    ],
+)
+def test_no_link_leads_out_of_a_repository(cache, target):
+    for name in ("models--me--other/blobs/bb", "models--me--mine/refs/main", "outside.bin"):
+        (cache.parents[2] / name).parent.mkdir(parents=True, exist_ok=True)
+        (cache.parents[2] / name).write_bytes(VALUES.tobytes())
+    (cache / "k.bin").unlink()
+    (cache / "k.bin").symlink_to(target)
+    with pytest.raises(ValueError, match=r"tensor 'k': expected .*'k\.bin', a link out of it"):
+        session_in(cache)
+    # Nor by way of a file of the repository.
+    (cache / "k.bin").unlink()
+    (cache / "k.bin").symlink_to("../../blobs/bb")
+    blob = cache.parents[1] / "blobs" / "bb"
+    blob.unlink()
+    blob.symlink_to(os.path.normpath(os.path.join(cache, target)))
+    with pytest.raises(ValueError, match=r"tensor 'k': expected .*'k\.bin', a link out of it"):
+        session_in(cache)
+
+
+def test_a_model_that_is_no_link_has_one_folder(cache):
+    """Else whatever link stands beside it would lead anywhere near it."""
+    content = (cache / "model.onnx").read_bytes()
+    (cache / "model.onnx").unlink()
+    (cache / "model.onnx").write_bytes(content)
+    with pytest.raises(ValueError, match=r"tensor 'k': expected .*'k\.bin', a link out of it"):
+        session_in(cache)
+
+
 @pytest.mark.parametrize(
     ("about", "words"),
     [
@@ -184,6 +249,42 @@ def test_sparse_values_of_attributes_are_read_from_the_folder_too(folder, part, 
     model.graph.node[0].attribute[0].sparse_tensor.CopyFrom(sparse)
     path.write_bytes(model.SerializeToString())
     with pytest.raises(ValueError, match=r"model\.onnx: tensor '[vi]': expected .* model's folder"):
+        interop.session(path)
+
+
+def test_defaults_of_the_attributes_of_functions_are_read_too(folder, monkeypatch):
+    """And from the folder only, not from where the program runs."""
+    elsewhere = folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "k.bin").write_bytes(bytes(16))
+    monkeypatch.chdir(elsewhere)
+    value = model_with(location="k.bin").graph.initializer[0]
+    constant = make_node("Constant", [], ["k"])
+    constant.attribute.append(
+        onnx.AttributeProto(name="value", ref_attr_name="shift", type=onnx.AttributeProto.TENSOR)
+    )
+    shifted = onnx.helper.make_function(
+        "own",
+        "Shift",
+        ["a"],
+        ["b"],
+        [constant, make_node("Add", ["a", "k"], ["b"])],
+        [onnx.helper.make_opsetid("", 17)],
+        attribute_protos=[onnx.helper.make_attribute("shift", value)],
+    )
+    model = model_of(
+        [make_node("Shift", ["x"], ["y"], domain="own")],
+        [info("x", FLOAT, [4])],
+        [info("y", FLOAT, [4])],
+        functions=[shifted],
+    )
+    path = folder / "model.onnx"
+    path.write_bytes(model.SerializeToString())
+    (y,) = interop.session(path).run(None, {"x": np.zeros(4)})
+    assert y.tolist() == VALUES.tolist()
+    model.functions[0].attribute_proto[0].t.external_data[0].value = "../elsewhere/k.bin"
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ValueError, match=r"model\.onnx: tensor 'k': expected .* model's folder"):
         interop.session(path)
 
 

@@ -57,6 +57,32 @@ def test_what_is_no_recurrent_module_is_refused(state, words):
         weights.to_module(state)
 
 
+@pytest.mark.parametrize(
+    ("names", "prefix", "words"),
+    [
+        (["encoder"], "", r"prefix='encoder'$"),
+        (["encoder", "decoder.rnn"], "", r"prefix='encoder' or 'decoder\.rnn'$"),
+        (["module.lstm"], "module", r"prefix='module\.lstm'$"),
+        (["module.lstm"], "module.", r"prefix='module\.lstm'$"),
+        (list("abcde"), "", r"prefix='a' or 'b' or 'c', …$"),
+    ],
+)
+def test_of_a_whole_model_it_says_which_prefixes_there_are(names, prefix, words):
+    part = nn.LSTM(3, 5).state_dict()
+    state = {f"{name}.{key}": value for name in names for key, value in part.items()}
+    state["module.head.weight"] = state["head.weight"] = np.ones((2, 5))
+    with pytest.raises(ValueError, match=words) as refused:
+        weights.to_module(state, prefix=prefix)
+    assert "this is a model with recurrent layers in it" in str(refused.value)
+    found = words.partition("'")[2].partition("'")[0].replace("\\", "")
+    assert repr(weights.to_module(state, prefix=found)) == "LSTM(3, 5)"
+
+
+def test_of_a_cell_it_says_how_its_names_become_a_layer_s():
+    with pytest.raises(ValueError, match="; cell_to_layer gives the names of a cell"):
+        weights.to_module(nn.LSTMCell(3, 5).state_dict())
+
+
 def test_a_layer_that_is_missing_is_named():
     state = nn.LSTM(3, 5, 3).state_dict()
     state = {name: value for name, value in state.items() if "_l1" not in name}
