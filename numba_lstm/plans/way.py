@@ -8,8 +8,8 @@ from .tuner import Tuner
 
 __all__ = ["Way"]
 
-# Timing costs 0.5 to 1 µs. Where a call of a settled plan takes less than this (seconds), only one
-# in so many is timed, until one is slow.
+# Timing costs 0.5 to 1 µs. Where a call takes less than this (seconds) and no plan is searched
+# for, only one in so many is timed, until one is slow.
 _SHORT, _EVERY = 100e-6, 8
 
 
@@ -58,5 +58,5 @@ class Way:
         monitor = tuner.monitor
         if step > monitor.limit or monitor.slow:
             tuner.watch(step)
-        elif seconds < _SHORT and tuner.steady:
+        elif seconds < _SHORT and not tuner.searching:
             self.plan, self.rest = tuner.plan, _EVERY - 1

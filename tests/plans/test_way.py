@@ -90,7 +90,7 @@ def test_after_a_slow_call_each_one_is_timed_until_it_is_made_up_for():
 def test_calls_that_are_trials_are_all_timed():
     machine = Machine({"rule:2": 50e-6, "other:2": 60e-6})
     machine.call(3)
-    assert not machine.tuner.steady
+    assert machine.tuner.searching
     machine.way.end(None, 50e-6)
     assert machine.way.rest == 0
 
