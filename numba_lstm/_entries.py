@@ -6,8 +6,9 @@ file, such as a FIFO or a link, is neither waited for nor followed, and never wr
 
 Others could also put another folder in the place of this one, if they may write to a folder above
 it. Folders that everyone may write to have the sticky bit for that, as /tmp has: in those only the
-owner of a thing may move it. Groups are not looked at above the cache folder: where each user has a
-group of its own, many folders of a home are open to that group.
+owner of a thing may move it. Above the cache folder neither groups nor owners are looked at: where
+each user has a group of its own, many folders of a home are open to that group, and in a container
+that is no root's, root's folders are nobody's.
 
 Windows has neither owners nor modes of this kind. There the user's own folder is trusted.
 """
@@ -170,7 +171,8 @@ def _at_the_end(folder: str) -> tuple[str, os.stat_result]:
 def _way(folder: str) -> Iterator[tuple[str, os.stat_result]]:
     """Each folder and link that leads to a folder, and at last the folder itself."""
     root = at = os.path.abspath(os.sep)
-    rest = _parts(os.path.abspath(folder))
+    # Not `abspath`: it takes "link/.." for nothing, and the system for what is above the target.
+    rest = _parts(folder if os.path.isabs(folder) else os.path.join(os.getcwd(), folder))
     links = 0
     while rest:
         yield at, os.lstat(at)

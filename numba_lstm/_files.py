@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,10 +55,10 @@ def write_atomic(
     target = Path(os.path.realpath(path) if follow else path)
     if target.is_dir() and (follow or not target.is_symlink()):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    kept = _mode_of(target) if mode is None else None
+    made = 0o666 if mode is None else mode
     try:
-        handle, beside = tempfile.mkstemp(
-            prefix=f".{target.name}.", suffix=".new", dir=target.parent
-        )
+        handle, beside = _new_beside(target, made if kept is None else kept)
     except OSError as error:
         error.filename = os.fspath(path)  # of the file beside it nobody knows
         raise
@@ -67,7 +67,8 @@ def write_atomic(
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(beside, _mode_for(target) if mode is None else mode & ~_umask())
+        if kept is not None:
+            os.chmod(beside, kept)
         os.replace(beside, target)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -178,20 +179,27 @@ def _to_write_directly(path: str | os.PathLike[str]) -> int | str | None:
     return None if plain else os.fspath(path)
 
 
-def _mode_for(target: Path) -> int:
-    """The permissions ``target`` has, or those a plainly created file would get."""
+def _mode_of(target: Path) -> int | None:
+    """The permissions of a file that is there."""
     with contextlib.suppress(OSError):
         mode = target.lstat().st_mode
         if stat.S_ISREG(mode):
             return mode & 0o777
-    # mkstemp makes 0600; a shared run folder wants what open() would have given.
-    return 0o666 & ~_umask()
+    return None
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _new_beside(target: Path, mode: int) -> tuple[int, str]:
+    """Make a file beside another one: its descriptor and path.
+
+    The system takes the umask off. To ask for the umask is to change it for a moment, and meanwhile
+    other threads would make files that all may write to. What replaces a private file is private
+    from the beginning.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _flag("O_NOFOLLOW") | _flag("O_BINARY")
+    while True:
+        beside = target.parent / f".{target.name}.{secrets.token_hex(4)}.new"
+        with contextlib.suppress(FileExistsError):
+            return os.open(beside, flags, mode), str(beside)
 
 
 def _flag(name: str) -> int:

@@ -175,6 +175,10 @@ def test_links_of_one_s_own_are_followed(cache, tmp_path, target):
     assert read(second / "a.bin") == b"content"
     _entries.write_file(str(second / "b.bin"), b"more")
     assert (cache / "b.bin").read_bytes() == b"more" and second.is_symlink()
+    (tmp_path / "cache").mkdir()  # where second/.. leads is above
+    assert read(second / ".." / "cache" / "a.bin") == b"content"
+    (tmp_path / "cache").chmod(0o777)
+    assert read(second / ".." / "cache" / "a.bin") == b"content"
     cache.parent.chmod(0o777)
     assert refused(second / "a.bin").filename == str(cache.parent)
 

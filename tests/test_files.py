@@ -58,6 +58,39 @@ def test_a_new_file_has_the_permissions_open_would_give_and_an_old_one_keeps_its
     assert stat.S_IMODE(ours.stat().st_mode) == 0o640
 
 
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+def test_permissions_may_be_told_and_the_umask_is_never_changed(tmp_path, monkeypatch):
+    """While it is, other threads' files are open to all."""
+    path = tmp_path / "file"
+    before = os.umask(0o027)
+    try:
+        with monkeypatch.context() as patch:
+            patch.delattr(os, "umask")
+            _files.write_atomic(path, b"", mode=0o644)
+            assert stat.S_IMODE(path.stat().st_mode) == 0o640
+            path.chmod(0o666)
+            _files.write_atomic(path, b"", mode=0o644)
+            assert stat.S_IMODE(path.stat().st_mode) == 0o640
+            _files.write_atomic(tmp_path / "new", b"")
+            assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o640
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+def test_what_replaces_a_private_file_was_never_open(tmp_path, monkeypatch):
+    path, seen = tmp_path / "file", []
+    path.write_bytes(b"")
+    path.chmod(0o600)
+
+    def noted(handle):
+        seen.append(stat.S_IMODE(os.fstat(handle).st_mode))
+
+    monkeypatch.setattr(os, "fsync", noted)
+    _files.write_atomic(path, b"secret")
+    assert seen[0] == 0o600 == stat.S_IMODE(path.stat().st_mode)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="links need privileges")
 @pytest.mark.parametrize("exists", [True, False])
 def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path, exists):

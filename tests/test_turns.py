@@ -183,6 +183,15 @@ def test_to_leave_one_name_leaves_no_other(file):
         other.kill()
 
 
+def test_inside_a_turn_there_is_none_at_another_file(tmp_path, file):
+    """Another folder's: to open it would close this one."""
+    with _turns.turn(file, "a"), start(HOLDER, file, "a") as other:
+        with _turns.turn(str(tmp_path / "other"), "b") as held:
+            assert not held
+        assert waits(other)
+        other.kill()
+
+
 FORK = """
 import os, sys
 from numba_lstm import _turns

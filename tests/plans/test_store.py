@@ -219,7 +219,7 @@ def test_what_is_no_ordinary_file_is_not_waited_for_and_not_written_through(fold
     path, other = Path(store.path()), folder / "other.bin"
     other.write_bytes(b"other")
     content = path.read_bytes()
-    damage_tool.damage(path, how, 0)
+    damage_tool.damage(path, how, 0, other)
     assert damage_tool.in_time(store.entries) == {}
     store.keep("a", KNOWN)
     store.save()

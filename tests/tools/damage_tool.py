@@ -147,10 +147,12 @@ def entries(cache: Path) -> list[Path]:
     return sorted(cache.glob("*.bin"))
 
 
-def damage(path: Path, how: Damage, seed: int) -> None:
-    """Damage one entry; its neighbour, the one most like it, is there for what needs another."""
-    found = entries(path.parent)
-    how(path, random.Random(seed), found[found.index(path) ^ 1])
+def damage(path: Path, how: Damage, seed: int, other: Path | None = None) -> None:
+    """Damage a file; what needs another one takes `other`, or the entry that is most like it."""
+    if other is None:
+        found = entries(path.parent)
+        other = found[found.index(path) ^ 1]
+    how(path, random.Random(seed), other)
 
 
 class Hangs(BaseException):
