@@ -23,6 +23,7 @@ def test_damaged_files_end_in_a_promised_code_and_one_line_in_little_memory():
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
+    print(told)
     assert (told["inputs"], told["faults"]) == (COUNT, 0)
     # Nothing is tested where nothing is refused, nor where everything is.
     assert sum(n for name, n in told.items() if name.endswith(" 2")) > COUNT // 5

@@ -361,6 +361,20 @@ def test_a_state_that_does_not_fit_is_refused_before_anything_is_written(run, ch
     assert contents(run) == before
 
 
+@pytest.mark.parametrize("kind", ["lm", "forecast"])
+def test_a_best_model_that_is_not_finite_is_not_gone_on_with(run, ahead, kind):
+    """No later one need be better, so that it would be the run's model for ever."""
+    place = run if kind == "lm" else ahead
+    arrays, metadata = safetensors.load_with_metadata(place / "model.safetensors")
+    name = next(iter(arrays))
+    arrays[name] = np.full_like(arrays[name], np.inf)
+    safetensors.save(arrays, place / "model.safetensors", metadata)
+    before = contents(place)
+    line = refused("train", kind, "--resume", place, "--steps", 140)
+    assert f"model.safetensors: expected finite numbers, got infinity or NaN in {name}" in line
+    assert contents(place) == before
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

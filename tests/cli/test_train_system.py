@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -209,20 +210,42 @@ def test_a_clock_that_is_set_back_changes_nothing(tmp_path, monkeypatch):
     assert (tmp_path / "run" / name).read_bytes() == (trained()[0] / name).read_bytes()
 
 
+def computed(process):
+    """Seconds of processor time that a process has used."""
+    with open(f"/proc/{process.pid}/stat") as file:
+        ticks = file.read().rsplit(")", 1)[1].split()[11:13]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="no /proc here")
 @pytest.mark.parametrize("command", ["sample", "evaluate"])
-def test_ctrl_c_ends_a_long_command_in_one_line(tmp_path, command):
+def test_a_signal_ends_a_long_command_at_once_and_ctrl_c_in_one_line(tmp_path, command):
+    """Nothing is to be saved: the other signals end it as they end any process."""
     (tmp_path / "long.txt").write_text("so shaken as we are, so wan with care,\n" * 200_000)
     more = {"sample": ["--length", 10**8], "evaluate": ["--data", tmp_path / "long.txt"]}[command]
-    args = [*COMMAND, command, trained()[0], *more]
-    with (
-        open(tmp_path / "out", "wb") as out,
-        subprocess.Popen(
-            list(map(str, args)), env=environment(), stdout=out, stderr=subprocess.PIPE, text=True
-        ) as process,
-    ):
-        time.sleep(4.0)
-        assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert err.replace(COMPILING, "").strip() == "error: interrupted"
+    args = list(map(str, [*COMMAND, command, trained()[0], *more]))
+    ends = {signal.SIGINT: 130, signal.SIGTERM: -signal.SIGTERM, signal.SIGHUP: -signal.SIGHUP}
+    with contextlib.ExitStack() as stack:
+        started = {
+            signum: stack.enter_context(
+                subprocess.Popen(
+                    args,
+                    env=environment(NUMBA_NUM_THREADS="1"),
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for signum in ends
+        }
+        for signum, process in started.items():
+            # Importing and reading take one.
+            while computed(process) < 2.0:
+                assert process.poll() is None
+                time.sleep(0.02)
+            process.send_signal(signum)
+        for signum, process in started.items():
+            _, err = process.communicate(timeout=60)
+            assert process.returncode == ends[signum], (signum, err)
+            line = "error: interrupted" if signum == signal.SIGINT else ""
+            assert err.replace(COMPILING, "").strip() == line

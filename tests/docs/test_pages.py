@@ -89,3 +89,22 @@ def test_marks_say_what_is_run_instead_and_what_is_not(tmp_path):
         "<!-- not run: it fails -->\n```python\nassert False\n```\n```text\nshown\n```\n"
     )
     assert "1 blocks were run" in pages_tool.run_apart(page, tmp_path).stdout
+
+
+def test_a_command_is_a_process_with_its_own_streams_code_and_environment(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "```sh\n"
+        "mkdir inside && cd inside\n"
+        "numba-lstm sample absent 2> ../err.txt || echo $? > ../code.txt\n"
+        "numba-lstm --version | cat > ../version.txt\n"
+        "NUMBA_DISABLE_JIT=1 numba-lstm info > ../info.txt\n"
+        "```\n"
+        "<!-- first: err, code, version, info = (open(f'{n}.txt').read() for n in "
+        "('err', 'code', 'version', 'info')) -->\n"
+        "<!-- check: (err, code) == ('error: absent: no such folder\\n', '2\\n') -->\n"
+        "<!-- check: version.startswith('numba-lstm, version ') -->\n"
+        "<!-- check: 'NUMBA_DISABLE_JIT: expected' in info -->\n"
+    )
+    done = pages_tool.run_apart(page, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,229 +1,173 @@
-"""What can happen to the files of a cache, and a check that nothing comes of it."""
+"""Files damaged at random: bytes, lines, values in trees, or something else in a file's place."""
 
 from __future__ import annotations
 
-import hashlib
+import json
 import os
 import random
-import signal
-import socket
-import threading
-import warnings
+import re
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-HOLES = 3 << 30
+import numpy as np
+
+__all__ = ["damage"]
+
+EVIL: list[Any] = [
+    *(0, 1, -1, 2, 3, 7, 2**31, 2**32, 2**53, 2**63 - 1, 2**63, -(2**63), 10**30, 10**99),
+    *(0.5, -0.5, 1e-300, 1e300, 1e38, True, False, None),
+    *("", "x", "\0", "é", "\ud800", "🙂", "../../etc", "-", "a" * 3000),
+    *([], {}, [[]], [0], [None], ["x"], [[[[1]]]]),
+    *({"array": "x"}, {"dict": []}, {"dict": [["a", 1]]}),
+]
+SNIPPETS = [
+    *(b"\0", b"\xff", b"\xef\xbb\xbf", b"\n", b"\r", b"\t", b"\xe2\x80\xa8", b"\\", b"\\u0000"),
+    *(b",", b":", b";", b'"', b"'", b"=", b"[", b"]", b"{", b"}", b"(", b")", b"#", b".", b".."),
+    *(b"-", b"+", b"?", b"@", b"@data\n", b"sep=;", b"%s", b"\x1b[31m", b'"""', b"1970-01-01"),
+    *(b"NaN", b"inf", b"-inf", b"1e999", b"null", b"true"),
+    *(b"9" * 400, b"[" * 3000, b"a." * 400, b" " * 5000),
+]
 
 
-def _flip(path: Path, rng: random.Random, other: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-    path.write_bytes(data)
+def of_bytes(data: bytes, rng: random.Random) -> bytes:
+    """Some bytes changed, left out, doubled, moved or put in."""
+    made = bytearray(data)
+    for _ in range(rng.choice([1, 1, 1, 2, 4, 16])):
+        at = rng.randrange(len(made) + 1)
+        to = min(at + rng.choice([1, 1, 2, 8, 64, 1000]), len(made))
+        kind = rng.randrange(7)
+        if kind == 0 and at < len(made):
+            made[at] ^= 1 << rng.randrange(8)
+        elif kind == 1:
+            del made[at:to]
+        elif kind == 2:
+            made[at:at] = made[at:to] * rng.choice([1, 1, 3, 100])
+        elif kind == 3:
+            made[at:to] = rng.choice(SNIPPETS)
+        elif kind == 4:
+            made[at:at] = rng.choice(SNIPPETS)
+        elif kind == 5:
+            made[at:to] = bytes(rng.randrange(256) for _ in range(to - at))
+        else:
+            del made[at:]
+    return bytes(made)
 
 
-def _flip_digest(path: Path, rng: random.Random, other: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[rng.randrange(32)] ^= 1 << rng.randrange(8)
-    path.write_bytes(data)
+def of_lines(data: bytes, rng: random.Random) -> bytes:
+    """Lines left out, doubled or exchanged, or a cell or a number in one replaced."""
+    lines = data.split(b"\n")
+    at, to = rng.randrange(len(lines)), rng.randrange(len(lines))
+    kind = rng.randrange(4)
+    if kind == 0:
+        del lines[at]
+    elif kind == 1:
+        lines.insert(to, lines[at])
+    elif kind == 2:
+        lines[at], lines[to] = lines[to], lines[at]
+    else:
+        evil = rng.choice(EVIL)
+        text = json.dumps(evil).encode() if rng.random() < 0.5 else rng.choice(SNIPPETS)
+        found = list(re.finditer(rb"[\w.+-]+|\"[^\"]*\"", lines[at]))
+        if found:
+            one = rng.choice(found)
+            lines[at] = lines[at][: one.start()] + text + lines[at][one.end() :]
+    return b"\n".join(lines)
 
 
-def _cut(path: Path, rng: random.Random, other: Path) -> None:
-    os.truncate(path, rng.randrange(32, path.stat().st_size))
+def of_tree(tree: Any, rng: random.Random) -> Any:
+    """A value of a JSON tree replaced, left out or doubled."""
+    places: list[tuple[Any, Any]] = []
+
+    def visit(one: Any) -> None:
+        items = one.items() if isinstance(one, dict) else enumerate(one)
+        for key, value in list(items):
+            places.append((one, key))
+            if isinstance(value, dict | list):
+                visit(value)
+
+    if not isinstance(tree, dict | list) or not tree:
+        return rng.choice(EVIL)
+    visit(tree)
+    owner, key = rng.choice(places)
+    kind = rng.randrange(6)
+    if kind == 0:
+        del owner[key]
+    elif kind == 1 and isinstance(owner, list):
+        owner.insert(key, owner[key])
+    elif kind == 2 and isinstance(owner, dict):
+        owner[rng.choice(["x", "step", "array", "dict", "kind"])] = owner.pop(key)
+    elif kind == 3:
+        other, place = rng.choice(places)
+        owner[key] = json.loads(json.dumps(other.get(place) if isinstance(other, dict) else other))
+    else:
+        owner[key] = rng.choice(EVIL)
+    return tree
 
 
-def _cut_to_less_than_a_digest(path: Path, rng: random.Random, other: Path) -> None:
-    os.truncate(path, rng.randrange(32))
+def of_json(data: bytes, rng: random.Random) -> bytes:
+    return json.dumps(of_tree(json.loads(data), rng)).encode()
 
 
-def _lengthen(path: Path, rng: random.Random, other: Path) -> None:
-    path.write_bytes(path.read_bytes() + rng.randbytes(rng.randrange(1, 5000)))
+def of_json_lines(data: bytes, rng: random.Random) -> bytes:
+    lines = data.splitlines()
+    at = rng.randrange(len(lines))
+    lines[at] = of_json(lines[at], rng)
+    return b"\n".join(lines) + b"\n"
 
 
-def _zero_a_page(path: Path, rng: random.Random, other: Path) -> None:
-    """As after a power cut."""
-    data = bytearray(path.read_bytes())
-    start = rng.randrange(0, len(data), 4096)
-    end = min(start + 4096, len(data))
-    data[start:end] = bytes(end - start)
-    path.write_bytes(data)
+def of_safetensors(data: bytes, rng: random.Random) -> bytes:
+    """The header changed, the tree in its metadata, or the numbers behind it."""
+    (length,) = struct.unpack("<Q", data[:8])
+    header, rest = json.loads(data[8 : 8 + length]), data[8 + length :]
+    kind = rng.randrange(4)
+    if kind == 0:
+        header = of_tree(header, rng)
+    elif kind == 1:
+        made = np.frombuffer(rest, np.float32).copy()
+        made[rng.randrange(made.size)] = rng.choice([np.nan, np.inf, 1e38, -1e38, 0.0])
+        rest = made.tobytes()
+    else:
+        about = header["__metadata__"]
+        (name,) = about
+        about[name] = json.dumps(of_tree(json.loads(about[name]), rng))
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + rest
 
 
-def _swap(path: Path, rng: random.Random, other: Path) -> None:
-    path.write_bytes(other.read_bytes())
+STRUCTURED: dict[str, Callable[[bytes, random.Random], bytes]] = {
+    ".json": of_json,
+    ".jsonl": of_json_lines,
+    ".safetensors": of_safetensors,
+}
 
 
-def _link_hard_to_another(path: Path, rng: random.Random, other: Path) -> None:
-    path.unlink()
-    os.link(other, path)
-
-
-def _leave_the_name_out(path: Path, rng: random.Random, other: Path) -> None:
-    """The digest of the content alone."""
-    data = path.read_bytes()[32:]
-    path.write_bytes(hashlib.sha256(data).digest() + data)
-
-
-def _empty(path: Path, rng: random.Random, other: Path) -> None:
-    path.write_bytes(b"")
-
-
-def _make_holes(path: Path, rng: random.Random, other: Path) -> None:
-    os.truncate(path, HOLES)
-
-
-def _put_fifo(path: Path, rng: random.Random, other: Path) -> None:
-    path.unlink()
-    os.mkfifo(path)
-
-
-def _put_folder(path: Path, rng: random.Random, other: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-def _put_socket(path: Path, rng: random.Random, other: Path) -> None:
-    path.unlink()
-    here = os.getcwd()
-    os.chdir(path.parent)  # the path of a socket may have a hundred bytes only
-    try:
-        with socket.socket(socket.AF_UNIX) as made:
-            made.bind("s")
-        os.rename("s", path.name)
-    finally:
-        os.chdir(here)
-
-
-def _link_to_the_same(path: Path, rng: random.Random, other: Path) -> None:
-    """A whole entry, at another place."""
-    elsewhere = path.parent.parent / "elsewhere"
-    path.rename(elsewhere)
-    path.symlink_to(elsewhere)
-
-
-def _link_to_a_device(path: Path, rng: random.Random, other: Path) -> None:
-    path.unlink()
-    path.symlink_to("/dev/zero")
-
-
-def _link_to_nothing(path: Path, rng: random.Random, other: Path) -> None:
-    path.unlink()
-    path.symlink_to(path.parent / "nothing")
-
-
-def _open_to_all(path: Path, rng: random.Random, other: Path) -> None:
-    path.chmod(0o666)
-
-
-def _open_to_a_group(path: Path, rng: random.Random, other: Path) -> None:
-    path.chmod(0o664)
-
-
-def _give_away(path: Path, rng: random.Random, other: Path) -> None:
-    if os.geteuid() == 0:
-        os.chown(path, 1000, -1)
-    else:  # only root can
-        path.chmod(0o646)
-
-
-Damage = Callable[[Path, random.Random, Path], None]
-CHANGES: list[Damage] = [
-    _flip, _flip_digest, _cut, _cut_to_less_than_a_digest, _lengthen, _zero_a_page, _swap, _empty,
-    _leave_the_name_out,
-]  # fmt: skip
-KINDS: list[Damage] = [
-    _link_hard_to_another, _make_holes, _put_fifo, _put_folder, _put_socket, _link_to_the_same,
-    _link_to_a_device, _link_to_nothing,
-]  # fmt: skip
-RIGHTS: list[Damage] = [_open_to_all, _open_to_a_group, _give_away]
-ALL = CHANGES + KINDS + RIGHTS
-
-
-def name(damage: Damage) -> str:
-    return damage.__name__.strip("_")
-
-
-def entries(cache: Path) -> list[Path]:
-    return sorted(cache.glob("*.bin"))
-
-
-def damage(path: Path, how: Damage, seed: int, other: Path | None = None) -> None:
-    """Damage a file; what needs another one takes `other`, or the entry that is most like it."""
-    if other is None:
-        found = entries(path.parent)
-        other = found[found.index(path) ^ 1]
-    how(path, random.Random(seed), other)
-
-
-class Hangs(BaseException):
-    """No error of Python's own: a `TimeoutError` is an OSError, which readers take for damage."""
-
-
-def _stop(number: int, frame: object) -> None:
-    raise Hangs
-
-
-def within(seconds: int, more_bytes: int) -> None:
-    """From now on this process ends when it takes longer or more memory."""
-    import resource
-
-    signal.signal(signal.SIGALRM, _stop)
-    signal.alarm(seconds)
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    most = pages * os.sysconf("SC_PAGE_SIZE") + more_bytes
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
-
-
-def in_time(call: Callable[[], Any]) -> Any:
-    """What a call gives; it fails where it takes long, in a thread of its own."""
-    found: list[Any] = []
-    thread = threading.Thread(target=lambda: found.append(call()), daemon=True)
-    thread.start()
-    thread.join(20)
-    assert found, "it hangs, or it failed"
-    return found[0]
-
-
-def sweep(cache: str, turns: int) -> dict[str, int]:
-    """Damage each entry in each way so many times, read it, write it again, and count.
-
-    Fails when one is read, cannot be replaced, or is written through; or when there is more than
-    one warning over all.
-    """
-    from numba_lstm import compile_cache
-
-    folder = Path(cache)
-    whole = {path: path.read_bytes() for path in entries(folder)}
-    counts = dict.fromkeys(map(name, ALL), 0)
-    within(600, 512 << 20)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        for turn in range(turns):
-            for number, path in enumerate(whole):
-                for how in ALL:
-                    damage(path, how, turn * 1000 + number)
-                    if how is _zero_a_page and path.read_bytes() == whole[path]:
-                        continue  # it was zero
-                    about = path.name, name(how)
-                    assert compile_cache.read(path.name) is None, about
-                    if path.is_dir():
-                        path.rmdir()
-                    compile_cache.write(path.name, whole[path][32:])
-                    assert compile_cache.read(path.name) == whole[path][32:], about
-                    _check_others(whole, about)
-                    counts[name(how)] += 1
-    assert len(caught) == 1, [str(warning.message) for warning in caught]
-    assert "owner" in str(caught[0].message)
-    return counts
-
-
-def _check_others(whole: dict[Path, bytes], about: tuple[str, str]) -> None:
-    """Nothing was written but the entry."""
-    for other, data in whole.items():
-        assert other.read_bytes() == data, (other, *about)
-    folder = next(iter(whole)).parent
-    assert entries(folder) == sorted(whole), about
-    elsewhere = folder.parent / "elsewhere"
-    if elsewhere.exists():
-        assert elsewhere.read_bytes() == whole[folder / about[0]], about
-        elsewhere.unlink()
+def damage(file: Path, outside: Path, rng: random.Random) -> str:
+    """Damage a file in one way, which is told."""
+    ways = {"bytes": of_bytes, "lines": of_lines}
+    if file.suffix in STRUCTURED:
+        ways["structure"] = STRUCTURED[file.suffix]
+    kind = rng.choice([*ways, *ways, "structure" if "structure" in ways else "lines", "kind"])
+    if kind != "kind":
+        data = ways[kind](file.read_bytes(), rng)
+        file.write_bytes(data)
+        return kind
+    file.unlink()
+    what = rng.choice(["link", "fifo", "folder", "empty", "absent", "holes", "device", "lost link"])
+    if what == "link":
+        file.symlink_to(outside / "precious")
+    elif what == "fifo":
+        os.mkfifo(file)
+    elif what == "folder":
+        file.mkdir()
+    elif what == "empty":
+        file.write_bytes(b"")
+    elif what == "holes":
+        with open(file, "wb") as stream:
+            stream.truncate(4 << 30)
+    elif what == "device":
+        file.symlink_to("/dev/zero")
+    elif what == "lost link":
+        file.symlink_to("nowhere")
+    return what

@@ -18,12 +18,15 @@ Blocks of the languages in `SHOWN` are output or files, and there is nothing to 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from commands_tool import Commands
 
 ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = ("python", "sh")
@@ -151,10 +154,8 @@ def run_apart(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     """
     programs = folder / ".programs"
     programs.mkdir()
-    command = programs / "numba-lstm"
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT / "cli.py"}" "$@"\n')
-    command.chmod(0o755)
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    tools = str(Path(__file__).parent)
+    path = os.pathsep.join(filter(None, [str(ROOT), tools, os.environ.get("PYTHONPATH")]))
     programs_first = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
     return subprocess.run(
         [sys.executable, "-P", __file__, str(page)],
@@ -173,5 +174,13 @@ def run_apart(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def main(page: Path) -> None:
+    """Run a page, with `numba-lstm` where `run_apart` said that programs are."""
+    program = Path(".programs", "numba-lstm")
+    used = any("numba-lstm" in block.code for block in blocks(page) if block.kind == "sh")
+    with Commands(program) if used else contextlib.nullcontext():
+        print(run(page), "blocks were run")
+
+
 if __name__ == "__main__":
-    print(run(Path(sys.argv[1]).resolve()), "blocks were run")
+    main(Path(sys.argv[1]).resolve())

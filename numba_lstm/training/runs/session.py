@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..progress import Progress
-from .checkpoint import Checkpoint, Run
+from .checkpoint import MODEL, Checkpoint, Run
 from .folders import refuse_existing
+from .memory_limit import check_values
 from .options import ConfigError, TrainingOptions
 from .trainer import RunTask, RunTrainer
 
@@ -126,7 +127,8 @@ def _resume(run: Run, flags: Mapping[str, Any] | None, progress: Progress | None
     maker = _maker(options)
     config = maker.absolute(run.config(flags))
     checkpoint = run.load()
-    run.model()  # whoever goes on must have the best so far: no later one need be better
+    # Whoever goes on must have the best so far, for no later one need be better.
+    check_values(run.model(), 0, str(run.path / MODEL))
     task = maker.task_again(run, config, checkpoint)
     with task.naming_sizes():
         trainer = RunTrainer(task, progress=progress)
