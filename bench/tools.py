@@ -14,6 +14,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+# Seconds after which a search for plans is not waited for any more.
+SETTLE = 8.0
+
 __all__ = ["ROOT", "apart", "describe", "finish", "parser", "stack", "time_of"]
 
 
@@ -56,10 +59,15 @@ def describe() -> dict[str, Any]:
 
 
 def time_of(run: Callable[[], Any], seconds: float) -> float:
-    """Seconds of a call: the least median of five blocks; a neighbour's burst spoils some only."""
+    """Seconds of a call: the least median of five blocks; a neighbour's burst spoils some only.
+
+    What comes before is longer than asked for where plans are still searched for.
+    """
+    from numba_lstm.benchmark.settling import settle
     from numba_lstm.benchmark.timing import time_calls, warm_up
 
     call = warm_up(run, seconds / 6)
+    settle(run, 0, SETTLE)
     return min(time_calls(run, seconds / 6, 0.0, call).median for _ in range(5))
 
 

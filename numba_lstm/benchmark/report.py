@@ -145,6 +145,13 @@ def summary(result: dict[str, Any]) -> str:
     for one in result["cases"]:
         if "error" in one:
             lines.append(f"ERROR: {one['name']} {one['kind']}: {one['error']}")
+    looking = [
+        f"{one['name']} {one['kind']}"
+        for one in result["cases"]
+        if any(plan.get("state") == "searching" for plan in one.get("plans", ()))
+    ]
+    if looking:
+        lines.append(f"timed while the best plan was still searched for: {', '.join(looking)}")
     for peer in result["unheld"]:
         lines.append(
             f"* {peer} cannot be {isa_in_words(result)}: it is measured as it is, and counts in "

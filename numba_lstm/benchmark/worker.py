@@ -63,28 +63,21 @@ class Worker:
         return self._call
 
     def settle(self, calls: int, seconds: float) -> None:
-        """Run so many calls at least, and until all plans are found, but no longer than `seconds`.
+        """Run until all plans are found, see `settling.settle`."""
+        from .settling import settle
 
-        A plan is found by trying several ways, of which some are slow.
-        """
-        from ..plans.registry import report
-
-        end, done = time.monotonic() + seconds, 0
-        while time.monotonic() < end:
-            if done >= calls and all(one["state"] != "searching" for one in report()):
-                break
-            self._ready().run()
-            done += 1
+        settle(self._ready().run, calls, seconds)
 
     def time(self, seconds: float, warm_seconds: float) -> dict[str, Any]:
         """Time a block of calls."""
         return time_calls(self._ready().run, seconds, warm_seconds, self._call).to_json()
 
     def plans(self) -> list[dict[str, str]]:
-        """What runs by a measured plan, and what would run by the rules; of ours only."""
+        """What runs by a measured plan, what would by the rules, what is known; of ours only."""
         from ..plans.registry import report
 
-        return [{name: one[name] for name in ("sizes", "plan", "rule")} for one in report()]
+        names = ("sizes", "plan", "rule", "state")
+        return [{name: one[name] for name in names} for one in report()]
 
     def memory(self, steps: int) -> dict[str, Any]:
         """Run a few times; gives bytes resident before and at the peak."""

@@ -58,6 +58,17 @@ def test_the_summary_names_every_loss_every_error_and_every_warning():
     assert "ERROR" in report.table(broken)
 
 
+def test_the_summary_names_what_was_timed_while_plans_were_searched_for():
+    told = result()
+    assert "searched for" not in report.summary(told)
+    first, second = told["cases"][:2]
+    plan = {"sizes": "", "plan": "", "rule": ""}
+    first["plans"] = [plan | {"state": "steady"}, plan | {"state": "searching"}]
+    second["plans"] = [plan]  # of a record that is older than states
+    line = f"timed while the best plan was still searched for: {TINY.name} {first['kind']}"
+    assert line in report.summary(told).splitlines()
+
+
 def test_the_machine_is_described_in_three_lines():
     lines = report.describe_machine(result()).splitlines()
     assert lines[0] == "A Fine CPU (L2 1024K)"

@@ -7,7 +7,7 @@ import pytest
 
 from numba_lstm.jit import driver
 from numba_lstm.kernels.loops.team import gather
-from numba_lstm.kernels.loops.turns import count_turns, next_turn, steps_of_turn
+from numba_lstm.kernels.loops.turns import count_turns, lost_by_waiting, next_turn, steps_of_turn
 from numba_lstm.simd import at
 
 
@@ -62,3 +62,15 @@ def test_a_team_that_does_not_come_together_has_done_nothing_and_the_turns_begin
     order = [[s, f] for s in range(1, 4) for f in range(2)]
     assert ran == [[number, *one] for number, one in enumerate(order)]
     assert (turns, still) == (1 + len(order), False)
+
+
+@driver
+def _lost(crew, nt, n, waited):
+    """What a team of n threads has lost."""
+    return lost_by_waiting(n, waited)
+
+
+@pytest.mark.parametrize("n", [2, 3, 16])
+def test_one_late_thread_costs_its_lateness_once_for_each_thread(n):
+    # `run_hired` took the caller's part for work, and those of n - 1 workers for as much.
+    assert _lost(1, n, (n - 1) * 1000) == n * 1000
