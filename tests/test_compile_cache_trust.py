@@ -72,7 +72,9 @@ def test_whatever_the_umask_is_only_the_user_may_write(elsewhere, mask, recwarn)
 
 @posix_only
 @pytest.mark.parametrize(
-    "how", [cache_damage_tool._put_fifo, cache_damage_tool._link_to_the_same], ids=cache_damage_tool.name
+    "how",
+    [cache_damage_tool._put_fifo, cache_damage_tool._link_to_the_same],
+    ids=cache_damage_tool.name,
 )
 def test_what_is_no_ordinary_file_is_not_waited_for_and_not_written_through(elsewhere, how):
     names = [compile_cache.entry_name("kernel", number) for number in range(2)]

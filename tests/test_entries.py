@@ -14,8 +14,8 @@ from pathlib import Path
 
 import cache_damage_tool
 import pytest
-from cache_tool import PACKING, run
 from cache_damage_tool import ALL, CHANGES, KINDS, RIGHTS
+from cache_tool import PACKING, run
 from lstm_tool import run_python
 
 from numba_lstm import _entries
@@ -276,9 +276,7 @@ def copied(filled: Path, tmp_path: Path) -> Path:
 def test_no_damaged_entry_is_read_and_each_is_replaced(filled, tmp_path, capsys):
     cache = copied(filled, tmp_path)
     turns = 100 if LONG else 2
-    program = (
-        f"import json, cache_damage_tool\nprint(json.dumps(cache_damage_tool.sweep({str(cache)!r}, {turns})))"
-    )
+    program = f"import json, cache_damage_tool\nprint(json.dumps(cache_damage_tool.sweep({str(cache)!r}, {turns})))"
     counts = json.loads(run_python(program, timeout=900, NUMBA_LSTM_CACHE_DIR=str(cache)))
     assert all(counts.values()), counts
     with capsys.disabled():
@@ -289,7 +287,9 @@ def drivers(paths: list[Path]) -> list[str]:
     return [name for name in PACKING if any(path.name.startswith(f"{name}.") for path in paths)]
 
 
-def damaged_and_run(filled: Path, folder: Path, plan: dict[int, cache_damage_tool.Damage], seed: int):
+def damaged_and_run(
+    filled: Path, folder: Path, plan: dict[int, cache_damage_tool.Damage], seed: int
+):
     """Run a program whose cache was damaged, and once more."""
     cache = copied(filled, folder)
     before = cache_damage_tool.entries(cache)
