@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 
-import cache_damage_tool
+import harm_tool
 import pytest
 from cache_tool import cache_in
 from cli_tool import environment
@@ -73,16 +73,16 @@ def test_whatever_the_umask_is_only_the_user_may_write(elsewhere, mask, recwarn)
 @posix_only
 @pytest.mark.parametrize(
     "how",
-    [cache_damage_tool._put_fifo, cache_damage_tool._link_to_the_same],
-    ids=cache_damage_tool.name,
+    [harm_tool._put_fifo, harm_tool._link_to_the_same],
+    ids=harm_tool.name,
 )
 def test_what_is_no_ordinary_file_is_not_waited_for_and_not_written_through(elsewhere, how):
     names = [compile_cache.entry_name("kernel", number) for number in range(2)]
     for name in names:
         compile_cache.write(name, b"x")
     whole = (elsewhere / names[0]).read_bytes()
-    cache_damage_tool.damage(elsewhere / names[0], how, 0)
-    assert cache_damage_tool.in_time(lambda: compile_cache.read(names[0])) is None
+    harm_tool.damage(elsewhere / names[0], how, 0)
+    assert harm_tool.in_time(lambda: compile_cache.read(names[0])) is None
     compile_cache.write(names[0], b"y")
     assert compile_cache.read(names[0]) == b"y"
     linked = elsewhere.parent / "elsewhere"

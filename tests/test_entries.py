@@ -12,10 +12,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-import cache_damage_tool
+import harm_tool
 import pytest
-from cache_damage_tool import ALL, CHANGES, KINDS, RIGHTS
 from cache_tool import PACKING, run
+from harm_tool import ALL, CHANGES, KINDS, RIGHTS
 from lstm_tool import run_python
 
 from numba_lstm import _entries
@@ -33,7 +33,7 @@ def soon():
     """No test here hangs."""
 
     def stop(number, frame):
-        raise cache_damage_tool.Hangs
+        raise harm_tool.Hangs
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.alarm(3000 if LONG else 120)
@@ -230,16 +230,16 @@ def test_a_file_that_is_larger_than_it_may_be_is_not_read(cache):
         read(cache / "a.bin", 6)
 
 
-@pytest.mark.parametrize("how", KINDS, ids=cache_damage_tool.name)
+@pytest.mark.parametrize("how", KINDS, ids=harm_tool.name)
 def test_what_is_no_ordinary_file_is_not_waited_for_and_not_written_through(cache, how):
     (cache / "other.bin").write_bytes(b"other")
-    cache_damage_tool.damage(cache / "a.bin", how, 0)
-    if how is cache_damage_tool._link_hard_to_another:
+    harm_tool.damage(cache / "a.bin", how, 0)
+    if how is harm_tool._link_hard_to_another:
         assert read(cache / "a.bin") == b"other"
     else:
         with pytest.raises(OSError):
             read(cache / "a.bin")
-    if how is cache_damage_tool._put_folder:
+    if how is harm_tool._put_folder:
         with pytest.raises(IsADirectoryError):
             _entries.write_file(str(cache / "a.bin"), b"anew")
         return
@@ -247,7 +247,7 @@ def test_what_is_no_ordinary_file_is_not_waited_for_and_not_written_through(cach
     assert read(cache / "a.bin") == b"anew"
     assert (cache / "other.bin").read_bytes() == b"other"
     assert not (cache / "nothing").exists()
-    if how is cache_damage_tool._link_to_the_same:
+    if how is harm_tool._link_to_the_same:
         assert (cache.parent / "elsewhere").read_bytes() == b"content"
 
 
@@ -259,14 +259,14 @@ def filled(tmp_path_factory):
     """A cache of four entries: two drivers, and the microkernels of both dtypes."""
     cache = tmp_path_factory.mktemp("filled") / "cache"
     assert run(cache) == (PACKING, [])
-    assert len(cache_damage_tool.entries(cache)) == 4
+    assert len(harm_tool.entries(cache)) == 4
     return cache
 
 
 def copied(filled: Path, tmp_path: Path) -> Path:
     cache = tmp_path / "cache"
     cache.mkdir(0o755)
-    for path in cache_damage_tool.entries(filled):
+    for path in harm_tool.entries(filled):
         (cache / path.name).write_bytes(path.read_bytes())
         (cache / path.name).chmod(0o644)
     return cache
@@ -276,7 +276,7 @@ def copied(filled: Path, tmp_path: Path) -> Path:
 def test_no_damaged_entry_is_read_and_each_is_replaced(filled, tmp_path, capsys):
     cache = copied(filled, tmp_path)
     turns = 100 if LONG else 2
-    program = f"import json, cache_damage_tool\nprint(json.dumps(cache_damage_tool.sweep({str(cache)!r}, {turns})))"
+    program = f"import json, harm_tool\nprint(json.dumps(harm_tool.sweep({str(cache)!r}, {turns})))"
     counts = json.loads(run_python(program, timeout=900, NUMBA_LSTM_CACHE_DIR=str(cache)))
     assert all(counts.values()), counts
     with capsys.disabled():
@@ -287,17 +287,15 @@ def drivers(paths: list[Path]) -> list[str]:
     return [name for name in PACKING if any(path.name.startswith(f"{name}.") for path in paths)]
 
 
-def damaged_and_run(
-    filled: Path, folder: Path, plan: dict[int, cache_damage_tool.Damage], seed: int
-):
+def damaged_and_run(filled: Path, folder: Path, plan: dict[int, harm_tool.Damage], seed: int):
     """Run a program whose cache was damaged, and once more."""
     cache = copied(filled, folder)
-    before = cache_damage_tool.entries(cache)
+    before = harm_tool.entries(cache)
     hurt = [before[number] for number in plan]
     for number, how in plan.items():
-        cache_damage_tool.damage(before[number], how, seed)
+        harm_tool.damage(before[number], how, seed)
     compiled, warned = run(cache)
-    told = [cache_damage_tool.name(how) for how in plan.values()]
+    told = [harm_tool.name(how) for how in plan.values()]
     assert compiled == drivers(hurt), told
     assert len(warned) <= 1, warned
     kept = [path for path in hurt if path.is_file() and not path.is_symlink()]
@@ -309,9 +307,9 @@ def damaged_and_run(
 @pytest.mark.parametrize(
     "ways",
     [
-        [cache_damage_tool._swap, cache_damage_tool._flip, cache_damage_tool._swap, cache_damage_tool._put_fifo],
-        [cache_damage_tool._link_to_a_device, cache_damage_tool._open_to_all, cache_damage_tool._make_holes,
-         cache_damage_tool._put_folder],
+        [harm_tool._swap, harm_tool._flip, harm_tool._swap, harm_tool._put_fifo],
+        [harm_tool._link_to_a_device, harm_tool._open_to_all, harm_tool._make_holes,
+         harm_tool._put_folder],
     ],
 )  # fmt: skip
 def test_a_program_with_damaged_entries_is_right_with_one_warning_at_most(filled, tmp_path, ways):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cache_damage_tool
+import harm_tool
 import pytest
 from plans_tool import measured
 
@@ -213,14 +213,14 @@ def test_whatever_the_umask_is_only_the_user_may_write(folder, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kinds of files as POSIX has them")
-@pytest.mark.parametrize("how", cache_damage_tool.KINDS, ids=cache_damage_tool.name)
+@pytest.mark.parametrize("how", harm_tool.KINDS, ids=harm_tool.name)
 def test_what_is_no_ordinary_file_is_not_waited_for_and_not_written_through(folder, how):
     write(whole())
     path, other = Path(store.path()), folder / "other.bin"
     other.write_bytes(b"other")
     content = path.read_bytes()
-    cache_damage_tool.damage(path, how, 0, other)
-    assert cache_damage_tool.in_time(store.entries) == {}
+    harm_tool.damage(path, how, 0, other)
+    assert harm_tool.in_time(store.entries) == {}
     store.keep("a", KNOWN)
     store.save()
     assert store.entries() == ({} if path.is_dir() else {"a": KNOWN})
