@@ -13,6 +13,7 @@ from numba_lstm.interop import safetensors
 from numba_lstm.models import Forecaster, LinearForecaster
 from numba_lstm.models.members import Members
 from numba_lstm.training import load_forecaster
+from numba_lstm.training.forecast import combining
 from numba_lstm.training.forecast.combining import Combined, combine, weigh
 from numba_lstm.training.forecast.config import ForecastConfig
 from numba_lstm.training.forecast.prediction import predict, read_for
@@ -65,6 +66,27 @@ def test_a_linear_forecaster_with_nan_is_refused(ended, bad):
     words = "expected finite numbers, got infinity or NaN in linear.head.weight"
     with pytest.raises(RunError, match=rf"^{re.escape(str(file))}: .*{words}"):
         load_forecaster(run.path)
+
+
+def test_a_window_that_the_file_has_not_is_refused_before_memory_is_taken(ended, monkeypatch):
+    run, _, file = ended
+    told = run.path / "data.json"
+    told.write_text(json.dumps({**json.loads(told.read_text()), "window": 10**9}))
+
+    def made(*args, **options):
+        raise AssertionError("made before it was checked")
+
+    monkeypatch.setattr(combining, "make_members", made)
+    with pytest.raises(RunError, match=rf"^{re.escape(str(file))}: .*expected a model of"):
+        load_forecaster(run.path)
+
+
+def test_before_its_end_a_run_has_its_networks_alone(ended):
+    run, combined, file = ended
+    file.unlink()
+    (run.path / "results.json").unlink(missing_ok=True)
+    loaded = load_forecaster(run.path)
+    assert set(loaded.weights) == {name for name in combined.weights if "lstm" in name}
 
 
 @pytest.mark.parametrize(
