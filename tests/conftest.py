@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import zlib
 from collections.abc import Iterator
 
@@ -13,6 +14,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's
 
 import numpy as np
 import pytest
+
+# A shell starts what runs in its background deaf to Ctrl-C, and processes of tests would be, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test depends on what was measured, and none writes plans into the user's folder.
 os.environ["NUMBA_LSTM_TUNE"] = "0"
