@@ -54,6 +54,17 @@ def test_scaling_is_relative_to_the_fewest_threads(tmp_path):
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_another_library_beside_ours_is_compared_with_each_alone(tmp_path):
+    result, out = run("beside.py", "4,2,3,8", "--other", "numpy", "--rounds", "1", cwd=tmp_path)
+    (one,) = result["beside"]
+    assert (one["shape"], one["other"]) == ("4,2,3,8", "numpy") and not result["passive"]
+    ms = one["ms"]
+    assert set(ms) == {f"{who} {how}" for who in ("ours", "other") for how in ("alone", "beside")}
+    assert one["ours"] == pytest.approx(ms["ours beside"] / ms["ours alone"])
+    assert one["others"] == pytest.approx(ms["other beside"] / ms["other alone"])
+    assert len(out.splitlines()) == 1
+
+
 def test_options_are_compared_with_the_module_without(tmp_path):
     names = ["layer_norm", "dropout, two layers", "half the tokens"]
     result, out = run("options.py", *names, "--shape", "3,2,3,4", cwd=tmp_path)
