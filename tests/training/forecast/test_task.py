@@ -152,11 +152,15 @@ def test_before_its_end_a_run_has_networks_and_then_linear_forecasters_too(confi
     trainer.run(run)
     loaded = load_forecaster(run.path)
     assert not loaded.model.training and loaded.meaning == trainer.task.data.meaning
-    lines = ("linear", "linear alone", "linear last", "linear last alone")
-    assert loaded.weights == {"lstm": 0.5, "lstm last": 0.5, **dict.fromkeys(lines, 0.0)}
+    assert loaded.weights == {
+        "lstm": 0.5,
+        "lstm last": 0.5,
+    }  # linear forecasters are not solved yet
     results = measure(trainer.task, run)
     loaded = load_forecaster(run.path)
     assert loaded.weights == results["weights"]
+    lines = {"linear", "linear alone", "linear last", "linear last alone"}
+    assert set(loaded.weights) == {"lstm", "lstm last", *lines}
     assert sum(loaded.weights.values()) == pytest.approx(1.0)
     windows = trainer.task.valid
     scaled = windows.batch(windows.origins)[1].swapaxes(0, 1)
