@@ -370,11 +370,6 @@ class Tuner:
         return self._names[self._now]
 
     @property
-    def searching(self) -> bool:
-        """Whether calls may be trials now."""
-        return self._search is not None
-
-    @property
     def settled(self) -> bool:
         """Whether there is a plan that was the fastest on a quiet machine."""
         return math.isfinite(self.time)

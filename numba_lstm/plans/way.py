@@ -8,10 +8,6 @@ from .tuner import Tuner
 
 __all__ = ["Way"]
 
-# Timing costs 0.5 to 1 µs. Where a call takes less than this (seconds) and no plan is searched
-# for, only one in so many is timed, until one is slow.
-_SHORT, _EVERY = 100e-6, 8
-
 
 class Way:
     """How calls of one shape run.
@@ -22,18 +18,16 @@ class Way:
     Attributes
     ----------
     plan : Plan
-        What runs without a tuner, and in calls that rest from being timed.
-    rest : int
-        How many of the next calls need not be timed. Who calls may run `plan` and subtract one.
+        Without a tuner: what runs.
     tuner : Tuner or None
     steps : float
         By which a call's time is divided, so that calls of other lengths can be compared.
     """
 
-    __slots__ = ("plan", "rest", "steps", "tuner")
+    __slots__ = ("plan", "steps", "tuner")
 
     def __init__(self, plan: Plan, tuner: Tuner | None = None, steps: float = 1.0) -> None:
-        self.plan, self.tuner, self.steps, self.rest = plan, tuner, steps, 0
+        self.plan, self.tuner, self.steps = plan, tuner, steps
 
     def begin(self) -> tuple[Plan, Trial | None]:
         """Give the plan to run now; with it the trial that it is, where it is one."""
@@ -58,5 +52,3 @@ class Way:
         monitor = tuner.monitor
         if step > monitor.limit or monitor.slow:
             tuner.watch(step)
-        elif seconds < _SHORT and not tuner.searching:
-            self.plan, self.rest = tuner.plan, _EVERY - 1

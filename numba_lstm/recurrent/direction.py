@@ -124,10 +124,6 @@ class Saved(NamedTuple):
 def infer(call: DirectionCall) -> None:
     """Fill y and the final states, and keep nothing."""
     way = forward_way(call.weights, call.steps, call.table is not None, "infer")
-    if way.rest > 0:  # not "!= 0": two threads may have subtracted from the same one
-        way.rest -= 1
-        _infer(call, way.plan)
-        return
     if way.tuner is None:
         _infer(call, way.plan)
         return

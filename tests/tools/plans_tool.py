@@ -75,7 +75,7 @@ class Machine:
 class Forced:
     """Stands for a tuner that gives one plan for ever."""
 
-    steady, small, searching, monitor = True, False, False, Monitor()
+    steady, small, monitor = True, False, Monitor()
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
