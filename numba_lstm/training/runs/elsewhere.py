@@ -70,6 +70,12 @@ def known_to_all(group: Group, run: Run | None) -> Run:
     run
         On rank 0 the run; None on the others.
     """
-    about = None if run is None else (run.path, run.kind, run.beside())
+    if group.size == 1:
+        assert run is not None
+        return run
+    about = None
+    with group.together("reading the run"):
+        if run is not None:
+            about = run.path, run.kind, run.beside()
     path, kind, beside = group.broadcast(about)  # type: ignore[misc]
     return RunElsewhere(path, kind, beside) if run is None else run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -150,7 +151,8 @@ class RunTrainer(Loop):
                 "patience: expected a run that validates, got one without valid or valid_fraction"
             )
         counters = task.new_counters()
-        task.group.agree("data", f"{counters.digest:.16}")
+        digest = hashlib.sha256(counters.digest.encode()).hexdigest()
+        task.group.agree("data", f"what has the fingerprint {digest:.16}")
         optimizer = make_optimizer(config, task.model)
         if task.group.size > 1:
             from ...distributed import DistributedOptimizer
