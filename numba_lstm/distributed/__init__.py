@@ -8,10 +8,12 @@ from __future__ import annotations
 from .errors import DistributedError, NonFiniteGradientError, OtherRankError
 from .group import Alone, Group, group_of
 from .launcher import launched
+from .optimizer import DistributedOptimizer
 
 __all__ = [
     "Alone",
     "DistributedError",
+    "DistributedOptimizer",
     "Group",
     "NonFiniteGradientError",
     "OtherRankError",

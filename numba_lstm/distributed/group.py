@@ -11,7 +11,8 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 
 from .. import checks
-from .errors import DistributedError, OtherRankError, name_ranks
+from .agreement import refuse_other
+from .errors import DistributedError, OtherRankError
 from .launcher import check_launcher, mpi
 from .uncaught import abort_on_uncaught
 
@@ -279,14 +280,7 @@ class Group:
         DistributedError
             On all ranks, if any two differ: which ranks have what.
         """
-        values = self.all_gather(value)
-        if all(other == values[0] for other in values):
-            return
-        ranks: dict[str, list[int]] = {}
-        for rank, other in enumerate(values):
-            ranks.setdefault(other, []).append(rank)
-        has = " and ".join(f"{other:.200} on {name_ranks(of)}" for other, of in ranks.items())
-        raise DistributedError(f"{name}: expected the same on all ranks, got {has}")
+        refuse_other(name, self.all_gather(value))
 
     @contextmanager
     def together(self, what: str) -> Iterator[None]:
