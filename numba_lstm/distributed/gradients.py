@@ -41,7 +41,7 @@ class FlatGradients:
         # The gradients after `show`. Homes are other objects from then on, of the same memory: so
         # `shown` can tell a sum from what a pullback wrote there later.
         self._shown: dict[Parameter, np.ndarray] = {}
-        self.arrays = []
+        self.arrays: list[np.ndarray] = []
         by_dtype = {
             dtype: [p for p in self.parameters if p.dtype == dtype]
             for dtype in sorted({p.dtype for p in self.parameters}, key=lambda one: one.itemsize)

@@ -13,10 +13,13 @@ from pathlib import Path
 
 import pytest
 from cli_tool import COMMAND, TEXT, TINY, environment
-from ranks_tool import COMMANDS, alive, begin, launch
+from jobs_tool import COMMANDS, alive, begin, launch
+from ranks_tool import needs_mpi
 
 import numba_lstm
 from numba_lstm.training.runs.checkpoint import Run
+
+pytestmark = needs_mpi
 
 TRAIN = ["train", "lm", "--data", "text.txt", *TINY, "--log-every", "1", "--valid-every", "4"]
 KILLS = 50 if os.environ.get("NUMBA_LSTM_LONG") else int(os.environ.get("NUMBA_LSTM_KILLS", "2"))

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from cli_tool import environment
+from jobs_tool import PROGRAM, launch, made_once
 from kills_tool import assert_same
-from ranks_tool import PROGRAM, launch, made_once, mpiexec
+from ranks_tool import needs_mpi
 
 from numba_lstm import nn
 from numba_lstm.distributed import Alone
@@ -46,7 +47,8 @@ class Made(NamedTuple):
     folder: Path
     told: dict[int, dict[str, Any]]
 
-    @pytest.mark.parametrize("kind", KINDS)
+@needs_mpi
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("ranks", [2, 4])
 def test_several_ranks_train_to_the_losses_of_one(made, kind, ranks):
     one, several = made.losses(kind, "plain", 1), made.losses(kind, "plain", ranks)
@@ -57,6 +59,7 @@ def test_several_ranks_train_to_the_losses_of_one(made, kind, ranks):
         assert told[ranks][kind]["summary"][name] == told[1][kind]["summary"][name]
 
 
+@needs_mpi
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("ranks", [2, 4])
 def test_the_gradients_of_several_ranks_are_those_of_one(made, kind, ranks):
@@ -69,6 +72,7 @@ def test_the_gradients_of_several_ranks_are_those_of_one(made, kind, ranks):
         assert most > 0 and np.abs(several[name] - one[name]).max() <= 1e-12 * most, name
 
 
+@needs_mpi
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("ranks", [1, 2, 4])
 def test_interrupted_and_resumed_on_as_many_ranks_it_is_the_whole_run_to_the_bit(made, kind, ranks):
@@ -77,6 +81,7 @@ def test_interrupted_and_resumed_on_as_many_ranks_it_is_the_whole_run_to_the_bit
     assert_same(folder / f"{kind}-parts-{ranks}", folder / f"{kind}-whole-{ranks}")
 
 
+@needs_mpi
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("ranks", [1, 2, 4])
 def test_what_four_ranks_began_goes_on_on_any_number_of_them(made, kind, ranks):
@@ -88,6 +93,7 @@ def test_what_four_ranks_began_goes_on_on_any_number_of_them(made, kind, ranks):
         assert_same(folder / f"{kind}-from4-4", folder / f"{kind}-plain-4")
 
 
+@needs_mpi
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_options_do_not_know_the_number_of_ranks_and_the_metrics_do(made, kind):
     folder, told = made
@@ -101,6 +107,7 @@ def test_the_options_do_not_know_the_number_of_ranks_and_the_metrics_do(made, ki
     assert [line.get("ranks", 1) for line in lines] == [4] * 11 + [1] * 9
 
 
+@needs_mpi
 def test_each_rank_draws_masks_of_its_own(made):
     folder = made.folder
     for kind, ranks in (("lm", 2), ("classify", 4)):
