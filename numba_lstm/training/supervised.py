@@ -151,7 +151,8 @@ class Supervised(Task):
     ) -> Iterator[tuple[Batch, Any, float]]:
         """Yield batches, the outputs for them of a model in evaluation mode, and the losses.
 
-        A rank's share of a batch is left out where there is nothing in it. ``name`` is what messages call their source; ``check`` is called before each.
+        A rank's share of a batch is left out where there is nothing in it. ``name`` is what messages
+        call their source; ``check`` is called before each.
         """
         assert source is not None
         more = {"with_gradient": False} if self._quick else {}

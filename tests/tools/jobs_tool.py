@@ -46,8 +46,10 @@ def launch(ranks: int, *args: Any, cwd: Path | None = None, **more: str) -> tupl
     return process.returncode, out, err.replace(COMPILING, "")
 
 
-def made_once(temporary: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]) -> Any:
-    """What ``make(folder)`` gives, for JSON, made by one of the processes that run the tests."""
+def made_once(
+    temporary: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]
+) -> tuple[Path, Any]:
+    """A folder, and what ``make(folder)`` gave, for JSON: once for all processes of the tests."""
     shared = temporary.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):
         shared = shared.parent
@@ -57,7 +59,7 @@ def made_once(temporary: pytest.TempPathFactory, name: str, make: Callable[[Path
         told = folder / "told.json"
         if not told.exists():
             told.write_text(json.dumps(make(folder)))
-        return json.loads(told.read_text())
+        return folder, json.loads(told.read_text())
 
 
 @contextlib.contextmanager

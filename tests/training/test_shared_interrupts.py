@@ -26,7 +26,7 @@ def test_it_is_raised_once_all_ranks_know():
 
 def test_what_comes_within_a_second_is_the_same_signal_and_a_later_one_is_not_waited_with():
     time = [100.0]
-    with SharedInterrupts(now=lambda: time[0]) as interrupts:
+    with SharedInterrupts(now=lambda: time[0]):
         for moment in (0.0, 0.4, 0.9):
             time[0] += moment
             signal.raise_signal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""What each of several ranks has of a checkpoint: its streams' states, and random numbers of its own.
+"""What each of several ranks has of a checkpoint: its streams' states, its random numbers.
 
 A checkpoint does not tell how many ranks made it, but for the random states. The carried state is
 that of all streams in their order. Each rank draws its own dropout masks, so that a run on the same
@@ -23,7 +23,7 @@ from .options import ConfigError, TrainingOptions
 
 __all__ = ["agree_on", "gathered", "load_random_states", "part_of"]
 
-State = tuple[np.ndarray, ...] | np.ndarray | None
+State = tuple[np.ndarray, np.ndarray] | np.ndarray | None
 # The streams, or samples, of a state (layers, B, H).
 _BATCH = 1
 
@@ -66,7 +66,8 @@ def part_of(group: Group, state: State) -> State:
 def _each(function: Callable[..., np.ndarray], *states: State) -> State:
     """Apply a function to h, or to h and to c."""
     if isinstance(states[0], tuple):
-        return tuple(function(*ones) for ones in zip(*states))  # type: ignore[arg-type]
+        h, c = (function(*ones) for ones in zip(*states))  # type: ignore[arg-type]
+        return h, c
     return function(*states)
 
 

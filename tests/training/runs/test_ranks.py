@@ -1,9 +1,8 @@
-"""One, two and four ranks train to the same losses, and the same number of them to the same bits."""
+"""1, 2 and 4 ranks train to the same losses, and the same number of them to the same bits."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +45,20 @@ class Made(NamedTuple):
 
     folder: Path
     told: dict[int, dict[str, Any]]
+
+    def losses(self, kind: str, name: str, ranks: int) -> np.ndarray:
+        """(20, 2): the losses of each step, and of what validates, NaN where it did not."""
+        lines = list(Run(self.folder / f"{kind}-{name}-{ranks}").metrics())
+        assert [line["step"] for line in lines] == list(range(1, 21))
+        found = [[line["train_loss"], line["val_loss"]] for line in lines]
+        return np.array(found, np.float64)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Made:
+    folder, told = made_once(tmp_path_factory, "ranks", make)
+    return Made(folder, {int(ranks): one for ranks, one in told.items()})
+
 
 @needs_mpi
 @pytest.mark.parametrize("kind", KINDS)
