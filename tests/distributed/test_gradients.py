@@ -46,7 +46,8 @@ def test_what_another_wrote_elsewhere_is_brought_and_none_becomes_zero(parameter
     parameters[1].grad = None
     parameters[1].add_grad([5.0] * 4)
     assert not np.shares_memory(parameters[1].grad, flat.arrays[1])
-    flat.gather(rank=1, mark=7)
+    flat.gather()
+    flat.mark(1, 7)
     assert flat.arrays[0].tolist()[:17] == [0] * 16 + [1]
     assert flat.arrays[0].tolist()[32:] == [0, 1, 1, 1, 1, 0, 7]
     assert flat.arrays[1].tolist()[:4] == [5] * 4
@@ -55,13 +56,14 @@ def test_what_another_wrote_elsewhere_is_brought_and_none_becomes_zero(parameter
 
 def test_the_largest_mark_is_exact_in_float32():
     flat = FlatGradients([Parameter(np.zeros(3, np.float32))], 2)
-    flat.gather(1, (1 << 24) - 1)
+    flat.mark(1, (1 << 24) - 1)
     assert flat.marks() == [0, (1 << 24) - 1]
 
 
 def test_no_parameters_still_carry_the_marks():
     flat = FlatGradients([], 2)
-    flat.gather(0, 3)
+    flat.gather()
+    flat.mark(0, 3)
     assert flat.marks() == [3, 0] and not flat.shown()
 
 
@@ -69,7 +71,7 @@ def test_sums_are_shown_where_any_rank_had_a_gradient(parameters):
     first, second, *others = parameters
     flat = FlatGradients(parameters, 2)
     first.add_grad(np.ones(first.shape))
-    flat.gather(0, 0)
+    flat.gather()
     flat._counts[1] += 1  # another rank had one of the second
     flat.show()
     assert first.grad.sum() == 15 and second.grad.tolist() == [0] * 4
@@ -86,7 +88,7 @@ def test_a_gradient_that_came_after_the_sums_is_told_from_them():
     flat = FlatGradients([p, q], 1)
     for one in (p, q):
         one.add_grad(np.ones(one.shape))
-    flat.gather(0, 0)
+    flat.gather()
     flat.show()
     p.grad = None
     assert flat.shown()  # a gradient that is dropped skips this parameter's step
@@ -104,3 +106,30 @@ def test_released_gradients_stand_in_arrays_of_their_own(parameters):
     assert parameters[0].grad.sum() == 15 and not flat.arrays[0].any()
     parameters[2].add_grad(2.0)
     assert not flat.arrays[0].any()
+
+
+def test_sums_that_are_not_cleared_are_added_to_and_copied_nowhere(parameters):
+    p = parameters[0]
+    flat = FlatGradients(parameters, 1)
+    p.add_grad(np.ones(p.shape))
+    flat.gather()
+    flat.show()
+    flat.forget()
+    before = p.grad
+    p.add_grad(np.ones(p.shape))
+    flat.gather()
+    flat.show()
+    assert p.grad is before and flat.shown() and flat.arrays[0][:15].tolist() == [2] * 15
+
+
+def test_two_that_share_a_parameter_each_bring_its_gradient_home():
+    p = Parameter(np.zeros(3))
+    first, second = FlatGradients([p], 1), FlatGradients([p], 1)
+    for flat in (first, second, first):
+        p.grad = None
+        p.add_grad([1.0, 2.0, 3.0])
+        flat.gather()
+        flat.show()
+        assert np.shares_memory(p.grad, flat.arrays[0]) and flat.shown()
+        assert p.grad.tolist() == [1, 2, 3]
+        flat.forget()

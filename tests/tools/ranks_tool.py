@@ -15,12 +15,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cli_tool import environment
+from cli_tool import ROOT, environment
 
 from numba_lstm.distributed import Group
 
 # That of the environment that runs the tests comes first, as its library does.
 MPIEXEC = shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or shutil.which("mpiexec")
+__all__ = ["MPIEXEC", "ROOT", "ThreadRank", "errors", "in_threads", "mpiexec", "needs_mpi"]
+
 needs_mpi = pytest.mark.skipif(
     MPIEXEC is None or find_spec("mpi4py") is None,
     reason="needs mpi4py and mpiexec: pip install 'numba_lstm[mpi]'",
