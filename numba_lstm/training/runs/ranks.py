@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ from ...nn import Module
 from ...parameters import random_state
 from .options import ConfigError, TrainingOptions
 
-__all__ = ["agree_on", "gathered", "load_random_states", "part_of"]
+__all__ = ["agree_on", "alike", "gathered", "load_random_states", "part_of"]
 
 State = tuple[np.ndarray, np.ndarray] | np.ndarray | None
 # The streams, or samples, of a state (layers, B, H).
@@ -69,6 +70,16 @@ def _each(function: Callable[..., np.ndarray], *states: State) -> State:
         h, c = (function(*ones) for ones in zip(*states))  # type: ignore[arg-type]
         return h, c
     return function(*states)
+
+
+def alike(group: Group, model: Module) -> bool:
+    """Whether all ranks have the same parameters, to the bit."""
+    if group.size == 1:
+        return True
+    digest = 0
+    for p in model.parameters():
+        digest = zlib.crc32(np.ascontiguousarray(p.numpy()).data.cast("B"), digest)
+    return len(set(group.all_gather(digest))) == 1
 
 
 def load_random_states(

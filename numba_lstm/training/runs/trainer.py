@@ -12,6 +12,7 @@ from typing import Any
 
 from ... import threads
 from ...distributed.group import Group
+from ...distributed.optimizer import DistributedOptimizer
 from ...nn import Module
 from ..budget import Budget
 from ..counters import Counters
@@ -24,7 +25,7 @@ from ..step import make_optimizer, make_schedule
 from ..task import Task
 from .checkpoint import Checkpoint, Run
 from .options import TrainingOptions
-from .ranks import gathered, load_random_states
+from .ranks import alike, gathered, load_random_states
 
 __all__ = ["RunTask", "RunTrainer"]
 
@@ -155,8 +156,6 @@ class RunTrainer(Loop):
         task.group.agree("data", f"what has the fingerprint {digest:.16}")
         optimizer = make_optimizer(config, task.model)
         if task.group.size > 1:
-            from ...distributed import DistributedOptimizer
-
             optimizer = DistributedOptimizer(optimizer, task.group)
         super().__init__(
             task,
@@ -378,8 +377,23 @@ class RunTrainer(Loop):
         self.task.note_best(c, result)
         self._other_valid = False
 
+    def _keep_alike(self) -> None:
+        """Have all ranks go on with rank 0's parameters where theirs are others.
+
+        Of the same sums all make the same steps, but processors of different kinds round otherwise.
+        """
+        if alike(self.task.group, self.model):
+            return
+        assert isinstance(self.optimizer, DistributedOptimizer)
+        self.optimizer.broadcast()
+        self.progress.note(
+            f"step {self.counters.step}: the ranks had different parameters, as those on "
+            "processors of different kinds come to have; all go on with those of rank 0"
+        )
+
     def _save(self) -> None:
         assert self._run is not None
+        self._keep_alike()
         model = self._finite_model()
         if self.counters.best_step is None:
             self._run.save_model(model, step=self.counters.step)

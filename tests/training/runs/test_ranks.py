@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -10,13 +11,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from cli_tool import environment
+from cli_tool import TEXT, environment
 from jobs_tool import PROGRAM, launch, made_once
 from kills_tool import assert_same
-from ranks_tool import needs_mpi
+from ranks_tool import in_threads, needs_mpi
 
 from numba_lstm import nn
 from numba_lstm.distributed import Alone
+from numba_lstm.training.lm.config import merge
+from numba_lstm.training.progress import Progress
+from numba_lstm.training.runs import session
 from numba_lstm.training.runs.checkpoint import Run
 from numba_lstm.training.runs.ranks import load_random_states, part_of
 
@@ -162,3 +166,30 @@ def test_the_parts_of_a_state_are_those_of_the_streams():
         assert all(one.flags.c_contiguous for one in ones)
     assert part_of(Rank(2, 3), None) is None
     assert np.array_equal(part_of(Rank(2, 3), h), parts[2][0])
+
+
+def test_ranks_whose_parameters_differ_go_on_with_those_of_rank_0_and_say_so(tmp_path):
+    (tmp_path / "text.txt").write_text(TEXT)
+    about = {"data": str(tmp_path / "text.txt"), "hidden": 8, "embedding": 6, "batch": 4}
+    config = merge(("", {**about, "seq_len": 8, "steps": 8, "valid_every": 4, "log_every": 8}))
+    told = io.StringIO()
+
+    def rank(group):
+        progress = Progress(told, quiet=group.rank > 0)
+        trainer, run = session.start(config, tmp_path / "run", progress, group)
+        step = trainer._step
+
+        def other_rounding():
+            step()
+            if group.rank == 1 and trainer.counters.step == 2:
+                bias = trainer.model.decoder.bias
+                bias[...] = bias.numpy() + np.float32(1e-6)
+
+        trainer._step = other_rounding
+        trainer.run(run)
+        return {name: array.tobytes() for name, array in trainer.model.state_dict().items()}
+
+    one, other = in_threads(2, rank)
+    assert one == other
+    assert told.getvalue().count("step 4: the ranks had different parameters") == 1
+    assert told.getvalue().count("different parameters") == 1
