@@ -21,7 +21,8 @@ from .folders import refuse_existing
 from .memory_limit import check_values
 from .options import ConfigError, TrainingOptions
 from .ranks import agree_on
-from .trainer import RunTask, RunTrainer
+from .task import RunTask
+from .trainer import RunTrainer
 
 __all__ = ["resume", "start"]
 
