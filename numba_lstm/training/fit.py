@@ -13,6 +13,7 @@ from .counters import Counters
 from .history import History
 from .interrupt import Interrupts
 from .loop import Loop
+from .shared_interrupts import SharedInterrupts
 from .step import Diverged
 from .supervised import Supervised
 
@@ -49,7 +50,8 @@ class Fit(Loop):
     def _make_interrupts(self) -> Interrupts:
         # Else the program has a way of its own to be interrupted.
         ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        return Interrupts((signal.SIGINT,) if ours else ())
+        kind = Interrupts if self.task.group.size == 1 else SharedInterrupts
+        return kind((signal.SIGINT,) if ours else ())
 
     def run(self) -> None:
         """Train to the end.

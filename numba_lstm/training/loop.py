@@ -80,7 +80,8 @@ class Loop:
         self._now = now
         self._since = 0.0
         self.interrupts = self._make_interrupts()
-        self.exchange = Exchange(task.group, self.interrupts, self._elapsed)
+        average = getattr(optimizer, "average", False)
+        self.exchange = Exchange(task.group, self.interrupts, self._elapsed, average)
         task.exchange = self.exchange
 
     def fraction(self) -> float:
