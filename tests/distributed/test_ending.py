@@ -1,4 +1,4 @@
-"""Where processes meet at their end: all come, or one does not, and Ctrl-C is for those that work."""
+"""Where processes meet at their end: all of them, or not; Ctrl-C is for those that still work."""
 
 from __future__ import annotations
 
