@@ -111,7 +111,7 @@ def resume(
     run = Run(path)
     if kind is not None:
         run.require_kind(kind)
-    run.refuse_links()
+    run.require_own_files()
     with run.exclusive():
         return _resume(run, flags, progress), run
 
