@@ -1,0 +1,135 @@
+"""The gradients of many parameters in one array, which a single message sums over all ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..parameters.aligned import LINE, empty
+from ..parameters.parameter import Parameter
+from .agreement import name_of
+
+__all__ = ["FlatGradients"]
+
+
+class FlatGradients:
+    """One flat array for each dtype, of which the parameters' gradients are views.
+
+    Pullbacks write there, so that nothing is copied before a sum or after it. Behind the gradients
+    the first array has a tail of flags, which the same message sums: for each parameter how many
+    ranks have a gradient of it, and for each rank a mark of its own, to which the others add
+    nothing.
+
+    Parameters
+    ----------
+    parameters : sequence of Parameter
+        In the same order on all ranks.
+    size : int
+        The number of ranks.
+
+    Attributes
+    ----------
+    parameters : list of Parameter
+    arrays : list of numpy.ndarray
+        float32 before float64; each gradient starts on a cache line.
+    """
+
+    def __init__(self, parameters: Sequence[Parameter], size: int) -> None:
+        self.parameters = list(parameters)
+        self._homes: dict[Parameter, np.ndarray] = {}
+        # The gradients after `show`. Homes are other objects from then on, of the same memory: so
+        # `shown` can tell a sum from what a pullback wrote there later.
+        self._shown: dict[Parameter, np.ndarray] = {}
+        self.arrays = []
+        by_dtype = {
+            dtype: [p for p in self.parameters if p.dtype == dtype]
+            for dtype in sorted({p.dtype for p in self.parameters}, key=lambda one: one.itemsize)
+        } or {np.dtype(np.float32): []}
+        tail = len(self.parameters) + size
+        for dtype, those in by_dtype.items():
+            line = LINE // dtype.itemsize
+            starts = np.cumsum([0, *(-(-p.size // line) * line for p in those)])
+            array = empty(int(starts[-1]) + tail, dtype)
+            array[:] = 0
+            self._homes |= {
+                p: array[start : start + p.size].reshape(p.shape) for p, start in zip(those, starts)
+            }
+            if not self.arrays:
+                self._counts = array[starts[-1] : starts[-1] + len(self.parameters)]
+                self._marks = array[len(array) - size :]
+            self.arrays.append(array)
+            tail = 0
+        for p, home in self._homes.items():
+            p.keep_grad_in(home)
+
+    def gather(self, rank: int, mark: int) -> None:
+        """Bring what is not there yet: gradients that stand elsewhere, zeros, and the flags.
+
+        Parameters
+        ----------
+        rank : int
+            This one.
+        mark : int
+            From 0 to 2²⁴, which float32 still holds exactly.
+        """
+        for at, p in enumerate(self.parameters):
+            grad, home = p.grad, self._homes[p]
+            if grad is None:
+                home[...] = 0
+            elif grad is not home:
+                home[...] = grad
+            self._counts[at] = grad is not None
+        self._marks[:] = 0
+        self._marks[rank] = mark
+
+    def marks(self) -> list[int]:
+        """Give the marks of all ranks, after the sum."""
+        return self._marks.astype(np.int64).tolist()
+
+    def show(self) -> None:
+        """Make the sums the gradients of the parameters of which any rank had one."""
+        self._shown = {}
+        for at, p in enumerate(self.parameters):
+            if self._counts[at]:
+                home = self._homes[p]
+                if p.grad is not home:  # this rank had none
+                    p.grad = home
+                self._shown[p] = home
+                self._homes[p] = home.view()
+                p.keep_grad_in(self._homes[p])
+
+    def shown(self) -> bool:
+        """Whether the gradients are what `show` made them, changed in place at most.
+
+        Raises
+        ------
+        RuntimeError
+            If some are, and others came later.
+        """
+        kept = [p for p, view in self._shown.items() if p.grad is view]
+        if not kept:
+            return False
+        for at, p in enumerate(self.parameters):
+            if p.grad is not None and p.grad is not self._shown.get(p):
+                raise RuntimeError(
+                    f"{name_of(p, at)} got a gradient of this rank alone after the gradients were "
+                    "summed over the ranks: call zero_grad() for all parameters, or for none, "
+                    "between reduce() and step()"
+                )
+        return True
+
+    def forget(self) -> None:
+        """Let the gradients count as this rank's own again: the step that used them is done."""
+        self._shown = {}
+
+    def release(self) -> None:
+        """Give each parameter an array of its own for its gradient; the arrays here become 0."""
+        for p in self.parameters:
+            grad = p.grad
+            p.keep_grad_in(None)
+            if grad is not None:
+                p.grad = grad.copy()
+        for array in self.arrays:
+            array[:] = 0
+        self._shown = {}
