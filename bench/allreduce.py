@@ -15,9 +15,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tools import parser
+from tools import numbers, parser
 
-SIZES = (4, 256, 4096, 65536, 2**20, 2**22, 2**24, 2**26)
+SIZES = [4, 256, 4096, 65536, 2**20, 2**22, 2**24, 2**26]
 
 
 def measure(comm: Any, run: Callable[[], Any], seconds: float) -> float:
@@ -40,7 +40,7 @@ def measure(comm: Any, run: Callable[[], Any], seconds: float) -> float:
 
 def main() -> None:
     options = parser(__doc__)
-    options.add_argument("--sizes", type=lambda t: tuple(map(int, t.split(","))), default=SIZES)
+    options.add_argument("--sizes", type=numbers, default=SIZES, metavar="N,N,...")
     given = options.parse_args()
 
     import numpy as np

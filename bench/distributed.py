@@ -108,6 +108,7 @@ def main() -> None:
     options = parser(__doc__)
     options.add_argument("--steps", type=int, default=1000)
     options.add_argument("--repeats", type=int, default=3)
+    options.add_argument("--ranks", type=numbers, default=[2, 4], help="2 among them")
     options.add_argument("--model", type=numbers, default=MODEL, help="for a trial: V,E,H,L,T")
     options.add_argument("--rows", type=int, default=ROWS, help="for a trial")
     options.add_argument("--option", action="append", default=[], help="another of `train lm`")
@@ -115,7 +116,7 @@ def main() -> None:
     cores = os.cpu_count() or 1
     log = max(1, given.steps // 20)
     words = ["--steps", given.steps, "--log-every", log, "--seed", 0, *given.option]
-    kinds = {"1 x 2": (1, min(2, cores)), "2 x 1": (2, 1), "4 x 1": (4, 1)}
+    kinds = {"1 x 2": (1, min(2, cores))} | {f"{ranks} x 1": (ranks, 1) for ranks in given.ranks}
     result: dict[str, Any] = {"steps": given.steps, "runs": {kind: [] for kind in kinds}}
     result |= describe()
     show = given.json != "-"

@@ -164,18 +164,20 @@ class Compute:
         """Seconds of the gradients of so many rows.
 
         Between measured numbers on a straight line; more rows than were measured take their turns
-        in parts of the largest number.
+        in parts, of the measured number that is the fastest.
         """
-        most = self.rows[-1]
-        whole, rest = divmod(rows, most)
-        time = whole * self.gradients[-1]
-        if not rest:
-            return time
-        k = next(k for k, measured in enumerate(self.rows) if measured >= rest)
-        if self.rows[k] == rest or k == 0:
-            return time + self.gradients[k]
-        share = (rest - self.rows[k - 1]) / (self.rows[k] - self.rows[k - 1])
-        return time + (1 - share) * self.gradients[k - 1] + share * self.gradients[k]
+        if rows == 0:
+            return 0.0
+        if rows > self.rows[-1]:
+            return min(
+                rows // part * time + self.of(rows % part)
+                for part, time in zip(self.rows, self.gradients)
+            )
+        k = next(k for k, measured in enumerate(self.rows) if measured >= rows)
+        if k == 0:
+            return self.gradients[0]
+        share = (rows - self.rows[k - 1]) / (self.rows[k] - self.rows[k - 1])
+        return (1 - share) * self.gradients[k - 1] + share * self.gradients[k]
 
     def faster(self, factor: float) -> Compute:
         """That of a node so many times as fast."""

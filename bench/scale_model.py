@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from allreduce import SIZES
 from scale_report import SECTIONS, draw
 from table import with_table
 from tools import ROOT, apart, describe, mpiexec, numbers
@@ -34,16 +35,12 @@ MODELS = {
     "large": ([10000, 1500, 1500, 2, 35], [1, 2, 4, 8, 16]),
 }
 PARTS = ("steps", "allreduce", "ranks")
-RANKS = (1, 2, 4)
+RANKS = [2, 4]
 ROWS = 16  # of all ranks together, where the model is compared
 
 
 def _words(values: list[int]) -> str:
     return ",".join(map(str, values))
-
-
-def _threads(ranks: int, cores: int) -> int:
-    return max(1, cores // ranks)
 
 
 def _step_parts(model: list[int], rows: list[int], threads: int, seconds: float, ranks: int) -> Any:
@@ -53,32 +50,38 @@ def _step_parts(model: list[int], rows: list[int], threads: int, seconds: float,
     return json.loads(apart(BENCH / "step_parts.py", *words, launcher=launcher))
 
 
-def measure(
-    part: str, models: dict[str, Any], seconds: float, cores: int
-) -> Iterator[tuple[list[str], Any]]:
+def measure(part: str, given: argparse.Namespace) -> Iterator[tuple[list[str], Any]]:
     """Measure a part of the record; yield where in it each result belongs, and the result."""
     if part == "allreduce":
-        for ranks in RANKS[1:]:
-            words = ["--seconds", seconds]
+        for ranks in given.ranks:
+            words = ["--seconds", given.seconds, "--sizes", _words(given.sizes)]
             told = apart(BENCH / "allreduce.py", *words, launcher=mpiexec(ranks))
             yield [part, str(ranks)], json.loads(told)
         return
-    for name, (model, rows) in models.items():
+    for name, (model, rows) in (given.model or MODELS.items()):
         if part == "steps":
-            for kind, threads in (("node", cores), ("rank", 1)):
-                yield [part, name, kind], _step_parts(model, rows, threads, seconds, 1)
+            for kind, threads in (("node", given.cores), ("rank", 1)):
+                yield [part, name, kind], _step_parts(model, rows, threads, given.seconds, 1)
         else:
-            for ranks in RANKS:
-                threads = _threads(ranks, cores)
-                told = _step_parts(model, [ROWS], threads, 4 * seconds, ranks)
+            for ranks in (1, *given.ranks):
+                threads = max(1, given.cores // ranks)
+                told = _step_parts(model, [ROWS], threads, 4 * given.seconds, ranks)
                 yield [part, name, str(ranks)], told
 
 
-def put(record: dict[str, Any], place: list[str], value: Any) -> None:
-    """Set a value in a record of records."""
+def read(file: Path) -> dict[str, Any]:
+    """The record so far."""
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def keep(file: Path, place: list[str], value: Any) -> None:
+    """Set a value in a record of records, and the machine that it is of."""
+    record = read(file) | describe()
+    within = record
     for key in place[:-1]:
-        record = record.setdefault(key, {})
-    record[place[-1]] = value
+        within = within.setdefault(key, {})
+    within[place[-1]] = value
+    file.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 def pages(record: dict[str, Any], page: str) -> str:
@@ -108,21 +111,19 @@ def main() -> None:
     options.add_argument(
         "--model", action="append", type=_model, metavar="NAME=V,E,H,L,T:ROWS,...", help="others"
     )
+    options.add_argument("--ranks", type=numbers, default=RANKS, help="beside one", metavar="N,N")
+    options.add_argument("--sizes", type=numbers, default=SIZES, help="of Allreduce, in bytes")
     options.add_argument("--json", type=Path, metavar="FILE", help="the record")
     options.add_argument("--plot", type=Path, metavar="FILE.png")
     options.add_argument("--page", type=Path, default=ROOT / "docs" / "scale.md", metavar="FILE")
     given = options.parse_args()
     file = given.json or BENCH / "results" / f"{given.machine}-scale.json"
-    record = json.loads(file.read_text()) if file.exists() else {}
     if given.measure is not None:
-        record |= describe()
         for part in given.measure or PARTS:
-            for place, told in measure(
-                part, dict(given.model or MODELS.items()), given.seconds, given.cores
-            ):
-                put(record, place, told)
-                file.write_text(json.dumps(record, indent=1) + "\n")
+            for place, told in measure(part, given):
+                keep(file, place, told)
                 print("measured", *place, flush=True)
+    record = read(file)
     if missing := [part for part in PARTS if part not in record]:
         sys.exit(f"{file}: no {', '.join(missing)}; --measure measures")
     old = given.page.read_text(encoding="utf-8")

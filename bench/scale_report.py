@@ -104,7 +104,7 @@ def networks_table(record: Record) -> str:
     """alpha and beta of each network, and of this machine's memory between ranks."""
     lines = [
         [f"this machine, {ranks} ranks", f"{fit['alpha_us']:.3g}", f"{1 / fit['beta_ns']:.3g}",
-         f"fitted to Allreduce from {min(fit['sizes'])} B to {max(fit['sizes']) >> 20} MiB; no "
+         f"fitted to Allreduce from {min(fit['sizes'])} to {max(fit['sizes']):,} bytes; no "
          f"point is off by more than a factor of {fit['worst']:.2g}"]
         for ranks, fit in record["allreduce"].items()
     ]  # fmt: skip
@@ -211,4 +211,5 @@ def draw(record: Record, file: str) -> None:
         for axis in (above, below):
             axis.grid(alpha=0.3)
             axis.set_xticks(NODES[::2], [str(n) for n in NODES[::2]])
+        above.set_yticks(NODES[::2], [str(n) for n in NODES[::2]])
     figure.savefig(file, dpi=110)
