@@ -30,6 +30,7 @@ LAYERS = [
     {"recurrent"},
     {"nn"},
     {"losses", "optim", "testing"},
+    {"distributed"},
     {"text", "datasets"},
     {"models"},
     {"interop"},
@@ -44,7 +45,7 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 LLVM_USERS = ("simd/",)
 DEPENDENCIES = {"numba", "numpy", "scipy", "click", "safetensors", "llvmlite"}
-OPTIONAL = {"matplotlib", "h5py", "pyarrow"}  # in functions only
+OPTIONAL = {"matplotlib", "h5py", "pyarrow", "mpi4py"}  # in functions only
 BASES = {"sklearn"}  # of the estimators, whose modules are imported on first use
 PEERS = {"torch", "onnx", "onnxruntime", "openvino"}  # in functions of the benchmark only
 

@@ -35,7 +35,10 @@ class Fit(Loop):
     """
 
     def __init__(self, trainer: Any, task: Supervised, *, restore_best: bool, **about: Any) -> None:
-        super().__init__(task, trainer.optimizer, Counters(), **about)
+        # Else the program has a way of its own to be interrupted.
+        ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        interrupts = Interrupts((signal.SIGINT,) if ours else ())
+        super().__init__(task, trainer.optimizer, Counters(), interrupts=interrupts, **about)
         self.history = History()
         self._trainer = trainer
         self._restore_best = restore_best and task.validates
@@ -45,10 +48,6 @@ class Fit(Loop):
         self._at_epoch = _having(trainer.callbacks, "on_epoch_end")
         # The last weights that are known to be good.
         self._kept: dict[str, np.ndarray] = {}
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            self.interrupts = Interrupts((signal.SIGINT,))
-        else:  # the program has a way of its own to be interrupted
-            self.interrupts = Interrupts(())
 
     def run(self) -> None:
         """Train to the end.
