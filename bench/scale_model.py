@@ -58,7 +58,7 @@ def measure(part: str, given: argparse.Namespace) -> Iterator[tuple[list[str], A
             told = apart(BENCH / "allreduce.py", *words, launcher=mpiexec(ranks))
             yield [part, str(ranks)], json.loads(told)
         return
-    for name, (model, rows) in (given.model or MODELS.items()):
+    for name, (model, rows) in given.model or MODELS.items():
         if part == "steps":
             for kind, threads in (("node", given.cores), ("rank", 1)):
                 yield [part, name, kind], _step_parts(model, rows, threads, given.seconds, 1)
