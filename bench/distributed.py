@@ -76,13 +76,17 @@ def losses_of_time(found: dict[str, dict[str, Any]]) -> dict[str, float]:
     what they do; the rest is messages.
     """
     threads, alone, ranks = found["1 x 2"], found["half of it on 1"], found["2 x 1"]
+
+    def rest(one: dict[str, Any]) -> float:
+        return one["norm"] + one["update"]
+
     return {
         "gradients of half the rows on one thread": alone["gradients"] - threads["gradients"],
-        "optimizer on one thread": alone["optimizer"] - threads["optimizer"],
+        "norm and update on one thread": rest(alone) - rest(threads),
         "gradients beside the other rank": ranks["gradients"] - alone["gradients"],
-        "optimizer beside the other rank": ranks["optimizer"] - alone["optimizer"],
+        "norm and update beside the other rank": rest(ranks) - rest(alone),
         "waiting for the other rank": ranks["waiting"],
-        "Allreduce": ranks["allreduce"],
+        "looking for NaN, Allreduce": ranks["allreduce"],
     }
 
 
@@ -97,7 +101,7 @@ def tell(result: dict[str, Any]) -> None:
     for kind, of in result["parts"].items():
         told = ", ".join(
             f"{name} {of[name]:.2f}"
-            for name in ("gradients", "waiting", "allreduce", "optimizer", "step")
+            for name in ("gradients", "waiting", "allreduce", "norm", "update", "step")
         )
         print(f"{kind:<16} {told} ms")
     for name, ms in result["lost_ms"].items():

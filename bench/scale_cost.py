@@ -27,8 +27,6 @@ __all__ = [
 NODES = tuple(2**k for k in range(11))
 # Rows of the batch that all nodes share out, where it stays the same (strong scaling).
 BATCH = 1024
-# Messages of a few numbers in each step: the loss's sums, and whether to stop.
-SMALL_MESSAGES = 2
 
 
 @dataclass(frozen=True)
@@ -152,13 +150,14 @@ class Compute:
         Increasing, from 1 on.
     gradients : tuple of float
         Seconds of forward and backward pass with so many rows.
-    optimizer : float
-        Seconds of the gradient's norm and the update, which no number of rows changes.
+    norm, update : float
+        Seconds of the gradient's norm and of the update, which no number of rows changes.
     """
 
     rows: tuple[int, ...]
     gradients: tuple[float, ...]
-    optimizer: float
+    norm: float
+    update: float
 
     def of(self, rows: int) -> float:
         """Seconds of the gradients of so many rows.
@@ -182,7 +181,7 @@ class Compute:
     def faster(self, factor: float) -> Compute:
         """That of a node so many times as fast."""
         times = tuple(time / factor for time in self.gradients)
-        return Compute(self.rows, times, self.optimizer / factor)
+        return Compute(self.rows, times, self.norm / factor, self.update / factor)
 
 
 @dataclass(frozen=True)
@@ -206,16 +205,21 @@ class Scale:
     gamma: float = 0.0
 
     def communication(self, nodes: int) -> float:
-        """Seconds of a step's messages: the gradients' sum, and the small ones."""
+        """Seconds that one node alone does not need.
+
+        The gradients' sum, and one of a few numbers; before them each rank looks for NaN in its
+        gradients, which takes as long as their norm.
+        """
         if nodes == 1:
             return 0.0
-        small = SMALL_MESSAGES * math.ceil(math.log2(nodes)) * self.network.alpha
-        return allreduce(nodes, 4.0 * self.parameters, self.network, self.gamma) + small
+        small = math.ceil(math.log2(nodes)) * self.network.alpha
+        summing = allreduce(nodes, 4.0 * self.parameters, self.network, self.gamma)
+        return self.compute.norm + summing + small
 
     def step(self, nodes: int, batch: int) -> float:
         """Seconds of a step on `batch` rows, shared out as evenly as can be."""
-        busiest = math.ceil(batch / nodes)
-        return self.compute.of(busiest) + self.compute.optimizer + self.communication(nodes)
+        gradients = self.compute.of(math.ceil(batch / nodes))
+        return gradients + self.communication(nodes) + self.compute.norm + self.compute.update
 
     def strong(self, nodes: int, batch: int = BATCH) -> float:
         """The efficiency where the batch stays: the speed-up over one node, by the nodes."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from statistics import median
 from typing import Any
 
-from scale_cost import BATCH, NETWORKS, NODES, Compute, Network, Scale, allreduce
+from scale_cost import BATCH, NETWORKS, NODES, Compute, Network, Scale
 
 __all__ = ["SECTIONS", "compute_of", "draw", "predict", "scales"]
 
@@ -20,11 +22,10 @@ _SHOWN = (4, 16, 64, 256, 1024)
 def compute_of(told: Record) -> Compute:
     """The times that a run of step_parts.py told, in seconds."""
     figures = sorted(told["figures"], key=lambda one: one["rows"])
-    optimizer = sorted(one["optimizer"] for one in figures)[len(figures) // 2]
     return Compute(
         tuple(one["rows"] for one in figures),
         tuple(1e-3 * one["gradients"] for one in figures),
-        1e-3 * optimizer,
+        *(1e-3 * median(one[part] for one in figures) for part in ("norm", "update")),
     )
 
 
@@ -56,17 +57,19 @@ def predict(record: Record, name: str, ranks: int, rows: int) -> dict[str, float
     compute = compute_of(told)
     cores = record["steps"][name]["node"]["threads"]
     turns = max(1.0, ranks / cores) if ranks > 1 else 1.0
-    summing = 0.0
+    scale = Scale(compute.faster(1.0 / turns), told["parameters"], NETWORKS[0])
     if ranks > 1:
         fit = record["allreduce"][str(ranks)]
         here = Network("", 1e-6 * fit["alpha_us"], 1e-9 * fit["beta_ns"])
-        summing = allreduce(ranks, 4.0 * told["parameters"], here, 1e-9 * fit["gamma_ns"])
+        scale = replace(scale, network=here, gamma=1e-9 * fit["gamma_ns"])
     parts = {
-        "gradients": turns * compute.of(-(-rows // ranks)),
-        "allreduce": summing,
-        "optimizer": turns * compute.optimizer,
+        "gradients": scale.compute.of(-(-rows // ranks)),
+        "allreduce": scale.communication(ranks),
+        "norm": scale.compute.norm,
+        "update": scale.compute.update,
+        "step": scale.step(ranks, rows),
     }
-    return {part: 1e3 * time for part, time in (parts | {"step": sum(parts.values())}).items()}
+    return {part: 1e3 * time for part, time in parts.items()}
 
 
 def _table(head: Iterable[str], lines: Iterable[Iterable[Any]]) -> str:
@@ -84,19 +87,20 @@ def _percent(share: float) -> str:
 
 
 def steps_table(record: Record) -> str:
-    """Measured milliseconds of the gradients by rows, and of the optimizer."""
+    """Measured milliseconds of the gradients by rows, of their norm, and of the update."""
     columns = sorted(
         {f["rows"] for told in record["steps"].values() for f in told["node"]["figures"]}
     )
-    head = ["model", "parameters", "threads", *(f"{n} rows" for n in columns), "optimizer"]
+    head = ["model", "parameters", "threads", *(f"{n} rows" for n in columns), "norm", "update"]
     lines = []
     for name, kinds in record["steps"].items():
         for told in kinds.values():
             by_rows = {f["rows"]: _ms(f["gradients"]) for f in told["figures"]}
             millions = f"{told['parameters'] / 1e6:.3g} M"
             cells = [by_rows.get(n, "") for n in columns]
-            optimizer = _ms(1e3 * compute_of(told).optimizer)
-            lines.append([name, millions, told["threads"], *cells, optimizer])
+            compute = compute_of(told)
+            rest = [_ms(1e3 * compute.norm), _ms(1e3 * compute.update)]
+            lines.append([name, millions, told["threads"], *cells, *rest])
     return _table(head, lines)
 
 
@@ -153,7 +157,7 @@ def rows_for(scale: Scale, efficiency: float, nodes: int = NODES[-1]) -> int:
 
 def ranks_table(record: Record) -> str:
     """Predicted and measured milliseconds of a step on ranks of one machine."""
-    parts = ("gradients", "allreduce", "optimizer", "step")
+    parts = ("gradients", "allreduce", "norm", "update", "step")
     head = ["model", "ranks × threads", *parts, "waiting", "measured / predicted"]
     lines = []
     for name, by_ranks in record["ranks"].items():

@@ -9,8 +9,10 @@ Rank 0 prints one object of JSON, with milliseconds for each number of rows:
 
 - `gradients`: forward and backward pass, mean of the ranks;
 - `waiting`: until the last rank has its gradients, mean of the ranks;
-- `allreduce`: summing them, from when all ranks have theirs, and looking for NaN before;
-- `optimizer`: the gradient's norm, and the update of all parameters, which each rank does itself;
+- `allreduce`: from when all ranks have theirs: looking for NaN, Allreduce, and a message of a few
+  numbers, as a training has one for its loss;
+- `norm`: the gradient's norm;
+- `update`: the update of all parameters, which each rank does itself;
 - `step`: all of it, without the barrier that tells waiting and summing apart.
 
 Of five blocks of steps the least median counts, as a neighbour's burst spoils some only.
@@ -27,7 +29,7 @@ from typing import Any
 
 from tools import at_most_threads, numbers, parser
 
-PARTS = ("gradients", "waiting", "allreduce", "optimizer")
+PARTS = ("gradients", "waiting", "allreduce", "norm", "update")
 BLOCKS = 5
 DROPOUT = 0.2  # as `train lm` has it
 
@@ -36,7 +38,7 @@ def make_step(model: Any, optimizer: Any, group: Any, tokens: Any, parted: bool)
     """A function that does one step and gives the seconds of its parts, in the order of `PARTS`."""
     from numba_lstm import losses, optim
 
-    parameters = model.parameters()
+    parameters, mean = list(model.parameters()), 1.0 / group.size
     inputs, targets = tokens[:-1], tokens[1:]
     state: Any = None
 
@@ -53,9 +55,11 @@ def make_step(model: Any, optimizer: Any, group: Any, tokens: Any, parted: bool)
         times.append(time.perf_counter())
         if group.size > 1:
             optimizer.reduce()
+            group.sums(0.0, 0.0, 0.0, 0.0)
         times.append(time.perf_counter())
-        norm = optim.grad_norm(parameters)
-        optimizer.step(grad_scale=optim.clip_scale(norm, 1.0))
+        norm = mean * optim.grad_norm(parameters)
+        times.append(time.perf_counter())
+        optimizer.step(grad_scale=mean * optim.clip_scale(norm, 1.0))
         times.append(time.perf_counter())
         return tuple(after - before for before, after in pairwise(times))
 
@@ -90,11 +94,11 @@ def measure(model: list[int], rows: int, group: Any, seconds: float, settle: flo
     if group.size > 1:
         from numba_lstm.distributed import DistributedOptimizer
 
-        optimizer = DistributedOptimizer(optimizer, group, average=True)
+        optimizer = DistributedOptimizer(optimizer, group)
     tokens = np.random.default_rng(0).integers(0, V, (T + 1, rows))[:, group.share(rows)]
     parted, whole = (make_step(network, optimizer, group, tokens, one) for one in (True, False))
     call = warm_up(whole, group, settle)
-    count = max(BLOCKS, int(seconds / 2 / call))
+    count = max(3, int(seconds / 2 / call))
     times = np.mean(group.all_gather([parted() for _ in range(count)]), axis=0)  # of the ranks
     steps = []
     for _ in range(count):
@@ -109,7 +113,8 @@ def least_median(seconds: Sequence[float]) -> float:
     """The least of the blocks' medians, in milliseconds."""
     import numpy as np
 
-    return 1e3 * min(float(np.median(block)) for block in np.array_split(seconds, BLOCKS))
+    blocks = np.array_split(seconds, min(BLOCKS, len(seconds)))
+    return 1e3 * min(float(np.median(block)) for block in blocks)
 
 
 def main() -> None:

@@ -115,23 +115,26 @@ def test_the_fit_finds_the_alpha_and_beta_that_times_were_made_with(cost, p):
 
 
 def test_rows_that_were_not_measured_are_between_their_neighbours_or_in_parts(cost):
-    compute = cost.Compute((1, 4, 16), (1.0, 2.0, 6.0), 0.5)
+    compute = cost.Compute((1, 4, 16), (1.0, 2.0, 6.0), 0.5, 0.75)
     assert [compute.of(rows) for rows in (1, 4, 16)] == [1.0, 2.0, 6.0]
     assert compute.of(2) == pytest.approx(4 / 3) and compute.of(10) == pytest.approx(4.0)
     assert compute.of(32) == 12.0 and compute.of(36) == 14.0
-    assert compute.faster(2).of(36) == 7.0 and compute.faster(2).optimizer == 0.25
+    twice = compute.faster(2)
+    assert (twice.of(36), twice.norm, twice.update) == (7.0, 0.25, 0.375)
+    # Sixteen rows at once are slower here than four by four.
+    assert cost.Compute((1, 4, 16), (1.0, 2.0, 9.0), 0.0, 0.0).of(32) == 16.0
 
 
 def test_efficiencies_by_hand(cost):
-    compute = cost.Compute((1, 2), (2.0, 3.0), 1.0)
-    scale = cost.Scale(compute, 10, cost.Network("", 0.25, 0.0))
-    # Two ranks: one exchange of all 40 bytes, and two small messages.
-    assert scale.communication(2) == pytest.approx(0.25 + 0.5)
-    assert scale.step(1, 4) == 7.0 and scale.step(2, 4) == pytest.approx(3.0 + 1.0 + 0.75)
-    assert scale.strong(2, 4) == pytest.approx(7.0 / (2 * 4.75))
-    assert scale.weak(2, 2) == pytest.approx(4.0 / 4.75)
-    # Four ranks of one row take 2 + 1 + 1.5, eight none less: the messages alone get longer.
-    assert scale.step(4, 4) == pytest.approx(4.5) and scale.step(8, 4) == pytest.approx(5.25)
+    compute = cost.Compute((1, 2), (2.0, 3.0), 0.25, 0.75)
+    scale = cost.Scale(compute, 10, cost.Network("", 0.125, 0.0))
+    # Two ranks: a look at the gradients, one exchange of all 40 bytes, one of a few numbers.
+    assert scale.communication(2) == pytest.approx(0.25 + 0.125 + 0.125)
+    assert scale.step(1, 4) == 7.0 and scale.step(2, 4) == pytest.approx(3.0 + 1.0 + 0.5)
+    assert scale.strong(2, 4) == pytest.approx(7.0 / (2 * 4.5))
+    assert scale.weak(2, 2) == pytest.approx(4.0 / 4.5)
+    # Four ranks of one row take 2 + 1 + 0.75, eight none less: the messages alone get longer.
+    assert scale.step(4, 4) == pytest.approx(3.75) and scale.step(8, 4) == pytest.approx(4.0)
     assert scale.fastest(4) == 4
     assert scale.last_above_half(lambda n: scale.strong(n, 4)) == 2
 
@@ -165,7 +168,7 @@ def test_all_is_measured_told_and_drawn(tmp_path):
     for ranks, told in record["ranks"]["tiny"].items():
         assert told["ranks"] == int(ranks)
         (figure,) = told["figures"]
-        parts = [figure[name] for name in ("gradients", "optimizer")]
+        parts = [figure[name] for name in ("gradients", "norm", "update")]
         assert min(parts) > 0 and figure["step"] > 0
         assert (figure["allreduce"] > 1e-3) == (ranks != "1")
     told = (tmp_path / "page.md").read_text(encoding="utf-8")
@@ -189,5 +192,5 @@ def test_ranks_are_compared_with_threads(tmp_path):
         assert of["training"] > 0 and abs(of["val_loss_beside"]) < 0.05, kind
     assert result["medians"]["1 x 2"]["ratio"] == 1.0
     lost, parts = result["lost_ms"], result["parts"]
-    assert lost["Allreduce"] == parts["2 x 1"]["allreduce"] > 0
+    assert lost["looking for NaN, Allreduce"] == parts["2 x 1"]["allreduce"] > 0
     assert "x1.000" in done.stdout
