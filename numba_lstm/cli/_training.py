@@ -140,7 +140,7 @@ def train_command(
         as_json: bool,
         **options: Any,
     ) -> None:
-        with of_launch() as group:
+        with of_launch() as ctx.obj:
             _train_run(
                 ctx,
                 merged or all_layers,
@@ -149,11 +149,10 @@ def train_command(
                 out=out,
                 resumed=resumed,
                 # Rank 0 speaks for all.
-                quiet=quiet or group.rank > 0,
-                as_json=as_json and group.rank == 0,
+                quiet=quiet or ctx.obj.rank > 0,
+                as_json=as_json and ctx.obj.rank == 0,
                 options=options,
                 unit=unit,
-                group=group,
             )
 
     return command
@@ -171,14 +170,13 @@ def _train_run(
     as_json: bool,
     options: dict[str, Any],
     unit: str,
-    group: Group,
 ) -> None:
     """Begin a run or go on with one, train it, print what came of it, and end the command.
 
     Parameters
     ----------
     ctx
-        The command's.
+        The command's; its object is the group of the ranks that train together.
     merged
         Makes the options of layers of them.
     finish
@@ -190,9 +188,8 @@ def _train_run(
         The flags of `config_options`.
     unit
         What a token is, for the progress.
-    group
-        The ranks that train together.
     """
+    group: Group = ctx.obj
     flags = {name: value for name, value in options.items() if value not in (None, ())}
     with bad_input():
         excluded = {"out": out, "config": config_files, "init": flags.get("init")}

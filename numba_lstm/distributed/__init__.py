@@ -5,6 +5,7 @@ Needs mpi4py and an MPI library, ``pip install 'numba_lstm[mpi]'``, which is imp
 
 from __future__ import annotations
 
+from .cores import share_cores
 from .errors import DistributedError, NonFiniteGradientError, OtherRankError
 from .group import Alone, Group, group_of
 from .launcher import launched
@@ -19,4 +20,5 @@ __all__ = [
     "OtherRankError",
     "group_of",
     "launched",
+    "share_cores",
 ]

@@ -9,34 +9,17 @@ import numpy as np
 
 from .._version import __version__
 from ..parameters.parameter import Parameter
-from .errors import DistributedError, name_ranks
+from .errors import DistributedError, refuse_other
 
 if TYPE_CHECKING:
     from .group import Group
 
-__all__ = ["check_no_nan", "check_same_parameters", "check_same_version", "name_of", "refuse_other"]
+__all__ = ["check_no_nan", "check_same_parameters", "check_same_version", "name_of"]
 
 
 def name_of(p: Parameter, at: int) -> str:
     """What messages call a parameter: its number among the optimizer's, and its name."""
     return f"parameter {at}" + (f" ({p.name})" if p.name else "")
-
-
-def refuse_other(name: str, values: Sequence[str]) -> None:
-    """Go on only if what all ranks have, by rank, is the same.
-
-    Raises
-    ------
-    DistributedError
-        Which ranks have what.
-    """
-    if all(value == values[0] for value in values):
-        return
-    ranks: dict[str, list[int]] = {}
-    for rank, value in enumerate(values):
-        ranks.setdefault(value, []).append(rank)
-    has = " and ".join(f"{value:.200} on {name_ranks(of)}" for value, of in ranks.items())
-    raise DistributedError(f"{name}: expected the same on all ranks, got {has}")
 
 
 def check_same_version(group: Group) -> None:

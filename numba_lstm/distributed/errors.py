@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-__all__ = ["DistributedError", "NonFiniteGradientError", "OtherRankError", "name_ranks"]
+__all__ = [
+    "DistributedError",
+    "NonFiniteGradientError",
+    "OtherRankError",
+    "name_ranks",
+    "refuse_other",
+]
 
 
 class DistributedError(RuntimeError):
@@ -33,3 +39,20 @@ def name_ranks(ranks: Iterable[int]) -> str:
     words = [f"{first}" if first == last else f"{first}-{last}" for first, last in runs]
     one = len(runs) == 1 and runs[0][0] == runs[0][1]
     return f"rank{'' if one else 's'} {', '.join(words)}"
+
+
+def refuse_other(name: str, values: Sequence[str]) -> None:
+    """Go on only if what all ranks have, by rank, is the same.
+
+    Raises
+    ------
+    DistributedError
+        Which ranks have what.
+    """
+    if all(value == values[0] for value in values):
+        return
+    ranks: dict[str, list[int]] = {}
+    for rank, value in enumerate(values):
+        ranks.setdefault(value, []).append(rank)
+    has = " and ".join(f"{value:.200} on {name_ranks(of)}" for value, of in ranks.items())
+    raise DistributedError(f"{name}: expected the same on all ranks, got {has}")

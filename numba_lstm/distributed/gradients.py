@@ -38,10 +38,11 @@ class FlatGradients:
     def __init__(self, parameters: Sequence[Parameter], size: int) -> None:
         self.parameters = list(parameters)
         self._homes: dict[Parameter, np.ndarray] = {}
-        # The gradients after `show`. Homes are other objects from then on, of the same memory: so
-        # `shown` can tell a sum from what a pullback wrote there later.
+        # What `show` made the gradients, and whether these are still sums. Homes are other objects,
+        # of the same memory: so a sum is told from what a pullback wrote there later.
         self._shown: dict[Parameter, np.ndarray] = {}
-        self.arrays = []
+        self._are_sums = False
+        self.arrays: list[np.ndarray] = []
         by_dtype = {
             dtype: [p for p in self.parameters if p.dtype == dtype]
             for dtype in sorted({p.dtype for p in self.parameters}, key=lambda one: one.itemsize)
@@ -63,23 +64,25 @@ class FlatGradients:
         for p, home in self._homes.items():
             p.keep_grad_in(home)
 
-    def gather(self, rank: int, mark: int) -> None:
-        """Bring what is not there yet: gradients that stand elsewhere, zeros, and the flags.
-
-        Parameters
-        ----------
-        rank : int
-            This one.
-        mark : int
-            From 0 to 2²⁴, which float32 still holds exactly.
-        """
+    def gather(self) -> None:
+        """Bring what is not there yet: gradients that stand elsewhere, zeros, and the counts."""
         for at, p in enumerate(self.parameters):
             grad, home = p.grad, self._homes[p]
             if grad is None:
                 home[...] = 0
-            elif grad is not home:
-                home[...] = grad
+            elif grad is not home and grad is not self._shown.get(p):
+                p.keep_grad_in(home)
             self._counts[at] = grad is not None
+
+    def mark(self, rank: int, mark: int) -> None:
+        """Set the mark of this rank.
+
+        Parameters
+        ----------
+        rank : int
+        mark : int
+            From 0 to below 2²⁴, which float32 still holds exactly.
+        """
         self._marks[:] = 0
         self._marks[rank] = mark
 
@@ -89,14 +92,17 @@ class FlatGradients:
 
     def show(self) -> None:
         """Make the sums the gradients of the parameters of which any rank had one."""
-        self._shown = {}
+        self._shown, self._are_sums = {}, True
         for at, p in enumerate(self.parameters):
-            if self._counts[at]:
-                home = self._homes[p]
-                if p.grad is not home:  # this rank had none
-                    p.grad = home
-                self._shown[p] = home
-                self._homes[p] = home.view()
+            if not self._counts[at]:
+                continue
+            if p.grad is None:  # this rank had none, and all of it is written already
+                with p.accumulate():
+                    pass
+            assert p.grad is not None
+            self._shown[p] = p.grad
+            if p.grad is self._homes[p]:
+                self._homes[p] = p.grad.view()
                 p.keep_grad_in(self._homes[p])
 
     def shown(self) -> bool:
@@ -107,8 +113,7 @@ class FlatGradients:
         RuntimeError
             If some are, and others came later.
         """
-        kept = [p for p, view in self._shown.items() if p.grad is view]
-        if not kept:
+        if not self._are_sums or not any(p.grad is sum for p, sum in self._shown.items()):
             return False
         for at, p in enumerate(self.parameters):
             if p.grad is not None and p.grad is not self._shown.get(p):
@@ -121,7 +126,7 @@ class FlatGradients:
 
     def forget(self) -> None:
         """Let the gradients count as this rank's own again: the step that used them is done."""
-        self._shown = {}
+        self._are_sums = False
 
     def release(self) -> None:
         """Give each parameter an array of its own for its gradient; the arrays here become 0."""
@@ -132,4 +137,4 @@ class FlatGradients:
                 p.grad = grad.copy()
         for array in self.arrays:
             array[:] = 0
-        self._shown = {}
+        self._shown, self._are_sums = {}, False

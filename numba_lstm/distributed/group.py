@@ -11,8 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 
 from .. import checks
-from .agreement import refuse_other
-from .errors import DistributedError, OtherRankError
+from .errors import DistributedError, OtherRankError, refuse_other
 from .launcher import check_launcher, mpi
 from .uncaught import abort_on_uncaught
 
@@ -79,7 +78,7 @@ class Group:
             raise DistributedError(wrong)
         self._comm, self._mpi = comm, MPI
         if self.size > 1:
-            abort_on_uncaught(self)
+            abort_on_uncaught(self.rank, self.size, self.abort)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(rank={self.rank}, size={self.size})"
@@ -337,7 +336,7 @@ class Alone(Group):
         self.rank, self.size = 0, 1
 
     def broadcast(self, value: T, root: int = 0) -> T:
-        """As `Group.broadcast`: the value itself, where `root` is 0."""
+        """As `Group.broadcast`: the `value` itself, where `root` is 0."""
         return value
 
     def broadcast_array(self, array: np.ndarray, root: int = 0) -> None:

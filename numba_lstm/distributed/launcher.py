@@ -32,10 +32,8 @@ def launched(environment: Mapping[str, str] | None = None) -> int:
         1 where no launcher is known.
     """
     known = os.environ if environment is None else environment
-    names = _SIZES
-    if any(name in known for name in _SLURM_RANKS):
-        names += _SLURM_SIZES
-    for name in names:
+    by_slurm = any(name in known for name in _SLURM_RANKS)
+    for name in (*_SIZES, *(_SLURM_SIZES if by_slurm else ())):
         try:
             size = int(known[name])
         except (KeyError, ValueError):

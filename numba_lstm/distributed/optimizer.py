@@ -181,16 +181,16 @@ class DistributedOptimizer(optim.Optimizer):
         """
         if self._flat.shown():
             raise RuntimeError("the gradients were summed already: call step() or zero_grad()")
-        learning, bad = self._learning(), []
+        learning, bad, mark = self._learning(), [], _DIGEST * self._digest()
         if learning != self._flat.parameters:
-            mark = _OTHER_PARAMETERS
-            self._flat.release()  # the sum below is lost, the gradients are not
+            mark |= _OTHER_PARAMETERS
+            self._flat.release()  # the gradients wait elsewhere for another sum
         else:
             # A norm may overflow where all gradients are finite.
             bad = [] if math.isfinite(optim.grad_norm(learning)) else self._not_finite()
-            mark = _NOT_FINITE if bad else 0
-        digest = zlib.crc32(self._options().encode()) % _DIGESTS
-        self._flat.gather(self.group.rank, mark + _DIGEST * digest)
+            mark |= _NOT_FINITE if bad else 0
+            self._flat.gather()
+        self._flat.mark(self.group.rank, mark)
         for array in self._flat.arrays:
             self.group.sum(array)
         if self._others(bad):
@@ -254,6 +254,9 @@ class DistributedOptimizer(optim.Optimizer):
             for at, p in enumerate(self._parameters())
             if p.requires_grad and p.grad is not None and not np.isfinite(p.grad).all()
         ]
+
+    def _digest(self) -> int:
+        return zlib.crc32(self._options().encode()) % _DIGESTS
 
     def _options(self) -> str:
         names = self.optimizer.defaults

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from .errors import DistributedError
-
-if TYPE_CHECKING:
-    from .group import Group
 
 __all__ = ["abort_on_uncaught"]
 
 _installed = False
 
 
-def abort_on_uncaught(group: Group) -> None:
+def abort_on_uncaught(rank: int, size: int, abort: Callable[[int], object]) -> None:
     """Let an uncaught exception end all ranks, after it was printed; once in a process.
 
     mpi4py waits for all ranks when a process ends. The others wait for this one in a sum, and the
@@ -33,10 +30,10 @@ def abort_on_uncaught(group: Group) -> None:
         kind: type[BaseException], value: BaseException, traceback: TracebackType | None
     ) -> None:
         everywhere = isinstance(value, DistributedError)
-        if group.rank == 0 or not everywhere:
-            print(f"rank {group.rank} of {group.size}:", file=sys.stderr)
+        if rank == 0 or not everywhere:
+            print(f"rank {rank} of {size}:", file=sys.stderr)
             before(kind, value, traceback)
         if not everywhere:
-            group.abort(1)
+            abort(1)
 
     sys.excepthook = hook

@@ -30,6 +30,9 @@ class Exchange:
         The signals that come to this rank; `SharedInterrupts` where there are several ranks.
     clock
         The seconds that the training has taken.
+    average
+        Whether each rank's loss is a mean of its own, of which that of all is the mean; otherwise
+        they are parts, which are summed.
     """
 
     def __init__(
@@ -37,10 +40,11 @@ class Exchange:
         group: Group | None = None,
         interrupts: Interrupts | None = None,
         clock: Callable[[], float] = lambda: 0.0,
+        average: bool = False,
     ) -> None:
         self.group = Alone() if group is None else group
         self.interrupts = Interrupts(()) if interrupts is None else interrupts
-        self._clock = clock
+        self._clock, self._part = clock, 1.0 / self.group.size if average else 1.0
         self._seconds = 0.0
 
     def step(
@@ -73,7 +77,7 @@ class Exchange:
         seconds = self._clock() if self.group.rank == 0 else 0.0
         told = self.interrupts.told()
         total, weight, count, self._seconds, *heard = self.group.sums(
-            loss, weight, tokens, seconds, *told
+            loss * self._part, weight, tokens, seconds, *told
         )
         self.interrupts.agree(heard)
         if not math.isfinite(total):

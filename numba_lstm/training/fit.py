@@ -13,6 +13,7 @@ from .counters import Counters
 from .history import History
 from .interrupt import Interrupts
 from .loop import Loop
+from .shared_interrupts import SharedInterrupts
 from .step import Diverged
 from .supervised import Supervised
 
@@ -35,10 +36,7 @@ class Fit(Loop):
     """
 
     def __init__(self, trainer: Any, task: Supervised, *, restore_best: bool, **about: Any) -> None:
-        # Else the program has a way of its own to be interrupted.
-        ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        interrupts = Interrupts((signal.SIGINT,) if ours else ())
-        super().__init__(task, trainer.optimizer, Counters(), interrupts=interrupts, **about)
+        super().__init__(task, trainer.optimizer, Counters(), **about)
         self.history = History()
         self._trainer = trainer
         self._restore_best = restore_best and task.validates
@@ -48,6 +46,12 @@ class Fit(Loop):
         self._at_epoch = _having(trainer.callbacks, "on_epoch_end")
         # The last weights that are known to be good.
         self._kept: dict[str, np.ndarray] = {}
+
+    def _make_interrupts(self) -> Interrupts:
+        # Else the program has a way of its own to be interrupted.
+        ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        kind = Interrupts if self.task.group.size == 1 else SharedInterrupts
+        return kind((signal.SIGINT,) if ours else ())
 
     def run(self) -> None:
         """Train to the end.

@@ -57,8 +57,6 @@ class Loop:
         What shows the training to a person.
     now
         The clock, in seconds.
-    interrupts
-        What is heard; by default all signals that end a program.
     """
 
     def __init__(
@@ -74,7 +72,6 @@ class Loop:
         min_delta: float = 0.0,
         progress: Progress | None = None,
         now: Callable[[], float] = time.monotonic,
-        interrupts: Interrupts | None = None,
     ) -> None:
         self.task, self.optimizer, self.counters = task, optimizer, counters
         self.budget, self.schedule, self.clip = budget, schedule, clip
@@ -82,10 +79,10 @@ class Loop:
         self.progress = Progress(quiet=True) if progress is None else progress
         self._now = now
         self._since = 0.0
-        if interrupts is None:
-            interrupts = Interrupts() if task.group.size == 1 else SharedInterrupts()
-        self.interrupts = interrupts
-        self.exchange = task.exchange = Exchange(task.group, interrupts, self._elapsed)
+        self.interrupts = self._make_interrupts()
+        average = getattr(optimizer, "average", False)
+        self.exchange = Exchange(task.group, self.interrupts, self._elapsed, average)
+        task.exchange = self.exchange
 
     def fraction(self) -> float:
         """How much of the training is done, 0 to 1."""
@@ -110,6 +107,10 @@ class Loop:
 
     def _between(self) -> None:
         """Called after each step."""
+
+    def _make_interrupts(self) -> Interrupts:
+        """What is heard: all signals that end a program."""
+        return Interrupts() if self.task.group.size == 1 else SharedInterrupts()
 
     # -- inside -------------------------------------------------------------------------------
 

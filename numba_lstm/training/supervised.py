@@ -151,7 +151,8 @@ class Supervised(Task):
     ) -> Iterator[tuple[Batch, Any, float]]:
         """Yield batches, the outputs for them of a model in evaluation mode, and the losses.
 
-        A rank's share of a batch is left out where there is nothing in it. ``name`` is what messages call their source; ``check`` is called before each.
+        Where a rank's share of a batch is empty, there is nothing to yield. ``name`` is what
+        messages call the source; ``check`` is called before each batch.
         """
         assert source is not None
         more = {"with_gradient": False} if self._quick else {}

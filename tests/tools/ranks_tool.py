@@ -1,97 +1,99 @@
-"""Starting programs on several ranks, with one thread each, and what such tests share."""
+"""Ranks for tests: real ones, which mpiexec starts, and threads that act as ranks."""
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import json
-import os
+import pickle
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from cli_tool import COMPILING, environment
+from cli_tool import ROOT, environment
 
-from numba_lstm._files import locked
+from numba_lstm.distributed import Group
 
-PROGRAM = Path(__file__).with_name("ranks_program.py")
-COMMANDS = Path(__file__).with_name("ranks_commands.py")
+# That of the environment that runs the tests comes first, as its library does.
+MPIEXEC = shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or shutil.which("mpiexec")
+__all__ = ["MPIEXEC", "ROOT", "ThreadRank", "errors", "in_threads", "mpiexec", "needs_mpi"]
 
-
-@functools.cache
-def mpiexec() -> str:
-    """The launcher that comes with the MPI library; without one the test is skipped."""
-    pytest.importorskip("mpi4py")
-    beside = shutil.which("mpiexec", path=os.path.dirname(sys.executable))
-    found = beside or shutil.which("mpiexec")
-    if found is None:
-        pytest.skip("no mpiexec here")
-    return found
+needs_mpi = pytest.mark.skipif(
+    MPIEXEC is None or find_spec("mpi4py") is None,
+    reason="needs mpi4py and mpiexec: pip install 'numba_lstm[mpi]'",
+)
 
 
-def begin(ranks: int, *args: Any, cwd: Path | None = None, **more: str) -> subprocess.Popen:
-    """Start Python on some ranks and go on."""
-    return subprocess.Popen(
-        [mpiexec(), "-n", str(ranks), sys.executable, *map(str, args)],
-        cwd=cwd,
-        env=environment(NUMBA_NUM_THREADS="1", **more),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+def mpiexec(count: int, program: Path, *args: Any, **more: str) -> subprocess.CompletedProcess:
+    """Run a program on so many ranks of one thread each, to the end of all."""
+    return subprocess.run(
+        [str(MPIEXEC), "-n", str(count), sys.executable, str(program), *map(str, args)],
+        capture_output=True,
         text=True,
+        timeout=120,
+        env=environment(NUMBA_NUM_THREADS="1", **more),
     )
 
 
-def launch(ranks: int, *args: Any, cwd: Path | None = None, **more: str) -> tuple[int, str, str]:
-    """Run Python on some ranks to the end; the exit code, the output and the errors of all."""
-    with begin(ranks, *args, cwd=cwd, **more) as process:
+class ThreadRank(Group):
+    """A thread that acts as a rank: it meets the others at a barrier. No MPI."""
+
+    def __init__(self, rank: int, slots: list[Any], meeting: threading.Barrier) -> None:
+        self.rank, self.size = rank, len(slots)
+        self._slots, self._meeting = slots, meeting
+
+    def all_gather(self, value: Any) -> list[Any]:
+        self._slots[self.rank] = pickle.dumps(value)
+        self._meeting.wait()
+        values = [pickle.loads(one) for one in self._slots]
+        self._meeting.wait()
+        return values
+
+    def broadcast(self, value: Any, root: int = 0) -> Any:
+        return self.all_gather(value)[root]
+
+    def broadcast_array(self, array: np.ndarray, root: int = 0) -> None:
+        array[...] = self.all_gather(array)[root]
+
+    def gather(self, value: Any, root: int = 0) -> list[Any] | None:
+        values = self.all_gather(value)
+        return values if self.rank == root else None
+
+    def scatter(self, values: list[Any] | None, root: int = 0) -> Any:
+        return self.all_gather(values)[root][self.rank]
+
+    def barrier(self) -> None:
+        self._meeting.wait()
+
+    def _sum(self, array: np.ndarray) -> None:
+        array[...] = sum(self.all_gather(array))
+
+
+def in_threads(count: int, run: Callable[[Group], Any]) -> list[Any]:
+    """Run a function on so many ranks that are threads; what each returned or raised, by rank.
+
+    A rank that waits for one that never comes raises `threading.BrokenBarrierError`.
+    """
+    slots: list[Any] = [None] * count
+    meeting = threading.Barrier(count, timeout=20)
+
+    def one(rank: int) -> Any:
         try:
-            out, err = process.communicate(timeout=120)
-        except BaseException:
-            process.kill()
-            raise
-    return process.returncode, out, err.replace(COMPILING, "")
+            return run(ThreadRank(rank, slots, meeting))
+        except Exception as error:
+            return error
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(one, range(count)))
 
 
-def made_once(temporary: pytest.TempPathFactory, name: str, make: Callable[[Path], Any]) -> Any:
-    """What ``make(folder)`` gives, for JSON, made by one of the processes that run the tests."""
-    shared = temporary.getbasetemp()
-    if os.environ.get("PYTEST_XDIST_WORKER"):
-        shared = shared.parent
-    folder = shared / name
-    folder.mkdir(exist_ok=True)
-    with locked_and_waiting(folder):
-        told = folder / "told.json"
-        if not told.exists():
-            told.write_text(json.dumps(make(folder)))
-        return json.loads(told.read_text())
-
-
-@contextlib.contextmanager
-def locked_and_waiting(folder: Path) -> Iterator[None]:
-    """Hold a folder, waiting for whoever has it."""
-    while True:
-        try:
-            with locked(folder):
-                yield
-                return
-        except BlockingIOError:
-            time.sleep(0.1)
-
-
-def alive(pids: Sequence[int]) -> list[int]:
-    """Those of some processes that are still there, zombies not counted."""
-    found = []
-    for pid in pids:
-        try:
-            with open(f"/proc/{pid}/stat") as file:
-                if file.read().rsplit(")", 1)[1].split()[0] != "Z":
-                    found.append(pid)
-        except FileNotFoundError:
-            continue
-    return found
+def errors(outcomes: Sequence[Any]) -> list[str]:
+    """The words of what every rank raised; a rank that raised nothing is a failure."""
+    for one in outcomes:
+        assert isinstance(one, Exception), outcomes
+    return [f"{type(one).__name__}: {one}" for one in outcomes]

@@ -20,9 +20,7 @@ from .task import TextTask
 __all__ = ["absolute", "new_task", "task_again"]
 
 
-def new_task(
-    config: TrainConfig, group: Group | None = None
-) -> tuple[TextTask, dict[str, Any]]:
+def new_task(config: TrainConfig, group: Group | None = None) -> tuple[TextTask, dict[str, Any]]:
     """The task of a new run, and its vocabulary for JSON."""
     _refuse_standard_input(config, group)
     initial = load_initial(config)

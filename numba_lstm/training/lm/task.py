@@ -17,7 +17,7 @@ from ...distributed.group import Group
 from ..counters import Counters, TextCounters
 from ..progress import Progress
 from ..runs.ranks import part_of
-from ..runs.trainer import RunTask
+from ..runs.task import RunTask
 from ..step import make_optimizer, train_step
 from ..task import Step
 from .config import ConfigError, TrainConfig, told

@@ -1,4 +1,4 @@
-"""What each of several ranks has of a checkpoint: its streams' states, and random numbers of its own.
+"""What each of several ranks has of a checkpoint: its streams' states, its random numbers.
 
 A checkpoint does not tell how many ranks made it, but for the random states. The carried state is
 that of all streams in their order. Each rank draws its own dropout masks, so that a run on the same
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -19,33 +20,40 @@ from ..._version import __version__
 from ...distributed.group import Group
 from ...nn import Module
 from ...parameters import random_state
-from .options import ConfigError, TrainingOptions
+from .options import ConfigError
 
-__all__ = ["agree_on", "gathered", "load_random_states", "part_of"]
+__all__ = [
+    "agree_on",
+    "alike",
+    "gathered",
+    "load_random_states",
+    "part_of",
+    "refuse_small_batch",
+]
 
-State = tuple[np.ndarray, ...] | np.ndarray | None
+State = tuple[np.ndarray, np.ndarray] | np.ndarray | None
 # The streams, or samples, of a state (layers, B, H).
 _BATCH = 1
 
 
-def agree_on(group: Group, config: TrainingOptions) -> None:
+def agree_on(group: Group, options: Mapping[str, Any]) -> None:
     """Go on only where all ranks have this version of the package and the same options.
 
     Raises
     ------
-    ConfigError
-        When a batch is too small to be shared out.
     DistributedError
         On all ranks, naming the first option that differs, and what each rank has.
     """
-    if config.batch < group.size:
-        raise ConfigError(
-            f"batch: expected at least {group.size}, one for each rank, got {config.batch}"
-        )
     group.agree("version of numba_lstm", __version__)
-    mine = {name: repr(value) for name, value in config.values().items() if name != "threads"}
+    mine = {name: repr(value) for name, value in options.items() if name != "threads"}
     for name in sorted(set().union(*group.all_gather(list(mine)))):
         group.agree(name, mine.get(name, "nothing"))
+
+
+def refuse_small_batch(group: Group, batch: int) -> None:
+    """Raise ConfigError unless each rank has some part of a batch."""
+    if batch < group.size:
+        raise ConfigError(f"batch: expected at least {group.size}, one for each rank, got {batch}")
 
 
 def gathered(group: Group, state: State) -> State:
@@ -66,8 +74,19 @@ def part_of(group: Group, state: State) -> State:
 def _each(function: Callable[..., np.ndarray], *states: State) -> State:
     """Apply a function to h, or to h and to c."""
     if isinstance(states[0], tuple):
-        return tuple(function(*ones) for ones in zip(*states))  # type: ignore[arg-type]
+        h, c = (function(*ones) for ones in zip(*states))  # type: ignore[arg-type]
+        return h, c
     return function(*states)
+
+
+def alike(group: Group, model: Module) -> bool:
+    """Whether all ranks have the same parameters, to the bit."""
+    if group.size == 1:
+        return True
+    digest = 0
+    for p in model.parameters():
+        digest = zlib.crc32(np.ascontiguousarray(p.numpy()).data.cast("B"), digest)
+    return len(set(group.all_gather(digest))) == 1
 
 
 def load_random_states(

@@ -20,8 +20,9 @@ from .elsewhere import known_to_all
 from .folders import refuse_existing
 from .memory_limit import check_values
 from .options import ConfigError, TrainingOptions
-from .ranks import agree_on
-from .trainer import RunTask, RunTrainer
+from .ranks import agree_on, refuse_small_batch
+from .task import RunTask
+from .trainer import RunTrainer
 
 __all__ = ["resume", "start"]
 
@@ -74,7 +75,8 @@ def start(
         On all ranks, when options, data or versions differ between them, or another rank failed.
     """
     group = Alone() if group is None else group
-    agree_on(group, config)
+    agree_on(group, {"kind": config.kind, **config.values()})
+    refuse_small_batch(group, config.batch)
     with group.together("reading the data"):
         if path is not None and group.rank == 0:
             refuse_existing(path)  # now, and not only after the data were read
@@ -134,6 +136,7 @@ def resume(
         On all ranks, when options, data or versions differ between them, or another rank failed.
     """
     group = Alone() if group is None else group
+    agree_on(group, {"kind": kind, "run": os.fspath(path), **(flags or {})})
     own: Run | None = None
     found = None
     with contextlib.ExitStack() as held:
@@ -147,7 +150,7 @@ def resume(
                 found = _read(own, flags)
         run = known_to_all(group, own)
         config, checkpoint = group.broadcast(found)  # type: ignore[misc]
-        agree_on(group, config)
+        refuse_small_batch(group, config.batch)
         return _resume(run, config, checkpoint, progress, group), run
 
 

@@ -15,7 +15,7 @@ from ..step import make_optimizer
 from ..supervised import Supervised
 from ..task import evaluating
 from .options import ConfigError
-from .trainer import RunTask
+from .task import RunTask
 
 __all__ = ["RunData", "SupervisedRun"]
 

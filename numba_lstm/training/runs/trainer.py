@@ -11,100 +11,21 @@ from dataclasses import asdict
 from typing import Any
 
 from ... import threads
-from ...distributed.group import Group
+from ...distributed.optimizer import DistributedOptimizer
 from ...nn import Module
 from ..budget import Budget
-from ..counters import Counters
-from ..exchange import Exchange
 from ..interrupt import Interrupted
 from ..lm.config import ConfigError
 from ..loop import Loop
 from ..progress import Progress
 from ..step import make_optimizer, make_schedule
-from ..task import Task
 from .checkpoint import Checkpoint, Run
-from .options import TrainingOptions
-from .ranks import gathered, load_random_states
+from .ranks import alike, gathered, load_random_states
+from .task import RunTask
 
-__all__ = ["RunTask", "RunTrainer"]
+__all__ = ["RunTrainer"]
 
 _SAVE_SECONDS = 30.0
-
-
-class RunTask(Task):
-    """The base of the tasks of runs: what a kind of run adds to the loop.
-
-    Parameters
-    ----------
-    config, model
-        The options, and what is trained.
-    group
-        The ranks that share the batches; None for this process alone.
-
-    Attributes
-    ----------
-    kind : str
-        What stands behind ``train``.
-    config : TrainingOptions
-        The run's options.
-    length : int
-        Batches in a pass over the data.
-    position : int
-        Batches taken, over all passes; setting it goes on exactly there.
-    state
-        What a step hands to the next one, and a checkpoint keeps.
-    notes : tuple of str
-        What was inferred when the data were read.
-    """
-
-    kind: str
-    config: TrainingOptions
-    length: int
-    position: int
-    state: Any = None
-    notes: tuple[str, ...] = ()
-
-    def __init__(self, config: Any, model: Module, group: Group | None = None) -> None:
-        self.config, self.model = config, model
-        self.exchange = Exchange(group)
-
-    def new_counters(self) -> Counters:
-        """Counters of a run that has not begun, with the fingerprints of its data."""
-        raise NotImplementedError
-
-    def restore(self, counters: dict[str, Any], state: Any) -> Counters:
-        """Put batches and state where a checkpoint of the same options had them.
-
-        Raises
-        ------
-        ConfigError
-            When it was made with other data.
-        TypeError
-            When it counts something else.
-        """
-        raise NotImplementedError
-
-    def naming_sizes(self) -> contextlib.AbstractContextManager[None]:
-        """Within it, a lack of memory is told with what would need less."""
-        return contextlib.nullcontext()
-
-    def tell_changes(self, progress: Progress) -> None:
-        """Tell in a line what has changed since the run was trained last."""
-
-    def warm_up(self) -> None:
-        """Compile all kernels that training and validating need, on copies: nothing changes."""
-        raise NotImplementedError
-
-    def note_best(self, counters: Counters, result: Any) -> None:
-        """Keep what else was found of the best model."""
-
-    def record(self, result: Any) -> dict[str, Any]:
-        """What a validation adds to a line of metrics."""
-        return {}
-
-    def figures(self, counters: Counters) -> dict[str, Any]:
-        """What the kind adds to the summary."""
-        raise NotImplementedError
 
 
 class RunTrainer(Loop):
@@ -155,8 +76,6 @@ class RunTrainer(Loop):
         task.group.agree("data", f"what has the fingerprint {digest:.16}")
         optimizer = make_optimizer(config, task.model)
         if task.group.size > 1:
-            from ...distributed import DistributedOptimizer
-
             optimizer = DistributedOptimizer(optimizer, task.group)
         super().__init__(
             task,
@@ -378,8 +297,23 @@ class RunTrainer(Loop):
         self.task.note_best(c, result)
         self._other_valid = False
 
+    def _keep_alike(self) -> None:
+        """Have all ranks go on with rank 0's parameters where theirs are others.
+
+        Of the same sums all make the same steps, but processors of different kinds round otherwise.
+        """
+        if alike(self.task.group, self.model):
+            return
+        assert isinstance(self.optimizer, DistributedOptimizer)
+        self.optimizer.broadcast()
+        self.progress.note(
+            f"step {self.counters.step}: the ranks had different parameters, as those on "
+            "processors of different kinds come to have; all go on with those of rank 0"
+        )
+
     def _save(self) -> None:
         assert self._run is not None
+        self._keep_alike()
         model = self._finite_model()
         if self.counters.best_step is None:
             self._run.save_model(model, step=self.counters.step)

@@ -1,9 +1,9 @@
-"""One, two and four ranks train to the same losses, and the same number of them to the same bits."""
+"""1, 2 and 4 ranks train to the same losses, and the same number of them to the same bits."""
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,12 +11,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from cli_tool import environment
+from cli_tool import TEXT, environment
+from jobs_tool import PROGRAM, launch, made_once
 from kills_tool import assert_same
-from ranks_tool import PROGRAM, launch, made_once, mpiexec
+from ranks_tool import in_threads, needs_mpi
 
 from numba_lstm import nn
 from numba_lstm.distributed import Alone
+from numba_lstm.training.lm.config import merge
+from numba_lstm.training.progress import Progress
+from numba_lstm.training.runs import session
 from numba_lstm.training.runs.checkpoint import Run
 from numba_lstm.training.runs.ranks import load_random_states, part_of
 
@@ -46,7 +50,22 @@ class Made(NamedTuple):
     folder: Path
     told: dict[int, dict[str, Any]]
 
-    @pytest.mark.parametrize("kind", KINDS)
+    def losses(self, kind: str, name: str, ranks: int) -> np.ndarray:
+        """(20, 2): the losses of each step, and of what validates, NaN where it did not."""
+        lines = list(Run(self.folder / f"{kind}-{name}-{ranks}").metrics())
+        assert [line["step"] for line in lines] == list(range(1, 21))
+        found = [[line["train_loss"], line["val_loss"]] for line in lines]
+        return np.array(found, np.float64)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Made:
+    folder, told = made_once(tmp_path_factory, "ranks", make)
+    return Made(folder, {int(ranks): one for ranks, one in told.items()})
+
+
+@needs_mpi
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("ranks", [2, 4])
 def test_several_ranks_train_to_the_losses_of_one(made, kind, ranks):
     one, several = made.losses(kind, "plain", 1), made.losses(kind, "plain", ranks)
@@ -57,6 +76,7 @@ def test_several_ranks_train_to_the_losses_of_one(made, kind, ranks):
         assert told[ranks][kind]["summary"][name] == told[1][kind]["summary"][name]
 
 
+@needs_mpi
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("ranks", [2, 4])
 def test_the_gradients_of_several_ranks_are_those_of_one(made, kind, ranks):
@@ -69,6 +89,7 @@ def test_the_gradients_of_several_ranks_are_those_of_one(made, kind, ranks):
         assert most > 0 and np.abs(several[name] - one[name]).max() <= 1e-12 * most, name
 
 
+@needs_mpi
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("ranks", [1, 2, 4])
 def test_interrupted_and_resumed_on_as_many_ranks_it_is_the_whole_run_to_the_bit(made, kind, ranks):
@@ -77,6 +98,7 @@ def test_interrupted_and_resumed_on_as_many_ranks_it_is_the_whole_run_to_the_bit
     assert_same(folder / f"{kind}-parts-{ranks}", folder / f"{kind}-whole-{ranks}")
 
 
+@needs_mpi
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("ranks", [1, 2, 4])
 def test_what_four_ranks_began_goes_on_on_any_number_of_them(made, kind, ranks):
@@ -88,6 +110,7 @@ def test_what_four_ranks_began_goes_on_on_any_number_of_them(made, kind, ranks):
         assert_same(folder / f"{kind}-from4-4", folder / f"{kind}-plain-4")
 
 
+@needs_mpi
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_options_do_not_know_the_number_of_ranks_and_the_metrics_do(made, kind):
     folder, told = made
@@ -101,6 +124,7 @@ def test_the_options_do_not_know_the_number_of_ranks_and_the_metrics_do(made, ki
     assert [line.get("ranks", 1) for line in lines] == [4] * 11 + [1] * 9
 
 
+@needs_mpi
 def test_each_rank_draws_masks_of_its_own(made):
     folder = made.folder
     for kind, ranks in (("lm", 2), ("classify", 4)):
@@ -142,3 +166,30 @@ def test_the_parts_of_a_state_are_those_of_the_streams():
         assert all(one.flags.c_contiguous for one in ones)
     assert part_of(Rank(2, 3), None) is None
     assert np.array_equal(part_of(Rank(2, 3), h), parts[2][0])
+
+
+def test_ranks_whose_parameters_differ_go_on_with_those_of_rank_0_and_say_so(tmp_path):
+    (tmp_path / "text.txt").write_text(TEXT)
+    about = {"data": str(tmp_path / "text.txt"), "hidden": 8, "embedding": 6, "batch": 4}
+    config = merge(("", {**about, "seq_len": 8, "steps": 8, "valid_every": 4, "log_every": 8}))
+    told = io.StringIO()
+
+    def rank(group):
+        progress = Progress(told, quiet=group.rank > 0)
+        trainer, run = session.start(config, tmp_path / "run", progress, group)
+        step = trainer._step
+
+        def other_rounding():
+            step()
+            if group.rank == 1 and trainer.counters.step == 2:
+                bias = trainer.model.decoder.bias
+                bias[...] = bias.numpy() + np.float32(1e-6)
+
+        trainer._step = other_rounding
+        trainer.run(run)
+        return {name: array.tobytes() for name, array in trainer.model.state_dict().items()}
+
+    one, other = in_threads(2, rank)
+    assert one == other
+    assert told.getvalue().count("step 4: the ranks had different parameters") == 1
+    assert told.getvalue().count("different parameters") == 1
