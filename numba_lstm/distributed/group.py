@@ -59,8 +59,8 @@ class Group:
     printed: the others would wait for this one for ever. `sys.exit` on one rank is not seen; call
     `abort` there, or start the program by ``mpiexec -n 4 python -m mpi4py script.py``.
 
-    MPI is called by the thread that trains only, so any level of its support of threads will do:
-    set ``mpi4py.rc.thread_level`` before if an MPI is slow with the one that mpi4py asks for.
+    MPI is called by one thread only, so any level of its support of threads will do. mpi4py asks
+    for the highest; set ``mpi4py.rc.thread_level`` before, if an MPI is slow with that.
     """
 
     rank: int

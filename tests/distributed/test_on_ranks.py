@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import json
 import re
+import runpy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from ranks_tool import mpiexec, needs_mpi
+
+from numba_lstm.distributed import Alone
 
 pytestmark = needs_mpi
 
@@ -20,10 +23,13 @@ STEPS = 20
 
 @pytest.fixture(scope="module")
 def launch(tmp_path_factory):
-    """Give what each of so many ranks saw; ``again`` is another launch of as many."""
+    """Give what each of so many ranks saw; ``again`` is another launch of as many. 1 is alone."""
 
     @functools.cache
     def run(count: int, again: bool = False) -> list[dict[str, Any]]:
+        if count == 1:
+            program = runpy.run_path(str(PROGRAMS / "ranks.py"))
+            return [program["look"](Alone(), STEPS)]
         folder = tmp_path_factory.mktemp("ranks")
         done = mpiexec(count, PROGRAMS / "ranks.py", folder, STEPS)
         assert done.returncode == 0, done.stderr

@@ -119,10 +119,9 @@ def refusals(group: Group) -> dict[str, str]:
     return words
 
 
-def main(folder: Path, steps: int) -> None:
-    group = group_of()
+def look(group: Group, steps: int) -> dict[str, object]:
     digest, history = train(group, steps)
-    seen = {
+    return {
         "talk": talk(group),
         "refusals": refusals(group) if group.size > 1 else {},
         "digest": digest,
@@ -131,7 +130,11 @@ def main(folder: Path, steps: int) -> None:
             dtype: [g.tolist() for g in gradients(group, dtype)] for dtype in ("float32", "float64")
         },
     }
-    (folder / f"{group.rank}.json").write_text(json.dumps(seen))
+
+
+def main(folder: Path, steps: int) -> None:
+    group = group_of()
+    (folder / f"{group.rank}.json").write_text(json.dumps(look(group, steps)))
 
 
 if __name__ == "__main__":
