@@ -197,6 +197,10 @@ def _hash(*parts: Any) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
+def _configuration() -> list[tuple[str, str]]:
+    return [(name, repr(getattr(_settings, name, None))) for name in _CONFIGURATION]
+
+
 def _compiler() -> str:
     """A text for what all machine code follows from, the code that emits it included."""
     modules = [name for name in sys.modules if f"{name}.".startswith(f"{simd.__name__}.")]
@@ -204,11 +208,12 @@ def _compiler() -> str:
         fingerprint.of_modules([*modules, inlining.__name__]),
         (numba.__version__, simd.LLVMLITE_VERSION, np.__version__, sys.version),
         (simd.TARGET, simd.TARGET.blocking),
-        [(name, repr(getattr(_settings, name, None))) for name in _CONFIGURATION],
+        _CONFIGURED,
     )
 
 
 # Read at once: what is hashed must be what was imported, and files may change later.
+_CONFIGURED = _configuration()
 _COMPILER = _compiler()
 
 
@@ -287,10 +292,12 @@ class Entries(caching._Cache):
         return found
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep a compiled function, unless its code cannot be used by another process."""
+        """Keep a compiled function, unless its code is not what its key says, or is bound here."""
         if not self.key or data.lifted or data.library.has_dynamic_globals:
             return
         if _fingerprints().of(self._function) != self._read:
             return  # a global has another value than when it was first read
+        if _configuration() != _CONFIGURED:
+            return  # a program has changed numba's options since the import, which keys tell
         arguments, _ = sigutils.normalize_signature(sig)
         write(self._entry(arguments, data.codegen), serialize.dumps(data._reduce()))

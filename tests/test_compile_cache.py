@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cache_tool import PACKING, PROGRAM, cache_in, in_folder, run
 from lstm_tool import run_python
@@ -210,6 +211,31 @@ def test_another_target_has_its_own_entries(tmp_path):
     if os.uname().machine == "x86_64":
         assert run(tmp_path, NUMBA_CPU_NAME="x86-64")[0] == PACKING
     assert run(tmp_path, NUMBA_OPT="2")[0] == PACKING
+
+
+def test_what_was_compiled_under_options_changed_after_the_import_is_not_kept(elsewhere):
+    """A program may set numba's options at any time; keys tell those of the import."""
+    from numba.core import config
+
+    from numba_lstm.jit import driver
+
+    def made(item):
+        @driver
+        def changed(crew, nt, x):
+            x[0] = item
+
+        x = np.zeros(1)
+        changed(1, x)
+        assert x[0] == item
+        return list(elsewhere.glob("changed.*"))
+
+    before = config.LOOP_VECTORIZE
+    try:
+        config.LOOP_VECTORIZE = not before
+        assert made(1.0) == []
+    finally:
+        config.LOOP_VECTORIZE = before
+    assert len(made(2.0)) == 1
 
 
 # Where nothing can be written

@@ -144,6 +144,19 @@ def test_masked_arrays_are_refused_where_they_hide_values():
     assert as_array("x", np.ma.masked_greater([1.0, 2.0], 2)).tolist() == [1, 2]
 
 
+def test_subclasses_of_arrays_are_plain_arrays_in_the_same_memory():
+    """What a subclass makes of ``*``, of indices or of its shape is no business of a kernel."""
+    from numba_lstm.foreign import as_array
+
+    class Named(np.ndarray):
+        pass
+
+    values = np.arange(6, dtype=F4).reshape(2, 3)
+    for kind in (Named, np.matrix, np.ma.MaskedArray):
+        found = as_array("x", values.view(kind))
+        assert type(found) is np.ndarray and np.shares_memory(found, values)
+
+
 def test_nested_lists_and_numbers_become_float32_as_before():
     for value in ([[1.0]], (1.0, 2.0), 1.0, True, [np.float64(1.0)]):
         assert checks.as_input("x", value).dtype == np.float32

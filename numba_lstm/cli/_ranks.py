@@ -11,6 +11,7 @@ import click
 from ._errors import FAILED, BadInput, exit_code, one_line
 
 if TYPE_CHECKING:
+    from ..distributed.ending import Ending
     from ..distributed.group import Group
 
 __all__ = ["in_words", "of_launch"]
@@ -49,19 +50,26 @@ def of_launch() -> Iterator[Group]:
         yield group
     except BaseException as error:
         failure = error
-    code = 0 if failure is None else _code_of(failure)
-    told = failure is None or isinstance(failure, click.exceptions.Exit)
-    line = "" if told else one_line(failure)  # type: ignore[arg-type]
+    _end(group, ending, failure)
+
+
+def _end(group: Group, ending: Ending, failure: BaseException | None) -> None:
+    """Wait for the other ranks, and raise what this one is to end with."""
+    if failure is None:
+        ending.met("")
+        return
+    code, line = _code_of(failure), ""
+    if not isinstance(failure, click.exceptions.Exit):
+        line = one_line(failure)
     lines = ending.met(line, None if code == 0 else _PATIENCE)
     if lines is None:
         if line:
             click.echo(f"error: rank {group.rank}: {line}", err=True)
         group.abort(code)
-    first = next((rank for rank, one in enumerate(lines) if one), None)
-    if failure is not None and not told and first != group.rank:
+    # The first that has something to say says it for all.
+    if line and any(lines[: group.rank]):
         raise click.exceptions.Exit(code)
-    if failure is not None:
-        raise failure
+    raise failure
 
 
 def _code_of(failure: BaseException) -> int:

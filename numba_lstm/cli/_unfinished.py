@@ -18,7 +18,7 @@ def not_ended(run: str) -> list[str]:
     opened = Run(run)
     note = "the run has not ended: it was interrupted, or is being trained"
     if opened.kind.kind == "forecast":
-        if (opened.path / COMBINED).is_file():
+        if opened.has(COMBINED):
             return []
         return [
             f"{note}; its networks forecast alone, for the linear forecasters and the weights are "

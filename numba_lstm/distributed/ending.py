@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from typing import Any
 
@@ -30,6 +31,8 @@ class Ending:
     def met(self, words: str, seconds: float | None = None) -> list[str] | None:
         """Wait until all ranks are here, and give what each has to say.
 
+        Ctrl-C is not heard meanwhile: it is for those that still work.
+
         Parameters
         ----------
         words : str
@@ -42,10 +45,14 @@ class Ending:
         list of str, or None
             By rank; None if another rank was still not here after so long.
         """
-        arrived, began = self._comm.Ibarrier(), time.monotonic()
-        while not arrived.Test():
-            if seconds is not None and time.monotonic() - began > seconds:
-                return None
-            time.sleep(_LOOK_SECONDS)
-        found: list[str] = self._comm.allgather(words)
-        return found
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            arrived, began = self._comm.Ibarrier(), time.monotonic()
+            while not arrived.Test():
+                if seconds is not None and time.monotonic() - began > seconds:
+                    return None
+                time.sleep(_LOOK_SECONDS)
+            found: list[str] = self._comm.allgather(words)
+            return found
+        finally:
+            signal.signal(signal.SIGINT, before)

@@ -110,7 +110,7 @@ def vowels(folder):
 def test_the_documented_classifier_is_compared_with_torch_seed_by_seed(tmp_path):
     pytest.importorskip("torch")
     path = os.pathsep.join(filter(None, [vowels(tmp_path), os.environ.get("PYTHONPATH")]))
-    about = ["--seeds", "2", "--epochs", "60", "--threads", "1"]
+    about = ["--seeds", "2", "--epochs", "24", "--threads", "1"]
     result, out = run("japanese_vowels.py", *about, cwd=tmp_path, timed=False, PYTHONPATH=path)
     assert set(result["runs"]) == {"ours", "torch-padded", "torch-packed"}
     for name, runs in result["runs"].items():

@@ -13,7 +13,7 @@ from cli_tool import environment
 
 TOOL = Path(__file__).parents[1] / "tools" / "fuzz_tool.py"
 #: More with NUMBA_LSTM_FUZZ=20000 pytest tests/cli/test_fuzz.py
-COUNT = int(os.environ.get("NUMBA_LSTM_FUZZ", "600"))
+COUNT = int(os.environ.get("NUMBA_LSTM_FUZZ", "300"))
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="memory is bounded on Linux")

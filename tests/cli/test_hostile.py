@@ -127,10 +127,11 @@ def test_a_fifo_is_not_waited_for(tmp_path, run, ahead):
     about = ["--input", tmp_path / "fifo.txt", "--output", tmp_path / "out.csv"]
     assert "fifo.txt: expected an ordinary file, got a FIFO" in refused("predict", ahead, *about)
     sales = forecast_tool.trained(folder())[1]
-    for name in ("data.json", "model.safetensors", "linear.safetensors"):
+    for name in ("data.json", "model.safetensors", "linear.safetensors", "results.json"):
         shutil.move(ahead / name, tmp_path / "kept")
         os.mkfifo(ahead / name)
         assert name in refused("predict", ahead, "--input", sales, "--output", tmp_path / "out.csv")
+        assert name in refused("train", "forecast", "--resume", ahead, "--epochs", "9")
         os.unlink(ahead / name)
         shutil.move(tmp_path / "kept", ahead / name)
 

@@ -114,6 +114,8 @@ def test_signals_save_once_kills_keep_the_last_checkpoint_and_neither_leaves_an_
             if way == signal.SIGKILL:
                 time.sleep(rng.uniform(0.0, 0.5))
                 os.kill(rng.choice(pids), way)
+            elif way == signal.SIGINT:
+                os.killpg(process.pid, way)  # a terminal tells all that it started
             else:
                 process.send_signal(way)
             began = time.monotonic()

@@ -1,4 +1,4 @@
-"""The commands under strict interpreters, in the C locale, and with names of any bytes."""
+"""Commands, estimators and interop under strict interpreters; odd locales, names of any bytes."""
 
 from __future__ import annotations
 
@@ -51,18 +51,62 @@ def place(tmp_path):
     return tmp_path
 
 
+# What others warn of while they are imported is theirs. There are no asserts under -O.
+LIBRARIES = """
+import warnings
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import numpy as np, onnx as _, onnxruntime, pandas, sklearn.model_selection, sklearn.pipeline
+from numba_lstm import models, nn
+from numba_lstm.estimators import LSTMClassifier, LSTMForecaster, LSTMRegressor
+from numba_lstm.interop import npz, onnx, safetensors, weights
+# Two epochs are few, of which scikit-learn wants a warning.
+warnings.simplefilter("ignore", sklearn.exceptions.ConvergenceWarning)
+onnxruntime.set_default_logger_severity(3)
+
+rng = np.random.default_rng(0)
+X = [rng.normal(size=(n, 2)) for n in (5, 7, 6, 9) * 8]
+y = ["up" if x[-1, 0] > 0 else "down" for x in X]
+few = dict(hidden_size=4, max_iter=2, random_state=0)
+classifier = LSTMClassifier(**few, early_stopping=True).fit(X, y)
+shown = [classifier.predict_proba(X), classifier.score(X, y)]
+search = sklearn.model_selection.GridSearchCV(LSTMRegressor(**few), {"hidden_size": [4]}, cv=2)
+shown += [search.fit(np.stack([x[:5] for x in X]), np.arange(32.0)).best_score_]
+sales = pandas.Series(20 + rng.normal(size=70), pandas.date_range("2024-01-01", periods=70))
+forecaster = LSTMForecaster(horizon=3, window=8, n_estimators=1, **few).fit(sales)
+shown += [forecaster.predict(), *forecaster.predict_interval(), forecaster.score(sales)]
+x = rng.standard_normal((4, 3, 5)).astype("f4")
+for module in (nn.LSTM(5, 8, seed=0), models.SequenceClassifier(5, 8, 3, seed=0).eval()):
+    onnx.save(module, "model.onnx")
+    session = onnx.session("model.onnx")
+    given = {one.name: x for one in session.get_inputs()[:1]}
+    shown += session.run(None, given)
+    found = onnxruntime.InferenceSession("model.onnx").run(None, given)
+    shown += [1.0] * bool(np.abs(found[0] - shown[-len(found)]).max() < 1e-5)
+    for form, name in ((npz, "model.npz"), (safetensors, "model.safetensors")):
+        form.save(module.state_dict(), name)
+        module.load_state_dict(form.load(name))
+onnx.save(nn.LSTM(5, 8, seed=0), "model.onnx")
+state = onnx.load("model.onnx").state_dict()
+state = weights.from_onnx(**weights.to_onnx(weights.from_keras(weights.to_keras(state))))
+shown += [weights.to_module(state)(x)[0]]
+if len(shown) != 14 or not all(np.isfinite(one).all() for one in shown):
+    raise SystemExit(f"not finite, or not all: {shown}")
+"""
+
+
 # One process may be strict in several ways: each can only refuse more. It has asserts left out only
 # where warnings raise, so that each command's own asserts are run by the other process.
 @pytest.mark.parametrize(
-    ("options", "first"),
+    ("options", "first", "last"),
     [
-        (["-I", "-O", "-bb", "-W", "error"], ""),
-        ([], "import numpy; numpy.seterr(all='raise')"),
+        (["-I", "-O", "-bb", "-W", "error"], "", LIBRARIES),
+        ([], "import numpy; numpy.seterr(all='raise')", ""),
     ],
     ids=["isolated, no asserts, bytes are no text, warnings raise", "seterr raises"],
 )
-def test_every_command_runs_under_a_strict_interpreter(place, options, first):
-    passed(commands("text.txt", "table.csv", "sales.csv", "."), place, options, first)
+def test_every_command_runs_under_a_strict_interpreter(place, options, first, last):
+    passed(commands("text.txt", "table.csv", "sales.csv", "."), place, options, first, last)
 
 
 C_LOCALE = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}

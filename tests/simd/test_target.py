@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from long_tool import LONG, only_long
 from lstm_tool import run_python
 
 from numba_lstm.simd import TARGET
@@ -59,19 +60,22 @@ def only_the(cpu: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("cpu", "layers", "expected"),
     [
-        ("haswell", [("LSTM", "f4"), ("GRU", "f4")], [32, 16, True]),
+        ("haswell", [("GRU", "f4")], [32, 16, True]),
         ("znver3", [("LSTM", "f8")], [32, 16, True]),
-        ("x86-64", [("LSTM", "f8"), ("GRU", "f8")], [16, 16, False]),
-        ("skylake-avx512", [("GRU", "f4")], [64, 32, True]),
+        ("x86-64", [("LSTM", "f4")], [16, 16, False]),
+        ("skylake-avx512", [("RNN", "f8")], [64, 32, True]),
     ],
 )
 def test_layers_are_right_on_another_target(cpu, layers, expected):
+    """Each compiles for 15 s, and so all cells in both dtypes are for NUMBA_LSTM_LONG=1."""
+    if LONG:
+        layers = [(name, dtype) for name in ("LSTM", "GRU", "RNN") for dtype in ("f4", "f8")]
     out = run_python(PROGRAM.format(layers=layers), **only_the(cpu))
     assert json.loads(out) == [cpu, *expected]
 
 
 @X86
-@pytest.mark.skipif(os.environ.get("NUMBA_LSTM_LONG") != "1", reason="long: NUMBA_LSTM_LONG=1")
+@only_long
 @pytest.mark.parametrize("cpu", NEEDS)
 def test_all_modules_are_right_on_another_target(cpu):
     run_tests("nn", "simd/test_vector.py", "simd/test_memory.py", **only_the(cpu))

@@ -105,6 +105,7 @@ for args in json.loads(sys.argv[1]):
     for number, stream in enumerate((sys.stdout, sys.stderr)):
         stream.flush()
         os.write(1 + number, b"\\0end %d\\0" % code)
+{last}
 """
 _MARK = re.compile(rb"\0end (\d+)\0")
 
@@ -114,6 +115,7 @@ def together(
     cwd: Path | None = None,
     options: Sequence[str] = (),
     first: str = "",
+    last: str = "",
     **more: str,
 ) -> list[tuple[int, bytes, bytes]]:
     """Run commands in one process of their own: importing takes longer than most of them.
@@ -128,6 +130,8 @@ def together(
         The interpreter's.
     first
         Python that is run before anything is imported.
+    last
+        Python that is run at the end; it prints nothing.
 
     Returns
     -------
@@ -135,7 +139,7 @@ def together(
         Each one's exit code, output and errors.
     """
     plain = [[os.fsencode(one).hex() for one in _texts(args)] for args in commands]
-    program = _TOGETHER.format(first=first, root=str(ROOT))
+    program = _TOGETHER.format(first=first, last=last, root=str(ROOT))
     done = subprocess.run(
         [sys.executable, *options, "-c", program, json.dumps(plain)],
         cwd=cwd,

@@ -32,6 +32,7 @@ def begin(ranks: int, *args: Any, cwd: Path | None = None, **more: str) -> subpr
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,  # as a terminal's job: a group of its own
     )
 
 

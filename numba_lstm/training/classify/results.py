@@ -48,16 +48,15 @@ def read_results(run: Run) -> dict[str, Any]:
     Raises
     ------
     RunError
-        When the file is damaged.
+        When the file is damaged, or something else has its name.
     """
-    path = run.path / RESULTS
-    if not path.is_file():
+    if not run.has(RESULTS):
         return {}
     found = run.read_json(RESULTS)
     classes = len(read_meaning(run).classes)
     if not isinstance(found, dict) or not all(_is_result(one, classes) for one in found.values()):
         raise RunError(
-            f"{path}: expected for each part loss, accuracy and a confusion matrix of {classes} "
+            f"{run.path / RESULTS}: expected for each part loss, accuracy and a confusion matrix of {classes} "
             f"classes, got something else"
         )
     return found

@@ -168,7 +168,7 @@ def read_combined(run: Run, config: ForecastConfig, meaning: Meaning) -> Combine
     """
     _refuse_lost(run)
     path = run.path / COMBINED
-    if not path.is_file():
+    if not run.has(COMBINED):
         made = _networks_of(run, replace(config, linear=False), meaning)
         weights = members.alike(made.networks)
         return Combined.of(made, weights, weights)
@@ -223,10 +223,9 @@ def count_parameters(config: ForecastConfig, meaning: Meaning) -> tuple[int, int
 
 def _refuse_lost(run: Run) -> None:
     """The results are written last: where they are, linear forecasters and weights were, too."""
-    path = run.path / COMBINED
-    if (run.path / RESULTS).is_file() and not path.is_file():
+    if run.has(RESULTS) and not run.has(COMBINED):
         raise RunError(
-            f"{path}: no such file, but {RESULTS} says that the run has ended; put it back, or "
+            f"{run.path / COMBINED}: no such file, but {RESULTS} says that the run has ended; put it back, or "
             f"make it again: numba-lstm train {run.kind.kind} --resume {run.path}"
         )
 

@@ -173,10 +173,9 @@ def read_results(run: Run) -> dict[str, Any]:
     Raises
     ------
     RunError
-        When the file is damaged.
+        When the file is damaged, or something else has its name.
     """
-    path = run.path / RESULTS
-    if not path.is_file():
+    if not run.has(RESULTS):
         return {}
     found = run.read_json(RESULTS)
     try:
@@ -184,7 +183,7 @@ def read_results(run: Run) -> dict[str, Any]:
     except RunError:
         raise
     except ValueError as error:
-        raise RunError(f"{path}: {error}") from None
+        raise RunError(f"{run.path / RESULTS}: {error}") from None
     return found
 
 

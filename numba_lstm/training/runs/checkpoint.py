@@ -29,7 +29,7 @@ import numpy as np
 from ... import system
 from ..._files import append, locked, write_atomic
 from ..._parsing import parse_json
-from ..._reading import open_ordinary, read_bytes, size_in_words
+from ..._reading import open_ordinary, ordinary, read_bytes, size_in_words
 from ...interop import safetensors
 from ...nn import Module
 from .folders import FolderTaken, RunError, claim, put_in_place
@@ -102,8 +102,27 @@ class Run:
         self._held: int | None = None
 
     def _require(self, name: str) -> None:
-        if not (self.path / name).is_file():
+        if not self.has(name):
             raise RunError(f"{self.path}: expected a run, but it has no {name}")
+
+    def has(self, name: str) -> bool:
+        """Whether the folder has this file.
+
+        Raises
+        ------
+        RunError
+            When something else has its name, such as a FIFO or a folder: that is not its absence.
+        """
+        path = self.path / name
+        try:
+            ordinary(path)
+        except FileNotFoundError:
+            if path.is_symlink():
+                raise RunError(f"{path}: expected a file, got a link that leads nowhere") from None
+            return False
+        except (OSError, ValueError) as error:
+            raise RunError(str(error)) from None
+        return True
 
     def require_kind(self, *kinds: str) -> None:
         """Raise RunError unless the run is of one of these kinds."""
@@ -132,11 +151,11 @@ class Run:
         finally:
             self._held = None
 
-    def refuse_links(self) -> None:
-        """Raise RunError where a file of the run is a link: somebody else may have put it there.
+    def require_own_files(self) -> None:
+        """Raise RunError where a name of the run's files stands for a link, or for no file.
 
-        Reading through links is harmless, and stores of models are made of them. What would be
-        written through one may be anything.
+        Somebody else may have put a link there. Reading through links is harmless, and stores of
+        models are made of them. What would be written through one may be anything.
         """
         for name in self.names():
             if (self.path / name).is_symlink():
@@ -144,6 +163,7 @@ class Run:
                     f"{self.path / name}: expected a file of the run's own, got a link: "
                     "copy the run to go on with it"
                 )
+            self.has(name)
 
     @contextlib.contextmanager
     def naming_state(self) -> Iterator[None]:
@@ -374,10 +394,9 @@ class Run:
             raise RunError(f"{path}: expected a run's state, got something else: {error}") from None
 
     def _state(self) -> Path:
-        path = self.path / RESUME
-        if not path.is_file():
+        if not self.has(RESUME):
             raise RunError(f"{self.path}: expected a run to resume, but it has no {RESUME}")
-        return path
+        return self.path / RESUME
 
     def _tree(self, metadata: Mapping[str, str]) -> dict[str, Any]:
         """What the state's file tells beside its arrays."""

@@ -145,7 +145,7 @@ def resume(
                 own = Run(path)
                 if kind is not None:
                     own.require_kind(kind)
-                own.refuse_links()
+                own.require_own_files()
                 held.enter_context(own.exclusive())
                 found = _read(own, flags)
         run = known_to_all(group, own)

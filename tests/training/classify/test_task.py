@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 
 import numpy as np
@@ -190,6 +191,10 @@ def test_a_damaged_file_is_named(config, tmp_path):
     _, run = session.start(config, tmp_path / "run")
     (run.path / "results.json").write_text('{"test": {}}')
     with pytest.raises(RunError, match=r"results\.json: expected for each part loss"):
+        read_results(run)
+    (run.path / "results.json").unlink()
+    os.mkfifo(run.path / "results.json")
+    with pytest.raises(RunError, match=r"results\.json: expected an ordinary file, got a FIFO"):
         read_results(run)
     (run.path / "data.json").write_text("{}")
     with pytest.raises(RunError, match=r"data\.json: expected columns, classes"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 import numpy as np
 import pytest
@@ -277,10 +278,10 @@ def test_a_run_with_a_link_for_a_file_is_read_but_not_gone_on_with(run, name):
     again = Run(run.path)
     assert same(again.load().model, make_checkpoint().model)
     with pytest.raises(RunError, match=rf"{name}: expected a file of the run's own, got a link"):
-        again.refuse_links()
+        again.require_own_files()
     (run.path / name).unlink()
     os.rename(moved, run.path / name)
-    again.refuse_links()
+    again.require_own_files()
 
 
 @pytest.mark.parametrize("kind", ["fifo", "folder", "device"])
@@ -300,6 +301,26 @@ def test_what_is_no_file_in_the_place_of_one_is_refused_at_once(run, name, kind)
 
     with pytest.raises((RunError, IsADirectoryError), match=name):
         read()
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "nowhere"])
+@pytest.mark.parametrize("name", ["results.json", "linear.safetensors", "resume.safetensors"])
+def test_what_is_no_file_is_not_an_absent_one(run, name, kind):
+    """A run without these is one that has not ended, or begun."""
+    path = run.path / name
+    path.unlink(missing_ok=True)
+    assert not run.has(name)
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(run.path / "absent")
+    came = {"fifo": "a FIFO", "folder": "a folder", "nowhere": "a link that leads nowhere"}[kind]
+    with pytest.raises(RunError, match=rf"^{re.escape(str(path))}: expected .*, got {came}$"):
+        run.has(name)
+    with pytest.raises(RunError, match=re.escape(name)):
+        run.require_own_files()
 
 
 @pytest.mark.parametrize("name", NAMES)
