@@ -20,7 +20,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tools import ROOT, apart, describe, mpiexec, numbers, parser
+from tools import ROOT, apart, describe, mpiexec, numbers, parser, warn_if_busy
 
 # The default model of `train lm`: V,E,H,L,T, and its batch.
 MODEL = [65, 128, 384, 1, 64]
@@ -117,6 +117,7 @@ def main() -> None:
     options.add_argument("--rows", type=int, default=ROWS, help="for a trial")
     options.add_argument("--option", action="append", default=[], help="another of `train lm`")
     given = options.parse_args()
+    warn_if_busy()
     cores = os.cpu_count() or 1
     log = max(1, given.steps // 20)
     words = ["--steps", given.steps, "--log-every", log, "--seed", 0, *given.option]

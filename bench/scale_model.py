@@ -24,7 +24,7 @@ from typing import Any
 from allreduce import SIZES
 from scale_report import SECTIONS, draw
 from table import with_table
-from tools import ROOT, apart, describe, mpiexec, numbers
+from tools import ROOT, apart, describe, mpiexec, numbers, warn_if_busy
 
 BENCH = ROOT / "bench"
 # V,E,H,L,T, and the rows that are measured: the default of `train lm`, and the medium and the large
@@ -119,6 +119,7 @@ def main() -> None:
     given = options.parse_args()
     file = given.json or BENCH / "results" / f"{given.machine}-scale.json"
     if given.measure is not None:
+        warn_if_busy()
         for part in given.measure or PARTS:
             for place, told in measure(part, given):
                 keep(file, place, told)

@@ -27,6 +27,7 @@ __all__ = [
     "parser",
     "stack",
     "time_of",
+    "warn_if_busy",
 ]
 
 
@@ -78,6 +79,14 @@ def describe() -> dict[str, Any]:
 
     about = ours.about()
     return {"machine": machine.describe(about["machine"]), "versions": about["versions"]}
+
+
+def warn_if_busy() -> None:
+    """Say on standard error where others use the machine: what is measured then is noise."""
+    from numba_lstm.benchmark.machine import Watch
+
+    for warning in Watch().at_start():
+        print(f"warning: {warning}", file=sys.stderr, flush=True)
 
 
 def time_of(run: Callable[[], Any], seconds: float) -> float:
