@@ -27,6 +27,10 @@ ENDS = {
         r"accuracy in .*, on unseen weeks (0\.9\d+|1\.000)",
     ),
     "streaming_server.py": ((), r"16 streams, up to \d+ in one step: outputs are .* from those .*"),
+    "sweep_dask.py": (
+        ("sklearn", "distributed"),
+        r"accuracy in .*, on new waves (0\.9\d+|1\.000)",
+    ),
     "torch_weights_to_numpy.py": (("torch",), r"logits .* from torch's, 100% of classes the same"),
 }
 
