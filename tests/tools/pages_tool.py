@@ -1,8 +1,8 @@
 """The code blocks of a Markdown page, run in order, as a reader would type them.
 
-All blocks of a page run in one process and one folder. ``python`` blocks share one namespace; ``sh``
-blocks are run by bash, which stops at the first command that fails. Comments of HTML, which a reader
-does not see, say what is different here:
+All blocks of a page run in one process and one folder. ``python`` blocks share one namespace;
+``sh`` blocks are run by bash, which stops at the first command that fails. Comments of HTML, which
+a reader does not see, say what is different here:
 
 ``<!-- not run: WHY -->``
     The block that follows is not run.
