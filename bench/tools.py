@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,17 @@ sys.path.insert(0, str(ROOT))
 # Seconds after which a search for plans is not waited for any more.
 SETTLE = 8.0
 
-__all__ = ["ROOT", "apart", "describe", "finish", "parser", "stack", "time_of"]
+__all__ = [
+    "ROOT",
+    "apart",
+    "describe",
+    "finish",
+    "mpiexec",
+    "parser",
+    "stack",
+    "time_of",
+    "warn_if_busy",
+]
 
 
 def parser(about: str, timed: bool = True) -> argparse.ArgumentParser:
@@ -31,11 +42,23 @@ def parser(about: str, timed: bool = True) -> argparse.ArgumentParser:
     return made
 
 
-def apart(*words: Any) -> str:
-    """Run Python with these words in a process of its own; gives what it prints."""
+def mpiexec(ranks: int) -> tuple[str, ...]:
+    """The words that start so many ranks: of the MPI beside this Python, else of the system's."""
+    beside = Path(sys.executable).parent / "mpiexec"
+    program = str(beside) if beside.exists() else shutil.which("mpiexec")
+    if program is None:
+        sys.exit("mpiexec: not found; pip install 'numba_lstm[mpi]' brings one")
+    return (program, "-n", str(ranks))
+
+
+def apart(*words: Any, launcher: Sequence[str] = ()) -> str:
+    """Run Python with these words in a process of its own, or in several that a launcher starts.
+
+    Gives what it prints.
+    """
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
-        [sys.executable, *map(str, words)],
+        [*launcher, sys.executable, *map(str, words)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": path},
@@ -56,6 +79,14 @@ def describe() -> dict[str, Any]:
 
     about = ours.about()
     return {"machine": machine.describe(about["machine"]), "versions": about["versions"]}
+
+
+def warn_if_busy() -> None:
+    """Say on standard error where others use the machine: what is measured then is noise."""
+    from numba_lstm.benchmark.machine import Watch
+
+    for warning in Watch().at_start():
+        print(f"warning: {warning}", file=sys.stderr, flush=True)
 
 
 def time_of(run: Callable[[], Any], seconds: float) -> float:

@@ -16,6 +16,7 @@ from ._version import __version__
 __all__ = [
     "__version__",
     "datasets",
+    "distributed",
     "estimators",
     "get_num_threads",
     "get_tuning",
@@ -50,6 +51,7 @@ _forks.register()
 
 if TYPE_CHECKING:
     from . import datasets as datasets
+    from . import distributed as distributed
     from . import estimators as estimators
     from . import interop as interop
     from . import losses as losses

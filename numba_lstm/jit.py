@@ -23,7 +23,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from . import compile_cache, fingerprint, simd, workers
 from .inlining import intermediate_only
 
-__all__ = ["driver", "kernel", "load_microkernels", "named_driver", "on_compile"]
+__all__ = ["driver", "kernel", "load_microkernels", "named_driver", "on_compile", "part_of_driver"]
 
 # No fast-math at all: every flag lets LLVM choose between roundings, and it chooses differently in
 # inference and in training (f·c + i·g becomes either of two FMAs). The same bits everywhere need
@@ -71,6 +71,11 @@ def kernel(function: Callable[..., Any]) -> Any:
     dispatcher.add_overload = keep
     dispatcher._compile_for_args = compile_for_python
     return dispatcher
+
+
+def part_of_driver(function: Callable[..., Any]) -> Any:
+    """Make `function` a part of each driver that calls it, which may own the arrays it makes."""
+    return njit(inline="always", **FLAGS)(function)
 
 
 config: Any = numba_config  # its names are made when it is imported

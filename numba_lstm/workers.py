@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import threads, tuning
+from .time_slice import ask_for_short_slices
 
 __all__ = ["Crew", "count", "crew"]
 
@@ -149,6 +150,7 @@ class Crew:
         if hasattr(signal, "pthread_sigmask"):  # signals are for the program's own threads
             faults = {getattr(signal, name, None) for name in _FAULTS}
             signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - faults)
+        ask_for_short_slices()
         self._run(self.address, 0, i)
 
     def retire(self) -> None:

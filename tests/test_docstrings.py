@@ -8,12 +8,23 @@ from types import FunctionType, ModuleType
 
 import pytest
 
-from numba_lstm import datasets, estimators, interop, losses, models, nn, optim, testing
+from numba_lstm import (
+    datasets,
+    distributed,
+    estimators,
+    interop,
+    losses,
+    models,
+    nn,
+    optim,
+    testing,
+)
 
 PUBLIC = [
     *(getattr(nn, name) for name in nn.__all__),
     *(getattr(models, name) for name in models.__all__),
     *(getattr(optim, name) for name in optim.__all__),
+    *(getattr(distributed, name) for name in distributed.__all__),
     *(
         one
         for one in (getattr(datasets, name) for name in datasets.__all__)

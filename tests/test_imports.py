@@ -30,6 +30,7 @@ LAYERS = [
     {"recurrent"},
     {"nn"},
     {"losses", "optim", "testing"},
+    {"distributed"},
     {"text", "datasets"},
     {"models"},
     {"interop"},
@@ -151,6 +152,8 @@ def dependency_problems(files: dict[str, str]) -> list[str]:
             optional = OPTIONAL | PEERS if path.startswith("benchmark/") else OPTIONAL
             if path.startswith("interop/onnx/"):
                 optional = optional | {"onnx", "google"}  # protobuf comes with onnx
+            if path.startswith("distributed/"):
+                optional = optional | {"mpi4py"}
             needed = DEPENDENCIES | BASES if path.startswith("estimators/") else DEPENDENCIES
             if top not in needed and not (top in optional and lazy):
                 problems.append(f"{path} imports {name}")
@@ -249,6 +252,8 @@ def test_the_package_keeps_the_rule(rule):
         (dependency_problems, "benchmark/x.py", "import torch"),
         (dependency_problems, "models/x.py", "def f():\n    import sklearn"),
         (dependency_problems, "cli/plot.py", "import matplotlib.pyplot as plt"),
+        (dependency_problems, "distributed/group.py", "from mpi4py import MPI"),
+        (dependency_problems, "training/x.py", "def f():\n    import mpi4py"),
         (parallel_problems, "kernels/x.py", "@kernel\ndef f(nt):\n    for q in prange(nt): pass"),
         (argument_problems, "nn/x.py", "def f(a, b, c, d, e, f, g, h, i, j, k): pass"),
         (parallel_problems, "nn/x.py", "for q in numba.prange(2): pass"),
@@ -286,6 +291,10 @@ def test_what_every_fork_runs_needs_the_standard_library_only():
         (
             "import numba_lstm.datasets",
             ["numba", "llvmlite", "scipy", "click", "pandas", "pyarrow", "numba_lstm.nn"],
+        ),
+        (
+            "import numba_lstm.distributed",
+            ["mpi4py", "numba", "llvmlite", "scipy", "click", "numba_lstm.kernels"],
         ),
         ("import numba_lstm.reference", ["numba", "llvmlite", "scipy", "click", "numba_lstm.nn"]),
     ],

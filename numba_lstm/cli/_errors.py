@@ -36,10 +36,16 @@ class BadInput(click.ClickException):
 def bad_input() -> Iterator[None]:
     """Within it, while the user's input is read, a wrong value or file is the input's fault.
 
-    A disk that is full or fails is not.
+    A disk that is full or fails is not. Where it is wrong on some ranks only, all of them end.
     """
     try:
         yield
+    except RuntimeError as error:
+        from ..distributed.errors import DistributedError
+
+        if not isinstance(error, DistributedError):
+            raise
+        raise BadInput(one_line(ValueError(str(error)))) from error
     except (ValueError, TypeError, OSError, MemoryError) as error:
         if isinstance(error, BrokenPipeError) or getattr(error, "errno", None) in _DISK:
             raise

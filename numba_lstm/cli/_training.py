@@ -18,8 +18,10 @@ from ._errors import DIVERGED, bad_input
 from ._kernels import announce_compiling, set_threads
 from ._output import json_option, print_json, print_notes
 from ._paths import FILE, FOLDER
+from ._ranks import in_words, of_launch
 
 if TYPE_CHECKING:
+    from ..distributed.group import Group
     from ..training.runs.checkpoint import Run
     from ..training.runs.trainer import RunTrainer
 
@@ -138,18 +140,20 @@ def train_command(
         as_json: bool,
         **options: Any,
     ) -> None:
-        _train_run(
-            ctx,
-            merged or all_layers,
-            finish,
-            config_files=config_files,
-            out=out,
-            resumed=resumed,
-            quiet=quiet,
-            as_json=as_json,
-            options=options,
-            unit=unit,
-        )
+        with of_launch() as ctx.obj:
+            _train_run(
+                ctx,
+                merged or all_layers,
+                finish,
+                config_files=config_files,
+                out=out,
+                resumed=resumed,
+                # Rank 0 speaks for all.
+                quiet=quiet or ctx.obj.rank > 0,
+                as_json=as_json and ctx.obj.rank == 0,
+                options=options,
+                unit=unit,
+            )
 
     return command
 
@@ -172,7 +176,7 @@ def _train_run(
     Parameters
     ----------
     ctx
-        The command's.
+        The command's; its object is the group of the ranks that train together.
     merged
         Makes the options of layers of them.
     finish
@@ -185,6 +189,7 @@ def _train_run(
     unit
         What a token is, for the progress.
     """
+    group: Group = ctx.obj
     flags = {name: value for name, value in options.items() if value not in (None, ())}
     with bad_input():
         excluded = {"out": out, "config": config_files, "init": flags.get("init")}
@@ -196,17 +201,24 @@ def _train_run(
         # Only when everything was read and checked a new run's folder is made.
         config = merged([*((file, read_toml(file)) for file in config_files), ("", flags)])
         set_threads(config.threads)
+        if group.size > 1 and config.threads is None:
+            from ..distributed.cores import share_cores
+
+            share_cores(group)
         # The imports that cost time come after what can be refused without them.
         from ..training.progress import Progress
         from ..training.runs import session
 
         progress = Progress(quiet=quiet, unit=unit)
         if resumed is not None:
-            trainer, run = session.resume(resumed, flags, progress, config.kind)
+            trainer, run = session.resume(resumed, flags, progress, config.kind, group)
         else:
-            trainer, run = session.start(config, out, progress)
+            trainer, run = session.start(config, out, progress, group)
+    ranks = in_words(group) if group.size > 1 else ""
     if not quiet:
         click.echo(f"run: {run.path}", err=True)
+        if ranks:
+            click.echo(ranks, err=True)
         print_notes(trainer.task.notes)
         announce_compiling(progress.note)
     more: dict[str, Any] = {}
@@ -217,7 +229,9 @@ def _train_run(
         more.update(found)
         lines.extend(told)
 
-    status, code = _train(trainer, run, end)
+    status, code, words = _train(trainer, run, end)
+    if words and group.rank == 0:
+        click.echo(words, err=True)
     summary = {"run": str(run.path), "status": status, **trainer.summary(), **more}
     for line in [] if quiet else lines:
         click.echo(line, err=as_json)
@@ -226,8 +240,8 @@ def _train_run(
     ctx.exit(code)
 
 
-def _train(trainer: RunTrainer, run: Run, end: Callable[[], None]) -> tuple[str, int]:
-    """Train; how that ended, and the exit code."""
+def _train(trainer: RunTrainer, run: Run, end: Callable[[], None]) -> tuple[str, int, str]:
+    """Train; how that ended, the exit code, and a line about it."""
     from ..training.interrupt import Interrupted
     from ..training.step import Diverged
 
@@ -237,18 +251,16 @@ def _train(trainer: RunTrainer, run: Run, end: Callable[[], None]) -> tuple[str,
         with trainer.task.naming_sizes():
             trainer.run(run, end)
     except Interrupted as signal:
-        if not signal.between_steps and not _go_back(trainer, run):
-            click.echo("interrupted: nothing was saved", err=True)
-        else:
-            step = trainer.counters.step
-            click.echo(f"interrupted: saved at step {step}; go on: {again}", err=True)
-        return "interrupted", signal.exit_code
+        words = "interrupted: nothing was saved"
+        if signal.between_steps or _go_back(trainer, run):
+            words = f"interrupted: saved at step {trainer.counters.step}; go on: {again}"
+        return "interrupted", signal.exit_code, words
     except Diverged as error:
-        click.echo(f"error: diverged: {error}; the last good checkpoint is kept", err=True)
-        return "diverged", DIVERGED
+        words = f"error: diverged: {error}; the last good checkpoint is kept"
+        return "diverged", DIVERGED, words
     if before and trainer.counters.step == before:
-        click.echo(f"nothing was trained: {_ended(trainer)}", err=True)
-    return "done", 0
+        return "done", 0, f"nothing was trained: {_ended(trainer)}"
+    return "done", 0, ""
 
 
 def _named(summary: dict[str, Any], unit: str) -> dict[str, Any]:

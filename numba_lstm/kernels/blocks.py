@@ -21,7 +21,7 @@ __all__ = [
 
 MR, _MR_3 = BLOCKS[STRIP].mr, BLOCKS[3].mr
 _SPLITS, _SPLITS_3 = BLOCKS[STRIP].splits, BLOCKS[3].splits
-# How many panels are run at once for a block of 1, 2 and 3 rows; larger blocks run one.
+# How many panels at most are run at once for a block of 1, 2 and 3 rows; larger blocks run one.
 _WIDE_1, _WIDE_2, _WIDE_3 = (max(1, nv // PANEL) for nv in BLOCKS[STRIP].at_once[:3])
 _WIDE_3_1, _WIDE_3_2, _WIDE_3_3 = (max(1, nv // 3) for nv in BLOCKS[3].at_once[:3])
 
@@ -63,16 +63,19 @@ def panels_at_once(m, left, strip):
 
     The result is that of one panel after the other, ``z[:, p] = a @ w[p] + b[p]``, to the bit.
 
-    A block of one panel and few rows has too few accumulators to hide the latency of an FMA.
+    A block of one panel and few rows has too few accumulators to hide the latency of an FMA. So
+    what is less than two wide blocks is cut into halves: 7 panels into 4 + 3.
     """
-    count = 1
+    most = 1
     if m == 1:
-        count = _WIDE_3_1 if strip == 3 else _WIDE_1
+        most = _WIDE_3_1 if strip == 3 else _WIDE_1
     elif m == 2:
-        count = _WIDE_3_2 if strip == 3 else _WIDE_2
+        most = _WIDE_3_2 if strip == 3 else _WIDE_2
     elif m == 3:
-        count = _WIDE_3_3 if strip == 3 else _WIDE_3
-    return count if left >= count else 1
+        most = _WIDE_3_3 if strip == 3 else _WIDE_3
+    if left <= most:
+        return left
+    return most if left >= 2 * most else (left + 1) // 2
 
 
 @kernel

@@ -33,6 +33,7 @@ from ..simd import (
     store_n,
 )
 from .blocks import MR, first, row_block
+from .scratch import scratch_rows
 
 __all__ = ["TRANSPOSED_SCRATCH", "gemm", "gemm_transposed"]
 
@@ -182,7 +183,7 @@ def gemm(crew, nt, a, lda, segments, a_stride, k, m, w, bias, c, c_panel, c_row,
     by_rows = blocks >= 2 * nt or panels < nt
     if not by_rows:
         blocks = 1
-    tiles = np.empty((nt, max(MR, _MR_3) * width), c.dtype)
+    tiles = scratch_rows(nt, max(MR, _MR_3) * width, c)
     parts(crew, nt, _gemm_part, (
         nt, by_rows, blocks, panels, tiles,
         a, lda, segments, a_stride, k, m, w, bias, c, c_panel, c_row, n,
@@ -314,7 +315,7 @@ def gemm_transposed(
     mr = _MR_3 if nv == 3 else MR
     blocks = (m + mr - 1) // mr
     total = panels * blocks
-    tiles = np.empty((nt, PANEL * lanes(c)), c.dtype)
+    tiles = scratch_rows(nt, PANEL * lanes(c), c)
     starts = np.empty(blocks + 1, np.int64)
     for i in range(blocks + 1):
         starts[i] = first(i, blocks, m)

@@ -75,6 +75,7 @@ class Parameter:
         "__weakref__",
         "_data",
         "_grad",
+        "_home",
         "_lock",
         "_packed",
         "_spare",
@@ -99,6 +100,7 @@ class Parameter:
         self._view.flags.writeable = False
         self._version = 0
         self._grad: np.ndarray | None = None
+        self._home: np.ndarray | None = None
         self._spare: np.ndarray | None = None
         self._packed: dict[Hashable, Any] = {}
         self._stale: dict[Hashable, Any] = {}
@@ -235,7 +237,13 @@ class Parameter:
             array = self._checked_grad("grad", value)
             value = quiet.cast(array, self._data.dtype)
         with self._lock:
-            old, self._grad = self._grad, value
+            old = self._grad
+            if value is not None and self._home is not None:
+                kept = self._home if old is None else old
+                kept[...] = value
+                self._grad = kept
+                return
+            self._grad = value
             # If nobody else holds the array, the next gradient is written into it. New memory comes
             # from the system page by page, which took 10 ms of a word model's step of 330.
             given_up = value is None and old is not None and old.base is None
@@ -269,7 +277,10 @@ class Parameter:
             return
         dtype = self._data.dtype
         with self._lock:
-            if self._grad is None:
+            if self._grad is None and self._home is not None:
+                self._home[...] = array if array.dtype == dtype else quiet.cast(array, dtype)
+                self._grad = self._home
+            elif self._grad is None:
                 if not copy and array.dtype == dtype and array.flags.carray:
                     self._grad, self._spare = array, None
                 else:
@@ -292,6 +303,37 @@ class Parameter:
             written. It becomes the gradient when the block ends without an error.
         """
         return _Accumulation(self)
+
+    def keep_grad_in(self, home: np.ndarray | None) -> None:
+        """Let every gradient stand in one array from now on, such as a part of a larger one.
+
+        The gradient that there is moves there, unless it stands there already. After
+        ``p.grad = None`` there is none, as always, and the next one overwrites what the array
+        holds, whoever else looks at it.
+
+        Parameters
+        ----------
+        home : numpy.ndarray or None
+            C-contiguous, of the parameter's shape and dtype. None: in arrays of its own again; the
+            gradient that there is stays where it stands.
+
+        Raises
+        ------
+        ValueError
+            If it is another array.
+        """
+        fits = home is None or (
+            home.shape == self.shape and home.dtype == self.dtype and home.flags.carray
+        )
+        if not fits:
+            raise ValueError(f"home: expected a C-contiguous array of {self.shape} of {self.dtype}")
+        with self._lock:
+            self._home, self._spare = home, None
+            if home is None or self._grad is None:
+                return
+            if home.__array_interface__["data"] != self._grad.__array_interface__["data"]:
+                home[...] = self._grad
+                self._grad = home
 
     def _checked_grad(self, name: str, value: Any) -> np.ndarray:
         array = value if type(value) is np.ndarray and value.dtype == self._data.dtype else None
@@ -390,6 +432,9 @@ class _Accumulation:
         p._lock.acquire()
         if p._grad is not None:
             return p._grad, True
+        if p._home is not None:
+            self._new = p._home
+            return self._new, False
         self._new, p._spare = p._spare, None
         try:
             if self._new is None:

@@ -276,7 +276,7 @@ class Tuner:
         now = self._clock()
         if self._search is not None or now < self._no_search_before:
             return
-        if now > self._busy_until + 2 * _RETRY_MOST:  # it was quiet for long
+        if self._has_home and now > self._busy_until + 2 * _RETRY_MOST:  # it was quiet for long
             self._retry, self._patience, self._in_vain = _RETRY, _RETRY, 0.0
         self._busy_until = now
         if now < self._search_at and step <= 2 * self._in_vain:
@@ -316,7 +316,8 @@ class Tuner:
         elif best == self._home and verdict.time <= _AS_FAST * self.time:
             self._busy_until = self._clock()
             self._rest()
-            self._go_steady(self.time)
+            # What calls take now is not slow: else they would be compared again and again.
+            self._go_steady(max(self.time, verdict.time))
         else:
             self._in_vain = verdict.time if best == self._home else 0.0
             self._go_busy(best, verdict.time)
@@ -333,6 +334,7 @@ class Tuner:
         if not quiet:
             if self._checks:  # the earlier process knew better
                 self._has_home = True
+            self._in_vain = verdict.time
             self._go_busy(best, verdict.time)
             return
         self._has_home, self._home = True, best

@@ -230,7 +230,7 @@ def blocks(transposed: bool) -> list[tuple[int, int, int]]:
                 widths = [3] if strip == 3 else [nv for nv in range(1, PANEL + 1) if nv != 3]
             else:
                 most = 3 if strip == 3 else PANEL
-                widths = [*range(1, most + 1), *[at_once] * (at_once > most)]
+                widths = [*range(1, most + 1), *range(2 * most, at_once + 1, most)]
             found += [(strip, m, nv) for nv in widths]
     return found
 

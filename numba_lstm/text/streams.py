@@ -60,6 +60,8 @@ class Streams:
         B, the number of streams.
     seq_len
         T, the length of a window.
+    part
+        Which of the streams are given, where others are read elsewhere; windows are (T, so many).
 
     Attributes
     ----------
@@ -82,7 +84,9 @@ class Streams:
     ([[3, 4, 5], [9, 10, 11]], 2)
     """
 
-    def __init__(self, tokens: ArrayLike, batch: int, seq_len: int) -> None:
+    def __init__(
+        self, tokens: ArrayLike, batch: int, seq_len: int, *, part: slice = slice(None)
+    ) -> None:
         self.batch = size("batch", batch)
         self.seq_len = size("seq_len", seq_len)
         self.tokens = _as_ids("tokens", tokens)
@@ -96,7 +100,8 @@ class Streams:
         # the text, which rounding up could ask for where there are one or two streams.
         self._count = min(_ceil(_ceil(pairs, self.batch), self.seq_len), pairs // self.seq_len)
         last = pairs - self._count * self.seq_len
-        self._starts = np.arange(self.batch, dtype=np.int64) * last // max(self.batch - 1, 1)
+        starts = np.arange(self.batch, dtype=np.int64) * last // max(self.batch - 1, 1)
+        self._starts = starts[part]
         self._position = 0
 
     def __len__(self) -> int:
@@ -133,7 +138,9 @@ class Streams:
         )
 
 
-def windows(tokens: ArrayLike, batch: int, seq_len: int, warmup: int = 0) -> Iterator[Window]:
+def windows(
+    tokens: ArrayLike, batch: int, seq_len: int, warmup: int = 0, *, part: slice = slice(None)
+) -> Iterator[Window]:
     """Yield one pass over `tokens` in which each of them but the first is a target exactly once.
 
     Parameters
@@ -148,13 +155,17 @@ def windows(tokens: ArrayLike, batch: int, seq_len: int, warmup: int = 0) -> Ite
         Each stream but the first reads so many tokens before its own ones, whose targets are
         `IGNORE`: its state is then nearly that of a single stream. All streams are equally long, so
         the first one has so many more targets.
+    part
+        Which of the streams are given, where others are read elsewhere. There are as many windows
+        of each part.
 
     Yields
     ------
     Window
         The state is carried from each to the next. Where one stream is a token shorter than
         another, its last target is `IGNORE` (and its last input a token whose output is of no
-        use), so weight a window's mean loss by ``(targets != IGNORE).sum()``, which is never 0.
+        use), so weight a window's mean loss by ``(targets != IGNORE).sum()``, which is 0 only in a
+        part of the streams.
 
     Raises
     ------
@@ -181,13 +192,17 @@ def windows(tokens: ArrayLike, batch: int, seq_len: int, warmup: int = 0) -> Ite
     own = pairs - warmup  # of the first stream those after its first `warmup`
     batch = min(batch, own)
     starts = np.arange(batch + 1, dtype=np.int64) * own // batch
-    return _windows(ids, starts, seq_len, warmup)
+    return _windows(ids, starts, seq_len, warmup, part)
 
 
-def _windows(ids: np.ndarray, starts: np.ndarray, seq_len: int, warmup: int) -> Iterator[Window]:
+def _windows(
+    ids: np.ndarray, starts: np.ndarray, seq_len: int, warmup: int, part: slice
+) -> Iterator[Window]:
     """Yield the windows of streams b over the pairs starts[b] to starts[b + 1] + warmup."""
     starts, ends = starts[:-1], starts[1:] + warmup
     length = int((ends - starts).max())
+    early = (np.arange(len(starts)) > 0)[part]
+    starts, ends = starts[part], ends[part]
     for first in range(0, length, seq_len):
         steps = np.arange(first, min(first + seq_len, length))[:, None]
         places = steps + starts
@@ -195,7 +210,7 @@ def _windows(ids: np.ndarray, starts: np.ndarray, seq_len: int, warmup: int) -> 
         places[beyond] = 0
         targets = _int64(ids[places + 1])
         targets[beyond] = IGNORE
-        targets[:, 1:][(steps < warmup)[:, 0]] = IGNORE
+        targets[(steps < warmup) & early] = IGNORE
         yield Window(_int64(ids[places]), targets, first == 0)
 
 

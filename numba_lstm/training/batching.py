@@ -155,6 +155,13 @@ class Batches(Passes):
             weight = np.broadcast_to(weight, targets.shape[:2]).copy()
         return (inputs, targets) if weight is None else (inputs, targets, weight)
 
+    def weight(self, chosen: np.ndarray) -> float:
+        """Return how much some samples count in the mean over a batch of them."""
+        counts = np.ones(len(chosen)) if self._weight is None else self._weight[chosen]
+        if self._steps_of_x and self._lengths is not None:
+            counts = counts * self._lengths[chosen]
+        return float(counts.sum())
+
     def _targets(self, y: Any) -> Any:
         samples = len(self._x)
         steps = [len(one) for one in self._x] if self._lengths is None else self._lengths.tolist()

@@ -13,6 +13,7 @@ from .counters import Counters
 from .history import History
 from .interrupt import Interrupts
 from .loop import Loop
+from .shared_interrupts import SharedInterrupts
 from .step import Diverged
 from .supervised import Supervised
 
@@ -45,10 +46,12 @@ class Fit(Loop):
         self._at_epoch = _having(trainer.callbacks, "on_epoch_end")
         # The last weights that are known to be good.
         self._kept: dict[str, np.ndarray] = {}
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            self.interrupts = Interrupts((signal.SIGINT,))
-        else:  # the program has a way of its own to be interrupted
-            self.interrupts = Interrupts(())
+
+    def _make_interrupts(self) -> Interrupts:
+        # Else the program has a way of its own to be interrupted.
+        ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        kind = Interrupts if self.task.group.size == 1 else SharedInterrupts
+        return kind((signal.SIGINT,) if ours else ())
 
     def run(self) -> None:
         """Train to the end.

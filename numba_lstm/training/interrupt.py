@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-__all__ = ["Interrupted", "Interrupts"]
+__all__ = ["HEARD", "Interrupted", "Interrupts"]
 
 
 class Interrupted(KeyboardInterrupt):
@@ -39,7 +39,8 @@ class Interrupted(KeyboardInterrupt):
 
 #: That a terminal was closed; Windows has no such signal.
 _HANGUP = getattr(signal, "SIGHUP", None)
-_HEARD = tuple(one for one in (signal.SIGINT, signal.SIGTERM, _HANGUP) if one is not None)
+#: Those that end a training.
+HEARD = tuple(one for one in (signal.SIGINT, signal.SIGTERM, _HANGUP) if one is not None)
 
 
 class Interrupts:
@@ -59,7 +60,7 @@ class Interrupts:
         Which ones are heard.
     """
 
-    def __init__(self, signals: Sequence[int] = _HEARD) -> None:
+    def __init__(self, signals: Sequence[int] = HEARD) -> None:
         self._signals = signals
         self._heard: int | None = None
         self._at_once = False
@@ -79,7 +80,7 @@ class Interrupts:
             signal.signal(signum, handler)
         self._before.clear()
 
-    def _hear(self, signum: int, _frame: Any) -> None:
+    def _hear(self, signum: int, frame: Any) -> None:
         if signum == self._heard == _HANGUP and not self._at_once:
             return
         if self._at_once or self._heard is not None:

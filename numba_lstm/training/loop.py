@@ -3,6 +3,9 @@
 A step takes a batch and updates the parameters. Between steps the loop measures, keeps the best
 model and listens for interruptions; whatever it does there changes no bit of what follows. `Fit`
 keeps all in memory, `RunTrainer` in a run's folder.
+
+Several ranks that train together run the same loop. All that it decides by is the same on them: the
+counters, whose seconds are rank 0's, and the signals that `Exchange` tells them all of.
 """
 
 from __future__ import annotations
@@ -16,8 +19,10 @@ import numpy as np
 from .. import optim
 from .budget import Budget
 from .counters import Counters
+from .exchange import Exchange
 from .interrupt import Interrupts
 from .progress import Progress
+from .shared_interrupts import SharedInterrupts
 from .step import Diverged
 from .task import Measured, Task
 
@@ -72,9 +77,12 @@ class Loop:
         self.budget, self.schedule, self.clip = budget, schedule, clip
         self.patience, self.min_delta = patience, min_delta
         self.progress = Progress(quiet=True) if progress is None else progress
-        self.interrupts = Interrupts()
         self._now = now
         self._since = 0.0
+        self.interrupts = self._make_interrupts()
+        average = getattr(optimizer, "average", False)
+        self.exchange = Exchange(task.group, self.interrupts, self._elapsed, average)
+        task.exchange = self.exchange
 
     def fraction(self) -> float:
         """How much of the training is done, 0 to 1."""
@@ -100,13 +108,20 @@ class Loop:
     def _between(self) -> None:
         """Called after each step."""
 
+    def _make_interrupts(self) -> Interrupts:
+        """What is heard: all signals that end a program."""
+        return Interrupts() if self.task.group.size == 1 else SharedInterrupts()
+
     # -- inside -------------------------------------------------------------------------------
 
     def _start_clock(self) -> None:
         self._since = self._now() - self.counters.seconds
 
+    def _elapsed(self) -> float:
+        return self._now() - self._since
+
     def _read_clock(self) -> None:
-        self.counters.seconds = self._now() - self._since
+        self.counters.seconds = self.exchange.read_clock()
 
     def _loop(self) -> None:
         while True:
@@ -130,7 +145,7 @@ class Loop:
         if isinstance(self.schedule, optim.ConstantLR):
             self.schedule.step(middle)
         c.count(*self.task.step(batch, self.optimizer, self.clip, c.step + 1))
-        self._read_clock()
+        c.seconds = self.exchange.seconds()
         self.progress.step(
             {
                 "fraction": self.fraction(),
@@ -143,7 +158,7 @@ class Loop:
         )
 
     def _validate(self) -> Measured:
-        result = self.task.evaluate(self.task.model, check=self.interrupts.check)
+        result = self.task.evaluate(self.task.model, check=self.exchange.check)
         if not math.isfinite(result.loss):
             raise Diverged(f"the validation loss at step {self.counters.step} is {result.loss}")
         return result

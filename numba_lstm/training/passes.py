@@ -63,6 +63,10 @@ class Passes:
         """Return the batch of some samples, by their numbers."""
         raise NotImplementedError
 
+    def weight(self, chosen: np.ndarray) -> float:
+        """Return how much some samples count in the mean over a batch of them."""
+        return float(len(chosen))
+
     def _drawn(self, epoch: int) -> np.random.Generator:
         """What draws the order of a pass."""
         return np.random.default_rng((self._root, epoch))

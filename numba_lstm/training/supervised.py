@@ -11,7 +11,8 @@ import numpy as np
 
 from .. import optim
 from ..nn import Module
-from .step import Diverged, update
+from .shares import Share
+from .step import Diverged, scaled, update
 from .task import Measured, Step, Task, evaluating
 
 __all__ = ["Batch", "MeanLoss", "Supervised"]
@@ -30,12 +31,15 @@ class Batch(NamedTuple):
         Of each target, or None.
     number
         Its place in its pass, for messages.
+    share
+        How much it is of a batch that several ranks share. Of 0 there are no inputs.
     """
 
     inputs: tuple[Any, ...]
     targets: Any
     weight: Any
     number: int
+    share: float = 1.0
 
 
 class MeanLoss(NamedTuple):
@@ -101,20 +105,30 @@ class Supervised(Task):
         self, batch: Batch, optimizer: optim.Optimizer, clip: float | None, number: int
     ) -> Step:
         """Train on a batch; Diverged, and no parameter changed, where a number is not finite."""
+        whole = Step(0.0, 0.0, 0)
 
         def forward() -> tuple[float, Callable[[], Any]]:
+            if not batch.share:
+                return 0.0, lambda: None
             outputs, pullback = self.model.vjp(*batch.inputs)
             loss, gradient = self._loss(outputs, batch)
+            gradient = scaled(gradient, batch.share)
             if isinstance(outputs, tuple):
-                return loss, lambda: pullback(*gradient)
-            return loss, lambda: pullback(gradient)
+                return loss * batch.share, lambda: pullback(*gradient)
+            return loss * batch.share, lambda: pullback(gradient)
+
+        def agree(loss: float) -> float:
+            nonlocal whole
+            counts = (_weight_of(batch), _steps_of(batch)) if batch.share else (0.0, 0)
+            whole = Step(*self.exchange.step(number, loss, *counts))
+            return whole.loss
 
         try:
-            loss = update(optimizer, forward, clip, number)
+            update(optimizer, forward, clip, number, agree)
         except Diverged:
             _refuse_nan("batches", "targets", batch.targets, batch.number)
             raise
-        return Step(loss, _weight_of(batch), _steps_of(batch))
+        return whole
 
     def evaluate(self, model: Module, check: Callable[[], None]) -> Measured:
         """Measure a model on what validates; it is left in the mode it was in."""
@@ -123,6 +137,7 @@ class Supervised(Task):
             for batch, _, loss in self.measured("valid", self.valid, model, check):
                 weight = _weight_of(batch)
                 total, weights = total + loss * weight, weights + weight
+        total, weights = self.group.sums(total, weights)
         if weights == 0.0:
             raise ValueError("valid: expected a sample_weight above 0, got none")
         return MeanLoss(total / weights, weights)
@@ -136,7 +151,8 @@ class Supervised(Task):
     ) -> Iterator[tuple[Batch, Any, float]]:
         """Yield batches, the outputs for them of a model in evaluation mode, and the losses.
 
-        ``name`` is what messages call their source; ``check`` is called before each.
+        Where a rank's share of a batch is empty, there is nothing to yield. ``name`` is what
+        messages call the source; ``check`` is called before each batch.
         """
         assert source is not None
         more = {"with_gradient": False} if self._quick else {}
@@ -144,6 +160,8 @@ class Supervised(Task):
         for number, item in enumerate(source, 1):
             check()
             batch = _as_batch(name, item, number)
+            if not batch.share:
+                continue
             outputs = model(*batch.inputs)
             loss, _ = self._loss(outputs, batch, **more)
             if not math.isfinite(loss):
@@ -176,13 +194,18 @@ def _takes(function: Callable[..., Any], name: str) -> bool:
 
 
 def _as_batch(name: str, item: Any, number: int) -> Batch:
+    share = 1.0
+    if isinstance(item, Share):
+        item, share = item
+        if not share:
+            return Batch((), None, None, number, share)
     if not isinstance(item, tuple | list) or len(item) not in (2, 3):
         raise TypeError(
             f"{name}: expected (inputs, targets) or (inputs, targets, sample_weight), got "
             f"{_kind(item)} as batch {number}"
         )
     inputs = item[0] if isinstance(item[0], tuple) else (item[0],)
-    batch = Batch(inputs, item[1], item[2] if len(item) == 3 else None, number)
+    batch = Batch(inputs, item[1], item[2] if len(item) == 3 else None, number, share)
     for array in inputs:
         _refuse_nan(name, "inputs", array, number, _lengths(array, inputs))
     if batch.weight is not None:

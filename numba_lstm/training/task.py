@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 from .. import optim
+from ..distributed.group import Group
 from ..nn import Module
+from .exchange import Exchange
 
 __all__ = ["Measured", "Step", "Task", "evaluating", "modes_kept"]
 
@@ -52,6 +54,8 @@ class Task:
         Batches in a pass, where that is known.
     place : int
         Batches taken of the pass at hand.
+    exchange : Exchange
+        What the ranks tell each other. A task of several is given one by its loop.
     """
 
     model: Module
@@ -59,13 +63,19 @@ class Task:
     passes: int = 0
     length: int | None = None
     place: int = 0
+    exchange: Exchange = Exchange()
+
+    @property
+    def group(self) -> Group:
+        """The ranks that train together, each on its share of a batch."""
+        return self.exchange.group
 
     def next(self) -> Any:
         """Take the next batch; None where a pass has ended, once for each."""
         raise NotImplementedError
 
     def step(self, batch: Any, optimizer: optim.Optimizer, clip: float | None, number: int) -> Step:
-        """Train on a batch.
+        """Train on a batch; what is found is the same on all ranks.
 
         Raises
         ------

@@ -12,6 +12,7 @@ from ..nn import Module
 from ..optim.optimizer import check_number
 from ..typing import Seed
 from .budget import Budget
+from .exchange import Exchange
 from .fit import Fit
 from .history import History
 from .progress import Progress
@@ -36,7 +37,8 @@ class Trainer:
         sample_weight=w)``. Of a module with several outputs it gets a tuple, and gives one of
         gradients.
     optimizer : optim.Optimizer
-        Over the module's parameters, or some of them. Others are not trained.
+        Over the module's parameters, or some of them. Others are not trained. With a
+        `distributed.DistributedOptimizer` all ranks fit together, and `fit` tells what that asks.
     clip : float, optional
         The highest norm of all gradients together.
     schedule : optim.Schedule, optional
@@ -170,6 +172,12 @@ class Trainer:
         TypeError, ValueError
             If an argument is of the wrong kind, there is no batch, or inputs, targets or weights
             hold NaN. NaN in the padding that inputs ``(x, lengths)`` have is none of them.
+
+        Notes
+        -----
+        Several ranks of a `distributed.DistributedOptimizer` give batches of their own, equally
+        many on each, and data of their own to validate on. Losses and the time are the same on all,
+        and so must be what callbacks return.
         """
         if epochs is None and minutes is None and steps is None:
             raise ValueError("epochs: expected epochs, minutes or steps, got none of them")
@@ -181,9 +189,11 @@ class Trainer:
         for name, value in (("batches", batches), ("valid", valid)):
             if value is not None and not hasattr(value, "__iter__"):
                 raise TypeError(f"{name}: expected an iterable, got {type(value).__name__}")
+        task = Supervised(self.module, self.loss, batches, valid)
+        task.exchange = Exchange(getattr(self.optimizer, "group", None))
         fit = Fit(
             self,
-            Supervised(self.module, self.loss, batches, valid),
+            task,
             restore_best=self.restore_best,
             budget=budget,
             schedule=self.schedule,

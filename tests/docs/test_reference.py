@@ -24,6 +24,7 @@ MODULES = [
     "interop.onnx.backend",
     "interop.npz",
     "training",
+    "distributed",
     "datasets",
     "datasets.baselines",
     "datasets.metrics",

@@ -16,6 +16,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 ENDS = {
     "custom_model_trainer.py": ((), r"accuracy on the test: 0\.9\d+"),
     "custom_model_vjp.py": ((), r"on new sequences 0\.0\d+, where answering 1 has 0\.1\d+"),
+    "data_parallel_mpi.py": (("mpi4py",), r"1 processes: [12]\.\d\d nats a letter .*"),
     "forecast_seattle.py": (
         ("sklearn",),
         r"the forecaster's error is [1-9]\d?\.\d% lower than that of the best of the others",
@@ -26,6 +27,10 @@ ENDS = {
         r"accuracy in .*, on unseen weeks (0\.9\d+|1\.000)",
     ),
     "streaming_server.py": ((), r"16 streams, up to \d+ in one step: outputs are .* from those .*"),
+    "sweep_dask.py": (
+        ("sklearn", "distributed"),
+        r"accuracy in .*, on new waves (0\.9\d+|1\.000)",
+    ),
     "torch_weights_to_numpy.py": (("torch",), r"logits .* from torch's, 100% of classes the same"),
 }
 

@@ -36,6 +36,19 @@ def test_blocks_of_rows_cover_all_rows_and_end_without_a_remnant(strip):
         assert rows < mr or min(blocks) > 1
 
 
+@pytest.mark.parametrize("strip", BLOCKS)
+@pytest.mark.parametrize("m", [1, 2, 3])
+def test_few_rows_leave_no_panel_alone_unless_there_is_but_one_or_a_block_holds_no_more(m, strip):
+    most = max(1, BLOCKS[strip].at_once[m - 1] // min(PANEL, strips_of_panel(strip) * strip))
+    for panels in range(1, 40):
+        left, counts = panels, []
+        while left:
+            counts.append(panels_at_once(m, left, strip))
+            left -= counts[-1]
+        assert len(counts) == -(-panels // most)
+        assert max(counts[-2:]) - min(counts[-2:]) <= 1
+
+
 def test_every_block_that_is_asked_for_has_a_microkernel():
     there = set(blocks(transposed=False))
     for strip in BLOCKS:

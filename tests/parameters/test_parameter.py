@@ -339,6 +339,59 @@ def test_the_memory_of_a_dropped_gradient_serves_again_unless_somebody_holds_it(
     assert np.all(part == 2) and np.all(part_of_this == 4)
 
 
+def test_a_gradient_may_be_kept_in_an_array_of_the_callers():
+    whole = np.zeros(8, "f4")
+    home = whole[1:7].reshape(2, 3)
+    p = Parameter(np.zeros((2, 3), "f4"))
+    p.grad = np.ones((2, 3))
+    p.keep_grad_in(home)
+    assert p.grad is home and whole.tolist() == [0, *[1] * 6, 0]  # it moved there
+
+    def fill(value):
+        with p.accumulate() as (grad, accumulate):
+            assert grad is home and not accumulate
+            grad[...] = value
+
+    writes = [
+        lambda: fill(2),
+        lambda: p.add_grad(np.full((2, 3), 2, "f4"), copy=False),
+        lambda: p.add_grad(np.full((2, 3), 2, "f8")),
+        lambda: setattr(p, "grad", np.full((2, 3), 2)),
+    ]
+    for write in writes:
+        p.grad = None
+        assert p.grad is None
+        write()
+        assert p.grad is home and whole.tolist() == [0, *[2] * 6, 0]
+        p.add_grad(np.ones((2, 3), "f4"), copy=False)
+        p.grad = p.grad * 2
+        assert p.grad is home and whole.tolist() == [0, *[6] * 6, 0]
+    view = home.view()
+    p.keep_grad_in(view)  # the same memory: the gradient stays the object that it is
+    assert p.grad is home
+    p.grad = None
+    p.add_grad(np.ones((2, 3)))
+    assert p.grad is view
+    for twin in (copy.copy(p), copy.deepcopy(p), pickle.loads(pickle.dumps(p))):
+        assert np.array_equal(twin.grad, p.grad) and not np.shares_memory(twin.grad, whole)
+        twin.grad = None
+        twin.add_grad(np.full((2, 3), 9.0))
+    assert whole.tolist() == [0, *[1] * 6, 0]
+    p.keep_grad_in(None)
+    p.grad = None
+    p.add_grad(np.full((2, 3), 7.0))
+    assert whole.tolist() == [0, *[1] * 6, 0]
+
+
+@pytest.mark.parametrize(
+    "home", [np.zeros((3, 2)), np.zeros((2, 3), "f4"), np.zeros((3, 2)).T, np.zeros((2, 3, 1))]
+)
+def test_an_array_that_cannot_hold_the_gradient_is_refused(home):
+    p = Parameter(np.zeros((2, 3)))
+    with pytest.raises(ValueError, match=r"^home: expected a C-contiguous array of \(2, 3\) of f"):
+        p.keep_grad_in(home)
+
+
 def test_a_gradient_is_kept_in_the_values_layout_and_dtype():
     for given in (np.arange(6.0).reshape(3, 2).T, np.asfortranarray(np.arange(6.0).reshape(2, 3))):
         for give in (Parameter.add_grad, lambda p, g: setattr(p, "grad", g)):

@@ -19,11 +19,11 @@ def calls_until_noticed(*times):
 
 def test_calls_as_expected_are_not_noticed():
     assert calls_until_noticed(1.0) is None
-    assert calls_until_noticed(1.9) is None
+    assert calls_until_noticed(1.3) is None
 
 
 def test_slow_calls_are_noticed_within_eight():
-    assert calls_until_noticed(2.5) == 5
+    assert calls_until_noticed(1.5) == calls_until_noticed(2.5) == 5
     assert calls_until_noticed(1.0, 2.5, 2.5, 2.5) <= 10
 
 

@@ -187,3 +187,21 @@ def test_compact_tokens_are_kept_as_they_are_and_windows_are_int64(kind):
     assert [step.targets.tolist() for step in windows(tokens, 7, 5)] == [
         step.targets.tolist() for step in windows(np.arange(60), 7, 5)
     ]
+
+
+@pytest.mark.parametrize(("batch", "warmup"), [(1, 0), (4, 0), (4, 30), (7, 12)])
+def test_parts_of_the_streams_are_the_streams(batch, warmup):
+    tokens = np.random.default_rng(0).integers(0, 50, 400).astype(np.uint8)
+    parts = [slice(0, 2), slice(2, 3), slice(3, 3), slice(3, batch)]
+    streams = [Streams(tokens, batch, 7), *(Streams(tokens, batch, 7, part=one) for one in parts)]
+    passes = [
+        windows(tokens, batch, 7, warmup),
+        *(windows(tokens, batch, 7, warmup, part=one) for one in parts),
+    ]
+    several = [itertools.islice(zip(*streams), 2 * len(streams[0]) + 1), zip(*passes, strict=True)]
+    for whole, *of_parts in itertools.chain(*several):
+        for name in ("inputs", "targets"):
+            found = [getattr(one, name) for one in of_parts]
+            assert all(one.flags.c_contiguous and one.dtype == np.int64 for one in found)
+            assert np.array_equal(np.concatenate(found, axis=1), getattr(whole, name))
+        assert {one.fresh for one in of_parts} == {whole.fresh}

@@ -37,6 +37,7 @@ import numpy as np
 from ...jit import kernel, named_driver
 from ...simd import PANEL, at, lanes
 from ..blocks import first, spread_columns
+from ..scratch import scratch_rows
 from .arguments import ForwardArguments, ForwardRows, Share
 from .forward_step import FUSED, PROJECTED, TOKENS
 from .states import any_mask, copy, rows_in_step
@@ -265,16 +266,15 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
             keep, drop, zone_h, zone_c, fresh = masks
         if not save:
             padded = bias.shape[0] * units * v if states == 2 or drop.shape[0] else 0
-            size = y.itemsize
-            u = np.empty((3 * batch, spread_columns(h_column + h_width, size)), y.dtype)
-            gate_state = np.empty((3 * batch, spread_columns(padded, size)), y.dtype)
+            u = scratch_rows(3 * batch, spread_columns(h_column + h_width, y.itemsize), y)
+            gate_state = scratch_rows(3 * batch, spread_columns(padded, y.itemsize), y)
         masked = any_mask(keep, drop, zone_h, zone_c)
         a = ForwardArguments(
             source, save, inputs, hn.shape[1], hidden, h_column, h_width, x, w, bias, input_part, z,
             tokens, has_initial, h0, c0, u, gate_state, y, y_column, constants, masked, keep, drop,
             zone_h, zone_c, fresh,
         )  # fmt: skip
-        tiles, counters = np.empty((nt, 32 * PANEL * v), y.dtype), np.zeros(2, np.int64)
+        tiles, counters = scratch_rows(nt, 32 * PANEL * v, y), np.zeros(2, np.int64)
         alone = columns == 1
         begin = -1 if alone else 0  # threads that are alone prepare their rows themselves
         if not alone:

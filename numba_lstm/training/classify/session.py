@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...distributed.group import Group
 from ..runs.checkpoint import Checkpoint, Run
 from ..runs.memory_limit import (
     check_values,
@@ -175,20 +176,24 @@ def read_meaning(run: Run) -> Meaning:
     return Meaning.from_json(run.beside(), str(run.path / run.kind.beside))
 
 
-def new_task(config: ClassifyConfig) -> tuple[ClassifyTask, dict[str, Any]]:
+def new_task(
+    config: ClassifyConfig, group: Group | None = None
+) -> tuple[ClassifyTask, dict[str, Any]]:
     """The task of a new run, and what its numbers mean, for JSON."""
     data = load_sequences(config)
-    task = ClassifyTask(config, data, make_classifier(config, data.meaning, data.train))
+    task = ClassifyTask(config, data, make_classifier(config, data.meaning, data.train), group)
     return task, data.meaning.to_json()
 
 
-def task_again(run: Run, config: ClassifyConfig, checkpoint: Checkpoint) -> ClassifyTask:
+def task_again(
+    run: Run, config: ClassifyConfig, checkpoint: Checkpoint, group: Group | None = None
+) -> ClassifyTask:
     """The task of a run that goes on."""
     meaning = read_meaning(run)
     what = f"{run.path}: the state does not fit the options"
     check_values(checkpoint.model, count_parameters(config, meaning), what)
     data = load_sequences(config, meaning)
-    return ClassifyTask(config, data, make_classifier(config, data.meaning, data.train))
+    return ClassifyTask(config, data, make_classifier(config, data.meaning, data.train), group)
 
 
 def absolute(config: ClassifyConfig) -> ClassifyConfig:

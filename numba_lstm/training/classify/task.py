@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import losses
+from ...distributed.group import Alone, Group
 from ..batching import Batches
 from ..counters import Counters
 from ..runs.supervised_run import SupervisedRun
@@ -70,6 +71,8 @@ class ClassifyTask(SupervisedRun):
         The sequences.
     model
         A new SequenceClassifier, or one that will be restored.
+    group
+        The ranks that share each batch.
     """
 
     kind = "classify"
@@ -78,21 +81,24 @@ class ClassifyTask(SupervisedRun):
     config: ClassifyConfig
     data: SequenceData
     model: SequenceClassifier
-    batches: Batches
 
     def __init__(
-        self, config: ClassifyConfig, data: SequenceData, model: SequenceClassifier
+        self,
+        config: ClassifyConfig,
+        data: SequenceData,
+        model: SequenceClassifier,
+        group: Group | None = None,
     ) -> None:
         train = data.train
         assert train.labels is not None
         batches = Batches(train.x, train.labels, config.batch, seed=config.seed)
-        super().__init__(config, data, model, losses.cross_entropy, batches)
+        super().__init__(config, data, model, losses.cross_entropy, batches, group=group)
         self.validates = data.valid is not None
 
     def evaluate(self, model: Any, check: Callable[[], None]) -> Classified:
         """Measure a model on the validation part."""
         assert self.data.valid is not None
-        return classify_part(model, self.data.valid, check)
+        return classify_part(model, self.data.valid, check, self.group)
 
     def record(self, result: Classified) -> dict[str, Any]:
         """The accuracy, for the line of metrics."""
@@ -114,11 +120,16 @@ class ClassifyTask(SupervisedRun):
         }
 
 
-def classify(
-    model: SequenceClassifier, part: Part, check: Callable[[], None] = lambda: None
-) -> np.ndarray:
+def classify(model: SequenceClassifier, part: Part) -> np.ndarray:
     """Give the logits (N, C) of sequences, by a model that is left in the mode it was in."""
-    logits = np.empty((len(part), model.num_classes), model.dtype)
+    return _share(model, part, lambda: None, Alone())[0]
+
+
+def _share(
+    model: SequenceClassifier, part: Part, check: Callable[[], None], group: Group
+) -> tuple[np.ndarray, np.ndarray]:
+    """The logits (n, C) of this rank's share of some sequences, and which (n,) those are."""
+    logits, own = np.empty((len(part), model.num_classes), model.dtype), np.zeros(len(part), bool)
     # Near lengths together, each in its place again.
     order = np.argsort([len(one) for one in part.x], kind="stable")
     source = Batches(part.x, np.zeros(len(part)), _BATCH, shuffle=False)
@@ -126,17 +137,29 @@ def classify(
         for first in range(0, len(part), _BATCH):
             check()
             chosen = order[first : first + _BATCH]
-            logits[chosen] = model(*source.batch(chosen)[0])
-    return logits
+            chosen = chosen[group.share(len(chosen))]
+            if chosen.size:
+                logits[chosen] = model(*source.batch(chosen)[0])
+                own[chosen] = True
+    rows = np.flatnonzero(own)
+    return (logits if rows.size == len(part) else logits[rows]), rows
 
 
 def classify_part(
-    model: SequenceClassifier, part: Part, check: Callable[[], None] = lambda: None
+    model: SequenceClassifier,
+    part: Part,
+    check: Callable[[], None] = lambda: None,
+    group: Group | None = None,
 ) -> Classified:
-    """Measure a model on labelled sequences."""
-    logits = classify(model, part, check)
+    """Measure a model on labelled sequences, of which each rank of a group takes its share."""
+    group = Alone() if group is None else group
     assert part.labels is not None
-    loss, _ = losses.cross_entropy(logits, part.labels, with_gradient=False)
+    logits, rows = _share(model, part, check, group)
+    labels, loss = part.labels[rows], 0.0
     confusion = np.zeros((model.num_classes, model.num_classes), np.int64)
-    np.add.at(confusion, (part.labels, logits.argmax(axis=1)), 1)
-    return Classified(float(loss), confusion)
+    if labels.size:
+        loss, _ = losses.cross_entropy(logits, labels, with_gradient=False)
+        np.add.at(confusion, (labels, logits.argmax(axis=1)), 1)
+    (loss,) = group.sums(float(loss) * (labels.size / len(part)))
+    group.sum(confusion)
+    return Classified(loss, confusion)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...distributed.group import Group
 from ..linear_forecasts import MOST_WINDOWS
 from ..runs.checkpoint import Checkpoint, Run
 from ..runs.memory_limit import (
@@ -170,24 +171,28 @@ def read_meaning(run: Run) -> Meaning:
     return Meaning.from_json(run.beside(), str(run.path / run.kind.beside))
 
 
-def new_task(config: ForecastConfig) -> tuple[ForecastTask, dict[str, Any]]:
+def new_task(
+    config: ForecastConfig, group: Group | None = None
+) -> tuple[ForecastTask, dict[str, Any]]:
     """The task of a new run, and what its numbers mean, for JSON."""
     data = load_data(config)
-    return _task(config, data), data.meaning.to_json()
+    return _task(config, data, group), data.meaning.to_json()
 
 
-def task_again(run: Run, config: ForecastConfig, checkpoint: Checkpoint) -> ForecastTask:
+def task_again(
+    run: Run, config: ForecastConfig, checkpoint: Checkpoint, group: Group | None = None
+) -> ForecastTask:
     """The task of a run that goes on."""
     meaning = read_meaning(run)
     what = f"{run.path}: the state does not fit the options"
     check_values(checkpoint.model, count_parameters(config, meaning)[0], what)
-    return _task(config, load_data(config, meaning))
+    return _task(config, load_data(config, meaning), group)
 
 
-def _task(config: ForecastConfig, data: ForecastData) -> ForecastTask:
+def _task(config: ForecastConfig, data: ForecastData, group: Group | None) -> ForecastTask:
     check_size(config, data.meaning)
     check_linear(config, data.meaning, len(data.learnt_origins))
-    return ForecastTask(config, data, make_members(config, data.meaning).together)
+    return ForecastTask(config, data, make_members(config, data.meaning).together, group)
 
 
 def absolute(config: ForecastConfig) -> ForecastConfig:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import losses
+from ...distributed.group import Group
 from ...models.forecast_losses import by_quantile, of_each, pinball
 from ..runs.supervised_run import SupervisedRun
 from ..windowed.rows import KnownWindows, WindowPasses
@@ -36,6 +37,8 @@ class ForecastTask(SupervisedRun):
         The series.
     model
         New networks, or some that will be restored.
+    group
+        The ranks that share each batch.
     """
 
     kind = "forecast"
@@ -44,14 +47,18 @@ class ForecastTask(SupervisedRun):
     data: ForecastData
     model: Together
 
-    def __init__(self, config: ForecastConfig, data: ForecastData, model: Together) -> None:
+    def __init__(
+        self,
+        config: ForecastConfig,
+        data: ForecastData,
+        model: Together,
+        group: Group | None = None,
+    ) -> None:
         rows, sizes = data.rows, data.meaning.sizes
         batches = WindowPasses(rows, data.train_origins, sizes, config.batch, config.seed)
-        super().__init__(config, data, model, of_each(loss_of(config)), batches)
         origins = data.valid_origins
-        if origins.size:
-            self.valid = WindowPasses(rows, origins, sizes, _BATCH)
-            self.validates = True
+        valid = WindowPasses(rows, origins, sizes, _BATCH) if origins.size else None
+        super().__init__(config, data, model, of_each(loss_of(config)), batches, valid, group)
 
     def figures(self, counters: Counters) -> dict[str, Any]:
         """What is told beside the loss."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ... import losses
+from ...distributed.group import Alone, Group
 from ...text import IGNORE, windows
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def evaluate(
     streams: int = 1,
     unknown_id: int | None = None,
     check: Callable[[], None] = lambda: None,
+    group: Group | None = None,
 ) -> Evaluation:
     """Predict each of ``tokens`` but the first from all those before it.
 
@@ -104,15 +106,21 @@ def evaluate(
         The token that stands for what the vocabulary lacks.
     check
         Called between windows; what it raises ends the evaluation.
+    group
+        Ranks of which each reads its share of the streams.
     """
+    group = Alone() if group is None else group
     # The most for which `shortest` is no longer than the text.
     streams = min(streams, max((len(tokens) - 1 - WARMUP) // (_OWN * WARMUP), 1))
-    was_training = model.training
+    was_training, part = model.training, group.share(streams)
     model.eval()
     total, count, unknown_total, unknown, state = 0.0, 0, 0.0, 0, None
+    length = max(window // streams, 1)
     try:
-        for inputs, targets, _ in windows(tokens, streams, max(window // streams, 1), WARMUP):
+        for inputs, targets, _ in windows(tokens, streams, length, WARMUP, part=part):
             check()
+            if not targets.size:
+                continue  # more ranks than streams
             logits, state = model(inputs, state)
             loss, here = _sum(logits, targets)
             total, count = total + loss, count + here
@@ -121,6 +129,8 @@ def evaluate(
                 unknown_total, unknown = unknown_total + loss, unknown + here
     finally:
         model.train(was_training)
+    total, unknown_total, *counts = group.sums(total, unknown_total, count, unknown)
+    count, unknown = map(int, counts)
     known = count - unknown
     known_loss = (total - unknown_total) / known if known else None
     return Evaluation(total / count, count, unknown, known_loss)
@@ -128,6 +138,8 @@ def evaluate(
 
 def _sum(logits: np.ndarray, targets: np.ndarray) -> tuple[float, int]:
     """The summed loss of the targets that count, and their number."""
-    loss, _ = losses.cross_entropy(logits, targets, IGNORE, with_gradient=False)
     count = int((targets != IGNORE).sum())
+    if not count:  # the early start of streams that are a part of all
+        return 0.0, 0
+    loss, _ = losses.cross_entropy(logits, targets, IGNORE, with_gradient=False)
     return loss * count, count

@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from ...text.sources import absolute_name
+from ...distributed.group import Group
+from ...text.sources import STANDARD_INPUT, absolute_name
 from ..counters import TextCounters
 from ..runs.checkpoint import Checkpoint, Run
 from ..runs.memory_limit import check_values
-from .config import TrainConfig, names
+from .config import ConfigError, TrainConfig, names
 from .data import load_data, naming_vocabulary
 from .fingerprint import Fingerprint
 from .initial import begin_with, load_initial
@@ -19,8 +20,9 @@ from .task import TextTask
 __all__ = ["absolute", "new_task", "task_again"]
 
 
-def new_task(config: TrainConfig) -> tuple[TextTask, dict[str, Any]]:
+def new_task(config: TrainConfig, group: Group | None = None) -> tuple[TextTask, dict[str, Any]]:
     """The task of a new run, and its vocabulary for JSON."""
+    _refuse_standard_input(config, group)
     initial = load_initial(config)
     data = load_data(config, initial=None if initial is None else initial.vocabulary)
     vocab_size = len(data.vocabulary)
@@ -28,11 +30,14 @@ def new_task(config: TrainConfig) -> tuple[TextTask, dict[str, Any]]:
         model = make_model(config, vocab_size, training=True)
         if initial is not None:
             begin_with(model, data.vocabulary, initial)
-    return TextTask(config, data, model), data.vocabulary.to_json()
+    return TextTask(config, data, model, group), data.vocabulary.to_json()
 
 
-def task_again(run: Run, config: TrainConfig, checkpoint: Checkpoint) -> TextTask:
+def task_again(
+    run: Run, config: TrainConfig, checkpoint: Checkpoint, group: Group | None = None
+) -> TextTask:
     """The task of a run that goes on, over its text or one that has grown."""
+    _refuse_standard_input(config, group)
     with run.naming_state():
         counters = TextCounters.of(checkpoint.counters)
     vocabulary = read_vocabulary(run)
@@ -42,7 +47,17 @@ def task_again(run: Run, config: TrainConfig, checkpoint: Checkpoint) -> TextTas
     before = Fingerprint(counters.text_length, counters.text_digest)
     data = load_data(config, vocabulary, before=before)
     with naming_vocabulary(config, vocab_size):
-        return TextTask(config, data, make_model(config, vocab_size, training=True))
+        return TextTask(config, data, make_model(config, vocab_size, training=True), group)
+
+
+def _refuse_standard_input(config: TrainConfig, group: Group | None) -> None:
+    """A launcher hands its standard input to one rank only."""
+    for name in ("data", "valid"):
+        if group is not None and group.size > 1 and STANDARD_INPUT in names(getattr(config, name)):
+            raise ConfigError(
+                f"{name}: expected files, which each of the {group.size} ranks can read, got "
+                "standard input"
+            )
 
 
 def absolute(config: TrainConfig) -> TrainConfig:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import optim
+from ...distributed.group import Group
 from ..counters import Counters, TextCounters
 from ..progress import Progress
-from ..runs.trainer import RunTask
+from ..runs.ranks import part_of
+from ..runs.task import RunTask
 from ..step import make_optimizer, train_step
 from ..task import Step
 from .config import ConfigError, TrainConfig, told
@@ -45,17 +47,27 @@ class TextTask(RunTask):
         The tokens.
     model
         A new LanguageModel, or one that will be restored.
+    group
+        The ranks that share the streams: each has the state of its own.
     """
 
     kind = "lm"
     config: TrainConfig
     model: LanguageModel
 
-    def __init__(self, config: TrainConfig, data: Data, model: LanguageModel) -> None:
+    def __init__(
+        self,
+        config: TrainConfig,
+        data: Data,
+        model: LanguageModel,
+        group: Group | None = None,
+    ) -> None:
         from ...text import Streams
 
-        self.config, self.data, self.model = config, data, model
-        self.streams = Streams(data.train, config.batch, config.seq_len)
+        super().__init__(config, model, group)
+        self.data, part = data, self.group.share(config.batch)
+        self.streams = Streams(data.train, config.batch, config.seq_len, part=part)
+        self._columns = part.stop - part.start
         self.validates = data.valid is not None
         self.length = len(self.streams)
 
@@ -90,7 +102,7 @@ class TextTask(RunTask):
         if before.digest != here.digest and not self.data.grown_by:
             self._refuse_other_text(before)
         self._check_state(state)
-        self.state = state
+        self.state = part_of(self.group, state)
         now = before.on_text_of(here)
         self.streams.position = now.position
         return now
@@ -139,7 +151,7 @@ class TextTask(RunTask):
         """Compile all kernels that the run will need, on copies: nothing here changes."""
         model = copy.deepcopy(self.model)
         optimizer = make_optimizer(self.config, model)
-        window = np.zeros((self.config.seq_len, self.config.batch), np.int64)
+        window = np.zeros((self.config.seq_len, self._columns), np.int64)
         _, state = train_step(model, optimizer, window, window, None, self.config.clip)
         train_step(model, optimizer, window, window, state, self.config.clip)
         if self.data.valid is not None:
@@ -155,14 +167,22 @@ class TextTask(RunTask):
         if fresh:
             self.state = None
         loss, self.state = train_step(
-            self.model, optimizer, inputs, targets, self.state, clip or 0.0, number
+            self.model,
+            optimizer,
+            inputs,
+            targets,
+            self.state,
+            clip or 0.0,
+            number,
+            self._columns / self.config.batch,
+            lambda part: self.exchange.step(number, part)[0],
         )
-        return Step(loss, 1, targets.size)
+        return Step(loss, 1, self.config.batch * self.config.seq_len)
 
     def evaluate(self, model: Any, check: Callable[[], None]) -> Evaluation:
         """Measure a model on the validation text."""
         assert self.data.valid is not None
-        return self._evaluate(model, self.data.valid, check=check)
+        return self._evaluate(model, self.data.valid, check=check, group=self.group)
 
     def _evaluate(self, model: Any, tokens: np.ndarray, **more: Any) -> Evaluation:
         batch = self.config.batch

@@ -369,6 +369,13 @@ class Run:
         except (LookupError, TypeError, ValueError) as error:
             raise RunError(f"{path}: expected a run's state, got something else: {error}") from None
 
+    def require_step(self, step: int) -> None:
+        """Raise RunError unless the state is that of a step."""
+        if self.load().counters["step"] != step:
+            raise RunError(
+                f"{self.path}: another process has trained this run meanwhile: resume it again"
+            )
+
     def ended(self) -> bool:
         """Whether the run came to its end, and was not interrupted, killed, or is being trained.
 

@@ -5,6 +5,7 @@ Everything is read and checked before anything is written.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Mapping
@@ -12,12 +13,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
+from ...distributed.group import Alone, Group
 from ..progress import Progress
 from .checkpoint import MODEL, Checkpoint, Run
+from .elsewhere import known_to_all
 from .folders import refuse_existing
 from .memory_limit import check_values
 from .options import ConfigError, TrainingOptions
-from .trainer import RunTask, RunTrainer
+from .ranks import agree_on, refuse_small_batch
+from .task import RunTask
+from .trainer import RunTrainer
 
 __all__ = ["resume", "start"]
 
@@ -25,10 +30,10 @@ __all__ = ["resume", "start"]
 class Maker(Protocol):
     """What the module of a kind of run has."""
 
-    def new_task(self, config: Any) -> tuple[RunTask, dict[str, Any]]:
+    def new_task(self, config: Any, group: Group) -> tuple[RunTask, dict[str, Any]]:
         """The task of a new run, and what its model's numbers mean, for JSON."""
 
-    def task_again(self, run: Run, config: Any, checkpoint: Checkpoint) -> RunTask:
+    def task_again(self, run: Run, config: Any, checkpoint: Checkpoint, group: Group) -> RunTask:
         """The task of a run that goes on; not restored yet."""
 
     def absolute(self, config: Any) -> Any:
@@ -45,6 +50,7 @@ def start(
     config: TrainingOptions,
     path: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    group: Group | None = None,
 ) -> tuple[RunTrainer, Run]:
     """Begin a run in a new folder.
 
@@ -56,6 +62,8 @@ def start(
         The run's folder; where it is not given one under ``runs/`` that nothing had before.
     progress
         What shows the run to a person.
+    group
+        The ranks that train together. Each reads the data; rank 0 makes the folder.
 
     Raises
     ------
@@ -63,18 +71,31 @@ def start(
         When the folder exists and is not empty, or the initial run is none.
     ConfigError, ValueError, OSError
         When the data or the initial run cannot be used; nothing is written then.
+    DistributedError
+        On all ranks, when options, data or versions differ between them, or another rank failed.
     """
-    if path is not None:
-        refuse_existing(path)  # now, and not only after the data were read
-    maker = _maker(config)
-    task, beside = maker.new_task(maker.absolute(config))
+    group = Alone() if group is None else group
+    agree_on(group, {"kind": config.kind, **config.values()})
+    refuse_small_batch(group, config.batch)
+    with group.together("reading the data"):
+        if path is not None and group.rank == 0:
+            refuse_existing(path)  # now, and not only after the data were read
+        maker = _maker(config)
+        task, beside = maker.new_task(maker.absolute(config), group)
     with task.naming_sizes():
         trainer = RunTrainer(task, progress=progress)
-    about = trainer.config, beside, trainer.checkpoint()
+    about, run = (trainer.config, beside, trainer.checkpoint()), None
+    with group.together("making the run's folder"):
+        if group.rank == 0:
+            run = _create(path, *about)
+    return trainer, known_to_all(group, run)
+
+
+def _create(path: str | os.PathLike[str] | None, config: TrainingOptions, *about: Any) -> Run:
     if path is not None:
-        return trainer, Run.create(path, *about)
+        return Run.create(path, config, *about)
     stem = time.strftime(f"{config.kind}-%Y%m%d-%H%M%S")
-    return trainer, Run.create_new(Path("runs") / stem, *about)
+    return Run.create_new(Path("runs") / stem, config, *about)
 
 
 def resume(
@@ -82,6 +103,7 @@ def resume(
     flags: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
     kind: str | None = None,
+    group: Group | None = None,
 ) -> tuple[RunTrainer, Run]:
     """Go on with a run where its last checkpoint is.
 
@@ -99,6 +121,9 @@ def resume(
         What shows the run to a person.
     kind
         The kind that the run must be of.
+    group
+        The ranks that train together, as many as before or not. Each reads the data; rank 0 reads
+        the folder for all of them.
 
     Raises
     ------
@@ -107,16 +132,30 @@ def resume(
         files.
     ConfigError, ValueError, OSError
         When an option cannot be changed, or the data are not the run's; nothing is written then.
+    DistributedError
+        On all ranks, when options, data or versions differ between them, or another rank failed.
     """
-    run = Run(path)
-    if kind is not None:
-        run.require_kind(kind)
-    run.require_own_files()
-    with run.exclusive():
-        return _resume(run, flags, progress), run
+    group = Alone() if group is None else group
+    agree_on(group, {"kind": kind, "run": os.fspath(path), **(flags or {})})
+    own: Run | None = None
+    found = None
+    with contextlib.ExitStack() as held:
+        with group.together("reading the run"):
+            if group.rank == 0:
+                own = Run(path)
+                if kind is not None:
+                    own.require_kind(kind)
+                own.require_own_files()
+                held.enter_context(own.exclusive())
+                found = _read(own, flags)
+        run = known_to_all(group, own)
+        config, checkpoint = group.broadcast(found)  # type: ignore[misc]
+        refuse_small_batch(group, config.batch)
+        return _resume(run, config, checkpoint, progress, group), run
 
 
-def _resume(run: Run, flags: Mapping[str, Any] | None, progress: Progress | None) -> RunTrainer:
+def _read(run: Run, flags: Mapping[str, Any] | None) -> tuple[TrainingOptions, Checkpoint]:
+    """A run's options, with some changed, and where it stands."""
     options = run.config()
     for name, value in (flags or {}).items():
         if name not in options.may_change and value != getattr(options, name):
@@ -124,17 +163,28 @@ def _resume(run: Run, flags: Mapping[str, Any] | None, progress: Progress | None
                 f"{name}: expected the run's {getattr(options, name)}, got {value}: "
                 "a resumed run cannot change it"
             )
-    maker = _maker(options)
-    config = maker.absolute(run.config(flags))
+    config = _maker(options).absolute(run.config(flags))
     checkpoint = run.load()
     # Whoever goes on must have the best so far, for no later one need be better.
     check_values(run.model(), 0, str(run.path / MODEL))
-    task = maker.task_again(run, config, checkpoint)
+    return config, checkpoint
+
+
+def _resume(
+    run: Run,
+    config: TrainingOptions,
+    checkpoint: Checkpoint,
+    progress: Progress | None,
+    group: Group,
+) -> RunTrainer:
+    with group.together("reading the data"):
+        task = _maker(config).task_again(run, config, checkpoint, group)
     with task.naming_sizes():
         trainer = RunTrainer(task, progress=progress)
-    with run.naming_state():
-        trainer.restore(checkpoint)
-    task.tell_changes(trainer.progress)
-    run.rewind(trainer.counters.measured_step)
-    run.write_config(config)
+    with group.together("restoring the run"):
+        with run.naming_state():
+            trainer.restore(checkpoint)
+        task.tell_changes(trainer.progress)
+        run.rewind(trainer.counters.measured_step)
+        run.write_config(config)
     return trainer

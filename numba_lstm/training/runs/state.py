@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,8 @@ class Checkpoint:
         The carried (h, c), or h where the cell has no c; None before the first step.
     counters
         Whatever else the loop counts, for JSON.
+    other_random
+        `random` on the other ranks, where several trained; the rest is the same on all of them.
     """
 
     model: dict[str, np.ndarray]
@@ -34,6 +36,7 @@ class Checkpoint:
     random: dict[str, Any]
     state: tuple[np.ndarray, np.ndarray] | np.ndarray | None
     counters: dict[str, Any]
+    other_random: list[dict[str, Any]] = field(default_factory=list)
 
     def is_finite(self) -> bool:
         """Whether every parameter is a finite number."""
@@ -44,17 +47,22 @@ class Checkpoint:
         arrays: dict[str, np.ndarray] = {}
         tree = {
             name: take_arrays(getattr(self, name), name, arrays)
-            for name in ("model", "optimizer", "random", "state", "counters")
+            for name in self.__dataclass_fields__
         }
+        if not self.other_random:
+            del tree["other_random"]
         return arrays, tree
 
     @classmethod
     def unpack(cls, arrays: Mapping[str, np.ndarray], tree: Mapping[str, Any]) -> Checkpoint:
         """Join what `pack` split."""
+        tree = {"other_random": [], **tree}
         parts = {name: put_arrays(tree[name], arrays) for name in cls.__dataclass_fields__}
         for name in ("model", "optimizer", "random", "counters"):
             if not isinstance(parts[name], dict):
                 raise TypeError(f"{name} is no object")
+        if not isinstance(parts["other_random"], list):
+            raise TypeError("other_random is no list")
         if not all(isinstance(one, np.ndarray) for one in parts["model"].values()):
             raise TypeError("model holds something else than arrays")
         if isinstance(parts["state"], list):

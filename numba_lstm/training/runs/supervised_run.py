@@ -6,14 +6,16 @@ import copy
 from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
+from ...distributed.group import Group
 from ...nn import Module
 from ..counters import Counters
 from ..passes import Passes
+from ..shares import Share, Shares
 from ..step import make_optimizer
 from ..supervised import Supervised
 from ..task import evaluating
 from .options import ConfigError
-from .trainer import RunTask
+from .task import RunTask
 
 __all__ = ["RunData", "SupervisedRun"]
 
@@ -45,8 +47,10 @@ class SupervisedRun(Supervised, RunTask):
         A new one, or one that will be restored.
     loss
         As `Supervised` takes it.
-    batches
-        Of the part that trains.
+    batches, valid
+        Of the part that trains, and of that which validates, if `Supervised` is to evaluate.
+    group
+        The ranks that share each batch.
 
     Attributes
     ----------
@@ -60,13 +64,23 @@ class SupervisedRun(Supervised, RunTask):
     counters: ClassVar[type[Counters]] = Counters
     config: Any
     data: Any
-    batches: Passes
+    batches: Shares
 
     def __init__(
-        self, config: Any, data: RunData, model: Module, loss: Callable[..., Any], batches: Passes
+        self,
+        config: Any,
+        data: RunData,
+        model: Module,
+        loss: Callable[..., Any],
+        batches: Passes,
+        valid: Passes | None = None,
+        group: Group | None = None,
     ) -> None:
-        super().__init__(model, loss, batches)
-        self.config, self.data = config, data
+        RunTask.__init__(self, config, model, group)
+        shares = Shares(batches, self.group)
+        shares_valid = None if valid is None else Shares(valid, self.group)
+        Supervised.__init__(self, model, loss, shares, shares_valid)
+        self.data = data
         self.notes = data.notes
 
     @property
@@ -95,7 +109,7 @@ class SupervisedRun(Supervised, RunTask):
                 "got others"
             )
         self.passes, self.place = divmod(found.position, len(self.batches))
-        self.batches.epoch = self.passes + bool(self.place)
+        self.batches.passes.epoch = self.passes + bool(self.place)
         self._iterator = None
         if self.place:
             self._iterator = self.batches.beginning_at(self.passes, self.place)
@@ -103,6 +117,8 @@ class SupervisedRun(Supervised, RunTask):
 
     def warm_up(self) -> None:
         """Compile all kernels that the run will need, on copies: nothing here changes."""
+        if not self._first().weight:
+            return
         other = Supervised(copy.deepcopy(self.model), self.loss, [self._first()])
         optimizer = make_optimizer(self.config, other.model)
         batch = other.next()
@@ -112,5 +128,5 @@ class SupervisedRun(Supervised, RunTask):
             for _ in other.measured("batches", [self._first()], other.model):
                 pass
 
-    def _first(self) -> tuple[Any, ...]:
-        return self.batches.batch(self.batches.order(0)[0])
+    def _first(self) -> Share:
+        return self.batches.of(self.batches.passes.order(0)[0])

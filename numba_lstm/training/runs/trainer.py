@@ -4,91 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
+from ... import threads
+from ...distributed.optimizer import DistributedOptimizer
 from ...nn import Module
 from ..budget import Budget
-from ..counters import Counters
 from ..interrupt import Interrupted
 from ..lm.config import ConfigError
 from ..loop import Loop
 from ..progress import Progress
 from ..step import make_optimizer, make_schedule
-from ..task import Task
-from .checkpoint import Checkpoint, Run, RunError
-from .options import TrainingOptions
+from .checkpoint import Checkpoint, Run
+from .ranks import alike, gathered, load_random_states
+from .task import RunTask
 
-__all__ = ["RunTask", "RunTrainer"]
+__all__ = ["RunTrainer"]
 
 _SAVE_SECONDS = 30.0
-
-
-class RunTask(Task):
-    """The base of the tasks of runs: what a kind of run adds to the loop.
-
-    Attributes
-    ----------
-    kind : str
-        What stands behind ``train``.
-    config : TrainingOptions
-        The run's options.
-    length : int
-        Batches in a pass over the data.
-    position : int
-        Batches taken, over all passes; setting it goes on exactly there.
-    state
-        What a step hands to the next one, and a checkpoint keeps.
-    notes : tuple of str
-        What was inferred when the data were read.
-    """
-
-    kind: str
-    config: TrainingOptions
-    length: int
-    position: int
-    state: Any = None
-    notes: tuple[str, ...] = ()
-
-    def new_counters(self) -> Counters:
-        """Counters of a run that has not begun, with the fingerprints of its data."""
-        raise NotImplementedError
-
-    def restore(self, counters: dict[str, Any], state: Any) -> Counters:
-        """Put batches and state where a checkpoint of the same options had them.
-
-        Raises
-        ------
-        ConfigError
-            When it was made with other data.
-        TypeError
-            When it counts something else.
-        """
-        raise NotImplementedError
-
-    def naming_sizes(self) -> contextlib.AbstractContextManager[None]:
-        """Within it, a lack of memory is told with what would need less."""
-        return contextlib.nullcontext()
-
-    def tell_changes(self, progress: Progress) -> None:
-        """Tell in a line what has changed since the run was trained last."""
-
-    def warm_up(self) -> None:
-        """Compile all kernels that training and validating need, on copies: nothing changes."""
-        raise NotImplementedError
-
-    def note_best(self, counters: Counters, result: Any) -> None:
-        """Keep what else was found of the best model."""
-
-    def record(self, result: Any) -> dict[str, Any]:
-        """What a validation adds to a line of metrics."""
-        return {}
-
-    def figures(self, counters: Counters) -> dict[str, Any]:
-        """What the kind adds to the summary."""
-        raise NotImplementedError
 
 
 class RunTrainer(Loop):
@@ -115,6 +52,9 @@ class RunTrainer(Loop):
     interruptions and for any number of threads. With ``minutes`` the learning rate follows the
     share of the time that is used up, and how many steps fit into it is the machine's affair. The
     time used before an interruption counts.
+
+    Several ranks make the same calls and take the same decisions. Only rank 0 reads and writes the
+    folder and shows the progress; the same number of ranks gives the same bits.
     """
 
     task: RunTask
@@ -131,11 +71,16 @@ class RunTrainer(Loop):
             raise ConfigError(
                 "patience: expected a run that validates, got one without valid or valid_fraction"
             )
+        counters = task.new_counters()
+        digest = hashlib.sha256(counters.digest.encode()).hexdigest()
+        task.group.agree("data", f"what has the fingerprint {digest:.16}")
         optimizer = make_optimizer(config, task.model)
+        if task.group.size > 1:
+            optimizer = DistributedOptimizer(optimizer, task.group)
         super().__init__(
             task,
             optimizer,
-            task.new_counters(),
+            counters,
             budget=Budget(minutes=config.minutes),
             schedule=make_schedule(config, optimizer),
             clip=config.clip,
@@ -144,6 +89,7 @@ class RunTrainer(Loop):
             now=now,
         )
         self.config = config
+        load_random_states(task.group, task.model, task.model.random_state(), ())
         self._plan_steps()
         self._saved_at = 0.0
         self._run: Run | None = None
@@ -169,14 +115,16 @@ class RunTrainer(Loop):
     # -- going on from a checkpoint -----------------------------------------------------------
 
     def checkpoint(self) -> Checkpoint:
-        """Where the run stands now."""
+        """Where the run stands now; whole on rank 0, and all ranks have to ask."""
         self.counters.position = self.task.position
+        random = self.model.random_state()
         return Checkpoint(
             model=self.model.state_dict(),
             optimizer=self.optimizer.state_dict(),
-            random=self.model.random_state(),
-            state=self.task.state,
+            random=random,
+            state=gathered(self.task.group, self.task.state),
             counters=asdict(self.counters),
+            other_random=(self.task.group.gather(random) or [])[1:],
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -197,7 +145,8 @@ class RunTrainer(Loop):
         self._other_valid = checkpoint.counters.get("valid_digest", "") != valid_digest
         counters = self.task.restore(checkpoint.counters, checkpoint.state)
         self.model.load_state_dict(checkpoint.model)
-        self.model.load_random_state(checkpoint.random)
+        states = checkpoint.random, checkpoint.other_random
+        load_random_states(self.task.group, self.model, *states)
         self.optimizer.load_state_dict(checkpoint.optimizer)
         self.counters = counters
         self._plan_steps()
@@ -229,24 +178,23 @@ class RunTrainer(Loop):
             On SIGINT or SIGTERM: after saving where it is ``between_steps``; else at once, and the
             last good checkpoint is kept.
         """
-        self._run = run
-        with run.exclusive():
+        self._run, group = run, self.task.group
+        with contextlib.ExitStack() as held:
+            with group.together("opening the run's folder"):
+                held.enter_context(run.exclusive())
+                run.require_step(self.counters.step)
             self._run_alone(run)
-            if finish is not None:
+            if finish is not None and group.rank == 0:
                 finish()
 
     def _run_alone(self, run: Run) -> None:
         with self.interrupts:
-            if run.load().counters["step"] != self.counters.step:
-                raise RunError(
-                    f"{run.path}: another process has trained this run meanwhile: resume it again"
-                )
-            with self.interrupts.at_once():
+            with self.task.group.together("compiling kernels"), self.interrupts.at_once():
                 self.warm_up()
-                self._measure_best_again()
+            self._measure_best_again()
             self.model.train()
             self._start_clock()
-            self._saved_at = self._now()
+            self._saved_at = self.exchange.read_clock()
             try:
                 self._loop()
             except Interrupted as interrupt:
@@ -276,12 +224,14 @@ class RunTrainer(Loop):
             "last_val_loss": c.val_loss,
             "stopped_early": self.stopped_early(),
             "parameters": sum(p.size for p in self.model.parameters()),
+            "ranks": self.task.group.size,
+            "threads": threads.get_num_threads(),
         }
 
     # -- inside -------------------------------------------------------------------------------
 
     def _between(self) -> None:
-        if self._now() - self._saved_at >= _SAVE_SECONDS:
+        if self.counters.seconds - self._saved_at >= _SAVE_SECONDS:
             self._save()
 
     def _valid_every(self) -> int:
@@ -315,6 +265,8 @@ class RunTrainer(Loop):
             "lr": float(self.optimizer.lr),
             "seconds": c.seconds,
         }
+        if self.task.group.size > 1:
+            record["ranks"] = self.task.group.size
         better = False
         if result is not None:
             record.update(task.record(result))
@@ -334,17 +286,36 @@ class RunTrainer(Loop):
         if not self._other_valid or not self.task.validates or c.best_step is None:
             return
         assert self._run is not None
+        group, kept = self.task.group, None
+        with group.together("reading the best model"):
+            if group.rank == 0:
+                kept = self._run.model()
         best = copy.deepcopy(self.model)
-        best.load_state_dict(self._run.model())
-        result = self.task.evaluate(best, lambda: None)
+        best.load_state_dict(group.broadcast(kept))  # type: ignore[arg-type]
+        result = self.task.evaluate(best, self.exchange.check)
         c.best_loss, c.since_best = result.loss, 0
         self.task.note_best(c, result)
         self._other_valid = False
 
+    def _keep_alike(self) -> None:
+        """Have all ranks go on with rank 0's parameters where theirs are others.
+
+        Of the same sums all make the same steps, but processors of different kinds round otherwise.
+        """
+        if alike(self.task.group, self.model):
+            return
+        assert isinstance(self.optimizer, DistributedOptimizer)
+        self.optimizer.broadcast()
+        self.progress.note(
+            f"step {self.counters.step}: the ranks had different parameters, as those on "
+            "processors of different kinds come to have; all go on with those of rank 0"
+        )
+
     def _save(self) -> None:
         assert self._run is not None
+        self._keep_alike()
         model = self._finite_model()
         if self.counters.best_step is None:
             self._run.save_model(model, step=self.counters.step)
         self._run.save(self.checkpoint())
-        self._saved_at = self._now()
+        self._saved_at = self.exchange.read_clock()

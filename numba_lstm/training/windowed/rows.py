@@ -246,3 +246,9 @@ class WindowPasses(Passes, KnownWindows):
     def batch(self, chosen: np.ndarray) -> tuple[Any, ...]:
         """Return what `KnownWindows` gives of some origins."""
         return KnownWindows.batch(self, chosen)
+
+    def weight(self, chosen: np.ndarray) -> float:
+        """Return how many of the values behind some origins were not filled."""
+        if self.rows.real is None:
+            return super().weight(chosen)
+        return float(self.rows.real[chosen[:, None] + np.arange(self.horizon)].sum())

@@ -160,7 +160,7 @@ def test_before_its_end_a_run_has_networks_and_then_linear_forecasters_too(confi
     lines = {"linear", "linear alone", "linear last", "linear last alone"}
     assert set(loaded.weights) == {"lstm", "lstm last", *lines}
     assert sum(loaded.weights.values()) == pytest.approx(1.0)
-    windows = trainer.task.valid
+    windows = trainer.task.valid.passes
     scaled = windows.batch(windows.origins)[1].swapaxes(0, 1)
     truth = windows.rows.unscaled(scaled, windows.origins)
     found = {

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from ranks_tool import in_threads
 
 from numba_lstm.models import LanguageModel
 from numba_lstm.training.lm.evaluation import WARMUP, Evaluation, evaluate, shortest
@@ -130,3 +131,25 @@ def test_perplexity_and_bits_follow_from_the_loss():
     assert Evaluation(math.log(8), 1).perplexity == pytest.approx(8, rel=1e-12)
     assert Evaluation(math.log(8), 1).bits_per_token == pytest.approx(3, rel=1e-12)
     assert Evaluation(1e6, 1).perplexity == math.inf
+
+
+@pytest.mark.parametrize("ranks", [2, 5])
+@pytest.mark.parametrize("count", [50, shortest(4) + 3])
+def test_ranks_share_out_the_streams_and_find_the_same(rng, ranks, count):
+    tokens = rng.integers(0, 8, count)
+    model = LanguageModel(8, 4, 6, dtype=np.float64, seed=0)
+    alone = evaluate(model, tokens, 100, streams=4, unknown_id=3)
+    checks = []
+    found = in_threads(
+        ranks,
+        lambda group: evaluate(
+            LanguageModel(8, 4, 6, dtype=np.float64, seed=0), tokens, 100,
+            streams=4, unknown_id=3, group=group, check=lambda: checks.append(group.rank),
+        ),
+    )  # fmt: skip
+    for one in found:
+        assert (one.tokens, one.unknown) == (alone.tokens, alone.unknown)
+        assert one.loss == pytest.approx(alone.loss, rel=1e-12)
+        assert one.known_loss == pytest.approx(alone.known_loss, rel=1e-12)
+    # As often on each rank: a check is a message to all.
+    assert len({checks.count(rank) for rank in range(ranks)}) == 1

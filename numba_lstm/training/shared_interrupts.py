@@ -1,0 +1,57 @@
+"""Signals that any of several ranks hears, which end all of them between the same two steps."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .interrupt import HEARD, Interrupted, Interrupts
+
+__all__ = ["SharedInterrupts"]
+
+# A signal may come to a rank twice: from mpiexec, and from the terminal or the batch system.
+_MOMENT = 1.0
+
+
+class SharedInterrupts(Interrupts):
+    """As `Interrupts`, but that `check` raises only what all ranks know of.
+
+    A signal that comes within a second after another one counts as the same. A later one is raised
+    at once, where it comes; the other ranks then wait for this one, and the job has to be aborted.
+
+    Parameters
+    ----------
+    signals
+        Which ones are heard.
+    now
+        The clock, in seconds.
+    """
+
+    def __init__(
+        self, signals: Sequence[int] = HEARD, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(signals)
+        self._agreed: int | None = None
+        self._now, self._came = now, -math.inf
+
+    def _hear(self, signum: int, frame: Any) -> None:
+        before, self._came = self._came, self._now()
+        if self._came - before >= _MOMENT:
+            super()._hear(signum, frame)
+
+    def told(self) -> tuple[bool, ...]:
+        """Which signals came to this rank: what is to be summed over all of them."""
+        return tuple(self._heard == signum for signum in self._signals)
+
+    def agree(self, counts: Sequence[float]) -> None:
+        """Have `check` raise what any rank heard, from the sums of what they `told`."""
+        for signum, count in zip(self._signals, counts):
+            if count and self._agreed is None:
+                self._agreed = signum
+
+    def check(self) -> None:
+        """Raise Interrupted if the ranks agreed that a signal has come."""
+        if self._agreed is not None:
+            raise Interrupted(self._agreed, between_steps=True)

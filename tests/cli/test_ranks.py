@@ -1,0 +1,189 @@
+"""The train commands on ranks that mpiexec started: one voice, one folder, and one end of all."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cli_tool import COMMAND, TEXT, TINY, environment
+from jobs_tool import COMMANDS, alive, begin, launch
+from ranks_tool import needs_mpi
+
+import numba_lstm
+from numba_lstm.training.runs.checkpoint import Run
+
+pytestmark = needs_mpi
+
+TRAIN = ["train", "lm", "--data", "text.txt", *TINY, "--log-every", "1", "--valid-every", "4"]
+KILLS = 50 if os.environ.get("NUMBA_LSTM_LONG") else int(os.environ.get("NUMBA_LSTM_KILLS", "2"))
+
+
+@pytest.fixture
+def text(tmp_path):
+    (tmp_path / "text.txt").write_text(TEXT)
+    return tmp_path
+
+
+def test_what_goes_wrong_on_one_rank_or_all_is_told_once_and_ends_all_alike(text):
+    short = [*TRAIN, "--steps", "8", "--json", "--out"]
+    commands = [
+        ("none", [*short, "good"]),
+        ("version", [*short, "version"]),
+        ("option", [*short, "option"]),
+        ("other_text", [*short, "other"]),
+        ("no_file", [*short, "lost"]),
+        ("none", ["train", "lm", "--data", "gone.txt", "--out", "gone"]),
+        ("none", [*short, "small", "--batch", "3"]),
+        ("none", [*short, "good"]),
+        ("none", ["train", "lm", "--resume", "nowhere"]),
+        ("option", ["train", "lm", "--resume", "nowhere"]),
+        ("nan_loss", [*short, "nan"]),
+        ("nan_gradient", [*short, "gradient"]),
+        ("interrupted", [*short, "stopped"]),
+        ("none", ["train", "lm", "--resume", "stopped", "--json"]),
+    ]
+    code, out, err = launch(4, COMMANDS, json.dumps(commands), cwd=text)
+    assert (code, err) == (0, "")
+    ends = json.loads(out)
+    codes = [{rank[0] for rank in end} for end in ends]
+    assert codes == [{code} for code in (0, *[2] * 9, 3, 3, 130, 0)]
+    # Rank 0 speaks for all.
+    assert all(rank[1:] == ["", ""] for end in ends for rank in end[1:])
+    spoken = [end[0][2].splitlines() for end in ends]
+    assert spoken[0][:2] == ["run: good", "4 ranks on 1 machine, threads of each: 1"]
+    told = json.loads(ends[0][0][1])
+    assert (told["status"], told["ranks"], told["threads"]) == ("done", 4, 1)
+    for lines, words in zip(
+        spoken[1:10],
+        (
+            f"version of numba_lstm: expected the same on all ranks, got {numba_lstm.__version__} "
+            "on ranks 0-2 and 0.0.0 on rank 3",
+            "lr: expected the same on all ranks, got 0.003 on ranks 0-2 and 0.5 on rank 3",
+            "data: expected the same on all ranks, got what has the fingerprint ",
+            "reading the data failed on rank 3: FileNotFoundError: ",
+            "gone.txt: no such file",
+            "batch: expected at least 4, one for each rank, got 3",
+            "good: expected a new or empty folder",
+            "nowhere: no such folder",
+            "lr: expected the same on all ranks, got nothing on ranks 0-2 and 0.5 on rank 3",
+        ),
+        strict=True,
+    ):
+        assert len(lines) == 1 and lines[0].startswith("error: ") and words in lines[0], lines
+    assert sorted(os.listdir(text)) == ["good", "gradient", "nan", "stopped", "text.txt"]
+    for end, words in ((10, "the loss at step 5 is nan on rank 3"), (11, "others on rank 3: ")):
+        assert words in spoken[end][-1] and "the last good checkpoint is kept" in spoken[end][-1]
+        assert Run(text / commands[end][1][-1]).load().counters["step"] == 4
+    assert spoken[12][-1].startswith("interrupted: saved at step 5; go on: ")
+    assert json.loads(ends[13][0][1])["steps"] == 8
+    assert model_bytes(text / "stopped") == model_bytes(text / "good")
+
+
+def model_bytes(path: Path) -> bytes:
+    return (path / "model.safetensors").read_bytes()
+
+
+def test_a_failure_of_one_rank_is_told_once_and_ends_the_job_within_seconds(text):
+    command = ["error", [*TRAIN, "--steps", "100000", "--out", "run"]]
+    began = time.monotonic()
+    code, out, err = launch(4, COMMANDS, json.dumps([command]), cwd=text)
+    assert time.monotonic() - began < 60
+    assert (code, out) == (1, "")
+    assert err.count("the cable is out") == err.count("error: rank 3: the cable is out") == 1
+    assert "Traceback" not in err
+    assert Run(text / "run").load().counters["step"] == 4
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no /proc here")
+def test_signals_save_once_kills_keep_the_last_checkpoint_and_neither_leaves_an_orphan(text):
+    """All of it in one run, that goes on each time."""
+    path, rng = text / "run", random.Random(7)
+    ways = [signal.SIGINT, signal.SIGTERM, *[signal.SIGKILL] * KILLS]
+    args = [*TRAIN, "--steps", "1000000", "--out", "run"]
+    steps = 0
+    for way in ways:
+        with begin(4, *COMMAND[1:], *args, cwd=text) as process:
+            pids = wait_until_trained(process, path, steps)
+            if way == signal.SIGKILL:
+                time.sleep(rng.uniform(0.0, 0.5))
+                os.kill(rng.choice(pids), way)
+            elif way == signal.SIGINT:
+                os.killpg(process.pid, way)  # a terminal tells all that it started
+            else:
+                process.send_signal(way)
+            began = time.monotonic()
+            out, err = process.communicate(timeout=30)
+            assert time.monotonic() - began < 10, err
+        assert "Traceback" not in err, err
+        wait_until_gone(pids)
+        now = Run(path).load().counters["step"]
+        assert now > steps
+        numba_lstm.load(path)
+        if way == signal.SIGKILL:
+            assert process.returncode not in (0, None)
+            assert "illed" in out + err, (out, err)  # mpiexec's word
+        else:
+            assert process.returncode == 128 + way, err
+            assert err.count(f"interrupted: saved at step {now}; go on: ") == 1, err
+            assert err.count("interrupted") == 1
+        steps, args = now, ["train", "lm", "--resume", "run"]
+    print({"kills": KILLS, "steps": steps})
+
+
+def wait_until_trained(process, path, steps) -> list[int]:
+    """Wait until a run is saved behind some step; the processes of its ranks."""
+    end = time.monotonic() + 60
+    while True:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.05)
+        if path.exists() and Run(path).load().counters["step"] > steps:
+            break
+    wanted = os.fsencode(COMMAND[1])
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            parts = Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0")
+            here = os.path.samefile(f"/proc/{name}/cwd", path.parent)
+        except OSError:
+            continue
+        if here and wanted in parts and parts[0] == os.fsencode(sys.executable):
+            found.append(int(name))
+    assert len(found) == 4
+    return found
+
+
+def wait_until_gone(pids) -> None:
+    end = time.monotonic() + 5
+    while alive(pids) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert alive(pids) == []
+
+
+def test_without_mpi4py_it_says_what_to_install_and_writes_nothing(text):
+    code = "import sys; sys.modules['mpi4py'] = None\nfrom numba_lstm.cli import main\nmain()"
+    code, out, err = launch(2, "-c", code, *TRAIN, "--steps", "2", "--out", "run", cwd=text)
+    assert (code, out) == (2, "")
+    lines = err.splitlines()
+    assert lines and all("pip install 'numba_lstm[mpi]'" in line for line in lines)
+    assert all(line.startswith("error: training on several ranks needs mpi4py") for line in lines)
+    assert os.listdir(text) == ["text.txt"]
+
+
+def test_a_command_of_one_process_imports_no_mpi(text):
+    code = (
+        "import sys\nfrom numba_lstm.cli import main\n"
+        "try:\n    main()\nfinally:\n    assert 'mpi4py' not in sys.modules"
+    )
+    args = [*TRAIN, "--steps", "1", "--quiet", "--out", "run"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *args], cwd=text, env=environment(), capture_output=True
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
