@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[1] / "numba_lstm"
 # Imports go from a later line to an earlier one, never within a line. What stands in one folder may
 # import its neighbours, but not in a circle.
 LAYERS = [
-    {"system", "_forks"},
+    {"system", "_forks", "time_slice"},
     {"_version", "_files", "tuning", "fingerprint", "quiet", "user_warning", "typing", "foreign"},
     {"_damaged", "_parsing", "_reading", "_entries"},
     {"checks", "dropout_masks", "_turns"},

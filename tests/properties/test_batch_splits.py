@@ -50,7 +50,7 @@ def test_a_part_of_a_batch_gives_the_bits_of_the_whole(rng, kind, dtype, thread_
         assert not wrong, (steps, inputs, hidden, options, wrong)
         compared += some
     print(f"{kind} {dtype}: {compared} parts")
-    assert compared >= 100 * len(FEW)
+    assert compared >= 50 * len(FEW)
 
 
 @pytest.mark.parametrize("resets", [False, True], ids=["lengths", "lengths and resets"])

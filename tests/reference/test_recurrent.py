@@ -17,12 +17,12 @@ LOOP = [option for option in OPTIONS if option != "between"]
 @pytest.mark.parametrize("option", [*LOOP, "zoneout expected"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_with_an_option_equal_complex_step(rng, kind, option, directions):
-    check(draw(rng, FLAVOURS[kind], [option], T=4, hidden=[3], directions=directions), rng, 12)
+    check(draw(rng, FLAVOURS[kind], [option], T=4, hidden=[3], directions=directions), rng, 4)
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_gradients_with_all_options_equal_complex_step(rng, flavour):
-    check(draw(rng, FLAVOURS[flavour], LOOP, T=5, B=4, hidden=[3]), rng, 12)
+    check(draw(rng, FLAVOURS[flavour], LOOP, T=5, B=4, hidden=[3]), rng, 4)
 
 
 def layer(rng, kind, T, B, I=2, H=3):

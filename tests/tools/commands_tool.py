@@ -84,9 +84,14 @@ class Commands:
         shutil.rmtree(self._folder)
 
 
-def _serve(listener: socket.socket) -> None:
+def import_all() -> None:
+    """Import what commands import."""
     for name in _MODULES:
         import_module(f"numba_lstm.{name}")
+
+
+def _serve(listener: socket.socket) -> None:
+    import_all()
     while True:
         talk, _ = listener.accept()
         with contextlib.suppress(ChildProcessError):  # of those that have ended

@@ -1,8 +1,8 @@
 """The code blocks of a Markdown page, run in order, as a reader would type them.
 
-As a program, ``python pages_tool.py PAGE``: all blocks of a page run in one process and the current
-folder. ``python`` blocks share one namespace; ``sh`` blocks are run by bash, which stops at the
-first command that fails. Comments of HTML, which a reader does not see, say what is different here:
+All blocks of a page run in one process and one folder. ``python`` blocks share one namespace;
+``sh`` blocks are run by bash, which stops at the first command that fails. Comments of HTML, which
+a reader does not see, say what is different here:
 
 ``<!-- not run: WHY -->``
     The block that follows is not run.
@@ -18,15 +18,20 @@ Blocks of the languages in `SHOWN` are output or files, and there is nothing to 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
+import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-from commands_tool import Commands
+from commands_tool import Commands, import_all
 
 ROOT = Path(__file__).resolve().parents[2]
 LANGUAGES = ("python", "sh")
@@ -147,31 +152,58 @@ def run(page: Path, kinds: tuple[str, ...] = ("python", "sh", "first", "check"))
 
 
 def run_apart(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a page in a process of its own, where `numba-lstm` is this checkout's command.
+    """Run a page in a process of its own, where `numba-lstm` is this checkout's command."""
+    (folder / ".programs").mkdir()
+    server = _server()
+    assert server.stdin is not None and server.stdout is not None
+    server.stdin.write(json.dumps([str(page.resolve()), str(folder)]) + "\n")
+    server.stdin.flush()
+    code = int(server.stdout.readline())
+    out, err = ((folder / ".programs" / name).read_text("utf-8") for name in ("out", "err"))
+    return subprocess.CompletedProcess([str(page)], code, out, err)
+
+
+@functools.cache
+def _server() -> subprocess.Popen[str]:
+    """A process that has imported what pages import, and forks for each.
 
     On one thread, as there are other tests beside it, and threads that wait for each other on busy
     cores are slower than one.
     """
-    programs = folder / ".programs"
-    programs.mkdir()
     tools = str(Path(__file__).parent)
     path = os.pathsep.join(filter(None, [str(ROOT), tools, os.environ.get("PYTHONPATH")]))
-    programs_first = os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)])
-    return subprocess.run(
-        [sys.executable, "-P", __file__, str(page)],
-        cwd=folder,
-        env={
-            **os.environ,
-            "PYTHONPATH": path,
-            "PATH": programs_first,
-            "NUMBA_NUM_THREADS": "1",
-        },
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-        timeout=300,
-    )
+    server = subprocess.Popen(
+        [sys.executable, "-P", __file__],
+        env={**os.environ, "PYTHONPATH": path, "NUMBA_NUM_THREADS": "1"},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    atexit.register(server.kill)
+    return server
+
+
+def serve() -> None:
+    """Run the pages that are asked for on standard input, and tell their exit codes."""
+    import_all()
+    for line in sys.stdin:
+        page, folder = json.loads(line)
+        child = os.fork()
+        if not child:
+            os.chdir(folder)
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            for number, name in ((1, "out"), (2, "err")):
+                os.dup2(os.open(f".programs/{name}", os.O_WRONLY | os.O_CREAT), number)
+            sys.stdin = open(0, closefd=False)  # noqa: SIM115
+            signal.alarm(300)
+            os.environ["PATH"] = f"{folder}/.programs{os.pathsep}{os.environ.get('PATH', '')}"
+            code = 1
+            try:
+                main(Path(page))
+                code = 0
+            except BaseException:
+                traceback.print_exc()
+            sys.stdout.flush(), sys.stderr.flush()
+            os._exit(code)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
 def main(page: Path) -> None:
@@ -183,4 +215,4 @@ def main(page: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve())
+    serve()

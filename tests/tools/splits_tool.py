@@ -78,7 +78,7 @@ def differing_parts(
     whole = by_row(module, case, embedding)
     compared, wrong = 0, set()
     for size in sizes:
-        for rows in islice(parts_of(batch, size, rng), None if LONG else 6):
+        for rows in islice(parts_of(batch, size, rng), None if LONG else 3):
             found = by_row(module, rows_of(case, rows, module.batch_first), embedding)
             assert found.keys() == whole.keys()
             for name, array in found.items():

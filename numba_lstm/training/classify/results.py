@@ -56,8 +56,8 @@ def read_results(run: Run) -> dict[str, Any]:
     classes = len(read_meaning(run).classes)
     if not isinstance(found, dict) or not all(_is_result(one, classes) for one in found.values()):
         raise RunError(
-            f"{run.path / RESULTS}: expected for each part loss, accuracy and a confusion matrix of {classes} "
-            f"classes, got something else"
+            f"{run.path / RESULTS}: expected for each part loss, accuracy and a confusion matrix "
+            f"of {classes} classes, got something else"
         )
     return found
 

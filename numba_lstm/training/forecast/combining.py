@@ -225,8 +225,8 @@ def _refuse_lost(run: Run) -> None:
     """The results are written last: where they are, linear forecasters and weights were, too."""
     if run.has(RESULTS) and not run.has(COMBINED):
         raise RunError(
-            f"{run.path / COMBINED}: no such file, but {RESULTS} says that the run has ended; put it back, or "
-            f"make it again: numba-lstm train {run.kind.kind} --resume {run.path}"
+            f"{run.path / COMBINED}: no such file, but {RESULTS} says that the run has ended; put "
+            f"it back, or make it again: numba-lstm train {run.kind.kind} --resume {run.path}"
         )
 
 

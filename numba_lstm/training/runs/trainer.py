@@ -182,15 +182,16 @@ class RunTrainer(Loop):
         with contextlib.ExitStack() as held:
             with group.together("opening the run's folder"):
                 held.enter_context(run.exclusive())
-                run.require_step(self.counters.step)
             self._run_alone(run)
             if finish is not None and group.rank == 0:
                 finish()
 
     def _run_alone(self, run: Run) -> None:
         with self.interrupts:
-            with self.task.group.together("compiling kernels"), self.interrupts.at_once():
-                self.warm_up()
+            with self.task.group.together("compiling kernels"):
+                run.require_step(self.counters.step)
+                with self.interrupts.at_once():
+                    self.warm_up()
             self._measure_best_again()
             self.model.train()
             self._start_clock()
