@@ -200,11 +200,11 @@ def _train_run(
             raise ConfigError("out: expected a folder's name, got ''")
         # Only when everything was read and checked a new run's folder is made.
         config = merged([*((file, read_toml(file)) for file in config_files), ("", flags)])
-        set_threads(config.threads)
-        if group.size > 1 and config.threads is None:
+        if group.size > 1:
             from ..distributed.cores import share_cores
 
-            share_cores(group)
+            share_cores(group)  # also where --threads wins: other ranks may have none
+        set_threads(config.threads)
         # The imports that cost time come after what can be refused without them.
         from ..training.progress import Progress
         from ..training.runs import session

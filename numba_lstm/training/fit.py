@@ -61,6 +61,7 @@ class Fit(Loop):
         Diverged, KeyboardInterrupt
             As `Trainer.fit` says.
         """
+        self._agree()
         model = self.task.model
         self._kept = self._finite_model()
         try:
@@ -70,7 +71,7 @@ class Fit(Loop):
             self.history.stopped = self._reason()
             if self._restore_best:
                 model.load_state_dict(self._kept)
-            self.interrupts.check()  # one may have come in the last step, or while it validated
+            self.exchange.check()  # one may have come in the last step, or while it validated
         except KeyboardInterrupt:
             self.history.stopped = "interrupted"
             raise
@@ -80,6 +81,25 @@ class Fit(Loop):
             raise
         finally:
             self.progress.clear()
+
+    def _agree(self) -> None:
+        """Raise DistributedError, on all ranks, where some would wait for others for ever."""
+        group = self.task.group
+        if group.size == 1:
+            return
+        same: dict[str, Any] = {
+            **vars(self.budget),
+            "patience": self.patience,
+            "min_delta": self.min_delta,
+            "clip": self.clip,
+            "restore_best": self._restore_best,
+            "valid": "some" if self.task.validates else "none",
+        }
+        counts = group.all_gather(self.task.length)
+        if None not in counts:  # else only the passes tell
+            same["number of batches"] = counts[group.rank]
+        for name, value in same.items():
+            group.agree(name, str(value))
 
     def _reason(self) -> str:
         if self._told_to_stop:

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import optim
 from ..nn import Module
-from .shares import Share
+from .shares import Share, Shares
 from .step import Diverged, scaled, update
 from .task import Measured, Step, Task, evaluating
 
@@ -55,6 +55,10 @@ class MeanLoss(NamedTuple):
 
     loss: float
     weight: float
+
+
+def _nothing() -> None:
+    """Check nothing."""
 
 
 class Supervised(Task):
@@ -133,6 +137,8 @@ class Supervised(Task):
     def evaluate(self, model: Module, check: Callable[[], None]) -> Measured:
         """Measure a model on what validates; it is left in the mode it was in."""
         total = weights = 0.0
+        if self.group.size > 1 and not isinstance(self.valid, Shares):
+            check = _nothing  # it is a message, and other ranks may have more batches
         with evaluating(model):
             for batch, _, loss in self.measured("valid", self.valid, model, check):
                 weight = _weight_of(batch)
@@ -147,7 +153,7 @@ class Supervised(Task):
         name: str,
         source: Iterable[Any] | None,
         model: Module,
-        check: Callable[[], None] = lambda: None,
+        check: Callable[[], None] = _nothing,
     ) -> Iterator[tuple[Batch, Any, float]]:
         """Yield batches, the outputs for them of a model in evaluation mode, and the losses.
 

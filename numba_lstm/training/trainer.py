@@ -172,12 +172,15 @@ class Trainer:
         TypeError, ValueError
             If an argument is of the wrong kind, there is no batch, or inputs, targets or weights
             hold NaN. NaN in the padding that inputs ``(x, lengths)`` have is none of them.
+        DistributedError
+            On all ranks, if they were given other numbers of batches or other arguments.
 
         Notes
         -----
         Several ranks of a `distributed.DistributedOptimizer` give batches of their own, equally
-        many on each, and data of their own to validate on. Losses and the time are the same on all,
-        and so must be what callbacks return.
+        many on each; made with ``average=True`` where the loss is a mean over a batch. They give
+        data of their own to validate on, however many; Ctrl-C waits for the end of that. Losses and
+        the time are the same on all, and so must be what callbacks return.
         """
         if epochs is None and minutes is None and steps is None:
             raise ValueError("epochs: expected epochs, minutes or steps, got none of them")

@@ -48,12 +48,13 @@ def test_what_goes_wrong_on_one_rank_or_all_is_told_once_and_ends_all_alike(text
         ("nan_gradient", [*short, "gradient"]),
         ("interrupted", [*short, "stopped"]),
         ("none", ["train", "lm", "--resume", "stopped", "--json"]),
+        ("threads", ["train", "lm", "--resume", "stopped", "--quiet"]),
     ]
     code, out, err = launch(4, COMMANDS, json.dumps(commands), cwd=text)
     assert (code, err) == (0, "")
     ends = json.loads(out)
     codes = [{rank[0] for rank in end} for end in ends]
-    assert codes == [{code} for code in (0, *[2] * 9, 3, 3, 130, 0)]
+    assert codes == [{code} for code in (0, *[2] * 9, 3, 3, 130, 0, 0)]
     # Rank 0 speaks for all.
     assert all(rank[1:] == ["", ""] for end in ends for rank in end[1:])
     spoken = [end[0][2].splitlines() for end in ends]

@@ -41,6 +41,11 @@ def option(args: list[str]) -> Any:
     return none(args)
 
 
+def threads(args: list[str]) -> Any:
+    args += ["--threads", "1"]
+    return none(args)
+
+
 def other_text(args: list[str]) -> Any:
     real = data.read_sources
     return mock.patch.object(data, "read_sources", lambda names: real(names) + "and more")

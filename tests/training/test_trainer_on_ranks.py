@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 import pytest
-from ranks_tool import in_threads
+from ranks_tool import errors, in_threads
 
 from numba_lstm import losses, models, optim
 from numba_lstm.distributed import DistributedOptimizer
 from numba_lstm.training import Diverged, Trainer
+from numba_lstm.training.shared_interrupts import SharedInterrupts
 
 X = np.random.default_rng(0).normal(size=(6, 48, 2))
 Y = (X[0, :, 0] > 0).astype(int)
@@ -71,3 +72,53 @@ def test_a_loss_that_is_nan_on_one_rank_ends_the_fit_on_all():
     for error in in_threads(2, rank):
         assert isinstance(error, Diverged)
         assert str(error) == "the loss at step 3 is nan on rank 1"
+
+
+def trainer_on(group):
+    model = models.SequenceClassifier(2, 5, 2, dtype=np.float64, seed=0)
+    optimizer = DistributedOptimizer(optim.SGD(model.parameters(), lr=0.1), group, average=True)
+    return Trainer(model, losses.cross_entropy, optimizer)
+
+
+def test_ranks_may_validate_on_other_numbers_of_batches():
+    def rank(group):
+        valid = [(X[:, 32:40], Y[32:40]), (X[:, 40:48], Y[40:48])][: 1 + group.rank]
+        return trainer_on(group).fit(batches(group, 0, 32), valid, epochs=2).val_curve
+
+    first, second = in_threads(2, rank)
+    assert first == second and len(first) == 2
+
+
+@pytest.mark.parametrize(
+    ("end", "epochs", "words"),
+    [
+        (16, 2, "number of batches: expected the same on all ranks, got 4 on rank 0 and 2 on rank"),
+        (32, 3, "epochs: expected the same on all ranks, got 2 on rank 0 and 3 on rank 1"),
+    ],
+)
+def test_ranks_that_would_wait_for_others_for_ever_are_refused(end, epochs, words):
+    def rank(group):
+        last = (group.rank, end, epochs) if group.rank else (0, 32, 2)
+        trainer_on(group).fit(batches(group, 0, last[1]), epochs=last[2])
+
+    for error in errors(in_threads(2, rank)):
+        assert error.startswith("DistributedError: ") and words in error
+
+
+def test_a_signal_during_the_last_validation_ends_the_fit_on_all_ranks(monkeypatch):
+    came = []
+
+    class Valid(list):
+        def __iter__(self):
+            came.append(1)
+            return super().__iter__()
+
+    def rank(group):
+        valid = Valid([(X[:, 32:], Y[32:])]) if group.rank else [(X[:, 32:], Y[32:])]
+        try:
+            trainer_on(group).fit(batches(group, 0, 32), valid, epochs=1)
+        except KeyboardInterrupt as stopped:
+            return str(stopped)
+
+    monkeypatch.setattr(SharedInterrupts, "told", lambda self: (bool(came),))
+    assert in_threads(2, rank) == ["SIGINT", "SIGINT"]
