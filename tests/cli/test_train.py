@@ -146,7 +146,9 @@ def test_an_interrupted_run_tells_the_step_that_is_on_disk(
 def test_a_resumed_run_at_its_end_says_that_nothing_was_trained(tmp_path, text_file):
     about = ["train", "lm", "--resume", tmp_path / "run"]
     assert (
-        here("train", "lm", "--data", text_file, *TINY, "--steps", 3, "--out", tmp_path / "run").code
+        here(
+            "train", "lm", "--data", text_file, *TINY, "--steps", 3, "--out", tmp_path / "run"
+        ).code
         == 0
     )
     assert "nothing was trained" not in here(*about, "--steps", 4).err
@@ -234,7 +236,9 @@ def test_a_run_begins_with_anothers_weights_on_a_text_with_new_letters(tmp_path)
     assert sampled.out.startswith("find Zwölf")
     # On its old text, before it has learnt anything else, it is as good as it was.
     options = ["--init", run, "--data", folder() / "text.txt", "--out", tmp_path / "same"]
-    same = here("train", "lm", *options, *sizes[:4], "--steps", 1, "--lr", 1e-9, "--json", "--quiet")
+    same = here(
+        "train", "lm", *options, *sizes[:4], "--steps", 1, "--lr", 1e-9, "--json", "--quiet"
+    )
     before = json.loads(here("evaluate", run, "--json").out)["loss"]
     assert json.loads(same.out)["val_loss"] == pytest.approx(before, rel=1e-4)
 
