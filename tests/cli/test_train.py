@@ -8,7 +8,7 @@ import time
 import tomllib
 
 import pytest
-from cli_tool import TEXT, TINY, cli, folder, start, trained
+from cli_tool import TEXT, TINY, cli, folder, here, start, trained
 from click.testing import CliRunner
 from refusal_tool import refused
 
@@ -21,7 +21,8 @@ def text_file():
 
 
 def train(text_file, run, *more, **options):
-    return cli("train", "lm", "--data", text_file, *TINY, "--out", run, *more, **options)
+    """In this process: a few of these tests show that another one does the same."""
+    return here("train", "lm", "--data", text_file, *TINY, "--out", run, *more, **options)
 
 
 def losses(run):
@@ -145,11 +146,13 @@ def test_an_interrupted_run_tells_the_step_that_is_on_disk(
 def test_a_resumed_run_at_its_end_says_that_nothing_was_trained(tmp_path, text_file):
     about = ["train", "lm", "--resume", tmp_path / "run"]
     assert (
-        cli("train", "lm", "--data", text_file, *TINY, "--steps", 3, "--out", tmp_path / "run").code
+        here(
+            "train", "lm", "--data", text_file, *TINY, "--steps", 3, "--out", tmp_path / "run"
+        ).code
         == 0
     )
-    assert "nothing was trained" not in cli(*about, "--steps", 4).err
-    result = cli(*about)
+    assert "nothing was trained" not in here(*about, "--steps", 4).err
+    result = here(*about)
     assert result.code == 0
     told = "nothing was trained: the run had come to its end before; a greater --steps, --epochs or"
     assert result.err.count(told) == 1 and "--patience" not in result.err
@@ -159,15 +162,15 @@ def test_a_run_whose_patience_ended_goes_on_with_more_of_it_only(tmp_path, text_
     # With so high a learning rate no validation is better than the first one.
     about = ["--steps", 40, "--valid-every", 1, "--patience", 1, "--lr", 9, "--clip", 1000]
     run = tmp_path / "run"
-    first = cli("train", "lm", "--data", text_file, *TINY, *about, "--out", run, "--json")
+    first = here("train", "lm", "--data", text_file, *TINY, *about, "--out", run, "--json")
     steps = json.loads(first.out)["steps"]
     assert steps < 40, first.err
-    result = cli("train", "lm", "--resume", run, "--steps", 50)
+    result = here("train", "lm", "--resume", run, "--steps", 50)
     (line,) = [line for line in result.err.splitlines() if "nothing was trained" in line]
     assert line == (
         "nothing was trained: no better validation in the last 1; a greater --patience goes on"
     )
-    more = cli("train", "lm", "--resume", run, "--steps", 50, "--patience", 99, "--json")
+    more = here("train", "lm", "--resume", run, "--steps", 50, "--patience", 99, "--json")
     assert json.loads(more.out)["steps"] > steps
 
 
@@ -196,7 +199,7 @@ def test_a_run_out_of_patience_says_so_and_is_done(tmp_path, text_file):
     assert result.code == 0, result.err
     assert "trained 8 steps" in result.out
     assert "stopped early: no better validation in the last 3" in result.out
-    again = cli("train", "lm", "--resume", run, "--patience", 5, "--json", "--quiet")
+    again = here("train", "lm", "--resume", run, "--patience", 5, "--json", "--quiet")
     told = json.loads(again.out)
     assert (told["steps"], told["best_step"], told["stopped_early"]) == (12, 2, True)
 
@@ -208,12 +211,12 @@ def test_a_run_of_another_cell_is_trained_resumed_evaluated_and_sampled(tmp_path
     assert result.code == 0, result.err
     assert f'cell = "{cell}"' in (run / "config.toml").read_text()
     first = json.loads(result.out)["val_loss"]
-    loss = json.loads(cli("evaluate", run, "--json").out)["loss"]
+    loss = json.loads(here("evaluate", run, "--json").out)["loss"]
     assert loss == pytest.approx(first, rel=1e-6)
-    longer = json.loads(cli("train", "lm", "--resume", run, "--steps", 20, "--json").out)
+    longer = json.loads(here("train", "lm", "--resume", run, "--steps", 20, "--json").out)
     assert longer["steps"] == 20
     assert longer["val_loss"] < first
-    assert len(cli("sample", run, "--prompt", "so ", "--length", 9).out) == 13
+    assert len(here("sample", run, "--prompt", "so ", "--length", 9).out) == 13
     other = "gru" if cell == "rnn" else "lstm"
     assert f"cell: expected the run's {cell}, got {other}" in refused(
         ["--resume", run, "--cell", other], tmp_path
@@ -225,16 +228,18 @@ def test_a_run_begins_with_anothers_weights_on_a_text_with_new_letters(tmp_path)
     new.write_text("Zwölf Boxkämpfer jagen Viktor quer über den Sylter Deich.\n" * 6)
     options = ["--data", new, "--init", run, "--out", tmp_path / "run", "--quiet"]
     sizes = ["--batch", 4, "--seq-len", 8, "--steps", 12]
-    result = cli("train", "lm", *options, *sizes, "--json")
+    result = here("train", "lm", *options, *sizes, "--json")
     assert result.code == 0, result.err
     text = (tmp_path / "run" / "config.toml").read_text()
     assert f'init = "{run}"' in text and "hidden = 8" in text
-    sampled = cli("sample", tmp_path / "run", "--prompt", "find Zwölf", "--length", 5)
+    sampled = here("sample", tmp_path / "run", "--prompt", "find Zwölf", "--length", 5)
     assert sampled.out.startswith("find Zwölf")
     # On its old text, before it has learnt anything else, it is as good as it was.
     options = ["--init", run, "--data", folder() / "text.txt", "--out", tmp_path / "same"]
-    same = cli("train", "lm", *options, *sizes[:4], "--steps", 1, "--lr", 1e-9, "--json", "--quiet")
-    before = json.loads(cli("evaluate", run, "--json").out)["loss"]
+    same = here(
+        "train", "lm", *options, *sizes[:4], "--steps", 1, "--lr", 1e-9, "--json", "--quiet"
+    )
+    before = json.loads(here("evaluate", run, "--json").out)["loss"]
     assert json.loads(same.out)["val_loss"] == pytest.approx(before, rel=1e-4)
 
 
@@ -244,7 +249,7 @@ def test_a_run_whose_text_has_grown_says_so_and_goes_on(tmp_path):
     run = tmp_path / "run"
     assert train(text, run, "--steps", 4, "--quiet").code == 0
     text.write_text(TEXT + "find we a time with care.\n")
-    result = cli("train", "lm", "--resume", run, "--steps", 8, "--json")
+    result = here("train", "lm", "--resume", run, "--steps", 8, "--json")
     assert result.code == 0, result.err
     assert f"data: {text}: 26 characters longer than before" in result.err
     assert json.loads(result.out)["steps"] == 8
@@ -260,7 +265,7 @@ def test_a_diverged_loss_exits_3_and_keeps_the_last_good_checkpoint(tmp_path, te
     assert json.loads(result.out)["status"] == "diverged"
     assert "error: diverged: " in result.err.splitlines()[-1]
     assert "Traceback" not in result.err
-    assert cli("evaluate", run, "--json").code == 0
+    assert here("evaluate", run, "--json").code == 0
 
 
 def test_minutes_bound_the_time_and_a_word_model_trains(tmp_path, text_file):
@@ -283,12 +288,12 @@ def test_unknown_words_are_told_with_the_loss_on_known_ones(tmp_path, text_file)
     assert summary["val_unknown_share"] == pytest.approx(2 / 11)
     line = f"unknown; on the others the loss is {summary['val_known_loss']:.4f}"
     assert "of its tokens 18.2% are " + line in result.err
-    measured = json.loads(cli("evaluate", tmp_path / "run", "--json").out)
+    measured = json.loads(here("evaluate", tmp_path / "run", "--json").out)
     assert (measured["unknown_tokens"], measured["tokens"]) == (2, 11)
     assert measured["unknown_share"] == summary["val_unknown_share"]
     assert measured["known_loss"] == summary["val_known_loss"] != measured["loss"]
     (told,) = [
-        line for line in cli("evaluate", tmp_path / "run").out.splitlines() if "known_l" in line
+        line for line in here("evaluate", tmp_path / "run").out.splitlines() if "known_l" in line
     ]
     assert told.split() == ["known_loss", f"{measured['known_loss']:.4f}"]
 
@@ -327,7 +332,7 @@ def test_a_prepared_corpus_trains_and_samples_lines(tmp_path):
     assert "\nwe do n't <unk> 1 @,@ 000\n" in result.err
     told = json.loads((tmp_path / "run" / "vocab.json").read_text())
     assert told["level"] == "whitespace"
-    figures = json.loads(cli("evaluate", tmp_path / "run", "--json").out)
+    figures = json.loads(here("evaluate", tmp_path / "run", "--json").out)
     assert figures["loss"] == json.loads(result.out)["val_loss"]
 
 

@@ -28,7 +28,7 @@ def begin(run, *more, prefix=(), **options):
     args = [*prefix, *COMMAND, *TRAIN, "--data", folder() / "text.txt", "--out", run, *more]
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     process = subprocess.Popen(list(map(str, args)), env=environment(), text=True, **options)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600  # a machine may have ten other programs
     while not (run / "metrics.jsonl").exists() or (run / "metrics.jsonl").stat().st_size < 2000:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline

@@ -148,7 +148,7 @@ def test_parts_of_every_batch_of_seventeen_and_fewer(rng, kind, dtype, thread_co
     module = MODULES[kind](33, 97, 1, dtype=dtype, seed=1)
     for batch in range(2, 18):
         case = draw(rng, module, 3, batch)
-        whole = by_row(module, case).items()
+        whole = by_row(module, case)
         for cut in range(1, batch):
             for rows in (np.arange(cut), np.arange(cut, batch)):
                 found = by_row(module, rows_of(case, rows))
