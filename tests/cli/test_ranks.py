@@ -49,12 +49,13 @@ def test_what_goes_wrong_on_one_rank_or_all_is_told_once_and_ends_all_alike(text
         ("interrupted", [*short, "stopped"]),
         ("none", ["train", "lm", "--resume", "stopped", "--json"]),
         ("threads", ["train", "lm", "--resume", "stopped", "--quiet"]),
+        ("interrupted_early", [*short, "early"]),
     ]
     code, out, err = launch(4, COMMANDS, json.dumps(commands), cwd=text)
     assert (code, err) == (0, "")
     ends = json.loads(out)
     codes = [{rank[0] for rank in end} for end in ends]
-    assert codes == [{code} for code in (0, *[2] * 9, 3, 3, 130, 0, 0)]
+    assert codes == [{code} for code in (0, *[2] * 9, 3, 3, 130, 0, 0, 143)]
     # Rank 0 speaks for all.
     assert all(rank[1:] == ["", ""] for end in ends for rank in end[1:])
     spoken = [end[0][2].splitlines() for end in ends]
@@ -78,12 +79,13 @@ def test_what_goes_wrong_on_one_rank_or_all_is_told_once_and_ends_all_alike(text
         strict=True,
     ):
         assert len(lines) == 1 and lines[0].startswith("error: ") and words in lines[0], lines
-    assert sorted(os.listdir(text)) == ["good", "gradient", "nan", "stopped", "text.txt"]
+    assert sorted(os.listdir(text)) == ["early", "good", "gradient", "nan", "stopped", "text.txt"]
     for end, words in ((10, "the loss at step 5 is nan on rank 3"), (11, "others on rank 3: ")):
         assert words in spoken[end][-1] and "the last good checkpoint is kept" in spoken[end][-1]
         assert Run(text / commands[end][1][-1]).load().counters["step"] == 4
     assert spoken[12][-1].startswith("interrupted: saved at step 5; go on: ")
     assert json.loads(ends[13][0][1])["steps"] == 8
+    assert spoken[15][-1].startswith("interrupted: saved at step 0; go on: ")
     assert model_bytes(text / "stopped") == model_bytes(text / "good")
 
 

@@ -115,6 +115,13 @@ def interrupted(args: list[str]) -> Any:
     return _in_step(send)
 
 
+def interrupted_early(args: list[str]) -> Any:
+    def warm_up(self: Any) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    return mock.patch.object(task.TextTask, "warm_up", warm_up)
+
+
 def error(args: list[str]) -> Any:
     def fail(model: Any) -> Any:
         raise OSError("the cable is out")
