@@ -18,7 +18,7 @@ from ._errors import DIVERGED, bad_input
 from ._kernels import announce_compiling, set_threads
 from ._output import json_option, print_json, print_notes
 from ._paths import FILE, FOLDER
-from ._ranks import in_words, of_launch
+from ._ranks import RanksCommand, in_words, of_launch
 
 if TYPE_CHECKING:
     from ..distributed.group import Group
@@ -128,7 +128,7 @@ def train_command(
     def all_layers(layers: Layers) -> TrainingOptions:
         return merge_options(kind, *layers)
 
-    @click.command(kind.kind, help=words)
+    @click.command(kind.kind, RanksCommand, help=words)
     @config_options(kind, paths)
     @_run_options(kind.kind)
     def command(

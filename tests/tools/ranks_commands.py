@@ -46,6 +46,11 @@ def threads(args: list[str]) -> Any:
     return none(args)
 
 
+def no_number(args: list[str]) -> Any:
+    args += ["--lr", "much"]
+    return none(args)
+
+
 def other_text(args: list[str]) -> Any:
     real = data.read_sources
     return mock.patch.object(data, "read_sources", lambda names: real(names) + "and more")
