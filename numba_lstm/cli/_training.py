@@ -246,6 +246,8 @@ def _train(trainer: RunTrainer, run: Run, end: Callable[[], None]) -> tuple[str,
     from ..training.step import Diverged
 
     again = f"numba-lstm train {trainer.config.kind} --resume {run.path}"
+    if trainer.task.group.size > 1:
+        again += " (behind mpiexec as before, or alone)"
     before = trainer.counters.step
     try:
         with trainer.task.naming_sizes():

@@ -86,6 +86,7 @@ def test_what_goes_wrong_on_one_rank_or_all_is_told_once_and_ends_all_alike(text
         assert words in spoken[end][-1] and "the last good checkpoint is kept" in spoken[end][-1]
         assert Run(text / commands[end][1][-1]).load().counters["step"] == 4
     assert spoken[13][-1].startswith("interrupted: saved at step 5; go on: ")
+    assert spoken[13][-1].endswith("--resume stopped (behind mpiexec as before, or alone)")
     assert json.loads(ends[14][0][1])["steps"] == 8
     assert spoken[16][-1].startswith("interrupted: saved at step 0; go on: ")
     assert model_bytes(text / "stopped") == model_bytes(text / "good")
