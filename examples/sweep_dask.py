@@ -32,6 +32,9 @@ def main(grid: dict[str, list] | None = None, epochs: int = 15, workers: int = 2
     X, y = waves(300, seed=0)
     classifier = LSTMClassifier(max_iter=epochs, tol=0.0, random_state=0)
     grid = grid or {"hidden_size": [8, 16], "cell": ["lstm", "gru"]}
+    # A local cluster sets OMP_NUM_THREADS=1 in this process, too, where the best one is fitted in
+    # the end; who asks before keeps all cores for that.
+    numba_lstm.get_num_threads()
     # One fit at a time in each worker. Dask gives its workers OMP_NUM_THREADS=1, which numba_lstm
     # heeds, so that each of them keeps to one core.
     cluster = LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)

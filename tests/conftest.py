@@ -22,6 +22,16 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["NUMBA_LSTM_TUNE"] = "0"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def closed_terminals_are_heard() -> None:
+    """Of tests that run under nohup, too; the tests themselves go on, as nohup has it.
+
+    Processes that they start do not inherit a handler, as they do inherit that nothing is heard.
+    """
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: None)
+
+
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     """Random numbers that depend on the test's name only, not on which other tests run."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cache_tool import PACKING, PROGRAM, cache_in, in_folder, run
+from cache_tool import MADE, PROGRAM, cache_in, in_folder, put_microkernels, run
 from lstm_tool import run_python
 
 from numba_lstm import compile_cache
@@ -201,7 +201,7 @@ def files(cache: Path) -> list[Path]:
 
 
 def test_what_was_compiled_is_found_again(tmp_path):
-    assert run(tmp_path) == (PACKING, [])
+    assert run(tmp_path) == (MADE, [])
     assert len(files(tmp_path)) == 4  # with the microkernels
     assert run(tmp_path) == ([], [])
 
@@ -209,8 +209,8 @@ def test_what_was_compiled_is_found_again(tmp_path):
 def test_another_target_has_its_own_entries(tmp_path):
     run(tmp_path)
     if os.uname().machine == "x86_64":
-        assert run(tmp_path, NUMBA_CPU_NAME="x86-64")[0] == PACKING
-    assert run(tmp_path, NUMBA_OPT="2")[0] == PACKING
+        assert run(tmp_path, NUMBA_CPU_NAME="x86-64")[0] == MADE
+    assert run(tmp_path, NUMBA_OPT="2")[0] == MADE
 
 
 def test_what_was_compiled_under_options_changed_after_the_import_is_not_kept(elsewhere):
@@ -251,7 +251,7 @@ def test_a_folder_that_cannot_be_made_warns_once_and_leaves_nothing(tmp_path):
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     compiled, warned = run(tmp_path / "file" / "cache", TMPDIR=str(temporary))
-    assert compiled == PACKING
+    assert compiled == MADE
     once(warned)
     assert (tmp_path / "file").read_text() == "" and list(temporary.iterdir()) == []
 
@@ -283,17 +283,18 @@ def run_reading_only(cache: Path) -> tuple[list[str], list[str]]:
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux's capabilities")
 def test_a_full_cache_is_read_where_it_cannot_be_written(tmp_path):
     cache = tmp_path / "cache"
+    put_microkernels(cache)
     run(cache)
     before = files(cache)
     for path in before:
         os.utime(path, (0, 0))  # nor can it be told that they are in use
     assert run_reading_only(cache) == ([], [])
     assert files(cache) == before
-    for path in cache.glob("unpack_rows.*"):
+    for path in cache.glob("halve.*"):
         path.unlink()
     before = files(cache)
     compiled, warned = run_reading_only(cache)
-    assert compiled == PACKING[1:]
+    assert compiled == MADE[1:]
     once(warned)
     assert files(cache) == before
 
@@ -306,7 +307,7 @@ def test_a_home_that_is_no_folder_warns_once_and_works(tmp_path, home, temporary
     (tmp_path / "present").mkdir()
     unset = {"NUMBA_CACHE_DIR": "", "XDG_CACHE_HOME": "", "HOME": home}
     compiled, warned = run("", TMPDIR=str(tmp_path / temporary), **unset)
-    assert compiled == PACKING
+    assert compiled == MADE
     once(warned)
     assert list(tmp_path.iterdir()) == [tmp_path / "present"] and not Path("relative").exists()
     assert list((tmp_path / "present").iterdir()) == []
@@ -336,6 +337,7 @@ for function in (added, subtracted):
 
 
 def test_an_entry_in_the_place_of_another_of_the_same_types_is_not_run(tmp_path):
+    put_microkernels(tmp_path / "cache")
     assert in_folder(tmp_path, DRIVERS).split() == ["added", "8.0", "subtracted", "2.0"]
     (first,), (second,) = (
         (tmp_path / "cache").glob(f"{name}.*") for name in ("added", "subtracted")
@@ -377,6 +379,7 @@ def test_an_argument_whose_class_has_other_fields_or_is_gone_costs_a_compile(tmp
     def difference(fields: str, program: str = TUPLES) -> list[str]:
         return in_folder(tmp_path, program.replace("FIELDS", fields)).split()
 
+    put_microkernels(tmp_path / "cache")
     assert difference("'x y'") == ["difference", "2.0"]
     assert difference("'x y'") == ["2.0"]
     assert difference("'y x'") == ["difference", "-2.0"]

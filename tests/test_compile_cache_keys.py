@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from cache_tool import PACKAGE, PACKING, PROGRAM, edited, in_folder
+from cache_tool import PACK, PACKAGE, PACKING, edited, in_folder, put_microkernels
 
 # What an edit compiles anew: by the keys of all drivers of a copy of the package.
 KEYS = """
@@ -193,6 +193,7 @@ def use(folder: Path, *names: str) -> list[str]:
 def mine(tmp_path) -> Path:
     (tmp_path / "mine.py").write_text(MINE)
     (tmp_path / "helper.py").write_text(HELPER)
+    put_microkernels(tmp_path / "cache")
     return tmp_path
 
 
@@ -247,7 +248,8 @@ def zipped(folder: Path) -> Path:
 
 
 def test_a_package_without_sources_has_entries_and_no_stale_ones(copied, tmp_path):
-    outside = "import numba_lstm.jit as j; assert j.__file__.endswith('.pyc')\n" + PROGRAM
+    put_microkernels(tmp_path / "cache")
+    outside = "import numba_lstm.jit as j; assert j.__file__.endswith('.pyc')\n" + PACK
     old, new = pack_up(copied, tmp_path / "old"), pack_up(copied, tmp_path / "new")
     edit = Path("numba_lstm", "kernels", "pack.py")
     with edited(copied / edit, OLD, NEW):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import harm_tool
 import pytest
-from cache_tool import PACKING, run
+from cache_tool import MADE, run
 from harm_tool import ALL, CHANGES, KINDS, RIGHTS
 from lstm_tool import run_python
 
@@ -258,7 +258,7 @@ def test_what_is_no_ordinary_file_is_not_waited_for_and_not_written_through(cach
 def filled(tmp_path_factory):
     """A cache of four entries: two drivers, and the microkernels of both dtypes."""
     cache = tmp_path_factory.mktemp("filled") / "cache"
-    assert run(cache) == (PACKING, [])
+    assert run(cache) == (MADE, [])
     assert len(harm_tool.entries(cache)) == 4
     return cache
 
@@ -284,7 +284,7 @@ def test_no_damaged_entry_is_read_and_each_is_replaced(filled, tmp_path, capsys)
 
 
 def drivers(paths: list[Path]) -> list[str]:
-    return [name for name in PACKING if any(path.name.startswith(f"{name}.") for path in paths)]
+    return [name for name in MADE if any(path.name.startswith(f"{name}.") for path in paths)]
 
 
 def damaged_and_run(filled: Path, folder: Path, plan: dict[int, harm_tool.Damage], seed: int):

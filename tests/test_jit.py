@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 import pytest
-from cache_tool import PACKING, PROGRAM
+from cache_tool import MADE, PROGRAM
 from lstm_tool import ROOT, run_python
 from numba.core.compiler_lock import global_compiler_lock
 
@@ -212,8 +212,8 @@ def test_processes_that_begin_at_once_compile_each_driver_once(tmp_path):
     told = [[json.loads(line) for line in out.splitlines()] for out, _ in ended]
     compiled = collections.Counter(name for (names, _), _ in told for name in names)
     written = collections.Counter(name.split(".")[0] for _, names in told for name in names)
-    assert compiled == collections.Counter(PACKING)
-    assert written == collections.Counter([*PACKING, "microkernels_f32", "microkernels_f64"])
+    assert compiled == collections.Counter(MADE)
+    assert written == collections.Counter([*MADE, "microkernels_f32", "microkernels_f64"])
     assert [warnings for (_, warnings), _ in told] == [[]] * 8
 
 

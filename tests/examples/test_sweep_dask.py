@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+import numba_lstm
+import numba_lstm.threads
 
 pytest.importorskip("sklearn")
 pytest.importorskip("distributed")
@@ -14,15 +18,27 @@ pytest.importorskip("distributed")
 EXAMPLE = Path(__file__).parents[2] / "examples" / "sweep_dask.py"
 
 
+@pytest.fixture
+def own_environment():
+    """Dask's workers have these variables, too; and a cluster leaves some of its own here."""
+    before = dict(os.environ)
+    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ.pop(name, None)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_a_search_on_two_workers_gives_the_bits_of_one_in_this_process(capsys, monkeypatch):
+def test_a_search_on_two_workers_gives_the_bits_of_one_here(capsys, monkeypatch, own_environment):
     from sklearn.base import clone
 
-    for name in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):  # Dask's workers would have them, too
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(numba_lstm.threads, "_chosen", None)  # as in a new process
+    before = numba_lstm.threads._default()
     example = runpy.run_path(str(EXAMPLE))
     there = example["main"]({"hidden_size": [4, 8]}, epochs=2)
     assert "threads of each worker: [1, 1]" in capsys.readouterr().out
+    assert numba_lstm.get_num_threads() == before
     here = clone(there).fit(*example["waves"](300, seed=0))
     for name in ("mean_test_score", "split0_test_score", "split1_test_score"):
         assert np.array_equal(there.cv_results_[name], here.cv_results_[name])
