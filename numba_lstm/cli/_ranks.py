@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..distributed.ending import Ending
     from ..distributed.group import Group
 
-__all__ = ["in_words", "of_launch"]
+__all__ = ["RanksCommand", "in_words", "of_launch"]
 
 # How long a rank that failed waits for others to fail, too, before it ends them. What goes wrong on
 # all of them, such as a wrong option, does so within less.
@@ -51,6 +51,21 @@ def of_launch() -> Iterator[Group]:
     except BaseException as error:
         failure = error
     _end(group, ending, failure)
+
+
+class RanksCommand(click.Command):
+    """A command that works in `of_launch`: so its wrong options, too, are told there.
+
+    A launcher does not end ranks that wait for one which left before it joined them.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click has it."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            with of_launch():
+                raise error
 
 
 def _end(group: Group, ending: Ending, failure: BaseException | None) -> None:

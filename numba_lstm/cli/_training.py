@@ -18,7 +18,7 @@ from ._errors import DIVERGED, bad_input
 from ._kernels import announce_compiling, set_threads
 from ._output import json_option, print_json, print_notes
 from ._paths import FILE, FOLDER
-from ._ranks import in_words, of_launch
+from ._ranks import RanksCommand, in_words, of_launch
 
 if TYPE_CHECKING:
     from ..distributed.group import Group
@@ -128,7 +128,7 @@ def train_command(
     def all_layers(layers: Layers) -> TrainingOptions:
         return merge_options(kind, *layers)
 
-    @click.command(kind.kind, help=words)
+    @click.command(kind.kind, RanksCommand, help=words)
     @config_options(kind, paths)
     @_run_options(kind.kind)
     def command(
@@ -246,6 +246,8 @@ def _train(trainer: RunTrainer, run: Run, end: Callable[[], None]) -> tuple[str,
     from ..training.step import Diverged
 
     again = f"numba-lstm train {trainer.config.kind} --resume {run.path}"
+    if trainer.task.group.size > 1:
+        again += " (behind mpiexec as before, or alone)"
     before = trainer.counters.step
     try:
         with trainer.task.naming_sizes():

@@ -38,8 +38,14 @@ class SharedInterrupts(Interrupts):
 
     def _hear(self, signum: int, frame: Any) -> None:
         before, self._came = self._came, self._now()
-        if self._came - before >= _MOMENT:
+        if self._came - before < _MOMENT:
+            return
+        first = self._heard is None
+        try:
             super()._hear(signum, frame)
+        finally:
+            if first:  # also where it was raised at once: the other ranks have to hear of it
+                self._heard = signum
 
     def told(self) -> tuple[bool, ...]:
         """Which signals came to this rank: what is to be summed over all of them."""

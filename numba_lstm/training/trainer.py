@@ -180,7 +180,8 @@ class Trainer:
         Several ranks of a `distributed.DistributedOptimizer` give batches of their own, equally
         many on each; made with ``average=True`` where the loss is a mean over a batch. They give
         data of their own to validate on, however many; Ctrl-C waits for the end of that. Losses and
-        the time are the same on all, and so must be what callbacks return.
+        the time are the same on all, and so must be what callbacks return. Rank 0 alone shows the
+        progress.
         """
         if epochs is None and minutes is None and steps is None:
             raise ValueError("epochs: expected epochs, minutes or steps, got none of them")
@@ -203,7 +204,7 @@ class Trainer:
             clip=self.clip,
             patience=self.patience,
             min_delta=self.min_delta,
-            progress=self.progress,
+            progress=self.progress if task.group.rank == 0 else None,
         )
         self.history = fit.history
         self._seed_module()

@@ -42,6 +42,7 @@ def test_what_goes_wrong_on_one_rank_or_all_is_told_once_and_ends_all_alike(text
         ("none", ["train", "lm", "--data", "gone.txt", "--out", "gone"]),
         ("none", [*short, "small", "--batch", "3"]),
         ("none", [*short, "good"]),
+        ("none", ["train", "lm", "--lr", "much"]),
         ("none", ["train", "lm", "--resume", "nowhere"]),
         ("option", ["train", "lm", "--resume", "nowhere"]),
         ("nan_loss", [*short, "nan"]),
@@ -49,12 +50,13 @@ def test_what_goes_wrong_on_one_rank_or_all_is_told_once_and_ends_all_alike(text
         ("interrupted", [*short, "stopped"]),
         ("none", ["train", "lm", "--resume", "stopped", "--json"]),
         ("threads", ["train", "lm", "--resume", "stopped", "--quiet"]),
+        ("interrupted_early", [*short, "early"]),
     ]
     code, out, err = launch(4, COMMANDS, json.dumps(commands), cwd=text)
     assert (code, err) == (0, "")
     ends = json.loads(out)
     codes = [{rank[0] for rank in end} for end in ends]
-    assert codes == [{code} for code in (0, *[2] * 9, 3, 3, 130, 0, 0)]
+    assert codes == [{code} for code in (0, *[2] * 10, 3, 3, 130, 0, 0, 143)]
     # Rank 0 speaks for all.
     assert all(rank[1:] == ["", ""] for end in ends for rank in end[1:])
     spoken = [end[0][2].splitlines() for end in ends]
@@ -62,7 +64,7 @@ def test_what_goes_wrong_on_one_rank_or_all_is_told_once_and_ends_all_alike(text
     told = json.loads(ends[0][0][1])
     assert (told["status"], told["ranks"], told["threads"]) == ("done", 4, 1)
     for lines, words in zip(
-        spoken[1:10],
+        spoken[1:11],
         (
             f"version of numba_lstm: expected the same on all ranks, got {numba_lstm.__version__} "
             "on ranks 0-2 and 0.0.0 on rank 3",
@@ -72,18 +74,21 @@ def test_what_goes_wrong_on_one_rank_or_all_is_told_once_and_ends_all_alike(text
             "gone.txt: no such file",
             "batch: expected at least 4, one for each rank, got 3",
             "good: expected a new or empty folder",
+            "Invalid value for '--lr': 'much' is not a valid ",
             "nowhere: no such folder",
             "lr: expected the same on all ranks, got nothing on ranks 0-2 and 0.5 on rank 3",
         ),
         strict=True,
     ):
         assert len(lines) == 1 and lines[0].startswith("error: ") and words in lines[0], lines
-    assert sorted(os.listdir(text)) == ["good", "gradient", "nan", "stopped", "text.txt"]
-    for end, words in ((10, "the loss at step 5 is nan on rank 3"), (11, "others on rank 3: ")):
+    assert sorted(os.listdir(text)) == ["early", "good", "gradient", "nan", "stopped", "text.txt"]
+    for end, words in ((11, "the loss at step 5 is nan on rank 3"), (12, "others on rank 3: ")):
         assert words in spoken[end][-1] and "the last good checkpoint is kept" in spoken[end][-1]
         assert Run(text / commands[end][1][-1]).load().counters["step"] == 4
-    assert spoken[12][-1].startswith("interrupted: saved at step 5; go on: ")
-    assert json.loads(ends[13][0][1])["steps"] == 8
+    assert spoken[13][-1].startswith("interrupted: saved at step 5; go on: ")
+    assert spoken[13][-1].endswith("--resume stopped (behind mpiexec as before, or alone)")
+    assert json.loads(ends[14][0][1])["steps"] == 8
+    assert spoken[16][-1].startswith("interrupted: saved at step 0; go on: ")
     assert model_bytes(text / "stopped") == model_bytes(text / "good")
 
 
@@ -100,6 +105,14 @@ def test_a_failure_of_one_rank_is_told_once_and_ends_the_job_within_seconds(text
     assert err.count("the cable is out") == err.count("error: rank 3: the cable is out") == 1
     assert "Traceback" not in err
     assert Run(text / "run").load().counters["step"] == 4
+
+
+def test_a_wrong_option_of_one_rank_ends_the_others_that_wait_for_it(text):
+    command = ["no_number", [*TRAIN, "--steps", "8", "--out", "run"]]
+    code, out, err = launch(2, COMMANDS, json.dumps([command]), cwd=text)
+    assert (code, out) == (2, "")
+    assert err.count("error: rank 1: Invalid value for '--lr': 'much' is not a valid ") == 1
+    assert os.listdir(text) == ["text.txt"]
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="no /proc here")

@@ -46,6 +46,11 @@ def threads(args: list[str]) -> Any:
     return none(args)
 
 
+def no_number(args: list[str]) -> Any:
+    args += ["--lr", "much"]
+    return none(args)
+
+
 def other_text(args: list[str]) -> Any:
     real = data.read_sources
     return mock.patch.object(data, "read_sources", lambda names: real(names) + "and more")
@@ -113,6 +118,13 @@ def interrupted(args: list[str]) -> Any:
         return none(args)
 
     return _in_step(send)
+
+
+def interrupted_early(args: list[str]) -> Any:
+    def warm_up(self: Any) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    return mock.patch.object(task.TextTask, "warm_up", warm_up)
 
 
 def error(args: list[str]) -> Any:

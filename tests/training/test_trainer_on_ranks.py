@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 
 import numpy as np
@@ -11,6 +12,7 @@ from ranks_tool import errors, in_threads
 from numba_lstm import losses, models, optim
 from numba_lstm.distributed import DistributedOptimizer
 from numba_lstm.training import Diverged, Trainer
+from numba_lstm.training.progress import Progress
 from numba_lstm.training.shared_interrupts import SharedInterrupts
 
 X = np.random.default_rng(0).normal(size=(6, 48, 2))
@@ -78,6 +80,19 @@ def trainer_on(group):
     model = models.SequenceClassifier(2, 5, 2, dtype=np.float64, seed=0)
     optimizer = DistributedOptimizer(optim.SGD(model.parameters(), lr=0.1), group, average=True)
     return Trainer(model, losses.cross_entropy, optimizer)
+
+
+def test_rank_0_alone_shows_the_progress():
+    shown = io.StringIO()
+
+    def rank(group):
+        trainer = trainer_on(group)
+        trainer.progress = Progress(shown)
+        trainer.fit(batches(group, 0, 32), batches(group, 32, 48), epochs=2)
+
+    assert in_threads(2, rank) == [None, None]
+    lines = shown.getvalue().splitlines()
+    assert len(lines) == len(set(lines)) == 2, lines
 
 
 def test_ranks_may_validate_on_other_numbers_of_batches():

@@ -188,10 +188,7 @@ class RunTrainer(Loop):
 
     def _run_alone(self, run: Run) -> None:
         with self.interrupts:
-            with self.task.group.together("compiling kernels"):
-                run.require_step(self.counters.step)
-                with self.interrupts.at_once():
-                    self.warm_up()
+            self._compile(run)
             self._measure_best_again()
             self.model.train()
             self._start_clock()
@@ -230,6 +227,20 @@ class RunTrainer(Loop):
         }
 
     # -- inside -------------------------------------------------------------------------------
+
+    def _compile(self, run: Run) -> None:
+        """Warm up on all ranks; a signal that comes to any of them meanwhile ends them all."""
+        group = self.task.group
+        with group.together("compiling kernels"):
+            run.require_step(self.counters.step)
+            try:
+                with self.interrupts.at_once():
+                    self.warm_up()
+            except Interrupted:
+                if group.size == 1:
+                    raise
+        if group.size > 1:
+            self.exchange.check()
 
     def _between(self) -> None:
         if self.counters.seconds - self._saved_at >= _SAVE_SECONDS:
