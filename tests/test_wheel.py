@@ -50,6 +50,7 @@ def test_every_extra_has_something_behind_it():
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     extras = set(config["options.extras_require"])
-    said = "".join(path.read_text() for path in (ROOT / "numba_lstm").rglob("*.py"))
+    rooms = (ROOT / "numba_lstm", ROOT / "examples")
+    said = "".join(path.read_text() for room in rooms for path in room.rglob("*.py"))
     for extra in extras - {"test", "dev", "docs"}:
         assert f"numba_lstm[{extra}]" in said, extra

@@ -38,11 +38,11 @@ class FolderTaken(RunError):
 def refuse_existing(path: str | os.PathLike[str]) -> None:
     """Raise RunError unless ``path`` can become a new run: absent, or an empty folder."""
     target = Path(path)
-    if target.is_dir():
-        if any(target.iterdir()):
-            raise FolderTaken(target)
-    elif os.path.lexists(target):
+    # In this order: another process may put its folder there at any moment.
+    if os.path.lexists(target) and not target.is_dir():
         raise RunError(f"{target}: expected a new or empty folder, got {_what(target)}")
+    if target.is_dir() and any(target.iterdir()):
+        raise FolderTaken(target)
     for above in target.parents:
         if os.path.lexists(above) and not above.is_dir():
             raise RunError(f"{target}: expected a folder's name, but {above} is {_what(above)}")

@@ -14,7 +14,13 @@ import pytest
 from cli_tool import environment
 
 from numba_lstm.training.runs import folders
-from numba_lstm.training.runs.folders import FolderTaken, RunError, claim, put_in_place
+from numba_lstm.training.runs.folders import (
+    FolderTaken,
+    RunError,
+    claim,
+    put_in_place,
+    refuse_existing,
+)
 
 NAMES = ("a", "b")
 
@@ -158,6 +164,22 @@ def test_a_name_may_be_as_long_as_the_system_allows_and_a_longer_one_is_told(tmp
     assert os.listdir(tmp_path) == ["a" * 255]
     with pytest.raises(OSError, match=r"a{256}'$"):
         put_in_place(tmp_path / ("a" * 256), fill, NAMES)
+
+
+def test_a_folder_that_another_process_makes_meanwhile_is_taken_and_no_file(tmp_path, monkeypatch):
+    target, is_dir = tmp_path / "run", Path.is_dir
+
+    def made_after(path):
+        found = is_dir(path)
+        if path == target and not found:
+            target.mkdir()
+            (target / "config.toml").touch()
+        return found
+
+    monkeypatch.setattr(Path, "is_dir", made_after)
+    refuse_existing(target)  # another process is faster, but after the look
+    with pytest.raises(FolderTaken):
+        refuse_existing(target)
 
 
 # Each process makes a run in each round, at the same moment as the others.
