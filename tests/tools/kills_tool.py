@@ -131,9 +131,10 @@ class Kills:
 
     def make(self, took: float) -> None:
         """Kill what makes a run: there is a whole folder, or none."""
-        while self.told["making"] < max(1, self.kills // 3):
+        while self.told["making"] < max(1, self.kills // 3) or not self.told["made"]:
             path = Path("new") / str(self.told["made"])
-            seconds = self.rng.uniform(0.0, 1.1 * took)
+            took *= 1.1  # a machine that got busy makes a run more slowly: one has to be made
+            seconds = self.rng.uniform(0.0, took)
             self.told["making"] += ended(lambda p=path: self.begin(p), signal.SIGKILL, seconds)
             if path.exists():
                 assert Run(path).load().counters["step"] == 0 and len(list(path.iterdir())) == 5
