@@ -36,7 +36,7 @@ import numpy as np
 
 from ...jit import kernel, named_driver
 from ...simd import PANEL, at, lanes
-from ..blocks import first, spread_columns
+from ..blocks import TILE, first, spread_columns
 from ..scratch import scratch_rows
 from .arguments import ForwardArguments, ForwardRows, Share
 from .forward_step import FUSED, PROJECTED, TOKENS
@@ -67,7 +67,7 @@ def _prepare(states, a, before, row0, n_prev, r0, r1):
     _begin(a.has_initial, a.h0, a.u, before, a.h_column, a.h0.shape[1], begins, r1)
     if a.gate_state.shape[1]:
         state = a.c0 if states == 2 else a.h0
-        _begin(a.has_initial, state, a.gate_state, before, 0, state.shape[1], begins, r1)
+        _begin(a.has_initial, state, a.gate_state, before, np.int64(0), state.shape[1], begins, r1)
     if a.has_initial and (a.drop.shape[0] or a.keep.size):
         for r in range(begins, r1):
             for i in range(a.h0.shape[1]):
@@ -172,8 +172,8 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
         The driver's, under which the compile cache keeps it.
     run : kernel (phase, a, workspace, s, share, tile)
         Runs one phase of a step for one thread: a `ForwardArguments`, the cell's workspace, where
-        the step's rows stand (`ForwardRows`), the thread's part (`Share`), and a tile of 32 panels
-        of scratch. What a phase writes all threads may read in the next one.
+        the step's rows stand (`ForwardRows`), the thread's part (`Share`), and a tile of
+        scratch, of TILE panels. What a phase writes all threads may read in the next one.
     slots : int
         Vectors of z for each vector of units: 4, 2 or 1.
     states : int
@@ -274,18 +274,19 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
             tokens, has_initial, h0, c0, u, gate_state, y, y_column, constants, masked, keep, drop,
             zone_h, zone_c, fresh,
         )  # fmt: skip
-        tiles, counters = scratch_rows(nt, 32 * PANEL * v, y), np.zeros(2, np.int64)
+        tiles, counters = scratch_rows(nt, TILE * PANEL * v, y), np.zeros(2, np.int64)
         alone = columns == 1
+        zero = np.int64(0)  # kernels that get a plain 0 are compiled for it once more
         begin = -1 if alone else 0  # threads that are alone prepare their rows themselves
         if not alone:
-            s, n = _rows_of_step(a, 0, offsets, reverse, batch)
-            _prepare(states, a, s.before, s.row0, 0, 0, n)
+            s, n = _rows_of_step(a, zero, offsets, reverse, batch)
+            _prepare(states, a, s.before, s.row0, zero, zero, n)
         met = take_turns(
             crew, nt, columns, team, reverse, offsets, shares, begin, steps, counters, tiles,
             (a, workspace, hn, cn),
         )  # fmt: skip
         if not alone:
-            _end(states, a, _last_rows(a, offsets, batch), hn, cn, 0, batch)
+            _end(states, a, _last_rows(a, offsets, batch), hn, cn, zero, batch)
         return met
 
     return forward
