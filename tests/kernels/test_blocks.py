@@ -68,7 +68,7 @@ def test_every_block_that_is_asked_for_has_a_microkernel():
 @pytest.mark.parametrize("blocking", tuning.BLOCKING.values(), ids=tuning.BLOCKING)
 def test_a_block_takes_a_quarter_of_the_tile_at_most(blocking):
     """Backward has three more parts of that size there, forward two."""
-    for strip, blocks in blocking.blocks.items():
-        for m, vectors in enumerate(blocks.at_once, 1):
+    for strip, of_strip in blocking.blocks.items():
+        for m, vectors in enumerate(of_strip.at_once, 1):
             panels = max(1, vectors // (3 if strip == 3 else PANEL))
             assert m * panels <= TILE // 4, (strip, m)
