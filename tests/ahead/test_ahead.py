@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from cache_tool import put_microkernels
 from lstm_tool import run_python
 
 import numba_lstm
@@ -31,6 +32,7 @@ assert not compiled, compiled
 
 
 def test_what_it_ran_is_not_compiled_again(tmp_path):
+    put_microkernels(tmp_path)
     out = run_python(PROGRAM, NUMBA_LSTM_CACHE_DIR=str(tmp_path))
     inference, training = (line.split() for line in out.splitlines())
     assert "gemm" in inference
