@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import zlib
 from collections.abc import Iterator
 
@@ -11,6 +12,11 @@ from collections.abc import Iterator
 # libraries are loaded, and processes that tests start inherit them.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's and SciPy's: linear fits took 25 times
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's
+
+# Of the hundreds of processes that tests start each would else compile the package's sources for a
+# third of a second, and each worker those of the tests for six, wherever this is set.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 import numpy as np
 import pytest
