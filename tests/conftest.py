@@ -13,13 +13,13 @@ from collections.abc import Iterator
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's and SciPy's: linear fits took 25 times
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's
 
-# Of the hundreds of processes that tests start each would else compile the package's sources for a
-# third of a second, and each worker those of the tests for six, wherever this is set.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.dont_write_bytecode = False
-
 import numpy as np
 import pytest
+
+# Where bytecode is not kept each of the hundreds of processes that tests start compiles the package's
+# sources, for a third of a second, and each worker those of the tests, for six.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A shell starts what runs in its background deaf to Ctrl-C, and processes of tests would be, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
