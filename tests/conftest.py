@@ -16,8 +16,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's
 import numpy as np
 import pytest
 
-# Where bytecode is not kept each of the hundreds of processes that tests start compiles the package's
-# sources, for a third of a second, and each worker those of the tests, for six.
+# Where bytecode is not kept, each of the hundreds of processes that tests start compiles the
+# package's sources, for a third of a second, and each worker those of the tests, for six.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
