@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import shutil
@@ -19,37 +18,27 @@ OF_THE_PACKAGE = {"NUMBA_LSTM_TUNE", "NUMBA_LSTM_CACHE_DIR"}
 needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="the command is bash's")
 
 
-def asked_by(path: Path) -> set[str]:
+def asked_by(text: str) -> set[str]:
     """The variables that a file of the tests reads."""
-    return set(READS.findall(path.read_text(encoding="utf-8"))) - OF_THE_PACKAGE
-
-
-def imports_of(path: Path) -> set[str]:
-    """The modules that a file names in its imports."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom):
-            found.add(node.module or "")
-        elif isinstance(node, ast.Import):
-            found |= {one.name for one in node.names}
-    return found
+    return set(READS.findall(text)) - OF_THE_PACKAGE
 
 
 def that_ask() -> set[str]:
     """The test files that ask for a long version: themselves, by a tool, or by their conftest."""
     tests = ROOT / "tests"
-    tools = {path.stem: path for path in (tests / "tools").glob("*.py")}
-    asking = {name for name, path in tools.items() if asked_by(path)}
-    while more := {n for n, p in tools.items() if imports_of(p) & asking} - asking:
+    texts = {path: path.read_text(encoding="utf-8") for path in tests.rglob("*.py")}
+    asking = {path for path, text in texts.items() if asked_by(text)}
+    while True:
+        names = "|".join(path.stem for path in asking if path.parent.name == "tools")
+        imports = re.compile(rf"^(?:from|import) .*\b(?:{names})\b", re.MULTILINE)
+        more = {path for path, text in texts.items() if imports.search(text)}
+        if more <= asking:
+            break
         asking |= more
-
-    def asks(path: Path) -> bool:
-        return path.is_file() and bool(asked_by(path) or imports_of(path) & asking)
-
     return {
         path.relative_to(ROOT).as_posix()
-        for path in tests.rglob("test_*.py")
-        if asks(path) or asks(path.parent / "conftest.py")
+        for path in texts
+        if path.name.startswith("test_") and asking & {path, path.parent / "conftest.py"}
     }
 
 
@@ -60,7 +49,8 @@ def listed() -> list[str]:
 
 def test_the_command_sets_whatever_a_test_asks_for():
     script = SCRIPT.read_text(encoding="utf-8")
-    asked = set().union(*map(asked_by, (ROOT / "tests").rglob("*.py")))
+    paths = (ROOT / "tests").rglob("*.py")
+    asked = set().union(*(asked_by(path.read_text(encoding="utf-8")) for path in paths))
     assert {"NUMBA_LSTM_LONG", "NUMBA_LSTM_FUZZ", "NUMBA_LSTM_KILLS"} <= asked
     for name in asked:
         assert f"export {name}=" in script, name
