@@ -11,6 +11,7 @@ Inside a `numba_lstm.jit.kernel`:
 - ``transpose_block`` and ``transpose_block_add`` transpose V rows of V items.
 - ``atomic_add``, ``atomic_load``, ``atomic_store``, ``atomic_replace``, ``counter_at``, ``fence``,
   ``pause``, ``yield_core`` and ``ticks`` are for threads that wait for each other.
+- ``call_apart`` calls a kernel as a function of its own.
 - ``part_of``, ``call_part`` and ``call_system`` call functions by their addresses.
 - ``gemm_tile`` and ``gemm_tile_t`` are the microkernels.
 """
@@ -28,7 +29,7 @@ from .atomics import (
     ticks,
     yield_core,
 )
-from .calls import call_part, call_system, part_of
+from .calls import call_apart, call_part, call_system, part_of
 from .denormals import flush_denormals, restore_denormals
 from .memory import at, lanes, load, load_n, scalar, shift, store, store_n
 from .microkernel import BLOCKS, PANEL, STRIP, gemm_tile, gemm_tile_t, load_microkernels
@@ -63,6 +64,7 @@ __all__ = [
     "atomic_load",
     "atomic_replace",
     "atomic_store",
+    "call_apart",
     "call_part",
     "call_system",
     "counter_at",

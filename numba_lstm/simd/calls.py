@@ -1,4 +1,4 @@
-"""Functions called by their addresses: a kernel as one part of many, and functions of the system.
+"""Kernels called as functions of their own, and functions called by their addresses.
 
 A thread that is to run a part of another one's work gets two numbers: the address of a function
 ``void (i8* data, i64 q)``, and that of the data, which are the kernel's other arguments.
@@ -63,6 +63,49 @@ def _emit_part(
     arguments = [function.args[1], *packer.from_arguments(b, values)]
     callee = context.declare_function(module, compiled.fndesc)
     # Kernels do not raise: their status says nothing.
+    context.call_conv.call_function(b, callee, sig.return_type, sig.args, arguments)
+    b.ret_void()
+    return function
+
+
+@intrinsic
+def call_apart(typingctx, body, arguments):
+    """Call ``body(*arguments)``, a kernel that returns nothing, without compiling it in here.
+
+    A kernel that is compiled into its caller shares registers with it. A loop that has few values
+    of its own then finds them on the stack, among those that its caller keeps for later.
+    """
+    if not (isinstance(body, types.Dispatcher) and isinstance(arguments, types.BaseTuple)):
+        return None
+    signature = typingctx.resolve_function_type(body, tuple(arguments), {})
+    if signature is None or signature.return_type != types.none:
+        return None
+
+    def codegen(context, b, sig, args):
+        packer = context.get_arg_packer(tuple(arguments))
+        values = packer.as_arguments(b, cgutils.unpack_tuple(b, args[1]))
+        function = _function_apart(context, b.module, body.dispatcher, signature, packer, values)
+        b.call(function, values)
+        return context.get_dummy_value()
+
+    return types.none(body, arguments), codegen
+
+
+def _function_apart(
+    context: Any, module: ir.Module, kernel: Any, sig: Any, packer: Any, values: Any
+) -> ir.Function:
+    """Define a function that calls the kernel with its own arguments, and is never inlined."""
+    compiled = kernel.overloads[tuple(sig.args)]
+    context.active_code_library.add_linking_library(compiled.library)
+    name = f"apart_{compiled.fndesc.mangled_name}"
+    if name in module.globals:
+        return module.globals[name]
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [v.type for v in values]), name)
+    function.linkage = "linkonce_odr"  # one for all kernels that call it
+    function.attributes.add("noinline")
+    b = ir.IRBuilder(function.append_basic_block("entry"))
+    callee = context.declare_function(module, compiled.fndesc)
+    arguments = packer.from_arguments(b, function.args)
     context.call_conv.call_function(b, callee, sig.return_type, sig.args, arguments)
     b.ret_void()
     return function

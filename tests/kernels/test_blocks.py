@@ -6,7 +6,8 @@ import itertools
 
 import pytest
 
-from numba_lstm.kernels.blocks import MR, first, panels_at_once, row_block, strips_of_panel
+from numba_lstm import tuning
+from numba_lstm.kernels.blocks import MR, TILE, first, panels_at_once, row_block, strips_of_panel
 from numba_lstm.simd import BLOCKS, PANEL, STRIP
 from numba_lstm.simd.microkernel import blocks
 
@@ -62,3 +63,12 @@ def test_every_block_that_is_asked_for_has_a_microkernel():
     turned = set(blocks(transposed=True))
     assert {(3, m, 3) for m in range(1, BLOCKS[3].mr + 1)} <= turned
     assert {(STRIP, m, nv) for m in range(1, MR + 1) for nv in (1, 2, 4)} <= turned
+
+
+@pytest.mark.parametrize("blocking", tuning.BLOCKING.values(), ids=tuning.BLOCKING)
+def test_a_block_takes_a_quarter_of_the_tile_at_most(blocking):
+    """Backward has three more parts of that size there, forward two."""
+    for strip, of_strip in blocking.blocks.items():
+        for m, vectors in enumerate(of_strip.at_once, 1):
+            panels = max(1, vectors // (3 if strip == 3 else PANEL))
+            assert m * panels <= TILE // 4, (strip, m)

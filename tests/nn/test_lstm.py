@@ -72,6 +72,22 @@ def test_large_inputs_and_infinite_ones_equal_torch(rng):
     assert_close(y, expected.detach().numpy(), 1e-6)
 
 
+@pytest.mark.parametrize(
+    ("x", "state", "dstate"), [(0, 1e30, 1.0), (0, 1e15, 1e15), (1e30, 1e30, 1e30)]
+)
+def test_gradients_are_finite_where_torchs_are(rng, x, state, dstate):
+    """Products of states and cotangents overflow, but gates that are saturated pass nothing on."""
+    module = nn.LSTM(4, 5, seed=0)
+    case = draw(rng, module, 3, 2)
+    large = [tuple(np.full_like(one, value) for one in case.hx) for value in (state, dstate)]
+    case = case._replace(x=case.x + np.float32(x), hx=large[0], dstate=large[1])
+    found, expected = ours(module, case), by_torch(module, case)
+    for name, value in expected.items():
+        assert np.isfinite(value).all() and np.isfinite(found[name]).all(), name
+        size = max(np.abs(value).max(), 1.0)
+        assert_close(found[name] / size, value / size, 1e-5)
+
+
 def test_nan_in_one_row_stays_in_that_row(rng):
     module = nn.LSTM(5, 21, num_layers=2, seed=1)
     x = draw(rng, module, 4, 9).x

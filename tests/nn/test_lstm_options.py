@@ -125,6 +125,18 @@ def test_nothing_goes_back_through_an_argument_at_or_beyond_the_clip(dtype, clip
     assert_all_close(found, {name: expected[name] for name in ("y", "dx", "dc0")}, dtype)
 
 
+@every_combination
+def test_gradients_are_finite_where_gates_are_saturated(options):
+    """As the plain LSTM's, which are torch's: products of states and cotangents overflow."""
+    module = nn.LSTM(4, 5, seed=0, **{**options, "cell_clip": None})
+    large = np.full((1, 2, 5), 1e30, "f4")
+    x = np.full((3, 2, 4), 1e30, "f4")
+    (_, state), pullback = module.vjp(x, (large, large))
+    dx, dstate = pullback(None, (large, large))
+    for value in (*state, dx, *dstate, *(p.grad for p in module.parameters())):
+        assert np.isfinite(value).all()
+
+
 def test_nan_goes_forward_and_back(rng):
     for options in COMBINATIONS.values():
         module = nn.LSTM(3, 20, seed=0, **options)

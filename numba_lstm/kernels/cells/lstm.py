@@ -61,7 +61,8 @@ def gates_backward(z, dh, c_prev, dc):
     tanh_c = tanh(fma(f, c_prev, i * g))
     dct = fma(dh * o, 1.0 - tanh_c * tanh_c, dc)
     store(z, 0, dct * g * i * (1.0 - i))
-    store(z, v, dct * c_prev * f * (1.0 - f))
+    # In this order a gate that is saturated gives 0 for cells of any size: dct·c_prev may overflow.
+    store(z, v, f * (1.0 - f) * dct * c_prev)
     store(z, 2 * v, dct * i * (1.0 - g * g))
     store(z, 3 * v, dh * tanh_c * o * (1.0 - o))
     return dct * f

@@ -135,11 +135,10 @@ def gates_backward(z, dh, c_prev, dc, constants):
     dz_o = _unless_marked(saved_o, dh * tanh_c * o * (1.0 - o))
     dct = fma(dh * o, 1.0 - tanh_c * tanh_c, dc)
     dct = fma(dz_o, load(constants, _P_O * v), dct)
-    df = dct * c_prev
-    di = dct * g - where_gt(coupled, 0.0, df, zero)
-    df = where_gt(coupled, 0.0, zero, df)
-    dz_i = _unless_marked(saved_i, di * i * (1.0 - i))
-    dz_f = _unless_marked(saved_f, df * f * (1.0 - f))
+    # In this order a gate that is saturated gives 0 for cells of any size, as in `lstm`.
+    dz_f = where_gt(coupled, 0.0, zero, f * (1.0 - f) * dct * c_prev)
+    dz_i = where_gt(coupled, 0.0, i * (1.0 - i) * dct * (g - c_prev), dct * g * i * (1.0 - i))
+    dz_i, dz_f = _unless_marked(saved_i, dz_i), _unless_marked(saved_f, dz_f)
     dz_g = dct * i * (1.0 - g * g)
     store(z, 0, dz_i)
     store(z, v, dz_f)

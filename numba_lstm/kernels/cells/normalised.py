@@ -25,7 +25,7 @@ def gates_backward(z, do, c_prev, dc):
     v = lanes(z)
     i, f, g, o = load(z, 0), load(z, v), load(z, 2 * v), load(z, 3 * v)
     store(z, 0, dc * g * i * (1.0 - i))
-    store(z, v, dc * c_prev * f * (1.0 - f))
+    store(z, v, f * (1.0 - f) * dc * c_prev)
     store(z, 2 * v, dc * i * (1.0 - g * g))
     store(z, 3 * v, do * o * (1.0 - o))
     return dc * f

@@ -21,8 +21,8 @@ import numpy as np
 
 from ...jit import kernel, named_driver
 from ...simd import PANEL, lanes
-from ..blocks import first
-from ..scratch import scratch_rows
+from ..blocks import TILE, first
+from ..scratch import APART, scratch_rows
 from .arguments import BackwardArguments, BackwardRows, Share
 from .backward_step import initial_gradient
 from .states import any_mask, rows_in_step
@@ -90,7 +90,7 @@ def backward_driver(name: str, run: Any, slots: int, windows: tuple, phases: int
     run : kernel (phase, a, workspace, s, share, tile)
         Runs one phase of a step for one thread: a `BackwardArguments`, the cell's workspace, where
         the step's rows stand (`BackwardRows`), the thread's part (`Share`, of vectors instead of
-        panels), and a tile of 32 panels of scratch.
+        panels), and a tile of TILE panels of scratch.
     slots, phases : int
         As for `forward.forward_driver`.
     windows : (x_count, h_first, h_count)
@@ -166,7 +166,7 @@ def backward_driver(name: str, run: Any, slots: int, windows: tuple, phases: int
             has_dy, dy, y_column, w_hh, z, dz, u, h_column, gate_state, dh, d_gate_state, size,
             hidden, masked, keep, drop, zone_h, zone_c, carry, dcells, constants,
         )  # fmt: skip
-        tiles = scratch_rows(nt, 32 * PANEL * lanes(z), z)
+        tiles = scratch_rows(nt, TILE * PANEL * lanes(z) + APART, z)
         counters = np.zeros(2, np.int64)
         stop = end + (end == offsets.size - 1)  # a step more, for dh0 of the rows of the first one
         return take_turns(

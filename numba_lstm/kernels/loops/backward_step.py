@@ -11,8 +11,20 @@ from __future__ import annotations
 from typing import Any
 
 from ...jit import kernel
-from ...simd import PANEL, STRIP, at, gemm_tile, lanes, load, load_n, shift, store, zeros_like
-from ..blocks import panels_at_once, row_block
+from ...simd import (
+    PANEL,
+    STRIP,
+    at,
+    call_apart,
+    gemm_tile,
+    lanes,
+    load,
+    load_n,
+    shift,
+    store,
+    zeros_like,
+)
+from ..blocks import TILE, panels_at_once, row_block
 from .states import load_unit, unless_reset, zoneout_of
 
 __all__ = [
@@ -89,21 +101,38 @@ def _split_by_zoneout(x, a, row, r, unit):
 
 
 @kernel
+def _rows_of_dy(m, nv, dy, dy_ld, left, tile):
+    """m rows of dy_t into the tile; behind their first unit there are `left`."""
+    v = lanes(tile)
+    for i in range(m):
+        for j in range(nv):
+            if (j + 1) * v <= left:
+                x = load(dy, i * dy_ld + j * v)
+            else:
+                x = load_n(dy, i * dy_ld + j * v, max(0, left - j * v))
+            store(tile, (i * nv + j) * v, x)
+
+
+@kernel
 def dh_into_tile(windows, a, s, vector, nv, r, m, tile):
     """dh_t into the tile: dy_t + dz_{t+1}·W_hh, or at a row's last step dy_t + dhn (in dh)."""
     v = lanes(tile)
     # Masks apply to dz_{t+1}·W_hh alone: with them dy_t is added after the product, else before.
     later = a.masked and not s.last
-    for i in range(m):
-        for j in range(nv):
-            unit = (vector + j) * v
-            if later:
-                x = zeros_like(load(tile, 0))
-            else:
-                x = _dy_of(a, s.row0 + r + i, unit)
-            if s.last:
-                x = x + load(at(a.dh, (r + i, unit)), 0)
-            store(tile, (i * nv + j) * v, x)
+    if later or s.last or not a.has_dy:
+        for i in range(m):
+            for j in range(nv):
+                unit = (vector + j) * v
+                if later:
+                    x = zeros_like(load(tile, 0))
+                else:
+                    x = _dy_of(a, s.row0 + r + i, unit)
+                if s.last:
+                    x = x + load(at(a.dh, (r + i, unit)), 0)
+                store(tile, (i * nv + j) * v, x)
+    else:
+        dy = at(a.dy, (s.row0 + r, a.y_column + vector * v))
+        call_apart(_rows_of_dy, (m, nv, dy, a.dy.shape[1], a.size - vector * v, tile))
     if not s.last:
         _recurrent_part(windows, a, s.after + r, vector, m, nv, tile)
     if a.masked:
@@ -137,6 +166,14 @@ def saved_gate_state(a, row, unit):
             prev = unless_reset(prev, a.keep, row)
         return prev
     return load(at(a.u, (row, a.h_column + unit)), 0)
+
+
+@kernel
+def saved_gate_states(a, row, unit):
+    """Where `saved_gate_state` is without masks, from `row` on, and a row's items."""
+    if a.gate_state.shape[1]:
+        return at(a.gate_state, (row, unit)), a.gate_state.shape[1]
+    return at(a.u, (row, a.h_column + unit)), a.u.shape[1]
 
 
 @kernel
@@ -186,41 +223,88 @@ def over_blocks(body: Any, of_h: bool = False) -> Any:
     return blocks
 
 
+def _gates_of_rows(gates: Any, slots: int, constants: bool) -> Any:
+    """A kernel: the gates' derivatives on m rows of `count` vectors of units, from `vector` on.
+
+    Rows of what it reads and writes are `…_ld` items apart, and panels of z `panel_ld`. Behind the
+    first unit there are `left`. `d` holds the gradient of the state past the gates, and gets that
+    of the state before; not with a `d_ld` of 0.
+    """
+    units = PANEL // slots
+
+    @kernel
+    def gates_of_rows(
+        m, vector, count, z, panel_ld, left, dh, dh_ld, prev, prev_ld, d, d_ld, of_units, units_ld
+    ):  # fmt: skip
+        v = lanes(z)
+        for i in range(m):
+            for j in range(count):
+                n = vector + j
+                place = shift(z, n // units * panel_ld + (i * PANEL + n % units * slots) * v)
+                dh_t, before = load(dh, i * dh_ld + j * v), load(prev, i * prev_ld + j * v)
+                past = load(d, i * d_ld + j * v) if d_ld else zeros_like(dh_t)
+                if constants:
+                    past = gates(place, dh_t, before, past, shift(of_units, j * units_ld))
+                else:
+                    past = gates(place, dh_t, before, past)
+                if d_ld:
+                    store(d, i * d_ld + j * v, past)
+                if (j + 1) * v > left:
+                    clear_padding(place, slots, left - j * v)
+
+    return gates_of_rows
+
+
 def gates_step_back(fill: Any, gates: Any, slots: int, constants: bool) -> Any:
     """A kernel for a share of a step: dz_t and d_gate_state; `fill` puts dh_t into the tile."""
-    units = PANEL // slots
-    if constants:
+    gates_of_rows = _gates_of_rows(gates, slots, constants)
 
-        @kernel
-        def apply(a, n, place, dh, prev, d):
-            return gates(place, dh, prev, d, at(a.constants, (n, 0)))
+    @kernel
+    def run_gates(a, s, vector, nv, r, m, tile, prev, prev_ld, d, d_ld):
+        v = lanes(tile)
+        call_apart(
+            gates_of_rows,
+            (m, vector, nv, at(a.z, (0, s.row0 + r, 0)), a.z.shape[1] * PANEL * v,
+             a.hidden - vector * v, tile, nv * v, prev, prev_ld, d, d_ld,
+             at(a.constants, (vector, 0)), a.constants.shape[1]),
+        )  # fmt: skip
 
-    else:
-
-        @kernel
-        def apply(a, n, place, dh, prev, d):
-            return gates(place, dh, prev, d)
+    @kernel
+    def through_scratch(a, s, vector, nv, r, m, tile):
+        """With masks: what the gates read and leave takes a detour."""
+        v = lanes(tile)
+        width = PANEL * v
+        prev, d, past = (
+            shift(tile, TILE // 4 * width), shift(tile, TILE // 2 * width),
+            shift(tile, TILE // 4 * 3 * width),
+        )  # fmt: skip
+        for i in range(m):
+            for j in range(nv):
+                row, unit, here = s.row0 + r + i, (vector + j) * v, (i * nv + j) * v
+                store(prev, here, saved_gate_state(a, row, unit))
+                if a.d_gate_state.shape[1]:
+                    of_cell, past_cell = state_gradient(a, row, r + i, unit)
+                    store(d, here, of_cell)
+                    store(past, here, past_cell)
+        run_gates(a, s, vector, nv, r, m, tile, prev, nv * v, d, nv * v)
+        if a.d_gate_state.shape[1]:
+            for i in range(m):
+                for j in range(nv):
+                    here = (i * nv + j) * v
+                    d_prev = load(d, here) + load(past, here)
+                    store_state_gradient(d_prev, a, s.row0 + r + i, r + i, (vector + j) * v)
 
     @kernel
     def body(a, workspace, s, vector, nv, r, m, tile):
-        v = lanes(tile)
         fill(a, workspace, s, vector, nv, r, m, tile)
-        for i in range(m):
-            row = s.row0 + r + i
-            for j in range(nv):
-                n = vector + j
-                unit = n * v
-                place = at(a.z, (n // units, row, n % units * slots * v))
-                dh_t = load(tile, (i * nv + j) * v)
-                prev = saved_gate_state(a, row, unit)
-                if a.d_gate_state.shape[1]:
-                    d, past = state_gradient(a, row, r + i, unit)
-                    d_prev = apply(a, n, place, dh_t, prev, d) + past
-                    store_state_gradient(d_prev, a, row, r + i, unit)
-                else:
-                    apply(a, n, place, dh_t, prev, zeros_like(dh_t))
-                if unit + v > a.hidden:
-                    clear_padding(place, slots, a.hidden - unit)
+        if a.masked or a.dcells.shape[0]:
+            through_scratch(a, s, vector, nv, r, m, tile)
+        else:
+            unit, row = vector * lanes(tile), s.row0 + r
+            prev, prev_ld = saved_gate_states(a, row, unit)
+            d_ld = a.d_gate_state.shape[1]
+            d = at(a.d_gate_state, (r, unit))
+            run_gates(a, s, vector, nv, r, m, tile, prev, prev_ld, d, d_ld)
 
     return over_blocks(body)
 

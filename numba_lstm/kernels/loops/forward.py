@@ -36,8 +36,8 @@ import numpy as np
 
 from ...jit import kernel, named_driver
 from ...simd import PANEL, at, lanes
-from ..blocks import first, spread_columns
-from ..scratch import scratch_rows
+from ..blocks import TILE, first, spread_columns
+from ..scratch import APART, scratch_rows
 from .arguments import ForwardArguments, ForwardRows, Share
 from .forward_step import FUSED, PROJECTED, TOKENS
 from .states import any_mask, copy, rows_in_step
@@ -67,7 +67,7 @@ def _prepare(states, a, before, row0, n_prev, r0, r1):
     _begin(a.has_initial, a.h0, a.u, before, a.h_column, a.h0.shape[1], begins, r1)
     if a.gate_state.shape[1]:
         state = a.c0 if states == 2 else a.h0
-        _begin(a.has_initial, state, a.gate_state, before, 0, state.shape[1], begins, r1)
+        _begin(a.has_initial, state, a.gate_state, before, np.int64(0), state.shape[1], begins, r1)
     if a.has_initial and (a.drop.shape[0] or a.keep.size):
         for r in range(begins, r1):
             for i in range(a.h0.shape[1]):
@@ -90,11 +90,12 @@ def _end(states, a, end, hn, cn, r0, r1):
 
 
 @kernel
-def _rows_of_step(a, s, offsets, reverse, batch):
+def _rows_of_step(a, s, offsets, reverse, block, skip):
     """Where the rows of step s stand, and how many there are; s counts steps as they run.
 
     With `save` each step's states have rows of their own, in the order of x. In inference two
-    blocks of B rows take turns, and a third one holds the last states.
+    blocks of `block` rows take turns, and a third one holds the last states; the first `skip` rows
+    of each are not used.
     """
     steps = offsets.size - 1
     t = steps - 1 - s if reverse else s
@@ -106,7 +107,7 @@ def _rows_of_step(a, s, offsets, reverse, batch):
     row0, before, after, end = offsets[t], offsets[t], next_row, offsets[steps]
     z_row, workspace_row = row0, row0
     if not a.save:
-        before, after, end = s % 2 * batch, (s + 1) % 2 * batch, 2 * batch
+        before, after, end = s % 2 * block + skip, (s + 1) % 2 * block + skip, 2 * block + skip
         workspace_row = 0
         if a.source != PROJECTED:
             z_row = 0
@@ -118,9 +119,9 @@ def _rows_of_step(a, s, offsets, reverse, batch):
 
 
 @kernel
-def _last_rows(a, offsets, batch):
+def _last_rows(a, offsets, block, skip):
     """Where the last states of all rows stand, in u and gate_state."""
-    return offsets[offsets.size - 1] if a.save else 2 * batch
+    return offsets[offsets.size - 1] if a.save else 2 * block + skip
 
 
 def _thread_part(run: Any, states: int, phases: int) -> Any:
@@ -128,16 +129,17 @@ def _thread_part(run: Any, states: int, phases: int) -> Any:
 
     @kernel
     def thread_part(given, t, q, counter, tile):
-        a, workspace, hn, cn = given
+        a, workspace, hn, cn, gap = given
         batch, steps = hn.shape[0], t.offsets.size - 1
         rows, row, column = t.nt // t.columns, q // t.columns, q % t.columns
         panels, h_panels = a.bias.shape[0], -(-a.h_width // (PANEL * lanes(tile)))
         p0, p1 = first(column, t.columns, panels), first(column + 1, t.columns, panels)
         h0, h1 = first(column, t.columns, h_panels), first(column + 1, t.columns, h_panels)
         n, waits = 0, t.nt
+        block, skip = batch + (rows - 1) * gap, row * gap
         for step in range(t.s0, t.s1):
             if step >= 0:
-                s, n = _rows_of_step(a, step, t.offsets, t.reverse, batch)
+                s, n = _rows_of_step(a, step, t.offsets, t.reverse, block, skip)
                 r0, r1 = first(row, rows, n), first(row + 1, rows, n)
                 if t.alone:
                     r0, r1 = min(n, t.shares[row]), min(n, t.shares[row + 1])
@@ -148,7 +150,7 @@ def _thread_part(run: Any, states: int, phases: int) -> Any:
                         waits += t.nt
                         wait_for_all(counter, waits)
             if t.f1 == phases and step + 1 < steps:
-                s, n_next = _rows_of_step(a, step + 1, t.offsets, t.reverse, batch)
+                s, n_next = _rows_of_step(a, step + 1, t.offsets, t.reverse, block, skip)
                 r0, r1 = first(q, t.nt, n_next), first(q + 1, t.nt, n_next)
                 if t.alone:
                     r0, r1 = min(n_next, t.shares[row]), min(n_next, t.shares[row + 1])
@@ -157,7 +159,7 @@ def _thread_part(run: Any, states: int, phases: int) -> Any:
                     waits += t.nt
                     wait_for_all(counter, waits)
         if t.alone:
-            end = _last_rows(a, t.offsets, batch)
+            end = _last_rows(a, t.offsets, block, skip)
             _end(states, a, end, hn, cn, t.shares[row], t.shares[row + 1])
 
     return thread_part
@@ -172,8 +174,8 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
         The driver's, under which the compile cache keeps it.
     run : kernel (phase, a, workspace, s, share, tile)
         Runs one phase of a step for one thread: a `ForwardArguments`, the cell's workspace, where
-        the step's rows stand (`ForwardRows`), the thread's part (`Share`), and a tile of 32 panels
-        of scratch. What a phase writes all threads may read in the next one.
+        the step's rows stand (`ForwardRows`), the thread's part (`Share`), and a tile of
+        scratch, of TILE panels. What a phase writes all threads may read in the next one.
     slots : int
         Vectors of z for each vector of units: 4, 2 or 1.
     states : int
@@ -264,28 +266,35 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
             zone_h = zone_c = fresh = drop
         else:
             keep, drop, zone_h, zone_c, fresh = masks
+        gap = 0  # rows of scratch between those of one thread and the next
         if not save:
             padded = bias.shape[0] * units * v if states == 2 or drop.shape[0] else 0
-            u = scratch_rows(3 * batch, spread_columns(h_column + h_width, y.itemsize), y)
-            gate_state = scratch_rows(3 * batch, spread_columns(padded, y.itemsize), y)
+            width = spread_columns(h_column + h_width, y.itemsize)
+            state_width = spread_columns(padded, y.itemsize)
+            if columns == 1:
+                gap = APART // min(width, state_width or width) + 1
+            block = batch + (nt - 1) * gap
+            u = scratch_rows(3 * block, width, y)
+            gate_state = scratch_rows(3 * block, state_width, y)
         masked = any_mask(keep, drop, zone_h, zone_c)
         a = ForwardArguments(
             source, save, inputs, hn.shape[1], hidden, h_column, h_width, x, w, bias, input_part, z,
             tokens, has_initial, h0, c0, u, gate_state, y, y_column, constants, masked, keep, drop,
             zone_h, zone_c, fresh,
         )  # fmt: skip
-        tiles, counters = scratch_rows(nt, 32 * PANEL * v, y), np.zeros(2, np.int64)
+        tiles, counters = scratch_rows(nt, TILE * PANEL * v + APART, y), np.zeros(2, np.int64)
         alone = columns == 1
+        zero = np.int64(0)  # kernels that get a plain 0 are compiled for it once more
         begin = -1 if alone else 0  # threads that are alone prepare their rows themselves
         if not alone:
-            s, n = _rows_of_step(a, 0, offsets, reverse, batch)
-            _prepare(states, a, s.before, s.row0, 0, 0, n)
+            s, n = _rows_of_step(a, zero, offsets, reverse, batch, zero)
+            _prepare(states, a, s.before, s.row0, zero, zero, n)
         met = take_turns(
             crew, nt, columns, team, reverse, offsets, shares, begin, steps, counters, tiles,
-            (a, workspace, hn, cn),
+            (a, workspace, hn, cn, gap),
         )  # fmt: skip
         if not alone:
-            _end(states, a, _last_rows(a, offsets, batch), hn, cn, 0, batch)
+            _end(states, a, _last_rows(a, offsets, batch, zero), hn, cn, zero, batch)
         return met
 
     return forward

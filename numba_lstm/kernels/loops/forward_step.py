@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ...jit import kernel
-from ...simd import PANEL, at, gemm_tile, lanes, shift
-from ..blocks import panels_at_once, row_block, strip_of, strips_of_panel
-from .states import copy, previous_gate_state, put_h, put_state
+from ...simd import PANEL, at, call_apart, gemm_tile, lanes, load, shift, store, store_n
+from ..blocks import TILE, panels_at_once, row_block, strip_of, strips_of_panel
+from .states import copy, out_row, previous_gate_state, previous_gate_states, put_h, put_state
 
 FUSED, PROJECTED, TOKENS = 0, 1, 2
 
@@ -65,8 +65,46 @@ def _pre_activation(windows: tuple) -> Any:
     return pre_activation
 
 
+def _gates_of_rows(apply: Any, slots: int, states: int) -> Any:
+    """A kernel: the gates on m rows of `count` vectors of units.
+
+    Rows of what it reads and writes are `…_ld` items apart. Vectors of units stand side by side,
+    and their z in panels. y has only `y_units` units from the first one on.
+    """
+    units = PANEL // slots
+
+    @kernel
+    def gates_of_rows(
+        m, count, z, z_ld, prev, prev_ld, save, saved, saved_ld, state_to, state_ld, h_to, h_ld, y,
+        y_ld, y_units, constants, constants_ld,
+    ):  # fmt: skip
+        v = lanes(z)
+        for i in range(m):
+            for j in range(count):
+                part = shift(z, i * z_ld + j * slots * v)
+                place = shift(saved, j // units * saved_ld + (i * PANEL + j % units * slots) * v)
+                before = load(prev, i * prev_ld + j * v)
+                state, h = apply(part, before, save, place, constants, j * constants_ld)
+                if states == 2:
+                    store(state_to, i * state_ld + j * v, state)
+                store(h_to, i * h_ld + j * v, h)
+                if (j + 1) * v <= y_units:
+                    store(y, i * y_ld + j * v, h)
+                elif j * v < y_units:
+                    store_n(y, i * y_ld + j * v, h, y_units - j * v)
+
+    return gates_of_rows
+
+
+@kernel
+def _to_next_product(a, workspace, s, r, unit):
+    """Where h goes from row r and `unit` on: into u, and into y; as `gates_of_rows` takes it."""
+    y = at(a.y, (s.row0 + r, a.y_column + unit)), a.y.shape[1], a.size - unit
+    return (at(a.u, (out_row(s, r), a.h_column + unit)), a.u.shape[1]), y
+
+
 def store_states(states: int) -> Any:
-    """A kernel that stores the new states for the next step and for the caller."""
+    """A kernel that stores the new states for the next step and for the caller, with masks."""
 
     @kernel
     def both(prev, state, h, a, workspace, s, r, unit):
@@ -81,11 +119,14 @@ def store_states(states: int) -> Any:
 
 
 def gates_step(
-    gates: Any, slots: int, states: int, windows: tuple, constants: bool, store_results: Any
-) -> Any:
+    gates: Any, slots: int, states: int, windows: tuple, constants: bool, store_results: Any,
+    h_target: Any = None,
+) -> Any:  # fmt: skip
     """A kernel (a, workspace, s, share, tile): z_t and the gates on it, for a share of a step.
 
-    ``store_results(prev, state, h, a, workspace, s, r, unit)`` stores what the gates give.
+    ``store_results(prev, state, h, a, workspace, s, r, unit)`` stores what the gates give. Without
+    masks the gates store c themselves, and h where ``h_target(a, workspace, s, r, unit)`` says, if
+    there is one: it gives (place, items of a row), and the same of y with the units y has.
     """
     units, strip = PANEL // slots, strip_of(windows)
     joined = windows[0] == PANEL or windows[0] == windows[2] == strip
@@ -93,19 +134,84 @@ def gates_step(
     if constants:
 
         @kernel
-        def apply(a, n, part, prev, place):
-            return gates(part, prev, a.save, place, at(a.constants, (n, 0)))
+        def apply(part, prev, save, place, constants, n):
+            return gates(part, prev, save, place, shift(constants, n))
 
     else:
 
         @kernel
-        def apply(a, n, part, prev, place):
-            return gates(part, prev, a.save, place)
+        def apply(part, prev, save, place, constants, n):
+            return gates(part, prev, save, place)
+
+    gates_of_rows = _gates_of_rows(apply, slots, states)
+
+    @kernel
+    def run_gates(a, s, r, m, p, count, tile, prev, state, h, y):
+        """Each of the last four is (place, items of a row); y with its units, too."""
+        v = lanes(tile)
+        call_apart(
+            gates_of_rows,
+            (m, count * units, tile, count * PANEL * v, *prev, a.save, at(a.z, (p, s.z_row + r, 0)),
+             a.z.shape[1] * PANEL * v, *state, *h, *y, at(a.constants, (p * units, 0)),
+             a.constants.shape[1]),
+        )  # fmt: skip
+
+    @kernel
+    def in_place(a, workspace, s, r, m, p, count, tile):
+        unit = p * units * lanes(tile)
+        prev = previous_gate_states(states, a, s, r, unit)
+        state = (
+            at(a.gate_state, (out_row(s, r), unit)) if states == 2 else tile,
+            a.gate_state.shape[1],
+        )
+        h, y = h_target(a, workspace, s, r, unit)
+        run_gates(a, s, r, m, p, count, tile, prev, state, h, y)
+
+    @kernel
+    def through_tile(a, workspace, s, r, m, p, count, tile):
+        """With masks what the gates read and leave takes a detour: h in the place of z."""
+        v = lanes(tile)
+        n, ld, unit = count * units, count * PANEL * v, p * units * v
+        prev, state = shift(tile, TILE // 3 * PANEL * v), shift(tile, TILE // 3 * 2 * PANEL * v)
+        for i in range(m):
+            for j in range(n):
+                x = previous_gate_state(states, a, s, r + i, unit + j * v)
+                store(prev, (i * n + j) * v, x)
+        run_gates(
+            a, s, r, m, p, count, tile, (prev, n * v), (state, n * v), (tile, ld), (tile, 0, 0)
+        )
+        for i in range(m):
+            for j in range(n):
+                k = (i * n + j) * v
+                h = load(tile, i * ld + j * v)
+                store_results(
+                    load(prev, k), load(state, k), h, a, workspace, s, r + i, unit + j * v
+                )
+
+    if h_target is None:
+        in_place = through_tile
+
+    @kernel
+    def finish(a, workspace, s, r, rows, p, count, tile):
+        """The gates on all rows of the tile, and their results where those go."""
+        if a.masked:
+            through_tile(a, workspace, s, r, rows, p, count, tile)
+            return
+        # Rows that have a next step and those that have none go to different places.
+        done = 0
+        while done < rows:
+            now = rows - done
+            if r + done < s.n_next:
+                now = min(now, s.n_next - r - done)
+            z = shift(tile, done * count * PANEL * lanes(tile))
+            in_place(a, workspace, s, r + done, now, p, count, z)
+            done += now
+
+    most = 1 if h_target is None else TILE
 
     @kernel
     def step(a, workspace, s, share, tile):
-        v = lanes(tile)
-        width = PANEL * v
+        width = PANEL * lanes(tile)
         p = share.p0
         while p < share.p1:
             count = 1
@@ -113,17 +219,15 @@ def gates_step(
                 count = panels_at_once(share.r1 - share.r0, share.p1 - p, strip)
             r = share.r0
             while r < share.r1:
-                m = row_block(share.r1 - r, strip)
-                pre_activation(a, s, r, m, p, count, tile)
-                for i in range(m):
-                    for j in range(count * units):
-                        n = p * units + j
-                        part = shift(tile, i * count * width + j * slots * v)
-                        place = at(a.z, (n // units, s.z_row + r + i, n % units * slots * v))
-                        prev = previous_gate_state(states, a, s, r + i, n * v)
-                        state, h = apply(a, n, part, prev, place)
-                        store_results(prev, state, h, a, workspace, s, r + i, n * v)
-                r += m
+                # As many blocks as the tile holds, so that few calls of the gates have long loops.
+                rows, m = 0, row_block(share.r1 - r, strip)
+                while rows == 0 or (m > 0 and (rows + m) * count <= most and not a.masked):
+                    z = shift(tile, rows * count * width)
+                    pre_activation(a, s, r + rows, m, p, count, z)
+                    rows += m
+                    m = row_block(share.r1 - r - rows, strip)
+                finish(a, workspace, s, r, rows, p, count, tile)
+                r += rows
             p += count
 
     return step
@@ -133,7 +237,8 @@ def plain_forward(
     gates: Any, slots: int, states: int, windows: tuple, constants: bool = False
 ) -> Any:
     """The phase of a cell of one phase; see `forward.forward_driver`."""
-    step = gates_step(gates, slots, states, windows, constants, store_states(states))
+    store_results = store_states(states)
+    step = gates_step(gates, slots, states, windows, constants, store_results, _to_next_product)
 
     @kernel
     def run(phase, a, workspace, s, share, tile):

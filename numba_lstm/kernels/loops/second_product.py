@@ -85,7 +85,12 @@ def projected_forward(gates: Any, slots: int, windows: tuple, constants: bool) -
     def finish(x, a, workspace, s, r, unit):
         put_h(2, x, a, s, r, unit)
 
-    step = gates_step(gates, slots, 2, windows, constants, store_results)
+    @kernel
+    def to_second_product(a, workspace, s, r, unit):
+        m = at(workspace.m, (s.workspace_row + r, unit))
+        return (m, workspace.m.shape[1]), (m, 0, 0)
+
+    step = gates_step(gates, slots, 2, windows, constants, store_results, to_second_product)
     return _two_phases(step, _second_phase(finish))
 
 

@@ -9,7 +9,9 @@ __all__ = [
     "any_mask",
     "copy",
     "load_unit",
+    "out_row",
     "previous_gate_state",
+    "previous_gate_states",
     "put_h",
     "put_state",
     "rows_in_step",
@@ -104,6 +106,14 @@ def previous_gate_state(states, a, s, r, unit):
             prev = unless_reset(prev, a.keep, s.row0 + r)
         return prev
     return load(at(a.u, (s.before + r, a.h_column + unit)), 0)
+
+
+@kernel
+def previous_gate_states(states, a, s, r, unit):
+    """Where `previous_gate_state` is without masks, from row r on, and a row's items."""
+    if states == 2 or a.gate_state.shape[1]:
+        return at(a.gate_state, (s.before + r, unit)), a.gate_state.shape[1]
+    return at(a.u, (s.before + r, a.h_column + unit)), a.u.shape[1]
 
 
 @kernel

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ...jit import kernel
 from ...parts import all_here, count_loss, dismiss, hire, patience, run_hired
 from ...simd import at, atomic_add, flush_denormals, restore_denormals, ticks
@@ -100,7 +102,8 @@ def taking_turns(thread_part: Any, phases: int) -> Any:
     ):
         hired, steps = hire(crew, nt), end - begin
         team = team and all_here(hired, nt)
-        turn, turns = 0, count_turns(columns == 1, team, steps, phases)
+        # A plain 0 would be a type of its own, for which `run_hired` is compiled once more.
+        turn, turns = np.int64(0), count_turns(columns == 1, team, steps, phases)
         while turn < turns:
             run_hired(hired, nt, part, (
                 hired, turn, nt, columns, team, reverse, offsets, shares, begin, end, counters,
