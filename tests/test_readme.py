@@ -48,19 +48,6 @@ def test_ci_runs_the_commands_of_the_readme_that_its_test_does_not():
         assert f"pip install {extra}" in README and extra in script
 
 
-def test_the_command_for_long_versions_sets_whatever_a_test_asks_for():
-    script = (ROOT / ".ci" / "long").read_text(encoding="utf-8")
-    asked = set()
-    for path in (ROOT / "tests").rglob("*.py"):
-        text = path.read_text(encoding="utf-8")
-        asked |= set(re.findall(r"environ(?:\.get\(|\[)\"(NUMBA_LSTM_\w+)\"", text))
-    asked -= {"NUMBA_LSTM_TUNE", "NUMBA_LSTM_CACHE_DIR"}  # of the package
-    assert {"NUMBA_LSTM_FUZZ", "NUMBA_LSTM_KILLS"} <= asked
-    for name in asked:
-        assert f"export {name}=" in script, name
-    assert "`.ci/long`" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-
-
 def test_every_extra_is_told_of():
     setup = (ROOT / "setup.cfg").read_text(encoding="utf-8")
     section = setup.split("[options.extras_require]\n")[1].split("\n[")[0]

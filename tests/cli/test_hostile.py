@@ -376,6 +376,21 @@ def test_a_best_model_that_is_not_finite_is_not_gone_on_with(run, ahead, kind):
     assert contents(place) == before
 
 
+@pytest.mark.parametrize("kind", ["lm", "forecast"])
+def test_a_best_model_of_other_names_or_shapes_is_not_gone_on_with(run, ahead, kind):
+    """It is read when the training has ended, which would be in vain."""
+    place = run if kind == "lm" else ahead
+    good, metadata = safetensors.load_with_metadata(place / "model.safetensors")
+    name = next(iter(good))
+    for changed in ({f"{name}s": good[name]}, {name: good[name][:-1]}):
+        arrays = {other: array for other, array in good.items() if other != name} | changed
+        safetensors.save(arrays, place / "model.safetensors", metadata)
+        before = contents(place)
+        line = refused("train", kind, "--resume", place, "--steps", 140)
+        assert "model.safetensors: the state does not fit the options: " in line and name in line
+        assert contents(place) == before
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

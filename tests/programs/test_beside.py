@@ -10,7 +10,7 @@ from programs_tool import run
 BESIDE = """
 import multiprocessing, os, signal, sys, threading
 import numpy as np
-from programs_tool import LONG, done, job
+from programs_tool import LIMIT, LONG, done, job
 
 X = np.random.default_rng(0).standard_normal((400, 8, 16), dtype=np.float32)
 
@@ -66,7 +66,7 @@ def in_a_child(then):
     if child == 0:
         status = 1
         try:
-            signal.alarm(60)
+            signal.alarm(LIMIT // 5)  # for what never ends
             then()
             status = 0
         finally:

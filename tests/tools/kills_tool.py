@@ -133,9 +133,11 @@ class Kills:
         """Kill what makes a run: there is a whole folder, or none."""
         while self.told["making"] < max(1, self.kills // 3) or not self.told["made"]:
             path = Path("new") / str(self.told["made"])
-            took *= 1.1  # a machine that got busy makes a run more slowly: one has to be made
             seconds = self.rng.uniform(0.0, took)
-            self.told["making"] += ended(lambda p=path: self.begin(p), signal.SIGKILL, seconds)
+            killed = ended(lambda p=path: self.begin(p), signal.SIGKILL, seconds)
+            self.told["making"] += killed
+            # Half of them are made, and half are not, however busy the machine becomes or was.
+            took *= 1.1 if killed else 1 / 1.1
             if path.exists():
                 assert Run(path).load().counters["step"] == 0 and len(list(path.iterdir())) == 5
                 LOAD[self.kind](path)
@@ -146,6 +148,7 @@ class Kills:
     def train(self, path: Path, took: float) -> None:
         """End what trains a run until it is done: it is as it would have been at once."""
         session.start(self.config, path)
+        step = 0
         while True:
             third = (self.told["SIGKILL"] + self.told["SIGTERM"]) % 3 == 2
             signum = signal.SIGTERM if third else signal.SIGKILL
@@ -153,7 +156,8 @@ class Kills:
             if not ended(lambda: self.go_on(path), signum, seconds):
                 break
             self.told[signal.Signals(signum).name] += 1
-            Run(path).load()
+            before, step = step, Run(path).load().counters["step"]
+            took *= 1.0 if step > before else 1.1  # a machine that got busy goes on more slowly
             LOAD[self.kind](path)
             list(Run(path).metrics())
         self.told["rounds"] += 1

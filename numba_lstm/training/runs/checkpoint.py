@@ -166,14 +166,16 @@ class Run:
             self.has(name)
 
     @contextlib.contextmanager
-    def naming_state(self) -> Iterator[None]:
-        """Within it, what does not fit is told as a fault of the state in this folder."""
+    def naming_state(self, name: str = "") -> Iterator[None]:
+        """Within it, what does not fit is told as a fault of the state in this folder, or file."""
         try:
             yield
         except (ConfigError, RunError):
             raise
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            raise RunError(f"{self.path}: the state does not fit the options: {error}") from None
+            raise RunError(
+                f"{self.path / name}: the state does not fit the options: {error}"
+            ) from None
 
     def names(self) -> tuple[str, ...]:
         """The names of the files that the folder may hold."""

@@ -164,10 +164,7 @@ def _read(run: Run, flags: Mapping[str, Any] | None) -> tuple[TrainingOptions, C
                 "a resumed run cannot change it"
             )
     config = _maker(options).absolute(run.config(flags))
-    checkpoint = run.load()
-    # Whoever goes on must have the best so far, for no later one need be better.
-    check_values(run.model(), 0, str(run.path / MODEL))
-    return config, checkpoint
+    return config, run.load()
 
 
 def _resume(
@@ -182,6 +179,12 @@ def _resume(
     with task.naming_sizes():
         trainer = RunTrainer(task, progress=progress)
     with group.together("restoring the run"):
+        if group.rank == 0:
+            # Whoever goes on must have the best so far, for no later one need be better.
+            best = run.model()
+            check_values(best, 0, str(run.path / MODEL))
+            with run.naming_state(MODEL):
+                trainer.model.load_state_dict(best)
         with run.naming_state():
             trainer.restore(checkpoint)
         task.tell_changes(trainer.progress)
