@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import zlib
 from collections.abc import Iterator
 
@@ -14,6 +15,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's
 
 import numpy as np
 import pytest
+
+# Where bytecode is not kept, each of the hundreds of processes that tests start compiles the
+# package's sources, for a third of a second, and each worker those of the tests, for six.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A shell starts what runs in its background deaf to Ctrl-C, and processes of tests would be, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -13,6 +13,7 @@ import pytest
 from cli_tool import cli
 from click.testing import CliRunner
 from fake_bench import result
+from long_tool import only_long
 
 from numba_lstm.benchmark.cases import GRID
 from numba_lstm.benchmark.engine import FULL
@@ -201,6 +202,7 @@ def test_an_isa_that_the_machine_lacks_is_refused_in_one_line(monkeypatch):
     assert line.startswith("error: --isa: expected an instruction set that this machine has, got")
 
 
+@only_long
 @pytest.mark.skipif(
     platform.machine().lower() not in ("x86_64", "amd64"), reason="only x86-64 has a choice"
 )

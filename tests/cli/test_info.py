@@ -7,6 +7,7 @@ import os
 import re
 
 import pytest
+from cache_tool import put_microkernels
 from cli_tool import cli
 from lstm_tool import run_python
 
@@ -69,6 +70,7 @@ switch.on = True
 store.keep("infer lstm T=16", Known("rows:1 fused", "panels:2 team fused", 1.5e-6, 2e-5, 2))
 store.save()
 """
+    put_microkernels(tmp_path)
     assert "no plans yet" in cli("info", "--plans", NUMBA_LSTM_CACHE_DIR=str(tmp_path)).out
     run_python(program, NUMBA_LSTM_CACHE_DIR=str(tmp_path))
     result = cli("info", "--plans", NUMBA_LSTM_CACHE_DIR=str(tmp_path))

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from cli_tool import COMMAND, TEXT, TINY, environment
 from jobs_tool import COMMANDS, alive, begin, launch
+from long_tool import LONG
 from ranks_tool import needs_mpi
 
 import numba_lstm
@@ -21,8 +22,12 @@ from numba_lstm.training.runs.checkpoint import Run
 
 pytestmark = needs_mpi
 
+# Four on two cores spin against each other and against the other tests.
+RANKS = 4 if LONG else 2
+LAST = RANKS - 1
+OTHERS = "rank 0" if RANKS == 2 else f"ranks 0-{LAST - 1}"  # than the last
 TRAIN = ["train", "lm", "--data", "text.txt", *TINY, "--log-every", "1", "--valid-every", "4"]
-KILLS = 50 if os.environ.get("NUMBA_LSTM_LONG") else int(os.environ.get("NUMBA_LSTM_KILLS", "2"))
+KILLS = 50 if LONG else int(os.environ.get("NUMBA_LSTM_KILLS", "2"))
 
 
 @pytest.fixture
@@ -40,7 +45,7 @@ def test_what_goes_wrong_on_one_rank_or_all_is_told_once_and_ends_all_alike(text
         ("other_text", [*short, "other"]),
         ("no_file", [*short, "lost"]),
         ("none", ["train", "lm", "--data", "gone.txt", "--out", "gone"]),
-        ("none", [*short, "small", "--batch", "3"]),
+        ("none", [*short, "small", "--batch", LAST]),
         ("none", [*short, "good"]),
         ("none", ["train", "lm", "--lr", "much"]),
         ("none", ["train", "lm", "--resume", "nowhere"]),
@@ -52,7 +57,7 @@ def test_what_goes_wrong_on_one_rank_or_all_is_told_once_and_ends_all_alike(text
         ("threads", ["train", "lm", "--resume", "stopped", "--quiet"]),
         ("interrupted_early", [*short, "early"]),
     ]
-    code, out, err = launch(4, COMMANDS, json.dumps(commands), cwd=text)
+    code, out, err = launch(RANKS, COMMANDS, json.dumps(commands), cwd=text)
     assert (code, err) == (0, "")
     ends = json.loads(out)
     codes = [{rank[0] for rank in end} for end in ends]
@@ -60,29 +65,32 @@ def test_what_goes_wrong_on_one_rank_or_all_is_told_once_and_ends_all_alike(text
     # Rank 0 speaks for all.
     assert all(rank[1:] == ["", ""] for end in ends for rank in end[1:])
     spoken = [end[0][2].splitlines() for end in ends]
-    assert spoken[0][:2] == ["run: good", "4 ranks on 1 machine, threads of each: 1"]
+    assert spoken[0][:2] == ["run: good", f"{RANKS} ranks on 1 machine, threads of each: 1"]
     told = json.loads(ends[0][0][1])
-    assert (told["status"], told["ranks"], told["threads"]) == ("done", 4, 1)
+    assert (told["status"], told["ranks"], told["threads"]) == ("done", RANKS, 1)
     for lines, words in zip(
         spoken[1:11],
         (
             f"version of numba_lstm: expected the same on all ranks, got {numba_lstm.__version__} "
-            "on ranks 0-2 and 0.0.0 on rank 3",
-            "lr: expected the same on all ranks, got 0.003 on ranks 0-2 and 0.5 on rank 3",
+            f"on {OTHERS} and 0.0.0 on rank {LAST}",
+            f"lr: expected the same on all ranks, got 0.003 on {OTHERS} and 0.5 on rank {LAST}",
             "data: expected the same on all ranks, got what has the fingerprint ",
-            "reading the data failed on rank 3: FileNotFoundError: ",
+            f"reading the data failed on rank {LAST}: FileNotFoundError: ",
             "gone.txt: no such file",
-            "batch: expected at least 4, one for each rank, got 3",
+            f"batch: expected at least {RANKS}, one for each rank, got {LAST}",
             "good: expected a new or empty folder",
             "Invalid value for '--lr': 'much' is not a valid ",
             "nowhere: no such folder",
-            "lr: expected the same on all ranks, got nothing on ranks 0-2 and 0.5 on rank 3",
+            f"lr: expected the same on all ranks, got nothing on {OTHERS} and 0.5 on rank {LAST}",
         ),
         strict=True,
     ):
         assert len(lines) == 1 and lines[0].startswith("error: ") and words in lines[0], lines
     assert sorted(os.listdir(text)) == ["early", "good", "gradient", "nan", "stopped", "text.txt"]
-    for end, words in ((11, "the loss at step 5 is nan on rank 3"), (12, "others on rank 3: ")):
+    for end, words in (
+        (11, f"the loss at step 5 is nan on rank {LAST}"),
+        (12, f"others on rank {LAST}: "),
+    ):
         assert words in spoken[end][-1] and "the last good checkpoint is kept" in spoken[end][-1]
         assert Run(text / commands[end][1][-1]).load().counters["step"] == 4
     assert spoken[13][-1].startswith("interrupted: saved at step 5; go on: ")
@@ -99,10 +107,10 @@ def model_bytes(path: Path) -> bytes:
 def test_a_failure_of_one_rank_is_told_once_and_ends_the_job_within_seconds(text):
     command = ["error", [*TRAIN, "--steps", "100000", "--out", "run"]]
     began = time.monotonic()
-    code, out, err = launch(4, COMMANDS, json.dumps([command]), cwd=text)
+    code, out, err = launch(RANKS, COMMANDS, json.dumps([command]), cwd=text)
     assert time.monotonic() - began < 60
     assert (code, out) == (1, "")
-    assert err.count("the cable is out") == err.count("error: rank 3: the cable is out") == 1
+    assert err.count("the cable is out") == err.count(f"error: rank {LAST}: the cable is out") == 1
     assert "Traceback" not in err
     assert Run(text / "run").load().counters["step"] == 4
 
@@ -123,7 +131,7 @@ def test_signals_save_once_kills_keep_the_last_checkpoint_and_neither_leaves_an_
     args = [*TRAIN, "--steps", "1000000", "--out", "run"]
     steps = 0
     for way in ways:
-        with begin(4, *COMMAND[1:], *args, cwd=text) as process:
+        with begin(RANKS, *COMMAND[1:], *args, cwd=text) as process:
             pids = wait_until_trained(process, path, steps)
             if way == signal.SIGKILL:
                 time.sleep(rng.uniform(0.0, 0.5))
@@ -170,7 +178,7 @@ def wait_until_trained(process, path, steps) -> list[int]:
             continue
         if here and wanted in parts and parts[0] == os.fsencode(sys.executable):
             found.append(int(name))
-    assert len(found) == 4
+    assert len(found) == RANKS
     return found
 
 

@@ -10,7 +10,7 @@ import pytest
 from family_tool import MODULES, assert_references, draw, given, ours, taken
 from lstm_tool import assert_all_close, assert_same_bits, run_python
 from masks_tool import draw_masks, fix, tails
-from schedules_tool import LONG
+from schedules_tool import LONG, sizes_of
 
 from numba_lstm import nn, tuning
 from numba_lstm.dropout_masks import draw_mask, draw_ones
@@ -235,7 +235,8 @@ print(json.dumps(counts))
 """
     about = {"NUMBA_NUM_THREADS": "4"}
     counts = json.loads(run_python(program, Path(__file__).parent, **about))
-    assert set(counts) == {5 * 8 * 2 * (1 + LONG)}
+    turns = [turn + evaluated for turn in range(5) for evaluated in (0, 1)]
+    assert counts == [len(sizes_of(turn)) * 8 * 2 * (1 + LONG) for turn in turns]
 
 
 # -- what is drawn ---------------------------------------------------------------------------------

@@ -23,6 +23,11 @@ LONG = os.environ.get("NUMBA_LSTM_LONG", "0") not in ("", "0")
 SIZES = [(1, 1, 1, 2), (5, 2, 3, 17), (3, 3, 70, 33), (4, 7, 5, 129), (9, 13, 20, 65)]
 
 
+def sizes_of(turn: int) -> list[tuple[int, int, int, int]]:
+    """Of `SIZES` every other one, which kinds of another `turn` leave out; with LONG all."""
+    return SIZES if LONG else SIZES[turn % 2 :: 2]
+
+
 def forced_bits(*about: Any, **more: Any) -> int:
     """As `_forced_bits`, with teams that come together on a busy machine, too."""
     with patient_teams():
@@ -34,7 +39,7 @@ def _forced_bits(
     most: int,
     wanted: tuple[str, ...] = (),
     *,
-    sizes: Sequence[tuple[int, int, int, int]] = SIZES,
+    sizes: Sequence[tuple[int, int, int, int]] | None = None,
     dtype: str = "f4",
     ragged: Sequence[bool] | None = None,
     turn: int = 0,
@@ -51,13 +56,14 @@ def _forced_bits(
     wanted : tuple of str
         Which masks there are, see `masks_tool.draw_masks`.
     sizes : (T, B, I, H) each
+        By default those of `sizes_of` this turn.
     dtype : str
     ragged : sequence of bool or None
         Whether lengths differ. By default one size has whole sequences and the next one others,
         so that kinds of another `turn` have them where this one has not; with NUMBA_LSTM_LONG=1
         each size has both.
     turn : int
-        Whether the first size has whole sequences: where it is even.
+        Whether the first size has whole sequences, where it is even; and which sizes there are.
 
     Returns
     -------
@@ -66,7 +72,7 @@ def _forced_bits(
     """
     make = MODULES.get(make, make) if isinstance(make, str) else make
     compared, met = 0, []
-    for number, (steps, batch, inputs, hidden) in enumerate(sizes, turn):
+    for number, (steps, batch, inputs, hidden) in enumerate(sizes or sizes_of(turn), turn):
         rng = np.random.default_rng(hidden)
         drops = {"recurrent_dropout": 0.5} if wanted else {}
         module = make(inputs, hidden, bidirectional=True, dtype=dtype, seed=1, **drops)
