@@ -6,6 +6,7 @@ A thread that is to run a part of another one's work gets two numbers: the addre
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from llvmlite import ir
@@ -91,13 +92,29 @@ def call_apart(typingctx, body, arguments):
     return types.none(body, arguments), codegen
 
 
+class _Names(dict[str, str]):
+    """A name for each kernel that is called apart, which no other process gives to anything.
+
+    Numba numbers functions as it compiles them. Two processes give one number to two kernels, and
+    one that loads drivers of both from the compile cache has but one function of a name: it ran an
+    LSTM's gates in a GRU.
+    """
+
+    def __missing__(self, kernel: str) -> str:
+        self[kernel] = name = f"apart_{uuid.uuid4().hex}"
+        return name
+
+
+_apart_names = _Names()
+
+
 def _function_apart(
     context: Any, module: ir.Module, kernel: Any, sig: Any, packer: Any, values: Any
 ) -> ir.Function:
     """Define a function that calls the kernel with its own arguments, and is never inlined."""
     compiled = kernel.overloads[tuple(sig.args)]
     context.active_code_library.add_linking_library(compiled.library)
-    name = f"apart_{compiled.fndesc.mangled_name}"
+    name = _apart_names[compiled.fndesc.mangled_name]
     if name in module.globals:
         return module.globals[name]
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), [v.type for v in values]), name)
