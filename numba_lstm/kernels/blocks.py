@@ -22,7 +22,7 @@ __all__ = [
 
 MR, _MR_3 = BLOCKS[STRIP].mr, BLOCKS[3].mr
 _SPLITS, _SPLITS_3 = BLOCKS[STRIP].splits, BLOCKS[3].splits
-# Panels of z that a thread has scratch for. All its blocks together are at most a third of that.
+# Panels of z that a thread has scratch for. A block takes a quarter of them at most.
 TILE = 32
 # How many panels at most are run at once for a block of 1, 2 and 3 rows; larger blocks run one.
 _WIDE_1, _WIDE_2, _WIDE_3 = (max(1, nv // PANEL) for nv in BLOCKS[STRIP].at_once[:3])

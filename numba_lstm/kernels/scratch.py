@@ -12,9 +12,8 @@ _LINE = 64  # bytes of a cache line
 
 #: Items between what different threads write, again and again: a page of float32. A core's
 #: prefetchers read on behind a thread's rows, up to the end of a page. Lines there that another
-#: thread writes then go to and fro between the cores. Where the two of a virtual machine shared no
-#: last-level cache, inference of 100x32x64x128 ran at 161 GFLOP/s without and 180 with it (203
-#: where they shared one, both ways).
+#: thread writes then go to and fro between the cores. In slow minutes of a virtual machine with two
+#: 100x32x64x128 inferred at 161 GFLOP/s without and 180 with it, in others at 203 both ways.
 APART = 1024
 
 
