@@ -83,7 +83,7 @@ def forked() -> list[str]:
     )  # fmt: skip
     assert server.stdin is not None and server.stdout is not None
     assert server.stdout.readline() == "ready\n"
-    atexit.register(server.stdin.close)
+    atexit.register(server.communicate)  # which closes its input, and waits
     return [str(program)]
 
 
