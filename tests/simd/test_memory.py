@@ -55,11 +55,12 @@ def test_partial_vectors_touch_no_memory_past_their_items(dtype):
     # The arrays end with a page, and nothing may follow it.
     size = mmap.PAGESIZE
     v = width(dtype)
+    n = min(3, v - 1)  # SSE2 has vectors of two
     page = np.frombuffer(mmap.mmap(-1, size), dtype)
-    page[-3:] = 1, 2, 3
+    page[-n:] = np.arange(1, n + 1)
     target = np.zeros((2, 3 * v), dtype)
-    _partial(1, page, page.size - 3, 3, target, 0)
-    assert np.array_equal(target[1, :3], [1, 2, 3])
+    _partial(1, page, page.size - n, n, target, 0)
+    assert np.array_equal(target[1, :n], np.arange(1, n + 1))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
