@@ -7,6 +7,7 @@ import sys
 import types
 
 import pytest
+from long_tool import LONG
 from lstm_tool import run_python
 
 from numba_lstm import _forks
@@ -220,7 +221,7 @@ for kind, kept in ("compiled", "microkernels*"), ("loaded", "*.bin"):
 
 
 def test_children_made_at_any_moment_while_a_thread_compiles_or_loads_compute(tmp_path):
-    forks = 100 if os.environ.get("NUMBA_LSTM_LONG") else 8
+    forks = 100 if LONG else 8
     argv = f"import sys; sys.argv[1:] = [{str(tmp_path)!r}, {forks}]\n"
     print(run_python(argv + RANDOM))
 

@@ -7,7 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
-from family_tool import MODULES, assert_references, draw, given, ours, taken
+from family_tool import MODULES, assert_references, by_reference, draw, given, ours, taken
 from lstm_tool import assert_all_close, assert_same_bits, run_python
 from masks_tool import draw_masks, fix
 
@@ -131,7 +131,10 @@ def test_an_input_that_is_constant_over_the_gates_is_finite(rng, kind):
         assert_references(module, case)
         module.weight_ih_l0[...] = 0.25
         if dtype == "f8":
-            assert_references(module, case)
+            # The gradient of weight_ln_ih is 0 but for roundings, and 1/√ε makes them 316 times as
+            # large: over 40 seeds up to 1.2e-12 in the reference, and 3.2e-12 in vectors of two.
+            expected = by_reference(module, case)
+            assert_all_close(ours(module, case), expected, "f8", floor=1.0, times=100)
         else:
             assert all(np.isfinite(value).all() for value in ours(module, case).values())
 
