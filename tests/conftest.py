@@ -17,6 +17,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's
 import numpy as np
 import pytest
 
+# Else Open MPI starts nothing for root, who alone is there in many a container, and no more ranks
+# than there are cores. MPICH reads none of these.
+for name in "OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM":
+    os.environ.setdefault(name, "1")
+os.environ.setdefault("OMPI_MCA_rmaps_base_oversubscribe", "1")  # Open MPI 4
+os.environ.setdefault("PRTE_MCA_rmaps_default_mapping_policy", ":oversubscribe")  # 5
+
 # Where bytecode is not kept, each of the hundreds of processes that tests start compiles the
 # package's sources, for a third of a second, and each worker those of the tests, for six.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
