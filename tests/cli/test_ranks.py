@@ -15,7 +15,7 @@ import pytest
 from cli_tool import COMMAND, TEXT, TINY, environment
 from jobs_tool import COMMANDS, alive, begin, launch
 from long_tool import LONG
-from ranks_tool import needs_mpi
+from ranks_tool import OPEN_MPI, needs_mpi
 
 import numba_lstm
 from numba_lstm.training.runs.checkpoint import Run
@@ -152,7 +152,7 @@ def test_signals_save_once_kills_keep_the_last_checkpoint_and_neither_leaves_an_
             assert process.returncode not in (0, None)
             assert "illed" in out + err, (out, err)  # mpiexec's word
         else:
-            assert process.returncode == 128 + way, err
+            assert process.returncode == 128 + way or (OPEN_MPI and process.returncode), err
             assert err.count(f"interrupted: saved at step {now}; go on: ") == 1, err
             assert err.count("interrupted") == 1
         steps, args = now, ["train", "lm", "--resume", "run"]
@@ -194,6 +194,8 @@ def test_without_mpi4py_it_says_what_to_install_and_writes_nothing(text):
     code, out, err = launch(2, "-c", code, *TRAIN, "--steps", "2", "--out", "run", cwd=text)
     assert (code, out) == (2, "")
     lines = err.splitlines()
+    if OPEN_MPI:
+        lines = [line for line in lines if line.startswith("error: ")]
     assert lines and all("pip install 'numba_lstm[mpi]'" in line for line in lines)
     assert all(line.startswith("error: training on several ranks needs mpi4py") for line in lines)
     assert os.listdir(text) == ["text.txt"]

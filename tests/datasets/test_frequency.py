@@ -15,6 +15,7 @@ def span(start, stop, step):
 
 DAYS = span("2021-01-01", "2021-04-01", np.timedelta64(1, "D"))
 MONTHS = np.arange("2020-01", "2022-06", dtype="datetime64[M]")
+DAY, MONTH = np.timedelta64(1, "D"), np.timedelta64(1, "M")
 
 
 @pytest.mark.parametrize(
@@ -32,9 +33,9 @@ MONTHS = np.arange("2020-01", "2022-06", dtype="datetime64[M]")
         (MONTHS.astype("datetime64[us]"), "MS", "1 month", 12),
         (MONTHS[::3].astype("datetime64[us]"), "3MS", "3 months", 4),
         (MONTHS[::12].astype("datetime64[us]"), "12MS", "12 months", 1),
-        ((MONTHS + 1).astype("datetime64[D]") - 1, "ME", "1 month", 12),
-        (MONTHS.astype("datetime64[D]") + 14, "MS", "1 month", 12),
-        ((MONTHS[::12] + 1).astype("datetime64[D]") - 1, "12ME", "12 months", 1),
+        ((MONTHS + MONTH).astype("datetime64[D]") - DAY, "ME", "1 month", 12),
+        (MONTHS.astype("datetime64[D]") + 14 * DAY, "MS", "1 month", 12),
+        ((MONTHS[::12] + MONTH).astype("datetime64[D]") - DAY, "12ME", "12 months", 1),
         (np.arange(1900, 1980), "step", "1 step", 1),
         (np.arange(0, 100, 5), "5step", "5 steps", 1),
         (np.arange(20) * 0.1, "0.1step", "0.1 steps", 1),

@@ -21,7 +21,22 @@ from numba_lstm.distributed import Group
 
 # That of the environment that runs the tests comes first, as its library does.
 MPIEXEC = shutil.which("mpiexec", path=str(Path(sys.executable).parent)) or shutil.which("mpiexec")
-__all__ = ["MPIEXEC", "ROOT", "ThreadRank", "errors", "in_threads", "mpiexec", "needs_mpi"]
+__all__ = [
+    "MPIEXEC",
+    "OPEN_MPI",
+    "ROOT",
+    "ThreadRank",
+    "errors",
+    "in_threads",
+    "mpiexec",
+    "needs_mpi",
+]
+
+# Its mpiexec ends with 1 after an interrupt, and adds words of its own to those of a rank.
+OPEN_MPI = (
+    MPIEXEC is not None
+    and "Open" in subprocess.run([MPIEXEC, "--version"], capture_output=True, text=True).stdout
+)
 
 needs_mpi = pytest.mark.skipif(
     MPIEXEC is None or find_spec("mpi4py") is None,
