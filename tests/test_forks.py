@@ -221,7 +221,7 @@ for kind, kept in ("compiled", "microkernels*"), ("loaded", "*.bin"):
 
 
 def test_children_made_at_any_moment_while_a_thread_compiles_or_loads_compute(tmp_path):
-    forks = 100 if LONG else 12
+    forks = 100 if LONG else 8
     argv = f"import sys; sys.argv[1:] = [{str(tmp_path)!r}, {forks}]\n"
     print(run_python(argv + RANDOM))
 

@@ -65,6 +65,7 @@ def test_kernels_have_no_fast_math_and_divide_as_numpy_does():
 
 def test_callbacks_are_called_until_they_are_taken_away(tmp_path):
     # A process and a cache of its own: whatever was compiled before would not be compiled again.
+    put_microkernels(tmp_path)
     program = """
 import numpy as np
 from numba_lstm import jit
@@ -207,7 +208,7 @@ def test_processes_that_begin_at_once_compile_each_driver_once(tmp_path):
     }
     begun = [
         subprocess.Popen([sys.executable, "-c", TOLD], env=environment, stdout=subprocess.PIPE)
-        for _ in range(8 if LONG else 4)
+        for _ in range(8 if LONG else 3)
     ]
     ended = [(one.communicate(timeout=300)[0], one.returncode) for one in begun]
     assert [code for _, code in ended] == [0] * len(begun)

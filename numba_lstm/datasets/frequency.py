@@ -195,7 +195,8 @@ def _step(counted: np.ndarray, exact: bool = True) -> float | None:
 def _by_weekday(times: np.ndarray) -> bool:
     """Whether no time is at a weekend, though some weekends lie between the first and the last."""
     days = times.astype("datetime64[D]")
-    weekends = (days[-1] - days[0]).astype(int) + 1 - np.busday_count(days[0], days[-1] + 1)
+    first, after = days[0], days[-1] + np.timedelta64(1, "D")
+    weekends = (after - first).astype(int) - np.busday_count(first, after)
     return bool(np.all(np.is_busday(days)) and weekends >= 2)
 
 

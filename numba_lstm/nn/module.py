@@ -113,7 +113,7 @@ class Module:
     training: bool = True
 
     # What subclasses keep to be quicker next time; not copied, not pickled.
-    _CACHES = frozenset({"_weights"})
+    _CACHES = frozenset({"_stack", "_weights"})
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self._CACHES:

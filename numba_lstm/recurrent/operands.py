@@ -13,6 +13,7 @@ from ..kernels.loops.cell import NORMALISED
 from ..parameters import epochs
 from ..parameters.aligned import empty
 from ..parameters.packed import of_two, packed_columns, zero_bias
+from ..quiet import add_into
 from ..simd import PANEL
 from .weights import Operands, Weights, no_items
 
@@ -94,11 +95,10 @@ def packed_bias(w: Weights) -> np.ndarray:
     def make() -> np.ndarray:
         total = np.zeros(w.panels * PANEL * w.lanes, w.w_hh.dtype)
         of_x, of_h = w.bias_places
-        if of_h is of_x:
-            total[of_x] = b_ih.numpy() + b_hh.numpy()
-        else:
-            total[of_x] = b_ih.numpy()
-            total[of_h] += b_hh.numpy()
+        total[of_x] = b_ih.numpy()
+        both = total[of_h]
+        add_into(both, b_hh.numpy())
+        total[of_h] = both
         return total.reshape(w.panels, -1)
 
     return of_two(b_ih, b_hh, ("sum", w.cell.name), make)

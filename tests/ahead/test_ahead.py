@@ -17,7 +17,7 @@ import numba_lstm
 from numba_lstm import jit, nn
 compiled = []
 jit.on_compile(compiled.append)
-module, x = nn.Linear(3, 4, seed=0), np.ones((2, 3), "f4")
+module, x = nn.Embedding(3, 4, seed=0), np.ones(2, int)  # its kernels compile in half a second
 numba_lstm.warmup(module, x, training=False)
 print(*compiled)
 compiled.clear()
@@ -35,8 +35,8 @@ def test_what_it_ran_is_not_compiled_again(tmp_path):
     put_microkernels(tmp_path)
     out = run_python(PROGRAM, NUMBA_LSTM_CACHE_DIR=str(tmp_path))
     inference, training = (line.split() for line in out.splitlines())
-    assert "gemm" in inference
-    assert training and "gemm" not in training
+    assert "gather_rows" in inference
+    assert training and not {*training} & {*inference}
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ rng = np.random.default_rng(0)
 X = [rng.normal(size=(rng.integers(5, 12), 3)) for _ in range(100)]
 y = [int(x[-1, 0] > 0) for x in X]
 even, about = np.ones((100, 10, 3)), {"max_iter": 2, "random_state": 0}
+one_of_a_kind = {**about, "n_estimators": 1}
 """
 MODULES = """
 import numpy as np
@@ -79,9 +80,9 @@ def test_of_estimators(tmp_path):
         "LSTMClassifier(bidirectional=True, early_stopping=True, **about).fit(even, y)",
         "LSTMRegressor(solver='sgd', recurrent_dropout=0.1, **about).fit(X, y).predict(X)",
         "LSTMRegressor(loss='huber', return_sequences=True, **about).fit(even, even[:, :, 0])",
-        "LSTMForecaster(horizon=5, **about).fit(np.arange(200.0)).predict()",
-        "LSTMForecaster(horizon=5, quantiles=[0.1, 0.5, 0.9], hidden_size=256, **about).fit("
-        "np.arange(200.0), np.ones(200)).predict(X=np.ones(5))",
+        "LSTMForecaster(horizon=5, **one_of_a_kind).fit(np.arange(200.0)).predict()",
+        "LSTMForecaster(horizon=5, quantiles=[0.1, 0.5, 0.9], hidden_size=256, **one_of_a_kind)"
+        ".fit(np.arange(200.0), np.ones(200)).predict(X=np.ones(5))",
     )
     assert_covered(tmp_path, [ESTIMATORS + fit for fit in fits])
 

@@ -109,18 +109,20 @@ def vowels(folder):
 
 
 def test_the_documented_classifier_is_compared_with_torch_seed_by_seed(tmp_path):
+    """Daily beside one of torch's two ways, whose numbers are compared below."""
     pytest.importorskip("torch")
+    peers = ["torch-padded", "torch-packed"] if LONG else ["torch-packed"]
     path = os.pathsep.join(filter(None, [vowels(tmp_path), os.environ.get("PYTHONPATH")]))
-    seeds = 2 if LONG else 1  # each is three processes, two of which import torch
-    about = ["--seeds", str(seeds), "--epochs", "24", "--threads", "1"]
+    seeds = 2 if LONG else 1  # a process each, which imports torch
+    about = ["--seeds", str(seeds), "--epochs", "24", "--threads", "1", "--peers", *peers]
     result, out = run("japanese_vowels.py", *about, cwd=tmp_path, timed=False, PYTHONPATH=path)
-    assert set(result["runs"]) == {"ours", "torch-padded", "torch-packed"}
+    assert set(result["runs"]) == {"ours", *peers}
     for name, runs in result["runs"].items():
         assert len(runs) == seeds and min(run["seconds"] for run in runs) > 0
         assert result["accuracy"][name] > 0.9, name  # the classes stand two deviations apart
     medians = result["median_seconds"]
     assert result["ratio"]["torch-packed"] == medians["torch-packed"] / medians["ours"]
-    assert out.count("seed ") == seeds and out.count("mean accuracy") == 3
+    assert out.count("seed ") == seeds and out.count("mean accuracy") == 1 + len(peers)
 
 
 def test_both_ways_of_torch_compute_the_same(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 
 import pytest
+from long_tool import only_long
 
 from numba_lstm.benchmark import isa as module
 from numba_lstm.benchmark.isa import ISAS, find, held, told
@@ -45,7 +46,12 @@ def test_our_kernels_have_the_vectors_and_registers_of_the_isa(name, bits, regis
 
 @x86
 @pytest.mark.parametrize(
-    "name, word", [("avx512", "AVX512"), ("avx2", "AVX2"), ("baseline", "DEFAULT")]
+    "name, word",
+    [
+        ("avx2", "AVX2"),
+        pytest.param("avx512", "AVX512", marks=only_long),  # torch is imported for 2 s each
+        pytest.param("baseline", "DEFAULT", marks=only_long),
+    ],
 )
 def test_torch_says_that_it_is_held(name, word):
     assert about(PEERS["torch"], here(name))["settings"]["cpu_capability"] == word

@@ -27,7 +27,7 @@ RANKS = 4 if LONG else 2
 LAST = RANKS - 1
 OTHERS = "rank 0" if RANKS == 2 else f"ranks 0-{LAST - 1}"  # than the last
 TRAIN = ["train", "lm", "--data", "text.txt", *TINY, "--log-every", "1", "--valid-every", "4"]
-KILLS = 50 if LONG else int(os.environ.get("NUMBA_LSTM_KILLS", "2"))
+KILLS = 50 if LONG else int(os.environ.get("NUMBA_LSTM_KILLS", "1"))
 
 
 @pytest.fixture

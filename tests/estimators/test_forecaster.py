@@ -19,7 +19,10 @@ from numba_lstm.training.forecast.reading import read_all
 from numba_lstm.training.runs.options import merge_options
 from numba_lstm.training.windowed import members
 
-SMALL = {"hidden_size": 16, "learning_rate_init": 0.01, "max_iter": 30, "random_state": 0}
+SMALL = {
+    "hidden_size": 16, "learning_rate_init": 0.01, "max_iter": 30, "random_state": 0,
+    "n_estimators": 2,
+}  # fmt: skip
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

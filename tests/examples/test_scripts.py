@@ -1,4 +1,7 @@
-"""Every example runs from an empty folder, leaves it empty, and ends by telling what it found."""
+"""Every example runs from an empty folder, leaves it empty, and ends by telling what it found.
+
+Those of `SLOW` with NUMBA_LSTM_LONG=1: daily their own tests call what they run, `main`.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ from pathlib import Path
 
 import pytest
 from cli_tool import ROOT, environment
+from long_tool import LONG
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+SLOW = {"forecast_seattle.py", "sklearn_pipeline.py", "sweep_dask.py"}  # 10 s each
 # What each needs besides the package, and the last line that it prints.
 ENDS = {
     "custom_model_trainer.py": ((), r"accuracy on the test: 0\.9\d+"),
@@ -37,6 +42,8 @@ ENDS = {
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_an_example_runs_as_it_stands(path: Path, tmp_path):
+    if path.name in SLOW and not LONG:
+        pytest.skip("NUMBA_LSTM_LONG=1 runs it")
     needs, end = ENDS[path.name]
     for package in needs:
         if find_spec(package) is None:

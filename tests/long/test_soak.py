@@ -1,4 +1,4 @@
-"""A stream that is stepped tens of thousands of times, or a million with NUMBA_LSTM_LONG=1."""
+"""A stream that is stepped ten thousand times, or a million with NUMBA_LSTM_LONG=1."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from long_tool import LONG
 
 from numba_lstm.reference import stack
 
-STEPS = 1_000_000 if LONG else 20_000
-AT_ONCE = 10_000  # what a call takes, and the reference keeps in memory
+STEPS = 1_000_000 if LONG else 10_000
+AT_ONCE = 10_000 if LONG else 5_000  # what a call takes, and the reference keeps in memory
 BOUND = {"f4": 1e-5, "f8": 1e-13}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from gradcheck import assert_close, check_vjp
+from long_tool import LONG
 
 from numba_lstm.models import Forecaster
 
@@ -32,7 +33,7 @@ def make(future=2, **options):
 def test_every_gradient_equals_differences(cell, x, future, lengths, options, rng):
     model = make(future=0 if future is None else 2, cell=cell, **options)
     known = None if future is None else rng.standard_normal(future)
-    check_vjp(model, rng.standard_normal(x), known, lengths, rng=rng, samples=12)
+    check_vjp(model, rng.standard_normal(x), known, lengths, rng=rng, samples=12 if LONG else 4)
 
 
 @pytest.mark.parametrize("batch_first", [False, True])

@@ -96,7 +96,7 @@ def beside():
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     calls = 0
-    while calls < 10 or not found:
+    while calls < (10 if LONG else 4) or not found:
         ours()
         calls += 1
     stop.set()

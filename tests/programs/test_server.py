@@ -12,7 +12,7 @@ import contextlib, multiprocessing, os, signal, socket, sys, threading
 from numba_lstm import models, nn, training  # what a server loads before it forks
 from programs_tool import LONG, done, infer, job, some_models
 
-REQUESTS = 6
+REQUESTS = 6 if LONG else 3  # to a child of the worker each third
 
 def in_a_child():
     with multiprocessing.get_context("fork").Pool(1) as pool:

@@ -15,7 +15,7 @@ import numba_lstm as nl
 from numba_lstm.plans import store
 from programs_tool import LONG, done, gradients, infer, job, some_models, vjp
 
-TURNS = 32 if LONG else 7  # of each of 8 threads, each turn two calls
+TURNS = 32 if LONG else 4  # of each of 8 threads, each turn two calls
 
 @numba.njit(parallel=True)
 def theirs(a, out):

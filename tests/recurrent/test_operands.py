@@ -103,6 +103,15 @@ def test_the_sum_of_biases_is_in_the_order_of_the_slots():
         assert operands.packed_bias(without).shape == operands.packed_bias(w).shape
 
 
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_biases_whose_sum_overflows_raise_nothing(kind):
+    module = MODULES[kind](3, 5, seed=0)
+    module.bias_ih_l0[...] = module.bias_hh_l0[...] = 3e38
+    with np.errstate(all="raise"):
+        y, _ = module(np.ones((1, 1, 3), np.float32))
+    assert (operands.packed_bias(module.weights()[0]) == np.inf).any() and np.isfinite(y).all()
+
+
 def test_constants_are_weights_settings_or_gains_of_each_unit_and_padding_has_none():
     assert operands.packed_constants(weights_of("lstm")).shape == (0, 0)
     w = weights_of("lstm-peepholes")

@@ -68,3 +68,28 @@ def test_steps_of_a_single_sequence_and_of_a_batch_are_those_of_a_call(rng, no_c
         assert np.array_equal(y_t, y[t]) and np.array_equal(y_alone, y[t, 1])
     same((y, state), (y, states))
     same((y, alone), (y, given([one[:, 1] for one in taken(states)])))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("batch_first", True),
+        ("zoneout", 0.5),
+        ("dropout", 0.5),
+        ("weight_hh_l1", nn.Parameter(np.full((15, 5), 0.1, np.float32))),
+        ("bias_ih_l0", nn.Parameter(np.ones(15, np.float32))),
+    ],
+)
+def test_what_is_set_after_a_call_holds_for_the_next(rng, name, value):
+    module = nn.GRU(5, 5, 2, seed=0)
+    module.eval()
+    x = rng.standard_normal((4, 4, 5), dtype=np.float32)
+    y, _ = module(x)
+    setattr(module, name, value)
+    same(module(x), Call(module, None, x=x).infer())
+    assert np.array_equal(y, module(x)[0]) == (name == "dropout")
+    if name == "dropout":
+        module.train()
+        assert not np.array_equal(y, module(x)[0])
+        module.eval()
+        assert np.array_equal(y, module(x)[0])

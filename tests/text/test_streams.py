@@ -29,8 +29,13 @@ def test_a_window_holds_inputs_and_the_tokens_after_them():
         assert np.array_equal(window.inputs[1:], window.targets[:-1])
 
 
-@pytest.mark.parametrize(("n", "batch", "seq_len"), SIZES)
-def test_an_epoch_has_contiguous_streams_that_reach_over_the_text(n, batch, seq_len):
+def test_an_epoch_has_contiguous_streams_that_reach_over_the_text():
+    assert len(SIZES) > 180
+    for sizes in SIZES:
+        assert_an_epoch_reaches_over_the_text(*sizes)
+
+
+def assert_an_epoch_reaches_over_the_text(n, batch, seq_len):
     streams = Streams(np.arange(n), batch, seq_len)
     epoch = [next(streams) for _ in range(len(streams))]
     assert [window.fresh for window in epoch] == [True] + [False] * (len(epoch) - 1)
@@ -83,10 +88,14 @@ def test_too_few_tokens_for_one_window_of_every_stream_are_refused():
         Streams(np.arange(12), 3, 4)
 
 
-@pytest.mark.parametrize("n", [2, 3, 5, 8, 33, 64, 65, 100])
-@pytest.mark.parametrize("batch", [1, 2, 3, 8, 50])
-@pytest.mark.parametrize("seq_len", [1, 3, 16, 200])
-def test_validation_counts_every_target_exactly_once_in_contiguous_streams(n, batch, seq_len):
+def test_validation_counts_every_target_exactly_once_in_contiguous_streams():
+    for sizes in itertools.product(
+        (2, 3, 5, 8, 33, 64, 65, 100), (1, 2, 3, 8, 50), (1, 3, 16, 200)
+    ):
+        assert_every_target_is_counted_once(*sizes)
+
+
+def assert_every_target_is_counted_once(n, batch, seq_len):
     steps = list(windows(np.arange(n), batch, seq_len))
     assert [step.fresh for step in steps] == [True] + [False] * (len(steps) - 1)
     inputs = np.concatenate([step.inputs for step in steps])
@@ -108,11 +117,12 @@ def test_validation_counts_every_target_exactly_once_in_contiguous_streams(n, ba
         assert step.inputs.dtype == step.targets.dtype == np.int64
 
 
-@pytest.mark.parametrize("n", [5, 8, 33, 64, 100])
-@pytest.mark.parametrize("batch", [1, 2, 3, 8])
-@pytest.mark.parametrize("seq_len", [1, 5, 200])
-@pytest.mark.parametrize("warmup", [1, 4, 7])
-def test_each_stream_but_the_first_reads_some_tokens_before_its_own(n, batch, seq_len, warmup):
+def test_each_stream_but_the_first_reads_some_tokens_before_its_own():
+    for sizes in itertools.product((5, 8, 33, 64, 100), (1, 2, 3, 8), (1, 5, 200), (1, 4, 7)):
+        assert_streams_read_tokens_before_their_own(*sizes)
+
+
+def assert_streams_read_tokens_before_their_own(n, batch, seq_len, warmup):
     steps = list(windows(np.arange(n), batch, seq_len, warmup))
     inputs = np.concatenate([step.inputs for step in steps])
     targets = np.concatenate([step.targets for step in steps])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
 import os
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import commands_tool
 from click.testing import CliRunner
 
 from numba_lstm.cli import main
@@ -51,10 +53,12 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": path, "COLUMNS": "80", **more}
 
 
-def start(*args: Any, cwd: Path | None = None, **more: str) -> subprocess.Popen:
+def start(
+    *args: Any, cwd: Path | None = None, command: Sequence[str] = COMMAND, **more: str
+) -> subprocess.Popen:
     """Start a command and go on."""
     return subprocess.Popen(
-        [*COMMAND, *map(str, args)],
+        [*command, *map(str, args)],
         cwd=cwd,
         env=environment(**more),
         stdout=subprocess.PIPE,
@@ -64,9 +68,28 @@ def start(*args: Any, cwd: Path | None = None, **more: str) -> subprocess.Popen:
     )
 
 
+@functools.cache
+def forked() -> list[str]:
+    """As `COMMAND`, but a fork of a process that has imported what commands do: see `Commands`.
+
+    Signals and limits that are set for it do not reach the command.
+    """
+    if not hasattr(os, "fork"):
+        return COMMAND
+    program = folder() / "numba-lstm"
+    server = subprocess.Popen(
+        [sys.executable, "-P", commands_tool.__file__, str(program)],
+        env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert server.stdin is not None and server.stdout is not None
+    assert server.stdout.readline() == "ready\n"
+    atexit.register(server.communicate)  # which closes its input, and waits
+    return [str(program)]
+
+
 def cli(*args: Any, cwd: Path | None = None, **more: str) -> Result:
     """Run a command to its end."""
-    with start(*args, cwd=cwd, **more) as process:
+    with start(*args, cwd=cwd, command=forked(), **more) as process:
         try:
             out, err = process.communicate(timeout=300)
         except BaseException:
@@ -162,8 +185,6 @@ def _texts(args: Iterable[Any]) -> list[str | bytes]:
 @functools.cache
 def folder() -> Path:
     """A folder for all of the tests of this session, with a text to train on."""
-    import atexit
-
     path = Path(tempfile.mkdtemp(prefix="numba_lstm-tests-"))
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     (path / "text.txt").write_text(TEXT, encoding="utf-8")

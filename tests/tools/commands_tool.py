@@ -5,6 +5,8 @@ A program `numba-lstm` of a few lines hands it the arguments, the environment, t
 standard input, output and error, and waits for the exit code. So each command is a process of its
 own, in the state in which a new one would be. Where a variable that is read while importing was
 changed, the program starts a new one.
+
+    python tests/tools/commands_tool.py PROGRAM    serves it until standard input ends
 """
 
 from __future__ import annotations
@@ -134,3 +136,9 @@ def _run(talk: socket.socket) -> None:
         stream.flush()
     talk.sendall(b"%d" % code)
     os._exit(0)
+
+
+if __name__ == "__main__":
+    with Commands(Path(sys.argv[1])):
+        print("ready", flush=True)
+        sys.stdin.read()

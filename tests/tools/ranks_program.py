@@ -1,6 +1,6 @@
 """Trainings of each kind on however many ranks a launcher started, or in this process alone.
 
-Prints on rank 0, as JSON, what the tests compare. Run in an empty folder, first on four ranks.
+Prints on rank 0, as JSON, what the tests compare. Run in an empty folder, first on `MOST` ranks.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
 import numpy as np  # noqa: E402
 from kills_tool import ABOUT, FINISH, make_data  # noqa: E402
+from long_tool import LONG  # noqa: E402
 
 from numba_lstm.distributed import Alone, Group, group_of, launched  # noqa: E402
 from numba_lstm.training.interrupt import Interrupted  # noqa: E402
@@ -24,7 +25,10 @@ from numba_lstm.training.runs import session  # noqa: E402
 from numba_lstm.training.runs.kinds import KINDS  # noqa: E402
 from numba_lstm.training.runs.options import merge_options  # noqa: E402
 
-# Four ranks share these batches unevenly; the last batch of a pass has fewer samples than ranks.
+# Four on two cores spin against each other and against the other tests.
+MOST = 4 if LONG else 2
+# Several ranks share these batches unevenly; with four the last batch of a pass has fewer samples
+# than ranks.
 SIZES = {
     "lm": {"batch": 6, "layers": 2, "seq_len": 5, "embedding": 6},
     "classify": {"batch": 7, "valid_fraction": 0.2},
@@ -80,7 +84,7 @@ def gradients(group: Group, kind: str) -> None:
 
 
 def all_of(group: Group, kind: str) -> dict[str, Any]:
-    """Whole runs, one in two parts, and the rest of what four ranks began."""
+    """Whole runs, one in two parts, and the rest of what `MOST` ranks began."""
     ranks, told = group.size, {}
     gradients(group, kind)
     trainer, run = session.start(options(kind, dropout=0.0), f"{kind}-plain-{ranks}", group=group)
@@ -98,9 +102,9 @@ def all_of(group: Group, kind: str) -> dict[str, Any]:
             told[name] = stopped.signum, stopped.between_steps, trainer.counters.step
         if name == "parts":
             go_on(group, path)
-    other = Path(f"{kind}-from4-{ranks}")
+    other = Path(f"{kind}-taken-over-{ranks}")
     if group.rank == 0:
-        shutil.copytree(f"{kind}-begun-4", other)
+        shutil.copytree(f"{kind}-begun-{MOST}", other)
     group.barrier()
     go_on(group, other)
     return told
