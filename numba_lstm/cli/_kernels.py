@@ -29,7 +29,10 @@ def set_threads(n: int | None) -> None:
 
 
 def announce_compiling(write: Callable[[str], Any]) -> None:
-    """Have one line written if anything must be compiled, which takes a while."""
+    """Have one line written if anything must be compiled, which takes a while.
+
+    What is compiled after the command has ended, by a program that called it, is not announced.
+    """
     from .. import jit
 
     told = False
@@ -40,4 +43,10 @@ def announce_compiling(write: Callable[[str], Any]) -> None:
             told = True
             write("compiling kernels (kept for next time) ...")
 
+    def be_silent() -> None:
+        nonlocal told
+        told = True
+
     jit.on_compile(tell)
+    if context := click.get_current_context(silent=True):
+        context.call_on_close(be_silent)

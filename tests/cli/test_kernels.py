@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import click
 import pytest
 
 from numba_lstm import jit, threads
@@ -30,3 +31,13 @@ def test_compiling_is_announced_once_however_many_kernels(monkeypatch):
     told("gemm")
     told("adam")
     assert lines == ["compiling kernels (kept for next time) ..."]
+
+
+def test_what_is_compiled_after_a_command_is_not_announced(monkeypatch):
+    callbacks, lines = [], []
+    monkeypatch.setattr(jit, "on_compile", callbacks.append)
+    with click.Context(click.Command("train")):
+        _kernels.announce_compiling(lines.append)
+    (told,) = callbacks
+    told("gemm")
+    assert lines == []
