@@ -177,7 +177,7 @@ def _server() -> subprocess.Popen[str]:
         env={**os.environ, "PYTHONPATH": path, "NUMBA_NUM_THREADS": "1"},
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
-    atexit.register(server.kill)
+    atexit.register(server.communicate)  # which closes its input, and waits
     return server
 
 
