@@ -100,6 +100,12 @@ def on_compile(callback: Callable[[str], None] | None) -> None:
         _on_compile.append(callback)
 
 
+def no_longer_on_compile(callback: Callable[[str], None]) -> None:
+    """Take one callback of `on_compile` away, if it is still there."""
+    with contextlib.suppress(ValueError):
+        _on_compile.remove(callback)
+
+
 class _Absent(Exception):
     """There is no entry, and it is not this process's turn to compile one."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -43,10 +44,6 @@ def announce_compiling(write: Callable[[str], Any]) -> None:
             told = True
             write("compiling kernels (kept for next time) ...")
 
-    def be_silent() -> None:
-        nonlocal told
-        told = True
-
     jit.on_compile(tell)
     if context := click.get_current_context(silent=True):
-        context.call_on_close(be_silent)
+        context.call_on_close(functools.partial(jit.no_longer_on_compile, tell))

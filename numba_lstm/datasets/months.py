@@ -89,22 +89,28 @@ def months_after(moment: Any, steps: np.ndarray, unit: str, day: int | None = No
     """
     today = moment.astype("datetime64[D]")
     month = moment.astype("datetime64[M]")
-    months = month + steps
+    months = month + np.asarray(steps).astype("timedelta64[M]")
     if unit == "BMS":
         days = _first_business_days(months)
     elif unit == "BME":
         days = _last_business_days(months)
     elif unit == "ME":
-        days = (months + 1).astype("datetime64[D]") + (today - (month + 1).astype("datetime64[D]"))
+        days = _next(months) + (today - _next(month))
     else:
         number = (today - month.astype("datetime64[D]")).astype(int) + 1 if day is None else day
-        days = months.astype("datetime64[D]") + (np.minimum(number, _lengths(months)) - 1)
+        later = np.minimum(number, _lengths(months)) - 1
+        days = months.astype("datetime64[D]") + later.astype("timedelta64[D]")
     return days.astype("datetime64[us]") + (moment - today.astype("datetime64[us]"))
+
+
+def _next(months: np.ndarray) -> np.ndarray:
+    """The first day after each month."""
+    return (months + np.timedelta64(1, "M")).astype("datetime64[D]")
 
 
 def _lengths(months: np.ndarray) -> np.ndarray:
     """The days of each month."""
-    return ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(int)
+    return (_next(months) - months.astype("datetime64[D]")).astype(int)
 
 
 def _first_business_days(months: np.ndarray) -> np.ndarray:
@@ -112,4 +118,4 @@ def _first_business_days(months: np.ndarray) -> np.ndarray:
 
 
 def _last_business_days(months: np.ndarray) -> np.ndarray:
-    return np.busday_offset((months + 1).astype("datetime64[D]"), -1, roll="forward")
+    return np.busday_offset(_next(months), -1, roll="forward")

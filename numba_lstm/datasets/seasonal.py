@@ -41,7 +41,7 @@ class Deseasonalizer:
 
     Examples
     --------
-    >>> days = np.datetime64("2020-01-01") + np.arange(800)
+    >>> days = np.arange("2020-01-01", "2022-03-11", dtype="datetime64[D]")
     >>> weekend = (np.arange(800) % 7 >= 5) * 10.0
     >>> sales = Series((100 + weekend)[:, None], days, ("sales",))
     >>> regular = Deseasonalizer.fit(sales)

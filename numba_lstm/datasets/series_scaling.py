@@ -85,7 +85,7 @@ class SeriesScalers:
 
     Examples
     --------
-    >>> days = np.datetime64("2020-01-01") + np.arange(60)
+    >>> days = np.arange("2020-01-01", "2020-03-01", dtype="datetime64[D]")
     >>> small = Series(np.sin(np.arange(60.0))[:, None], days, ("sales",), id="small")
     >>> large = Series(1000 * small.values, days, ("sales",), id="large")
     >>> scalers = SeriesScalers.fit([small, large])

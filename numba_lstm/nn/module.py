@@ -140,7 +140,7 @@ class Module:
         exchanged()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in self._CACHES}
+        return {name: value for name, value in list(vars(self).items()) if name not in self._CACHES}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output and keep nothing.
@@ -166,7 +166,7 @@ class Module:
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """Yield the direct submodules with their names, in order of assignment."""
-        for name, value in vars(self).items():
+        for name, value in list(vars(self).items()):
             if isinstance(value, Module):
                 yield name, value
             elif isinstance(value, (list, tuple, dict)):
@@ -208,7 +208,7 @@ class Module:
         """
         seen: set[int] = set()
         for path, module in self.named_modules(prefix):
-            for name, value in vars(module).items():
+            for name, value in list(vars(module).items()):
                 if isinstance(value, Parameter) and id(value) not in seen:
                     seen.add(id(value))
                     yield _join(path, name), value
@@ -259,7 +259,7 @@ class Module:
 
     def _all_names(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
         """Like `named_parameters`, but a shared parameter comes under each of its names."""
-        for name, value in vars(self).items():
+        for name, value in list(vars(self).items()):
             if isinstance(value, Parameter):
                 yield _join(prefix, name), value
         for name, child in self.named_children():
@@ -370,7 +370,7 @@ class Module:
     def _generators(self) -> Iterator[tuple[str, np.random.Generator]]:
         seen: set[int] = set()
         for path, module in self.named_modules():
-            for name, value in vars(module).items():
+            for name, value in list(vars(module).items()):
                 if isinstance(value, np.random.Generator) and id(value.bit_generator) not in seen:
                     seen.add(id(value.bit_generator))
                     yield _join(path, name), value

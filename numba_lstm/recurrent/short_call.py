@@ -116,9 +116,10 @@ def infer(
 
 def step(module: Any, x: np.ndarray, hx: Any) -> tuple[np.ndarray, Any]:
     """Run one time step of x, (B, I) or (I,), in the kernels' dtype and order."""
-    stack, single = _stack_of(module), x.ndim == 1
+    single = x.ndim == 1
     if hx is not None:
         pair_or_one("state", module.STATES, hx)
+    stack = _stack_of(module)
     if not stack.plain:
         axis = int(module.batch_first and not single)
         y, state = infer(module, np.expand_dims(x, axis), hx)

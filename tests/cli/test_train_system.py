@@ -100,7 +100,7 @@ def test_figures_that_cannot_be_printed_are_a_failure_in_one_line_and_the_run_is
     ):
         with open("/dev/full", "w") as full:
             done = subprocess.run(
-                list(map(str, [*forked(), *command])),
+                list(map(str, [*COMMAND, *command])),  # the interpreter's end writes, too
                 env=environment(), stdout=full, stderr=subprocess.PIPE, text=True,
             )  # fmt: skip
         assert (done.returncode, done.stderr) == (1, "error: No space left on device\n")

@@ -16,7 +16,7 @@ from numba_lstm.estimators import (  # noqa: E402
 )
 
 SMALL = {"hidden_size": 8, "learning_rate_init": 0.05, "max_iter": 40, "n_iter_no_change": 5}
-# Of ten networks each check would fit all: two are one of each kind.
+# The default is ten networks; two are one of each kind.
 FORECASTER = {"window": 4, **SMALL, **({} if LONG else {"n_estimators": 1})}
 
 

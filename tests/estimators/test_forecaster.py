@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("sklearn")
 
+from long_tool import LONG
 from sklearn.metrics import r2_score
 
 from numba_lstm.datasets import Series
@@ -21,7 +22,7 @@ from numba_lstm.training.windowed import members
 
 SMALL = {
     "hidden_size": 16, "learning_rate_init": 0.01, "max_iter": 30, "random_state": 0,
-    "n_estimators": 2,
+    **({} if LONG else {"n_estimators": 2}),
 }  # fmt: skip
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -133,8 +133,10 @@ def test_an_input_that_is_constant_over_the_gates_is_finite(rng, kind):
         if dtype == "f8":
             # The gradient of weight_ln_ih is 0 but for roundings, and 1/√ε makes them 316 times as
             # large: over 40 seeds up to 1.2e-12 in the reference, and 3.2e-12 in vectors of two.
-            expected = by_reference(module, case)
-            assert_all_close(ours(module, case), expected, "f8", floor=1.0, times=100)
+            found, expected = ours(module, case), by_reference(module, case)
+            few = ({n: one.pop(n) for n in [*one] if "ln_ih" in n} for one in (found, expected))
+            assert_all_close(*few, "f8", floor=1.0, times=100)
+            assert_all_close(found, expected, "f8", floor=1.0, times=10)
         else:
             assert all(np.isfinite(value).all() for value in ours(module, case).values())
 

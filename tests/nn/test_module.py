@@ -298,3 +298,14 @@ def test_an_array_in_a_parameters_place_is_refused_where_it_is_assigned(module, 
     setattr(module, name, Parameter(before))
     setattr(module, name, None)
     assert getattr(module, name) is None
+
+
+def test_parameters_are_named_while_the_first_calls_keep_something_in_the_module():
+    module = nn.LSTM(3, 4, seed=0)
+    module.vjp(np.ones((2, 1, 3), np.float32))
+    names = []
+    for name, p in module.named_parameters():
+        p[...] += 0.1
+        module(np.ones((2, 1, 3), np.float32))
+        names.append(name)
+    assert names == [*module.state_dict()]

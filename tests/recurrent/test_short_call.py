@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 from family_tool import MODULES, draw, given, taken
@@ -87,6 +89,11 @@ def test_what_is_set_after_a_call_holds_for_the_next(rng, name, value):
     y, _ = module(x)
     setattr(module, name, value)
     same(module(x), Call(module, None, x=x).infer())
+    expected = Call(
+        module, None, x=x[:1].swapaxes(0, 1) if name == "batch_first" else x[:1]
+    ).infer()
+    assert np.array_equal(module.step(x[0])[0], np.squeeze(expected[0], int(name == "batch_first")))
+    same(copy.deepcopy(module)(x), module(x))
     assert np.array_equal(y, module(x)[0]) == (name == "dropout")
     if name == "dropout":
         module.train()

@@ -72,7 +72,8 @@ def start(
 def forked() -> list[str]:
     """As `COMMAND`, but a fork of a process that has imported what commands do: see `Commands`.
 
-    Signals and limits that are set for it do not reach the command.
+    Signals and limits that are set for it do not reach the command, and its interpreter does not
+    end as one of its own would: what is tested of either takes `COMMAND`.
     """
     if not hasattr(os, "fork"):
         return COMMAND

@@ -163,6 +163,11 @@ def run_apart(page: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess([str(page)], code, out, err)
 
 
+def _end(server: subprocess.Popen[str]) -> None:
+    server.kill()
+    server.communicate()
+
+
 @functools.cache
 def _server() -> subprocess.Popen[str]:
     """A process that has imported what pages import, and forks for each.
@@ -177,7 +182,7 @@ def _server() -> subprocess.Popen[str]:
         env={**os.environ, "PYTHONPATH": path, "NUMBA_NUM_THREADS": "1"},
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
-    atexit.register(server.communicate)  # which closes its input, and waits
+    atexit.register(_end, server)
     return server
 
 

@@ -33,9 +33,9 @@ __all__ = [
 ]
 
 # Its mpiexec ends with 1 after an interrupt, and adds words of its own to those of a rank.
-OPEN_MPI = (
-    MPIEXEC is not None
-    and "Open" in subprocess.run([MPIEXEC, "--version"], capture_output=True, text=True).stdout
+OPEN_MPI = MPIEXEC is not None and any(
+    name in subprocess.run([MPIEXEC, "--version"], capture_output=True, text=True).stdout
+    for name in ("OpenRTE", "Open MPI")
 )
 
 needs_mpi = pytest.mark.skipif(
