@@ -11,6 +11,9 @@ import pytest
 
 from numba_lstm.datasets import Series, find_frequency, regular
 
+# NumPy 2.5 warns of a date plus a bare number, and will refuse it.
+pytestmark = pytest.mark.filterwarnings("error::DeprecationWarning")
+
 AHEAD = 14
 
 
