@@ -5,9 +5,14 @@ caller's. The others are for the workers, and when part 0 is done the caller run
 of them has begun. So a worker that is late, because it sleeps or another process has its core, is
 not waited for. Worker q begins part q, so that what part q reads stays in its core's cache.
 
+Where a worker was late twice just now, each thread's part is cut into `pieces`: ``body`` then runs
+for each q < nt·pieces, and whoever is free takes the next one. So a worker that has half of its
+core only, as beside another library's threads that wait by looping, does less, and is seldom waited
+for.
+
 The crew is an array of int64, shared by the caller and the workers; `workers` makes it:
 
-- JOB is the number of the last job, and with it stand what to call (FUNCTION, DATA) and NT.
+- JOB is the number of the last job, and with it stand what to call (FUNCTION, DATA), NT and PIECES.
 - Each part has a CELL. It holds 2·job while nobody has begun the part, and 2·job + 1 from then on.
   Who replaces the one by the other runs the part, and only who has done that reads FUNCTION and
   DATA: until that part is done the job cannot end, and they stay what they are.
@@ -19,6 +24,7 @@ The crew is an array of int64, shared by the caller and the workers; `workers` m
   is what that has cost more than workers have saved, in ticks; of what they saved 10 ms count at
   most. From 50 µs on callers work alone for a multiple of it (`tuning.ALONE`). So they lose no more
   than a part of their time, however busy the machine is.
+- FINE_UNTIL is until when parts are cut, LAST_LATE when a worker was late for the last time.
 - A worker without a job looks at JOB for a while, then sets its SLEEPING, looks once more, and
   sleeps in a semaphore of the system. Who has a job for it sets SLEEPING back and wakes it.
 """
@@ -27,9 +33,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numba import types
 
-from . import workers
+from . import tuning, workers
 from .jit import driver, kernel
 from .simd import (
     atomic_add,
@@ -54,15 +61,20 @@ from .workers import (
     CREDIT,
     DATA,
     DONE,
+    FINE,
+    FINE_UNTIL,
     FUNCTION,
     HANDLE,
+    LAST_LATE,
     LATE,
     LEAVE,
     LONG_PATIENCE,
     LOST,
     NT,
+    OFFER,
     OWNER,
     PATIENCE,
+    PIECES,
     SEAT,
     SEATS,
     SLEEP,
@@ -77,9 +89,11 @@ __all__ = [
     "all_here",
     "count_loss",
     "dismiss",
+    "fine_parts",
     "hire",
     "parts",
     "patience",
+    "pieces",
     "rest",
     "run_hired",
     "run_pauses",
@@ -148,6 +162,19 @@ def count_loss(hired, lost):
 
 
 @kernel
+def pieces(crew, nt):
+    """Into how many pieces each of nt parts is to be cut: more than 1 if a worker was late."""
+    one = np.int64(1)
+    if crew == 0 or nt == 1:
+        return one
+    state = counter_at(crew)
+    left = state[FINE_UNTIL] - ticks()
+    # More than it can have been: the clock was set back, as by a machine that slept.
+    late = 0 < left <= state[FINE]
+    return tuning.PIECES_OF_PART if late and nt <= state[CAPACITY] else one
+
+
+@kernel
 def all_here(hired, nt):
     """Whether there is a worker for each of nt parts but the caller's."""
     return hired != 0 and counter_at(hired)[WORKERS] + 1 >= nt
@@ -164,15 +191,16 @@ def patience(hired, q):
 
 
 @kernel
-def _begin(state, nt, function, data):
+def _begin(state, nt, cut, function, data):
     """Publish a job and wake those who sleep. Gives its number."""
     job = atomic_load(state) + 1
-    for q in range(1, nt):
+    for q in range(1, nt * cut):
         atomic_store(_seat(state, q, CELL), 2 * job)
     atomic_store(shift(state, DONE), 0)
     atomic_store(shift(state, FUNCTION), function)
     atomic_store(shift(state, DATA), data)
     atomic_store(shift(state, NT), nt)
+    atomic_store(shift(state, PIECES), cut)
     atomic_store(state, job)
     fence()  # a worker either sees the job, or is seen to sleep
     woken = 0
@@ -193,35 +221,50 @@ def _claim(state, q, job):
 
 
 @kernel
-def _run(hired, nt, function, data):
+def _run(hired, nt, cut, function, data):
+    count = nt * cut
     if hired == 0:
-        for q in range(nt):
+        for q in range(count):
             call_part(function, data, q)
         return
     state = counter_at(hired)
     begin = ticks()
-    job = _begin(state, nt, function, data)
+    job = _begin(state, nt, cut, function, data)
     call_part(function, data, 0)
-    begun_by_workers = 0
-    for q in range(1, nt):
+    done, own = 1, begin
+    for q in range(1, count):
         if _claim(state, q, job):
+            if done == cut:
+                own = ticks()
             call_part(function, data, q)
-        else:
-            begun_by_workers += 1
-    part, spins = ticks() - begin, 0
-    while atomic_load(shift(state, DONE)) < begun_by_workers:
+            done += 1
+    end, spins = ticks(), 0
+    part = end - begin
+    if done <= cut:
+        own = end
+    while atomic_load(shift(state, DONE)) < count - done:
         rest(spins)
         spins += 1
-    # `part` is the caller's time for its own ones. Alone it would have taken it for those of
-    # workers, too, of which each is about as long as part 0.
-    count_loss(hired, ticks() - begin - part * nt // (nt - begun_by_workers))
+    now = ticks()
+    # What came after the caller's own share, others' pieces and waiting, is as long as the share
+    # beside a worker that has half of a core, and a third of it where parts are cut. Shares are
+    # never quite equal, and to wake a worker may take as long as LATE is.
+    share, allowed = own - begin, state[LATE] * (4 if state[WOKEN] > 0 else 1)
+    if now - own > max(allowed, share // 2 if cut == 1 else share // 4):
+        # A system stops every thread now and then: once is no sign of more.
+        if now - state[LAST_LATE] < state[FINE]:
+            state[FINE_UNTIL] = now + state[FINE]
+        state[LAST_LATE] = now
+    # `part` is the caller's time for its own pieces. Alone it would have taken it for those of
+    # workers, too, of which each is about as long as one of the caller's.
+    count_loss(hired, now - begin - part * count // done)
 
 
 @kernel
-def run_hired(hired, nt, body, arguments):
-    """As `parts`, with what `hire` gave: for several jobs in a row."""
+def run_hired(hired, nt, cut, body, arguments):
+    """As `fine_parts`, with what `hire` gave: for several jobs in a row."""
     function, data = part_of(body, arguments)
-    _run(hired, nt, function, data)
+    _run(hired, nt, cut, function, data)
 
 
 @kernel
@@ -237,8 +280,14 @@ def parts(crew, nt, body, arguments):
         Gives nothing back. Parts wait for each other only if all are there; see `loops.team`.
     arguments : tuple
     """
+    fine_parts(crew, nt, np.int64(1), body, arguments)
+
+
+@kernel
+def fine_parts(crew, nt, cut, body, arguments):
+    """Run ``body(q, *arguments)`` for each q < nt·cut on nt threads, `cut` being from `pieces`."""
     hired = hire(crew, nt)
-    run_hired(hired, nt, body, arguments)
+    run_hired(hired, nt, cut, body, arguments)
     dismiss(hired)
 
 
@@ -246,13 +295,16 @@ def parts(crew, nt, body, arguments):
 
 
 @kernel
-def _work(state, i, job, nt):
-    """Run part i of a job, and then those that nobody has begun, if there are any."""
-    for n in range(nt - 1):
-        q = 1 + (i - 1 + n) % (nt - 1)
+def _work(state, i, job, cut, count):
+    """Run worker i's pieces of a job, and then those of its `count` that nobody has begun."""
+    begin = ticks()
+    for n in range(count - 1):
+        q = 1 + (i * cut - 1 + n) % (count - 1)
         if _claim(state, q, job):
             call_part(state[FUNCTION], state[DATA], q)
             atomic_add(shift(state, DONE), 1)
+            if cut > 1 and ticks() - begin > state[OFFER]:
+                yield_core()
 
 
 @kernel
@@ -277,9 +329,9 @@ def serve(crew, nt, i):
         job = atomic_load(state)
         if job != seen:
             seen = job
-            parts_of_job = atomic_load(shift(state, NT))
-            if i < parts_of_job:
-                _work(state, i, job, parts_of_job)
+            nt, cut = atomic_load(shift(state, NT)), atomic_load(shift(state, PIECES))
+            if i < nt:
+                _work(state, i, job, cut, nt * cut)
                 spins = 0
         elif spins < state[SPINS]:
             pause()

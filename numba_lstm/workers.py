@@ -30,22 +30,24 @@ _FAULTS = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP")
 # Places in the array. A LINE apart is what different threads write: two lines of a cache, of which
 # some processors fetch pairs.
 LINE = 16
-JOB, LEAVE, NT, FUNCTION, DATA = range(5)
+JOB, LEAVE, NT, PIECES, FUNCTION, DATA = range(6)
 DONE = LINE
-OWNER, WOKEN, ALONE_UNTIL, LOST = range(2 * LINE, 2 * LINE + 4)
+OWNER, WOKEN, ALONE_UNTIL, LOST, FINE_UNTIL, LAST_LATE = range(2 * LINE, 2 * LINE + 6)
 # What is written once: how many parts there may be, how many workers there are, how long to wait in
 # pauses, what counts as late in ticks, and the addresses of the system's functions.
-CAPACITY, WORKERS, SPINS, PATIENCE, LONG_PATIENCE, LATE, ALONE, CREDIT, SLEEP, WAKE = range(
+CAPACITY, WORKERS, SPINS, PATIENCE, LONG_PATIENCE, LATE, ALONE, CREDIT, FINE, OFFER = range(
     3 * LINE, 3 * LINE + 10
 )
-# Of each part and worker: its cell, what its sleep needs, and memory for a semaphore.
+SLEEP, WAKE = range(3 * LINE + 10, 3 * LINE + 12)
+# Of each piece of a part and of each worker: its cell, what its sleep needs, and memory for a
+# semaphore.
 SEATS, SEAT = 4 * LINE, 3 * LINE
 CELL, SLEEPING, HANDLE, SEMAPHORE = 0, LINE, LINE + 1, 2 * LINE
 
 
 def _size(capacity: int) -> int:
-    """Items of the array of a crew for so many parts."""
-    return SEATS + SEAT * capacity
+    """Items of the array of a crew for so many threads."""
+    return SEATS + SEAT * capacity * tuning.PIECES_OF_PART
 
 
 class _Semaphores:
@@ -127,6 +129,8 @@ class Crew:
         self.words[LATE] = round(tuning.LATE / tick)
         self.words[ALONE] = tuning.ALONE
         self.words[CREDIT] = round(tuning.CREDIT / tick)
+        self.words[FINE] = round(tuning.FINE / tick)
+        self.words[OFFER] = round(tuning.YIELD_AFTER / tick)
         self.words[LOST] = -self.words[CREDIT]  # a new thread's first job may take long
 
     def grow(self, nt: int) -> None:

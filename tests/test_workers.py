@@ -201,6 +201,8 @@ def test_settings_are_pauses_of_what_tuning_says_in_seconds(monkeypatch):
     assert words[workers.LATE] == round(tuning.LATE * 1e9)
     assert words[workers.ALONE] == tuning.ALONE
     assert words[workers.CREDIT] == round(tuning.CREDIT * 1e9)
+    assert words[workers.FINE] == round(tuning.FINE * 1e9)
+    assert words[workers.OFFER] == round(tuning.YIELD_AFTER * 1e9)
 
 
 FORKS = """

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import tuning
 from ..jit import driver, kernel
-from ..parts import parts
+from ..parts import fine_parts, pieces
 from ..simd import (
     BLOCKS,
     PANEL,
@@ -183,9 +183,10 @@ def gemm(crew, nt, a, lda, segments, a_stride, k, m, w, bias, c, c_panel, c_row,
     by_rows = blocks >= 2 * nt or panels < nt
     if not by_rows:
         blocks = 1
-    tiles = scratch_rows(nt, max(MR, _MR_3) * width, c)
-    parts(crew, nt, _gemm_part, (
-        nt, by_rows, blocks, panels, tiles,
+    cut = pieces(crew, nt)
+    tiles = scratch_rows(nt * cut, max(MR, _MR_3) * width, c)
+    fine_parts(crew, nt, cut, _gemm_part, (
+        nt * cut, by_rows, blocks, panels, tiles,
         a, lda, segments, a_stride, k, m, w, bias, c, c_panel, c_row, n,
     ))  # fmt: skip
 
@@ -309,17 +310,21 @@ def gemm_transposed(
     sums : (panels, PANEL·V) float64, written; or of no panels
         The gradient of the bias, ``Σ_k Z[p, k, j]``, added up while Z is in the cache.
     packed : (≥ nt, ≥ TRANSPOSED_SCRATCH), of a's dtype, overwritten; or of no rows
-        Memory to which each thread copies blocks of A that many panels use.
+        Memory to which each thread copies blocks of A that many panels use. Where workers are late
+        each thread's part is cut into no more pieces than have a row each.
     """
     strip = 3 if nv == 3 else STRIP
     mr = _MR_3 if nv == 3 else MR
     blocks = (m + mr - 1) // mr
     total = panels * blocks
-    tiles = scratch_rows(nt, PANEL * lanes(c), c)
+    cut = pieces(crew, nt)
+    if packed.shape[0] > 0:
+        cut = min(cut, packed.shape[0] // nt)
+    tiles = scratch_rows(nt * cut, PANEL * lanes(c), c)
     starts = np.empty(blocks + 1, np.int64)
     for i in range(blocks + 1):
         starts[i] = first(i, blocks, m)
-    parts(crew, nt, _gemm_transposed_part, (
-        nt, strip, mr, blocks, total, tiles, starts, accumulate, a, lda, k, m, z, z_panel, slot, nv,
-        zeros, c, sums, packed,
+    fine_parts(crew, nt, cut, _gemm_transposed_part, (
+        nt * cut, strip, mr, blocks, total, tiles, starts, accumulate, a, lda, k, m, z, z_panel,
+        slot, nv, zeros, c, sums, packed,
     ))  # fmt: skip

@@ -120,7 +120,7 @@ def blocks_memory(
         and panels >= tuning.GEMM_TRANSPOSED_PANELS * nt
         and read > tuning.L2_BYTES * 2 // 3
     )
-    return lease.array((nt if worth else 0, TRANSPOSED_SCRATCH), dtype)
+    return lease.array((tuning.PIECES_OF_ROWS * nt if worth else 0, TRANSPOSED_SCRATCH), dtype)
 
 
 def weight_gradient(weight: Parameter, x: np.ndarray, dy: np.ndarray) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
+from crew_tool import cut_always, own_crew
 from gradcheck import assert_close
 
-from numba_lstm import nn, threads, tuning
+from numba_lstm import nn, threads, tuning, workers
 from numba_lstm.parameters import products as matmul
 from numba_lstm.parameters.parameter import Parameter
 from numba_lstm.parameters.scratch import Lease
@@ -73,17 +76,29 @@ def test_blocks_are_copied_only_where_rows_outgrow_the_second_cache(monkeypatch)
     for (held, nt, terms, columns, panels), copied in given.items():
         monkeypatch.setattr(matmul, "STRIP", matmul.PANEL if held else matmul.PANEL // 2)
         found = matmul.blocks_memory(nt, terms, columns, panels, np.dtype("f4"), Lease())
-        assert len(found) == (nt if copied else 0)
+        assert len(found) == (nt * tuning.PIECES_OF_ROWS if copied else 0)
 
 
-def test_a_gradient_has_the_same_bits_whether_blocks_are_copied(rng, monkeypatch):
-    x, dy = (rng.standard_normal((400, n)).astype("f4") for n in (700, 600))
-    found = []
-    for held in (False, True):
-        monkeypatch.setattr(tuning, "L2_BYTES", 1 << 10)
-        monkeypatch.setattr(matmul, "STRIP", matmul.PANEL if held else matmul.PANEL // 2)
-        weight = Parameter(np.zeros((600, 700), "f4"))
-        matmul.weight_gradient(weight, x, dy)
-        found.append(weight.grad)
-    assert np.array_equal(*found)
+def test_a_gradient_has_the_same_bits_whether_blocks_are_copied_or_parts_cut(rng, monkeypatch):
+    x, dy = (rng.standard_normal((400, n)).astype("f4") for n in (1200, 1100))
+    found, pieces, multiply = [], [], matmul.gemm_transposed
+
+    def noting(*arguments):
+        multiply(*arguments)
+        pieces.append(workers._crew.words[workers.PIECES])
+
+    monkeypatch.setattr(matmul, "gemm_transposed", noting)
+    monkeypatch.setattr(tuning, "L2_BYTES", 1 << 10)
+    monkeypatch.setattr(threads, "threads_for", lambda work: 2)
+    for cut, held in itertools.product((False, True), (False, True)):
+        with own_crew():
+            cut_always()  # as after a worker that was late, which a new one is
+            if not cut:
+                workers._crew.words[workers.FINE] = 0
+            monkeypatch.setattr(matmul, "STRIP", matmul.PANEL if held else matmul.PANEL // 2)
+            weight = Parameter(np.zeros((1100, 1200), "f4"))
+            matmul.weight_gradient(weight, x, dy)
+            found.append(weight.grad)
+    assert pieces == [1, 1, tuning.PIECES_OF_ROWS, tuning.PIECES_OF_PART]
+    assert all(np.array_equal(one, found[0]) for one in found)
     assert_close(found[0], dy.T.astype("f8") @ x, 1e-5)

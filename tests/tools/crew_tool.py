@@ -28,3 +28,13 @@ def patient_teams() -> Iterator[None]:
     patience = {"TEAM_PATIENCE": SECONDS, "TEAM_PATIENCE_ASLEEP": SECONDS, "ALONE": 0}
     with mock.patch.multiple(tuning, **patience), own_crew():
         yield
+
+
+def cut_always() -> None:
+    """Have the crew that there is cut all parts from now on, as after a worker that was late."""
+    workers.crew(2)
+    assert workers._crew is not None
+    workers._crew.words[workers.FINE] = 2**62
+    workers._crew.words[workers.FINE_UNTIL] = 2**61
+    workers._crew.words[workers.ALONE] = 0
+    workers._crew.words[workers.ALONE_UNTIL] = 0

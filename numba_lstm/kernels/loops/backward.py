@@ -27,7 +27,7 @@ from .arguments import BackwardArguments, BackwardRows, Share
 from .backward_step import initial_gradient
 from .states import any_mask, rows_in_step
 from .team import wait_for_all
-from .turns import taking_turns
+from .turns import finer_shares, taking_turns
 
 __all__ = ["backward_driver"]
 
@@ -166,11 +166,12 @@ def backward_driver(name: str, run: Any, slots: int, windows: tuple, phases: int
             has_dy, dy, y_column, w_hh, z, dz, u, h_column, gate_state, dh, d_gate_state, size,
             hidden, masked, keep, drop, zone_h, zone_c, carry, dcells, constants,
         )  # fmt: skip
-        tiles = scratch_rows(nt, TILE * PANEL * lanes(z) + APART, z)
+        cut, shares = finer_shares(crew, nt, columns, shares)
+        tiles = scratch_rows(nt * cut, TILE * PANEL * lanes(z) + APART, z)
         counters = np.zeros(2, np.int64)
         stop = end + (end == offsets.size - 1)  # a step more, for dh0 of the rows of the first one
         return take_turns(
-            crew, nt, columns, team, reverse, offsets, shares, begin, stop, counters, tiles,
+            crew, nt, cut, columns, team, reverse, offsets, shares, begin, stop, counters, tiles,
             (a, workspace),
         )  # fmt: skip
 

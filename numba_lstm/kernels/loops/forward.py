@@ -42,7 +42,7 @@ from .arguments import ForwardArguments, ForwardRows, Share
 from .forward_step import FUSED, PROJECTED, TOKENS
 from .states import any_mask, copy, rows_in_step
 from .team import wait_for_all
-from .turns import taking_turns
+from .turns import finer_shares, taking_turns
 
 __all__ = ["FUSED", "PROJECTED", "TOKENS", "forward_driver"]
 
@@ -260,6 +260,7 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
             Whether a team ran. False where `team` was False or did not come together.
         """
         steps, batch, v = offsets.size - 1, hn.shape[0], lanes(y)
+        cut, shares = finer_shares(crew, nt, columns, shares)
         h_column = inputs if source == FUSED else 0
         if masks is None:
             keep, drop = np.empty(0, y.dtype), np.empty((0, 0), y.dtype)
@@ -273,7 +274,7 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
             state_width = spread_columns(padded, y.itemsize)
             if columns == 1:
                 gap = APART // min(width, state_width or width) + 1
-            block = batch + (nt - 1) * gap
+            block = batch + (nt * cut - 1) * gap
             u = scratch_rows(3 * block, width, y)
             gate_state = scratch_rows(3 * block, state_width, y)
         masked = any_mask(keep, drop, zone_h, zone_c)
@@ -282,7 +283,7 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
             tokens, has_initial, h0, c0, u, gate_state, y, y_column, constants, masked, keep, drop,
             zone_h, zone_c, fresh,
         )  # fmt: skip
-        tiles, counters = scratch_rows(nt, TILE * PANEL * v + APART, y), np.zeros(2, np.int64)
+        tiles, counters = scratch_rows(nt * cut, TILE * PANEL * v + APART, y), np.zeros(2, np.int64)
         alone = columns == 1
         zero = np.int64(0)  # kernels that get a plain 0 are compiled for it once more
         begin = -1 if alone else 0  # threads that are alone prepare their rows themselves
@@ -290,7 +291,7 @@ def forward_driver(name: str, run: Any, slots: int, states: int, phases: int = 1
             s, n = _rows_of_step(a, zero, offsets, reverse, batch, zero)
             _prepare(states, a, s.before, s.row0, zero, zero, n)
         met = take_turns(
-            crew, nt, columns, team, reverse, offsets, shares, begin, steps, counters, tiles,
+            crew, nt, cut, columns, team, reverse, offsets, shares, begin, steps, counters, tiles,
             (a, workspace, hn, cn, gap),
         )  # fmt: skip
         if not alone:

@@ -13,13 +13,22 @@ from typing import Any
 
 import numpy as np
 
-from ...jit import kernel
-from ...parts import all_here, count_loss, dismiss, hire, patience, run_hired
+from ... import tuning
+from ...jit import kernel, part_of_driver
+from ...parts import all_here, count_loss, dismiss, hire, patience, pieces, run_hired
 from ...simd import at, atomic_add, flush_denormals, restore_denormals, ticks
+from ..blocks import first
 from .arguments import Turn
 from .team import WAITED, failed, gather
 
-__all__ = ["count_turns", "lost_by_waiting", "next_turn", "steps_of_turn", "taking_turns"]
+__all__ = [
+    "count_turns",
+    "finer_shares",
+    "lost_by_waiting",
+    "next_turn",
+    "steps_of_turn",
+    "taking_turns",
+]
 
 
 @kernel
@@ -70,13 +79,36 @@ def lost_by_waiting(nt, waited):
     return nt * waited // (nt - 1)
 
 
+@part_of_driver
+def finer_shares(crew, nt, columns, shares):
+    """(pieces, shares): into how many pieces each thread's rows are cut, and the pieces' bounds.
+
+    Where threads wait for each other, one.
+    """
+    one = np.int64(1)
+    if columns > 1:
+        return one, shares
+    most = min(tuning.PIECES_OF_ROWS, shares[nt] // (nt * tuning.ROWS_OF_PIECE))
+    cut = max(one, min(pieces(crew, nt), most))
+    if cut == 1:
+        return one, shares
+    finer = np.empty(nt * cut + 1, np.int64)
+    for q in range(nt):
+        rows = shares[q + 1] - shares[q]
+        for piece in range(cut):
+            finer[q * cut + piece] = shares[q] + first(piece, cut, rows)
+    finer[nt * cut] = shares[nt]
+    return cut, finer
+
+
 def taking_turns(thread_part: Any, phases: int) -> Any:
     """A kernel that runs a time loop of `phases` phases a step.
 
-    It takes (crew, nt, columns, team, reverse, offsets, shares, begin, end, counters, tiles, given)
-    and gives whether there was a team. ``thread_part(given, t, q, counter, tile)`` is what thread q
-    runs of a turn t. `counters` are two zeros, see `team`; `tiles` has a row of scratch for each
-    thread.
+    It takes (crew, nt, cut, columns, team, reverse, offsets, shares, begin, end, counters, tiles,
+    given) and gives whether there was a team. ``thread_part(given, t, q, counter, tile)`` is what
+    thread q runs of a turn t. `cut` and `shares` are from `finer_shares`: with more than one piece
+    for each thread, pieces stand for threads in a turn. `counters` are two zeros, see `team`;
+    `tiles` has a row of scratch for each piece.
     """
 
     @kernel
@@ -98,16 +130,16 @@ def taking_turns(thread_part: Any, phases: int) -> Any:
 
     @kernel
     def take_turns(
-        crew, nt, columns, team, reverse, offsets, shares, begin, end, counters, tiles, given
+        crew, nt, cut, columns, team, reverse, offsets, shares, begin, end, counters, tiles, given
     ):
         hired, steps = hire(crew, nt), end - begin
         team = team and all_here(hired, nt)
         # A plain 0 would be a type of its own, for which `run_hired` is compiled once more.
         turn, turns = np.int64(0), count_turns(columns == 1, team, steps, phases)
         while turn < turns:
-            run_hired(hired, nt, part, (
-                hired, turn, nt, columns, team, reverse, offsets, shares, begin, end, counters,
-                tiles, given,
+            run_hired(hired, nt, cut, part, (
+                hired, turn, nt * cut, columns, team, reverse, offsets, shares, begin, end,
+                counters, tiles, given,
             ))  # fmt: skip
             team, turn, turns = next_turn(turn, turns, team, at(counters, (0,)), steps, phases)
         if hired != 0:
