@@ -1,12 +1,13 @@
 """Write the tables of the README and of docs/performance.md anew, from the records in results/.
 
-    python bench/table.py [MACHINE]           # zen4-2cores by default
-    python bench/table.py --check             # say what is not as recorded; exit code 1
+    python bench/table.py             # all of them
+    python bench/table.py --check     # say what is not as recorded; exit code 1
 
-A record is named by machine and instruction set: MACHINE.json is the machine's own, then come
-MACHINE-avx512.json, MACHINE-avx2.json, MACHINE-baseline.json; what was drawn at random adds -random
-to the name. Each instruction set has its columns, one for each other library. A library that was
-not held to the instruction set has none there.
+A page's marks say which machine's records stand between them. A record is named by machine and
+instruction set: MACHINE.json is the machine's own, then come MACHINE-avx512.json,
+MACHINE-avx2.json, MACHINE-baseline.json; what was drawn at random adds -random to the name. Each
+instruction set has its columns, one for each other library. A library that was not held to the
+instruction set has none there.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from statistics import geometric_mean
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-BEGIN, END = "<!-- table: python bench/table.py -->", "<!-- end of the table -->"
+BEGIN, END = "<!-- table: python bench/table.py, {machine} -->", "<!-- end of the table -->"
 PEERS = {"torch": "torch", "onnxruntime": "onnxruntime", "openvino": "OpenVINO"}
 ISAS = {"native": "", "avx512": "-avx512", "avx2": "-avx2", "baseline": "-baseline"}
 _WIDTHS = {512: "AVX-512", 256: "AVX2", 128: "128-bit vectors"}
@@ -82,9 +83,10 @@ ROWS = (
     Row("first result of a new process (compiled before)", "cold", ("usual",), short=False),
     Row("peak memory of a training step ({n} models)", "memory", MODELS, short=False),
 )
-PAGES: dict[str, Callable[[Row], bool]] = {
-    "README.md": lambda row: row.short,
-    "docs/performance.md": lambda row: True,
+# Of each page the machines that it has a table of, and the table's rows.
+PAGES: dict[str, tuple[tuple[str, ...], Callable[[Row], bool]]] = {
+    "README.md": (("zen4-2cores",), lambda row: row.short),
+    "docs/performance.md": (("zen4-2cores", "zen5-2cores"), lambda row: True),
 }
 
 
@@ -152,7 +154,7 @@ def _milliseconds(ms: float) -> str:
     return f"{1e3 * ms:.0f} µs" if ms < 1.0 else f"{ms:.0f} ms"
 
 
-def with_table(page: str, text: str, begin: str = BEGIN, end: str = END) -> str:
+def with_table(page: str, text: str, begin: str, end: str = END) -> str:
     """The page with the text between the two marks."""
     before, first, rest = page.partition(begin)
     _, last, after = rest.partition(end)
@@ -166,14 +168,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("machine", nargs="?", default="zen4-2cores", metavar="MACHINE")
     parser.add_argument("--check", action="store_true", help="write nothing")
     options = parser.parse_args()
-    records = records_of(options.machine, ROOT / "bench" / "results")
     old = []
-    for name, wanted in PAGES.items():
-        page = (ROOT / name).read_text(encoding="utf-8")
-        new = with_table(page, table(records, filter(wanted, ROWS)))
+    for name, (machines, wanted) in PAGES.items():
+        new = page = (ROOT / name).read_text(encoding="utf-8")
+        for machine in machines:
+            records = records_of(machine, ROOT / "bench" / "results")
+            new = with_table(
+                new, table(records, filter(wanted, ROWS)), BEGIN.format(machine=machine)
+            )
         if new == page:
             continue
         old.append(name)

@@ -96,12 +96,13 @@ def test_a_record_under_another_isa_s_name_is_refused(tmp_path):
 
 
 def test_only_what_stands_between_the_marks_is_written():
-    page = f"before\n{TABLE.BEGIN}\nold\n{TABLE.END}\nafter\n"
-    assert TABLE.with_table(page, "new") == (
-        f"before\n{TABLE.BEGIN}\n\nnew\n\n{TABLE.END}\nafter\n"
+    first, second = (TABLE.BEGIN.format(machine=machine) for machine in ("one", "two"))
+    page = f"before\n{first}\nold\n{TABLE.END}\nbetween\n{second}\nold\n{TABLE.END}\nafter\n"
+    assert TABLE.with_table(page, "new", second) == (
+        f"before\n{first}\nold\n{TABLE.END}\nbetween\n{second}\n\nnew\n\n{TABLE.END}\nafter\n"
     )
     with pytest.raises(SystemExit):
-        TABLE.with_table("no marks", "new")
+        TABLE.with_table("no marks", "new", first)
 
 
 def test_every_group_of_the_grid_is_in_the_long_table():
