@@ -13,10 +13,10 @@ for.
 The crew is an array of int64, shared by the caller and the workers; `workers` makes it:
 
 - JOB is the number of the last job, and with it stand what to call (FUNCTION, DATA), NT and PIECES.
-- Each part has a CELL. It holds 2·job while nobody has begun the part, and 2·job + 1 from then on.
-  Who replaces the one by the other runs the part, and only who has done that reads FUNCTION and
-  DATA: until that part is done the job cannot end, and they stay what they are.
-- DONE counts parts that workers have finished.
+- Each piece has a CELL. It holds 2·job while nobody has begun the piece, and 2·job + 1 from then
+  on. Who replaces the one by the other runs the piece, and only who has done that reads FUNCTION
+  and DATA: until that piece is done the job cannot end, and they stay what they are.
+- DONE counts pieces that workers have finished.
 - OWNER is 1 while a thread's job runs. Another thread that comes meanwhile runs all of its parts
   itself.
 - ALONE_UNTIL is when the crew may be hired again. Where other processes take the cores, a worker
@@ -168,10 +168,13 @@ def pieces(crew, nt):
     if crew == 0 or nt == 1:
         return one
     state = counter_at(crew)
-    left = state[FINE_UNTIL] - ticks()
+    now = ticks()
+    left = state[FINE_UNTIL] - now
     # More than it can have been: the clock was set back, as by a machine that slept.
-    late = 0 < left <= state[FINE]
-    return tuning.PIECES_OF_PART if late and nt <= state[CAPACITY] else one
+    late = 0 < left <= state[FINE] and state[ALONE_UNTIL] <= now
+    if not late or nt > state[CAPACITY]:
+        return one
+    return max(one, min(tuning.PIECES_OF_PART, tuning.PIECES_OF_JOB // nt))
 
 
 @kernel
@@ -247,12 +250,13 @@ def _run(hired, nt, cut, function, data):
         spins += 1
     now = ticks()
     # What came after the caller's own share, others' pieces and waiting, is as long as the share
-    # beside a worker that has half of a core, and a third of it where parts are cut. Shares are
-    # never quite equal, and to wake a worker may take as long as LATE is.
+    # beside a worker that has half of a core; where parts are cut it is a third of it on two
+    # threads, and less on more of them. Shares are never quite equal, the caller's is the largest,
+    # and to wake a worker may take as long as LATE is.
     share, allowed = own - begin, state[LATE] * (4 if state[WOKEN] > 0 else 1)
-    if now - own > max(allowed, share // 2 if cut == 1 else share // 4):
+    if now - own > max(allowed, share // 2 if cut == 1 else share // min(2 * nt, 8)):
         # A system stops every thread now and then: once is no sign of more.
-        if now - state[LAST_LATE] < state[FINE]:
+        if begin - state[LAST_LATE] < state[FINE]:
             state[FINE_UNTIL] = now + state[FINE]
         state[LAST_LATE] = now
     # `part` is the caller's time for its own pieces. Alone it would have taken it for those of

@@ -31,16 +31,18 @@ LATE = 50e-6
 CREDIT = 10e-3
 
 # For FINE seconds after a worker was late twice in so short a time each thread's part of a
-# product is cut into PIECES_OF_PART, and that of a time loop by rows into up to PIECES_OF_ROWS of
-# ROWS_OF_PIECE rows or more, so that whoever is free takes the next one. From YIELD_AFTER seconds
-# of a job on a worker offers its core to others after each piece: who has used up its share of a
+# product is cut into PIECES_OF_PART, so that whoever is free takes the next one, but a job into
+# PIECES_OF_JOB at most; that of a time loop by rows, and of a product that copies what it reads,
+# into up to PIECES_OF_ROWS, of ROWS_OF_PIECE rows on average or more. From YIELD_AFTER seconds of
+# a job on a worker offers its core to others after each piece: who has used up its share of a
 # core is stopped anyhow, at the clock's next tick, in the middle of a piece, and then the caller
 # waits for 4 ms. In shorter jobs offering loses more than it gains. 64x64x128x256 in training
-# beside threads that loop (two cores, Zen 5) took 2.0 times as long as alone in two parts, 1.8 in
-# 4 pieces each, 1.6 with offers, 1.45 in 8 pieces; 1.33 to 1.5 is the least. Where nobody is late
-# pieces cost 0 to 8 %.
+# beside threads that loop (onnxruntime's and NumPy's, two cores, Zen 5) took 2.0 times as long as
+# alone in two parts, 1.8 in 4 pieces each, 1.6 with offers, and 1.45 to 1.6 with 8 pieces of
+# products; 1.33 to 1.5 is the least. Where nobody is late pieces cost 0 to 8 %.
 FINE = 100e-3
 PIECES_OF_PART = 8
+PIECES_OF_JOB = 64
 PIECES_OF_ROWS = 4
 ROWS_OF_PIECE = 4
 YIELD_AFTER = 500e-6

@@ -34,7 +34,8 @@ JOB, LEAVE, NT, PIECES, FUNCTION, DATA = range(6)
 DONE = LINE
 OWNER, WOKEN, ALONE_UNTIL, LOST, FINE_UNTIL, LAST_LATE = range(2 * LINE, 2 * LINE + 6)
 # What is written once: how many parts there may be, how many workers there are, how long to wait in
-# pauses, what counts as late in ticks, and the addresses of the system's functions.
+# pauses, in ticks what counts as late, what is credited, for how long parts are cut and when a
+# worker offers its core, and the addresses of the system's functions.
 CAPACITY, WORKERS, SPINS, PATIENCE, LONG_PATIENCE, LATE, ALONE, CREDIT, FINE, OFFER = range(
     3 * LINE, 3 * LINE + 10
 )

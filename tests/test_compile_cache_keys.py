@@ -94,7 +94,7 @@ EDITS = [
     ("jit.py", "config.OPT = level", "config.OPT = 1", {"all"}),
     ("jit.py", "njit(**FLAGS)(copy)", "njit(boundscheck=True, **FLAGS)(copy)", {"all"}),
     ("parts.py", "woken += 1", "woken += 2", {"all that has parts"}),
-    ("parts.py", "range(nt - 1):", "range(nt + 0 - 1):", {"serve"}),
+    ("parts.py", "range(count - 1):", "range(count + 0 - 1):", {"serve"}),
     (
         "kernels/peak.py",
         "_chains(at(work, (q, 0)), n)",

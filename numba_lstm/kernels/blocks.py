@@ -83,5 +83,8 @@ def panels_at_once(m, left, strip):
 
 @kernel
 def first(part, parts, total):
-    """Where part number `part` of `parts` equal parts of 0 … total begins."""
-    return part * total // parts
+    """Where part number `part` of `parts` equal parts of 0 … total begins.
+
+    No part is larger than the first one, the caller's: see `numba_lstm.parts`.
+    """
+    return (part * total + parts - 1) // parts

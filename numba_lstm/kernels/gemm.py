@@ -115,15 +115,15 @@ def _gemm_rows(r0, r1, p0, p1, a, lda, segments, a_stride, k, w, bias, c, c_pane
     w_strip = w.shape[1] * w.shape[2]
     strips = 1 if strip == 3 else PANEL // strip
     parts = segments if segments > 1 else k
-    pieces = max(1, min(parts, (segments * k + K_OF_GEMM // 2) // K_OF_GEMM))
-    for piece in range(pieces):
-        t0, t1 = first(piece, pieces, parts), first(piece + 1, pieces, parts)
+    sweeps = max(1, min(parts, (segments * k + K_OF_GEMM // 2) // K_OF_GEMM))
+    for sweep in range(sweeps):
+        t0, t1 = first(sweep, sweeps, parts), first(sweep + 1, sweeps, parts)
         some, length, column, row = t1 - t0, k, t0 * a_stride, t0 * k
         if segments == 1:
             some, length, column, row = 1, t1 - t0, t0, t0
         for p in range(p0, p1):
             _gemm_panel(
-                strip, piece > 0, at(a, (r0 * lda + column,)), lda, some, a_stride, length,
+                strip, sweep > 0, at(a, (r0 * lda + column,)), lda, some, a_stride, length,
                 at(w, (p * strips, row, 0)), w_strip, at(bias, (p, 0)),
                 at(c, (p * c_panel + r0 * c_row,)), c_row, n - p * width, r1 - r0, tile,
             )  # fmt: skip
@@ -311,15 +311,17 @@ def gemm_transposed(
         The gradient of the bias, ``Σ_k Z[p, k, j]``, added up while Z is in the cache.
     packed : (≥ nt, ≥ TRANSPOSED_SCRATCH), of a's dtype, overwritten; or of no rows
         Memory to which each thread copies blocks of A that many panels use. Where workers are late
-        each thread's part is cut into no more pieces than have a row each.
+        each thread's part is cut into no more pieces than have a row, and panels enough, each.
     """
     strip = 3 if nv == 3 else STRIP
     mr = _MR_3 if nv == 3 else MR
     blocks = (m + mr - 1) // mr
     total = panels * blocks
     cut = pieces(crew, nt)
-    if packed.shape[0] > 0:
-        cut = min(cut, packed.shape[0] // nt)
+    if packed.shape[0] > 0:  # each piece copies its blocks of A, which must be worth it
+        cut = min(
+            cut, packed.shape[0] // nt, max(1, panels // (tuning.GEMM_TRANSPOSED_PANELS * nt))
+        )
     tiles = scratch_rows(nt * cut, PANEL * lanes(c), c)
     starts = np.empty(blocks + 1, np.int64)
     for i in range(blocks + 1):

@@ -62,7 +62,7 @@ class Steps:
         found = self._shares.get(parts)
         if found is None:
             if self._lengths is None:
-                found = np.arange(parts + 1) * self.batch // parts
+                found = -(-np.arange(parts + 1) * self.batch // parts)  # the first is the largest
             else:
                 done = np.cumsum(self._lengths)
                 found = np.searchsorted(done, np.arange(parts + 1) * self.rows / parts)

@@ -22,6 +22,7 @@ def test_shares_follow_each_other_cover_all_and_differ_by_one_at_most(parts, tot
     assert edges[0] == 0 and edges[-1] == total
     sizes = [b - a for a, b in itertools.pairwise(edges)]
     assert min(sizes) >= 0 and max(sizes) - min(sizes) <= 1
+    assert max(sizes) == sizes[0]
 
 
 @pytest.mark.parametrize("strip", BLOCKS)

@@ -30,7 +30,7 @@ def test_shares_cover_all_rows_with_about_equal_work(rng, parts):
     assert shares[0] == 0 and shares[-1] == 64 and (np.diff(shares) >= 0).all()
     work = [lengths[a:b].sum() for a, b in itertools.pairwise(shares)]
     assert max(work) - lengths.sum() / parts <= 100
-    assert whole(5, 64).shares(parts).tolist() == [64 * q // parts for q in range(parts + 1)]
+    assert whole(5, 64).shares(parts).tolist() == [-(-64 * q // parts) for q in range(parts + 1)]
 
 
 def test_pieces_of_whole_steps_follow_each_other_and_lengths_are_not_cut():

@@ -119,13 +119,13 @@ class Turn(NamedTuple):
     Steps are counted in the order in which they run. See `turns`.
     """
 
-    nt: int  # threads
+    nt: int  # threads, or pieces of their rows; see `turns.finer_shares`
     columns: int  # parts of the panels; nt / columns threads have parts of the rows
     alone: bool  # columns = 1: no thread reads what another one writes
     team: bool  # whether threads wait for each other within the turn; see `team`
     reverse: bool  # whether step 0 to run is the sequence's last
     offsets: np.ndarray  # (T + 1,) int64: step t has rows offsets[t] … offsets[t + 1]
-    shares: np.ndarray  # (nt / columns + 1,) int64: with `alone`, bounds of each thread's rows
+    shares: np.ndarray  # (nt / columns + 1,) int64: with `alone`, bounds of their rows
     s0: int
     s1: int
     f0: int

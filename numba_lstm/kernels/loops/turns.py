@@ -88,6 +88,7 @@ def finer_shares(crew, nt, columns, shares):
     one = np.int64(1)
     if columns > 1:
         return one, shares
+    # Of ragged sequences some threads have fewer rows: pieces are so long on average.
     most = min(tuning.PIECES_OF_ROWS, shares[nt] // (nt * tuning.ROWS_OF_PIECE))
     cut = max(one, min(pieces(crew, nt), most))
     if cut == 1:
