@@ -13,6 +13,7 @@ from numba_lstm import nn, threads, tuning, workers
 from numba_lstm.parameters import products as matmul
 from numba_lstm.parameters.parameter import Parameter
 from numba_lstm.parameters.scratch import Lease
+from numba_lstm.simd import TARGET
 
 
 @pytest.mark.parametrize("inputs, outputs", [(5, 200), (200, 5), (64, 64), (129, 70)])
@@ -80,7 +81,7 @@ def test_blocks_are_copied_only_where_rows_outgrow_the_second_cache(monkeypatch)
 
 
 def test_a_gradient_has_the_same_bits_whether_blocks_are_copied_or_parts_cut(rng, monkeypatch):
-    x, dy = (rng.standard_normal((400, n)).astype("f4") for n in (1200, 1100))
+    x, dy = (rng.standard_normal((400, n)).astype("f4") for n in (2200, 2100))
     found, pieces, multiply = [], [], matmul.gemm_transposed
 
     def noting(*arguments):
@@ -97,9 +98,12 @@ def test_a_gradient_has_the_same_bits_whether_blocks_are_copied_or_parts_cut(rng
             if not cut:  # nor because a new worker is late by itself
                 workers._crew.words[workers.FINE] = 0
             monkeypatch.setattr(matmul, "STRIP", matmul.PANEL if held else matmul.PANEL // 2)
-            weight = Parameter(np.zeros((1100, 1200), "f4"))
+            weight = Parameter(np.zeros((2100, 2200), "f4"))
             matmul.weight_gradient(weight, x, dy)
             found.append(weight.grad)
-    assert pieces == [1, 1, 1, tuning.PIECES_OF_PART], "18 panels are not enough to copy for more"
+    # A piece copies blocks for as many panels as a thread must have for copying to be worth it.
+    panels = -(-2100 // (matmul.PANEL * TARGET.lanes(4)))
+    copying = min(tuning.PIECES_OF_ROWS, panels // (2 * tuning.GEMM_TRANSPOSED_PANELS))
+    assert copying > 1 and pieces == [1, 1, copying, tuning.PIECES_OF_PART]
     assert all(np.array_equal(one, found[0]) for one in found)
     assert_close(found[0], dy.T.astype("f8") @ x, 1e-5)
