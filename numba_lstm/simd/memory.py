@@ -10,6 +10,7 @@ from numba.extending import intrinsic
 from .target import TARGET
 from .vector import VECTORS, ir_vector, splat, type_name, vector_of
 
+LINE = 64  # bytes that a prefetch brings
 _I32 = ir.IntType(32)
 
 
@@ -86,6 +87,14 @@ def emit_store(b: ir.IRBuilder, x: ir.Value, p: ir.Value, offset: ir.Value) -> N
     b.store(x, _item_pointer(b, p, offset, x.type), align=4)
 
 
+def emit_prefetch(b: ir.IRBuilder, p: ir.Value) -> None:
+    """Prefetch the cache line at `p` into all caches. `p` need not point to valid memory."""
+    byte = ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [byte, _I32, _I32, _I32])
+    function = b.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+    b.call(function, [b.bitcast(p, byte), _I32(0), _I32(3), _I32(1)])
+
+
 def _mask(b: ir.IRBuilder, n: ir.Value, count: int) -> ir.Value:
     places = ir.Constant(ir.VectorType(_I32, count), list(range(count)))
     return b.icmp_signed("<", places, splat(b, b.trunc(n, _I32), count))
@@ -156,3 +165,16 @@ def store_n(typingctx, p, offset, v, n):
         return context.get_dummy_value()
 
     return types.void(p, types.intp, v, types.intp), codegen
+
+
+@intrinsic
+def prefetch(typingctx, p, offset):
+    """Bring the cache line of the item `offset` items after `p`, and wait for nothing."""
+    if not is_pointer(p):
+        return None
+
+    def codegen(context, b, sig, args):
+        emit_prefetch(b, b.gep(args[0], [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(p, types.intp), codegen

@@ -21,7 +21,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 
 from .. import tuning
-from .memory import emit_load, emit_store, is_pointer
+from .memory import LINE, emit_load, emit_prefetch, emit_store, is_pointer
 from .target import TARGET
 from .vector import VECTORS, emit_fma, ir_scalar, ir_vector, splat
 
@@ -196,7 +196,7 @@ class _Micro:
         if self.transposed:
             if columns.start == 0:
                 ahead = b.add(kk, ir.Constant(_I64, tuning.PREFETCH_ROWS))
-                _emit_prefetch(b, b.gep(a, [b.mul(ahead, lda)]))
+                emit_prefetch(b, b.gep(a, [b.mul(ahead, lda)]))
             return
         if self.m < tuning.PREFETCH_LEAST_ROWS:
             return
@@ -204,21 +204,12 @@ class _Micro:
         row = self.strip * ir_vector(self.item).count
         rows = tuning.PREFETCH_BYTES // (row * size)
         for strip in strips.values():
-            for j in range(0, row, _LINE // size):
+            for j in range(0, row, LINE // size):
                 ahead = ir.Constant(_I64, rows * row + j)
-                _emit_prefetch(b, b.gep(strip, [b.add(offset, ahead)]))
+                emit_prefetch(b, b.gep(strip, [b.add(offset, ahead)]))
 
 
-_LINE = 64  # bytes that a prefetch brings
 _MOST = 32  # more than the rows and the vectors of any block
-
-
-def _emit_prefetch(b: ir.IRBuilder, p: ir.Value) -> None:
-    """Prefetch the cache line at `p` into all caches. `p` need not point to valid memory."""
-    i32, byte = ir.IntType(32), ir.IntType(8).as_pointer()
-    kind = ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32])
-    function = b.module.declare_intrinsic("llvm.prefetch", [byte], kind)
-    b.call(function, [b.bitcast(p, byte), i32(0), i32(3), i32(1)])
 
 
 def blocks(transposed: bool) -> list[tuple[int, int, int]]:

@@ -8,9 +8,21 @@ import os
 
 import numpy as np
 import pytest
+from numba import njit
 
 from numba_lstm.jit import driver
-from numba_lstm.simd import TARGET, at, lanes, load, load_n, scalar, shift, store, store_n
+from numba_lstm.simd import (
+    TARGET,
+    at,
+    lanes,
+    load,
+    load_n,
+    prefetch,
+    scalar,
+    shift,
+    store,
+    store_n,
+)
 
 DTYPES = [np.float32, np.float64]
 
@@ -81,3 +93,17 @@ def test_pointers_are_counted_in_items_from_any_element(dtype):
         moved = start + (0 if row == 0 else 3)
         assert np.array_equal(out[row, :v], flat[moved : moved + v])
     assert out[3, 0] == v and out[3, 1] == dtype(0.1)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_prefetch_is_compiled_and_needs_no_valid_address(dtype):
+    @njit
+    def fetch(source, offset):
+        prefetch(at(source, (0,)), offset)
+
+    source = np.arange(64, dtype=dtype)
+    for offset in (0, 17, 64, -(1 << 40), 1 << 40):
+        fetch(source, offset)
+    assert np.array_equal(source, np.arange(64, dtype=dtype))
+    (code,) = fetch.inspect_asm().values()
+    assert "prefetch" in code or "prfm" in code

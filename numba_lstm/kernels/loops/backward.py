@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 
 from ...jit import kernel, named_driver
-from ...simd import PANEL, lanes
+from ...simd import PANEL, at, lanes
 from ..blocks import TILE, first
 from ..scratch import APART, scratch_rows
 from .arguments import BackwardArguments, BackwardRows, Share
 from .backward_step import initial_gradient
 from .states import any_mask, rows_in_step
-from .team import wait_for_all
+from .team import fetch_rows, wait_for_all
 from .turns import finer_shares, taking_turns
 
 __all__ = ["backward_driver"]
@@ -76,6 +76,12 @@ def _thread_part(run: Any, slots: int, windows: tuple) -> Any:
                 if t.team:
                     waits += t.nt
                     wait_for_all(counter, waits)
+            if t.team and step < steps:
+                width = a.dz.shape[2]
+                fetch_rows(
+                    at(a.dz, (0, row0, 0)), n, width, a.dz.shape[0], a.dz.shape[1] * width, width,
+                    a.dz.itemsize,
+                )  # fmt: skip
 
     return thread_part
 

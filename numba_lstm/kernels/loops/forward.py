@@ -41,7 +41,7 @@ from ..scratch import APART, scratch_rows
 from .arguments import ForwardArguments, ForwardRows, Share
 from .forward_step import FUSED, PROJECTED, TOKENS
 from .states import any_mask, copy, rows_in_step
-from .team import wait_for_all
+from .team import fetch_rows, wait_for_all
 from .turns import finer_shares, taking_turns
 
 __all__ = ["FUSED", "PROJECTED", "TOKENS", "forward_driver"]
@@ -158,6 +158,8 @@ def _thread_part(run: Any, states: int, phases: int) -> Any:
                 if t.team:
                     waits += t.nt
                     wait_for_all(counter, waits)
+                    h = at(a.u, (s.before, a.h_column))
+                    fetch_rows(h, n_next, a.u.shape[1], 1, 0, a.size, a.u.itemsize)
         if t.alone:
             end = _last_rows(a, t.offsets, block, skip)
             _end(states, a, end, hn, cn, t.shares[row], t.shares[row + 1])

@@ -10,11 +10,23 @@ take. If not, nothing has been done yet, and the caller shares out step by step 
 
 from __future__ import annotations
 
+from ... import tuning
 from ...jit import kernel
 from ...parts import rest
-from ...simd import atomic_add, atomic_load, atomic_replace, pause, shift, ticks
+from ...simd import (
+    atomic_add,
+    atomic_load,
+    atomic_replace,
+    lanes,
+    pause,
+    prefetch,
+    shift,
+    ticks,
+)
 
-__all__ = ["WAITED", "failed", "gather", "wait_for_all"]
+__all__ = ["WAITED", "failed", "fetch_rows", "gather", "wait_for_all"]
+
+_FETCH_BYTES = tuning.FETCH_BYTES
 
 _FAILED = -(1 << 60)
 WAITED = 1  # behind the counter: ticks that threads have waited for one that was late
@@ -62,3 +74,30 @@ def wait_for_all(counter, target):
         spins += 1
     if begin > 0:
         atomic_add(shift(counter, WAITED), ticks() - begin)
+
+
+@kernel
+def fetch_rows(p, rows, row, segments, stride, items, itemsize):
+    """Have what the others wrote brought to this core, all of it at once, where it is little.
+
+    The product that reads it comes to the next line of an operand of one row only when it has gone
+    through the weights of this one, and waits for the other core each time.
+
+    Parameters
+    ----------
+    p : pointer
+        To the first row of the first segment.
+    rows, row : int
+        How many rows there are, and the items from one to the next.
+    segments, stride : int
+        Each row's segments, and the items from one to the next.
+    items : int
+        The items of a segment.
+    """
+    if rows * segments * items * itemsize > _FETCH_BYTES:
+        return
+    for s in range(segments):
+        for r in range(rows):
+            here = shift(p, s * stride + r * row)
+            for j in range(0, items, lanes(p)):
+                prefetch(here, j)

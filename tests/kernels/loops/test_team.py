@@ -13,6 +13,7 @@ from lstm_tool import run_python
 
 from numba_lstm import tuning
 from numba_lstm.jit import driver, kernel
+from numba_lstm.kernels.loops import team
 from numba_lstm.kernels.loops.team import failed, gather, wait_for_all
 from numba_lstm.parts import parts
 from numba_lstm.simd import at
@@ -62,6 +63,20 @@ def test_who_waits_for_one_that_does_not_come_gives_up_and_so_does_who_comes_lat
     assert time.perf_counter() - begin < 10
     _meet(1, 2, counter, here)
     assert here.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("rows, fits", [(1, True), (2, True), (3, False)])
+def test_all_lines_of_few_rows_are_fetched_and_none_of_many(monkeypatch, rows, fits):
+    # In plain Python, an array's items standing for pointers to them.
+    asked = []
+    monkeypatch.setattr(team, "shift", lambda p, offset: p + offset)
+    monkeypatch.setattr(team, "lanes", lambda p: 16)
+    monkeypatch.setattr(team, "prefetch", lambda p, offset: asked.append(p + offset))
+    segments, items = 8, tuning.FETCH_BYTES // (2 * 4 * 8)
+    z = np.arange(segments * 5 * items).reshape(segments, 5, items)
+    team.fetch_rows.py_func(z[0, 1, 0], rows, items, segments, 5 * items, items, 4)
+    expected = z[:, 1 : 1 + rows, ::16].reshape(-1) if fits else []
+    assert asked == list(expected)
 
 
 def sums_of_rounds(nt: int) -> list[int]:
