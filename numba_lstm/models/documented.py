@@ -39,14 +39,15 @@ def documented(**parts: str) -> Callable[[Any], Any]:
 
     Examples
     --------
+    >>> import inspect
     >>> @documented(size="size : int\\n    How many.")
     ... class Box:
     ...     '''A box.
     ...
     ...     {size}
     ...     '''
-    >>> Box.__doc__.splitlines()[2:4]
-    ['    size : int', '        How many.']
+    >>> inspect.getdoc(Box).splitlines()[2:4]
+    ['size : int', '    How many.']
     """
 
     def fill(kind: Any) -> Any:

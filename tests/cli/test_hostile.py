@@ -400,7 +400,7 @@ def test_a_best_model_of_other_names_or_shapes_is_not_gone_on_with(run, ahead, k
         ('{"step": 1, "seconds": "x"}', "seconds: expected a number"),
         ('{"step": 1, "train_loss": 1.0}', "expected seconds in each line"),
         ('{"step": 1, "train_loss": 1.0, "seconds": null}', "expected seconds in each line"),
-        ('{"step": 1, "train_loss": ' + "[" * 5000, "nested at most 64 deep"),
+        ('{"step": 1, "train_loss": ' + "[" * 5000 + "]" * 5000 + "}", "nested at most 64 deep"),
         ('{"step": 1, "train_loss": NaN}', "finite numbers, got NaN"),
     ],
 )

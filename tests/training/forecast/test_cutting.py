@@ -10,7 +10,7 @@ from numba_lstm.training.forecast.config import ForecastConfig
 from numba_lstm.training.forecast.data import load_data
 from numba_lstm.training.runs.options import ConfigError, merge_options
 
-START = np.datetime64("2021-01-04")
+START, DAY = np.datetime64("2021-01-04"), np.timedelta64(1, "D")
 HORIZON = 7
 
 
@@ -19,7 +19,7 @@ def load(path, parts, **options):
     lines = ["shop,day,sales"]
     for name, (first, stop) in parts.items():
         values = sales(stop)
-        lines += [f"{name},{START + n},{values[n]:.3f}" for n in range(first, stop)]
+        lines += [f"{name},{START + n * DAY},{values[n]:.3f}" for n in range(first, stop)]
     path.write_text("\n".join(lines) + "\n")
     about = {"data": str(path), "id": "shop", "time": "day", "target": "sales"}
     given = {"horizon": HORIZON, "folds": 3, "window": 10, "valid_fraction": 0.2, **about}
@@ -85,7 +85,7 @@ def test_rows_that_are_taken_for_steps_are_cut_by_the_dates_that_they_have(tmp_p
     lines = ["shop,day,sales"]
     for name, every in (("a", 7), ("b", 10**6)):
         kept = [n for n in range(200) if n % every != every - 1]
-        lines += [f"{name},{START + n},{n % 7}" for n in kept]
+        lines += [f"{name},{START + n * DAY},{n % 7}" for n in kept]
     path = tmp_path / "d.csv"
     path.write_text("\n".join(lines) + "\n")
     given = {"data": str(path), "id": "shop", "time": "day", "target": "sales", "gaps": "steps",

@@ -14,6 +14,8 @@ from numba_lstm.training.runs.options import ConfigError, merge_options
 
 TABLE = {"time": "day", "target": "sales", "horizon": 7}
 
+DAY = np.timedelta64(1, "D")
+
 
 def config(path, **options):
     given = {"csv": str(path), **TABLE, "valid_fraction": 0.1, **options}
@@ -79,7 +81,7 @@ def test_nothing_that_was_filled_tells_of_a_later_part(tmp_path, boundary):
         lines = ["day,sales"]
         for n, value in enumerate(values):
             if not boundary - 4 <= n < boundary + 1:
-                lines.append(f"{np.datetime64('2021-01-04') + n},{value:.3f}")
+                lines.append(f"{np.datetime64('2021-01-04') + n * DAY},{value:.3f}")
         path = tmp_path / f"{seed}.csv"
         path.write_text("\n".join(lines) + "\n")
         found.append(load_data(config(path, folds=3)))
@@ -118,7 +120,7 @@ def test_rows_behind_the_last_target_are_no_data(tmp_path):
 
 def test_a_constant_target_is_told_and_no_divisor(tmp_path):
     path = tmp_path / "constant.csv"
-    rows = [f"{np.datetime64('2021-01-04') + n},7.5" for n in range(80)]
+    rows = [f"{np.datetime64('2021-01-04') + n * DAY},7.5" for n in range(80)]
     path.write_text("\n".join(["day,sales", *rows]) + "\n")
     data = load_data(config(path))
     assert any("'sales' is 7.5 in all rows that train" in note for note in data.notes)
@@ -228,7 +230,7 @@ def test_series_and_weeks_are_told_as_people_say_it(tmp_path):
         f"{path}: 2 series of 90 rows each, one every day"
         in load_data(config(path, id="shop")).notes[0]
     )
-    rows = [f"{np.datetime64('2021-01-04') + 7 * n},{n % 5}" for n in range(80)]
+    rows = [f"{np.datetime64('2021-01-04') + 7 * n * DAY},{n % 5}" for n in range(80)]
     weekly = tmp_path / "weekly.csv"
     weekly.write_text("\n".join(["day,sales", *rows]) + "\n")
     assert f"{weekly}: 80 rows, one every week, from" in load_data(config(weekly)).notes[0]

@@ -53,9 +53,9 @@ def test_business_days_and_months_go_on_by_the_calendar(tmp_path):
 @pytest.mark.parametrize("day", [29, 30])
 def test_months_that_lack_the_day_are_the_run_s_own_step(tmp_path, day):
     months = np.arange("2010-01", "2017-07", dtype="datetime64[M]")
-    times = np.minimum(
-        months.astype("datetime64[D]") + day - 1, (months + 1).astype("datetime64[D]") - 1
-    )
+    one_day, one_month = np.timedelta64(1, "D"), np.timedelta64(1, "M")
+    last = (months + one_month).astype("datetime64[D]") - one_day
+    times = np.minimum(months.astype("datetime64[D]") + (day - 1) * one_day, last)
     path = tmp_path / "months.csv"
     rows = [f"{time},{value:.3f}" for time, value in zip(times[:80], sales(80))]
     path.write_text("\n".join(["day,sales", *rows]) + "\n")

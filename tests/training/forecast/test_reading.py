@@ -14,6 +14,8 @@ from numba_lstm.training.runs.options import ConfigError, merge_options
 
 TRAPS = Path(__file__).parents[2] / "data" / "traps"
 
+DAY = np.timedelta64(1, "D")
+
 
 def config(name, **options):
     given = {"time": "date", "target": "sales", "horizon": 7, "folds": 1, "window": 7, **options}
@@ -88,7 +90,7 @@ def test_a_parquet_file_is_a_table_like_others(tmp_path):
 
 def test_leading_rows_without_a_target_are_left_out_and_told(tmp_path):
     path = tmp_path / "late.csv"
-    rows = [f"{np.datetime64('2021-01-01') + n},{n if n >= 3 else ''},{n}" for n in range(40)]
+    rows = [f"{np.datetime64('2021-01-01') + n * DAY},{n if n >= 3 else ''},{n}" for n in range(40)]
     path.write_text("\n".join(["date,sales,visitors", *rows]) + "\n")
     options = config("01-plain", exog="visitors")
     (one,) = read_all(str(path), options, "data")

@@ -369,7 +369,7 @@ def test_a_folder_that_was_moved_is_not_gone_on_with_in_another_one(run, tmp_pat
 @pytest.mark.parametrize(
     ("tree", "words"),
     [
-        ("[" * 5000, "expected JSON nested at most 64 deep"),
+        ("[" * 5000 + "]" * 5000, "expected JSON nested at most 64 deep"),
         ("9" * 5000, "a number of at most 100 digits"),
         ("[]", "expected format 1, got None"),
         ('{"format": 1}', "expected a run's state"),

@@ -42,7 +42,7 @@ def test_lines_come_back_and_one_cut_short_is_passed_by(file):
         ('{"step": 1, "seconds": NaN}', "finite numbers, got NaN"),
         ('{"step": 1, "seconds": 1e300}', "seconds: expected a number, got 1e"),
         ('{"step": 1, "tokens": {"a": 1}}', "tokens: expected a number"),
-        ("[" * 9000, "nested at most 64 deep"),
+        ("[" * 9000 + "]" * 9000, "nested at most 64 deep"),
         ("\xff", "expected a JSON object with a step: .*decode"),
         ('{"step": 1, "x": "' + "y" * 70_000 + '"}', "expected at most 65536 bytes, got more"),
     ],
