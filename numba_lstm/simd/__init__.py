@@ -6,7 +6,7 @@ Inside a `numba_lstm.jit.kernel`:
   bounds nor allows negative indices, because both keep LLVM from vectorising.
 - ``load(p, offset)`` and ``store(p, offset, v)`` move `lanes(p)` consecutive items. ``load_n`` and
   ``store_n`` move only the first n of them: the others are 0, and their memory is left alone.
-- ``prefetch(p, offset)`` has a line of memory brought near.
+- ``prefetch(p, offset)`` has a line of memory, of `LINE` bytes, brought near.
 - ``+ - * /`` work between vectors and between a vector and a scalar of its type; `fma`, `vmin`,
   `vmax`, `where_gt`, `round_even`, `exp2_int`, `polynomial`, `hsum` are functions of vectors.
 - ``transpose_block`` and ``transpose_block_add`` transpose V rows of V items.
@@ -32,7 +32,7 @@ from .atomics import (
 )
 from .calls import call_apart, call_part, call_system, part_of
 from .denormals import flush_denormals, restore_denormals
-from .memory import at, lanes, load, load_n, prefetch, scalar, shift, store, store_n
+from .memory import LINE, at, lanes, load, load_n, prefetch, scalar, shift, store, store_n
 from .microkernel import BLOCKS, PANEL, STRIP, gemm_tile, gemm_tile_t, load_microkernels
 from .target import LLVMLITE_VERSION, TARGET, Target
 from .transpose import transpose_block, transpose_block_add
@@ -52,6 +52,7 @@ from .wide import add_squares_wide, add_wide, hmax, pointer, wide_zeros
 
 __all__ = [
     "BLOCKS",
+    "LINE",
     "LLVMLITE_VERSION",
     "PANEL",
     "STRIP",

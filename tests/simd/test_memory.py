@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+import re
 
 import numpy as np
 import pytest
@@ -106,4 +107,4 @@ def test_a_prefetch_is_compiled_and_needs_no_valid_address(dtype):
         fetch(source, offset)
     assert np.array_equal(source, np.arange(64, dtype=dtype))
     (code,) = fetch.inspect_asm().values()
-    assert "prefetch" in code or "prfm" in code
+    assert re.search(r"^\s*(prefetch\w+|prfm)\s", code, re.MULTILINE), code

@@ -76,12 +76,12 @@ def _thread_part(run: Any, slots: int, windows: tuple) -> Any:
                 if t.team:
                     waits += t.nt
                     wait_for_all(counter, waits)
-            if t.team and step < steps:
-                width = a.dz.shape[2]
-                fetch_rows(
-                    at(a.dz, (0, row0, 0)), n, width, a.dz.shape[0], a.dz.shape[1] * width, width,
-                    a.dz.itemsize,
-                )  # fmt: skip
+            if t.team and rows == 1 and step < steps:
+                # What `_recurrent_part` of the next step reads.
+                segments, width = a.dz.shape[0], a.dz.shape[2]
+                dz = at(a.dz, (0, row0, windows[1] * lanes(tile)))
+                items = windows[2] * lanes(tile)
+                fetch_rows(dz, n, width, segments, a.dz.shape[1] * width, items, a.dz.itemsize)
 
     return thread_part
 

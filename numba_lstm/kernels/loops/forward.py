@@ -158,8 +158,9 @@ def _thread_part(run: Any, states: int, phases: int) -> Any:
                 if t.team:
                     waits += t.nt
                     wait_for_all(counter, waits)
-                    h = at(a.u, (s.before, a.h_column))
-                    fetch_rows(h, n_next, a.u.shape[1], 1, 0, a.size, a.u.itemsize)
+                    if rows == 1:
+                        u, items = at(a.u, (s.before, 0)), a.h_column + a.size
+                        fetch_rows(u, n_next, a.u.shape[1], 1, 0, items, a.u.itemsize)
         if t.alone:
             end = _last_rows(a, t.offsets, block, skip)
             _end(states, a, end, hn, cn, t.shares[row], t.shares[row + 1])

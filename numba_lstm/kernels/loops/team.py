@@ -14,10 +14,10 @@ from ... import tuning
 from ...jit import kernel
 from ...parts import rest
 from ...simd import (
+    LINE,
     atomic_add,
     atomic_load,
     atomic_replace,
-    lanes,
     pause,
     prefetch,
     shift,
@@ -78,10 +78,11 @@ def wait_for_all(counter, target):
 
 @kernel
 def fetch_rows(p, rows, row, segments, stride, items, itemsize):
-    """Have what the others wrote brought to this core, all of it at once, where it is little.
+    """Have rows that other threads wrote brought to this core, all lines at once.
 
-    The product that reads it comes to the next line of an operand of one row only when it has gone
-    through the weights of this one, and waits for the other core each time.
+    The product that reads a row next takes an item of it and a row of weights, then the next item.
+    It would come to one line after the other, and wait for the core that wrote each. What is more
+    than `tuning.FETCH_BYTES` is left to it.
 
     Parameters
     ----------
@@ -91,13 +92,15 @@ def fetch_rows(p, rows, row, segments, stride, items, itemsize):
         How many rows there are, and the items from one to the next.
     segments, stride : int
         Each row's segments, and the items from one to the next.
-    items : int
-        The items of a segment.
+    items, itemsize : int
+        The items of a segment, at least one, and their bytes.
     """
     if rows * segments * items * itemsize > _FETCH_BYTES:
         return
+    line = LINE // itemsize
     for s in range(segments):
         for r in range(rows):
             here = shift(p, s * stride + r * row)
-            for j in range(0, items, lanes(p)):
+            for j in range(0, items, line):
                 prefetch(here, j)
+            prefetch(here, items - 1)  # a row may begin in the middle of a line

@@ -16,7 +16,7 @@ from numba_lstm.jit import driver, kernel
 from numba_lstm.kernels.loops import team
 from numba_lstm.kernels.loops.team import failed, gather, wait_for_all
 from numba_lstm.parts import parts
-from numba_lstm.simd import at
+from numba_lstm.simd import LINE, at
 
 
 @driver
@@ -65,18 +65,24 @@ def test_who_waits_for_one_that_does_not_come_gives_up_and_so_does_who_comes_lat
     assert here.tolist() == [False, True]
 
 
+@pytest.mark.parametrize("itemsize", [4, 8])
+@pytest.mark.parametrize("column", [0, 10])
 @pytest.mark.parametrize("rows, fits", [(1, True), (2, True), (3, False)])
-def test_all_lines_of_few_rows_are_fetched_and_none_of_many(monkeypatch, rows, fits):
-    # In plain Python, an array's items standing for pointers to them.
+def test_all_lines_of_few_rows_are_fetched_and_none_of_many(
+    monkeypatch, rows, fits, column, itemsize
+):
+    # In plain Python, the numbers of an array's items standing for pointers to them.
     asked = []
     monkeypatch.setattr(team, "shift", lambda p, offset: p + offset)
-    monkeypatch.setattr(team, "lanes", lambda p: 16)
     monkeypatch.setattr(team, "prefetch", lambda p, offset: asked.append(p + offset))
-    segments, items = 8, tuning.FETCH_BYTES // (2 * 4 * 8)
-    z = np.arange(segments * 5 * items).reshape(segments, 5, items)
-    team.fetch_rows.py_func(z[0, 1, 0], rows, items, segments, 5 * items, items, 4)
-    expected = z[:, 1 : 1 + rows, ::16].reshape(-1) if fits else []
-    assert asked == list(expected)
+    segments, items = 8, tuning.FETCH_BYTES // (2 * itemsize * 8)
+    z = np.arange(segments * 5 * 2 * items).reshape(segments, 5, 2 * items)
+    begin = z[0, 1, column]
+    team.fetch_rows.py_func(begin, rows, 2 * items, segments, z[1, 0, 0], items, itemsize)
+    wanted = z[:, 1 : 1 + rows, column : column + items] if fits else z[:0]
+    line = LINE // itemsize
+    assert {p // line for p in asked} == set((wanted // line).flat)
+    assert len(asked) <= segments * rows * (items // line + 2)
 
 
 def sums_of_rounds(nt: int) -> list[int]:
