@@ -44,6 +44,10 @@ _RETRY, _RETRY_MOST, _SEARCH_MOST = 0.25, 10.0, 300.0
 _LOOK_SECONDS, _CROWDED = 0.005, 0.2
 # After how many seconds the first search's choice is compared with the rule's plan again.
 _CONFIRM_AFTER = (0.25, 2.25)
+# What a disturbed search finds runs at once if the rule's plan took so many times as long, else if
+# the next search finds it, too. A step back of 20x8x64x128 had run on one thread for seconds, 1.26
+# times as long, for a search beside torch's threads, which loop for a moment after each call.
+_CLEARLY = 1.5
 # A search is followed by at least so many times its own duration without one.
 _REST = 20
 # The settled plan is as fast as it was, if it takes no more than so many times what it took.
@@ -126,6 +130,7 @@ class Tuner:
         self._retry = _RETRY
         self._patience, self._search_at = _RETRY, -math.inf
         self._in_vain = 0.0
+        self._disturbed = 0  # what the last search found, if that was disturbed
         self._retry_at = self._no_search_before = self._busy_until = -math.inf
         self._rule = self._names[0]
         if known is not None and known.plan in self._names:
@@ -334,8 +339,11 @@ class Tuner:
         if not quiet:
             if self._checks:  # the earlier process knew better
                 self._has_home = True
-            self._in_vain = verdict.time
-            self._go_busy(best, verdict.time)
+            time = verdict.time
+            if not self._checks and not self._found_again(best, verdict):
+                best, time = 0, verdict.first_time
+            self._in_vain = time
+            self._go_busy(best, time)
             return
         self._has_home, self._home = True, best
         self._checks = self._checks + 1 if confirmed else 1
@@ -344,6 +352,11 @@ class Tuner:
         self._keep(self.known())
         self._to_confirm = list(_CONFIRM_AFTER) if best and not confirmed else []
         self._go_on()
+
+    def _found_again(self, best: int, verdict: Verdict) -> bool:
+        """Whether what a disturbed search has found is to run, and not the rule's plan."""
+        before, self._disturbed = self._disturbed, best
+        return best == before or verdict.first_time >= _CLEARLY * verdict.time
 
     def _confirm(self, best: int, verdict: Verdict) -> None:
         """The settled plan was compared with the rule's once more."""
