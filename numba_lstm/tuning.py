@@ -162,13 +162,6 @@ PREFETCH_LEAST_ROWS = 4
 # minutes in which whatever went from one core to the other took several times as long (a virtual
 # machine's cores may be on different chips); else, at 128 or 512 units and held to AVX2, 0.97 to
 # 1.03.
-FETCH_BYTES = 6 << 10
-PREFETCH_LEAST_ROWS = 4
-
-# After each step a thread of a team prefetches what the others wrote, if its rows are no more bytes
-# than this: those of one or two rows. On two cores of Zen 5 a step back of one row of H = 256 took
-# 5.4 µs without and 4.3 with it in minutes in which the cores are far from each other, 2.63 and
-# 2.58 in others; four rows gained nothing.
 FETCH_BYTES = 8 << 10
 
 # Bytes of scratch memory kept between calls.

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
 
-__all__ = ["Entrant", "Search", "Verdict"]
+__all__ = ["MARGIN", "Entrant", "Search", "Verdict"]
 
 # A candidate slower than the best so far by this factor is dropped after its first time, and by the
 # next one at the end of a round.
@@ -24,7 +24,7 @@ _HOPELESS = 4.0
 _ROUNDS, _ROUNDS_IF_CLOSE, _ROUNDS_IF_NOISY = 3, 5, 9
 _CLOSE = 0.1
 # Another plan than the first must be faster by more than this share.
-_MARGIN = 0.03
+MARGIN = 0.03
 # Times that scatter by more than this share are those of a busy machine.
 _NOISE = 0.25
 # Seconds. A shorter call is timed only after another one of the same plan: how long it takes
@@ -218,7 +218,7 @@ class Search:
         medians = {n: median(self.times[n]) for n in tried}
         best = min(tried, key=medians.__getitem__)
         first = median(self.times[0]) if self.times[0] else math.inf
-        if 0 in medians and medians[best] > (1 - _MARGIN) * first:
+        if 0 in medians and medians[best] > (1 - MARGIN) * first:
             best = 0
         alive = [n for n in tried if n not in self._dropped]
         quiet = self._scatter(alive) <= _NOISE and max(map(len, self.times)) >= _ROUNDS

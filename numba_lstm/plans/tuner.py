@@ -9,8 +9,9 @@ program may have had a core for just as long. So another plan than the rule's is
 again after 0.25 s and 2.25 s later. In STEADY calls are timed, and nothing more. When most of them
 take twice as long as expected, the machine has become busy, and another plan, on fewer threads
 mostly, may be the fastest meanwhile: that is searched for among all candidates and kept in memory
-only. In BUSY the settled plan is compared with that one after 0.25 s, then after twice as long each
-time up to 10 s, until it is as fast as it was.
+only. Where nothing was settled before, the rule's plan runs until a second search agrees with the
+first, unless another one is faster by half. In BUSY the settled plan is compared with that one
+after 0.25 s, then after twice as long each time up to 10 s, until it is as fast as it was.
 
 A call whose first time says that it is not worth it is SMALL, and runs by the rule for ever.
 """
@@ -21,6 +22,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
+from statistics import median
 from typing import NamedTuple
 
 from .. import system
@@ -28,7 +30,7 @@ from . import slot
 from .candidates import Candidate
 from .monitor import Monitor
 from .plan import Plan
-from .search import Entrant, Search, Verdict
+from .search import MARGIN, Entrant, Search, Verdict
 from .slot import Trial
 
 __all__ = ["Known", "Tuner"]
@@ -44,9 +46,10 @@ _RETRY, _RETRY_MOST, _SEARCH_MOST = 0.25, 10.0, 300.0
 _LOOK_SECONDS, _CROWDED = 0.005, 0.2
 # After how many seconds the first search's choice is compared with the rule's plan again.
 _CONFIRM_AFTER = (0.25, 2.25)
-# What a disturbed search finds runs at once if the rule's plan took so many times as long, else if
-# the next search finds it, too. A step back of 20x8x64x128 had run on one thread for seconds, 1.26
-# times as long, for a search beside torch's threads, which loop for a moment after each call.
+# What a disturbed search finds runs at once if the rule's plan took so many times as long, else
+# when the next search finds it faster, too. A step back of 20x8x64x128 had run on one thread for
+# seconds, 1.26 times as long, because a search had run beside torch's threads, which loop for a
+# moment after each call.
 _CLEARLY = 1.5
 # A search is followed by at least so many times its own duration without one.
 _REST = 20
@@ -340,8 +343,8 @@ class Tuner:
             if self._checks:  # the earlier process knew better
                 self._has_home = True
             time = verdict.time
-            if not self._checks and not self._found_again(best, verdict):
-                best, time = 0, verdict.first_time
+            if not self._checks:
+                best, time = self._found_twice(best, verdict)
             self._in_vain = time
             self._go_busy(best, time)
             return
@@ -353,10 +356,21 @@ class Tuner:
         self._to_confirm = list(_CONFIRM_AFTER) if best and not confirmed else []
         self._go_on()
 
-    def _found_again(self, best: int, verdict: Verdict) -> bool:
-        """Whether what a disturbed search has found is to run, and not the rule's plan."""
+    def _found_twice(self, best: int, verdict: Verdict) -> tuple[int, float]:
+        """What is to run after a disturbed search of all candidates, and how long it took.
+
+        What the search found, if it is clearly faster than the rule's plan; else what the one
+        before found, if it is faster this time, too; else the rule's.
+        """
         before, self._disturbed = self._disturbed, best
-        return best == before or verdict.first_time >= _CLEARLY * verdict.time
+        if verdict.first_time >= _CLEARLY * verdict.time:
+            return best, verdict.time
+        assert self._search is not None
+        times = self._search.times[before]
+        if before and len(times) > 1 and median(times) <= (1 - MARGIN) * verdict.first_time:
+            self._disturbed = before
+            return before, median(times)
+        return 0, verdict.first_time
 
     def _confirm(self, best: int, verdict: Verdict) -> None:
         """The settled plan was compared with the rule's once more."""
