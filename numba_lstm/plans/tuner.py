@@ -10,8 +10,8 @@ again after 0.25 s and 2.25 s later. In STEADY calls are timed, and nothing more
 take twice as long as expected, the machine has become busy, and another plan, on fewer threads
 mostly, may be the fastest meanwhile: that is searched for among all candidates and kept in memory
 only. Where nothing was settled before, the rule's plan runs until a second search agrees with the
-first, unless another one takes two thirds of the time. In BUSY the settled plan is compared with that one
-after 0.25 s, then after twice as long each time up to 10 s, until it is as fast as it was.
+first, unless another one takes two thirds of the time. In BUSY the settled plan is compared with
+that one after 0.25 s, then after twice as long each time up to 10 s, until it is as fast as it was.
 
 A call whose first time says that it is not worth it is SMALL, and runs by the rule for ever.
 """
