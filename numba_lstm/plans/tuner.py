@@ -47,9 +47,8 @@ _LOOK_SECONDS, _CROWDED = 0.005, 0.2
 # After how many seconds the first search's choice is compared with the rule's plan again.
 _CONFIRM_AFTER = (0.25, 2.25)
 # What a disturbed search finds runs at once if the rule's plan took so many times as long, else
-# when the next search finds it faster, too. A step back of 20x8x64x128 had run on one thread for
-# seconds, 1.26 times as long, because a search had run beside torch's threads, which loop for a
-# moment after each call.
+# when the next search finds it faster, too. After one search a step back of 20x8x64x128 had run on
+# one thread for seconds, 1.26 times as long.
 _CLEARLY = 1.5
 # A search is followed by at least so many times its own duration without one.
 _REST = 20
