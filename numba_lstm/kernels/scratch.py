@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..jit import part_of_driver
+from ..simd import LINE
 
 __all__ = ["APART", "scratch_rows"]
-
-_LINE = 64  # bytes of a cache line
 
 #: Items between what different threads write, again and again: a page of float32. A core's
 #: prefetchers read on behind a thread's rows, up to the end of a page. Lines there that another
@@ -24,7 +23,7 @@ def scratch_rows(rows, columns, like):
     Compiled code's `numpy.empty` begins in the middle of a line as often as not. Then every load of
     64 bytes touches two lines, and threads that share the columns write to the same ones.
     """
-    line = _LINE // like.itemsize
+    line = LINE // like.itemsize
     flat = np.empty(rows * columns + line, like.dtype)
     start = -(flat.ctypes.data // like.itemsize) % line
     return flat[start : start + rows * columns].reshape(rows, columns)

@@ -339,10 +339,10 @@ class Tuner:
             self._search_all()
             return
         if not quiet:
+            time = verdict.time
             if self._checks:  # the earlier process knew better
                 self._has_home = True
-            time = verdict.time
-            if not self._checks:
+            else:
                 best, time = self._found_twice(best, verdict)
             self._in_vain = time
             self._go_busy(best, time)

@@ -10,7 +10,7 @@ from numba.extending import intrinsic
 from .target import TARGET
 from .vector import VECTORS, ir_vector, splat, type_name, vector_of
 
-LINE = 64  # bytes that a prefetch brings
+LINE = 64  # bytes of a cache line, which is what a prefetch brings
 _I32 = ir.IntType(32)
 
 
