@@ -105,7 +105,8 @@ class Search:
         self._queue = list(range(len(entrants)))
         self._previous = -1  # whose run was the last one
         self._short = False
-        self.lost = 0.0  # seconds, against running the first one all the time
+        self.spent = 0.0  # seconds of all runs but those that bring something new
+        self.lost = 0.0  # of them, against running the first one all the time
         self.verdict: Verdict | None = None
 
     @property
@@ -137,6 +138,7 @@ class Search:
             self._warmed.add(entrant.warms)
             return
         seconds = time if seconds is None else seconds
+        self.spent += seconds
         self._short = seconds < _SHORT
         if self._short and not after_itself:
             return

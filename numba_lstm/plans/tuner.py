@@ -50,7 +50,8 @@ _CONFIRM_AFTER = (0.25, 2.25)
 # when the next search finds it faster, too. After one search a step back of 20x8x64x128 had run on
 # one thread for seconds, 1.26 times as long.
 _CLEARLY = 1.5
-# A search is followed by at least so many times its own duration without one.
+# A search is followed by at least so many times the time of its runs without one; but for those
+# that compiled or loaded machine code, after which a first choice would stand for a minute.
 _REST = 20
 # The settled plan is as fast as it was, if it takes no more than so many times what it took.
 _AS_FAST = 1.5
@@ -126,7 +127,6 @@ class Tuner:
         self._search: Search | None = None
         self._warmed: set[object] = set()
         self._searched: list[int] = []  # the candidates of the search's entrants
-        self._search_began = 0.0
         self._has_home = False  # whether `_home` is more than a first guess
         self._to_confirm: list[float] = []  # seconds until each comparison of it that is to come
         self._retry = _RETRY
@@ -232,17 +232,17 @@ class Tuner:
         self._run(self._home, expected)
 
     def _go_busy(self, index: int, expected: float) -> None:
-        self.steady, self.busy, self._search = False, True, None
         self._retry_at = self._rest()
         self._search_at = self._clock() + self._patience
         self._patience = min(2 * self._patience, _SEARCH_MOST)
+        self.steady, self.busy, self._search = False, True, None
         self._run(index, expected)
 
     def _rest(self) -> float:
         """After a search: until when there is none. The next rest is twice as long."""
+        assert self._search is not None
         now = self._clock()
-        rest = max(self._retry, _REST * (now - self._search_began))
-        self._no_search_before = now + rest
+        self._no_search_before = now + max(self._retry, _REST * self._search.spent)
         self._retry = min(2 * self._retry, _RETRY_MOST)
         return self._no_search_before
 
@@ -253,7 +253,7 @@ class Tuner:
     def _begin_search(self, chosen: list[int], keep_first: bool = True) -> None:
         entrants = [_entrant(self.candidates[index].plan) for index in chosen]
         careful = self.busy and not self._has_home
-        self._searched, self._search_began = chosen, self._clock()
+        self._searched = chosen
         self._search = Search(entrants, keep_first, self._warmed, careful)
         self._looks = self._crowded_looks = 0
         self.steady = False
@@ -300,23 +300,27 @@ class Tuner:
     def _look_again(self, now: float) -> None:
         """After a while of BUSY: compare the settled plan with the one that runs meanwhile.
 
-        Where nothing is settled, because the first search was disturbed, it is repeated.
+        Where nothing is settled, because the first search was disturbed, it is the rule's plan that
+        is compared, and the whole search is repeated more and more seldom.
         """
         if not self._has_home:
             free = self._was_crowded() and not self._crowded(self._threads)
             if free or now >= self._search_at:
                 self._search_all()
-            else:
-                self._retry_at = min(self._search_at, now + self._retry)
-        elif self._now == self._home:
+                return
+        if self._now != self._home:
+            self._begin_search([self._home, self._now], keep_first=False)
+        elif self._has_home:
             self._go_steady(self.time)
         else:
-            self._begin_search([self._home, self._now], keep_first=False)
+            self._retry_at = min(self._search_at, now + self._retry)
 
     def _take(self, verdict: Verdict) -> None:
         """A search is over."""
         best = self._searched[verdict.best]
-        if not self._has_home:
+        if not self._has_home and not self._checks and len(self._searched) < len(self.candidates):
+            self._compared(best, verdict)
+        elif not self._has_home:
             self._settle(best, verdict)
         elif self._to_confirm:
             self._confirm(best, verdict)
@@ -354,6 +358,12 @@ class Tuner:
         self._keep(self.known())
         self._to_confirm = list(_CONFIRM_AFTER) if best and not confirmed else []
         self._go_on()
+
+    def _compared(self, best: int, verdict: Verdict) -> None:
+        """The plan that runs, of a disturbed search, was compared with the rule's once more."""
+        self._retry_at = self._rest()
+        self._search, self._disturbed, self._in_vain = None, best, verdict.time
+        self._run(best, verdict.time)
 
     def _found_twice(self, best: int, verdict: Verdict) -> tuple[int, float]:
         """What is to run after a disturbed search of all candidates, and how long it took.

@@ -18,13 +18,14 @@ def free_slot(monkeypatch):
     monkeypatch.setattr(slot, "current", slot.Slot())
 
 
-def searches(machine):
-    """When searches begin from now on."""
+def searches(machine, comparisons=None):
+    """When searches begin from now on; apart from them, of an unsettled plan with the rule's."""
     began, begin = [], machine.tuner._begin_search
 
-    def noted(*about, **more):
-        began.append(machine.now)
-        begin(*about, **more)
+    def noted(chosen, **more):
+        whole = comparisons is None or len(chosen) == len(machine.times)
+        (began if whole else comparisons).append(machine.now)
+        begin(chosen, **more)
 
     machine.tuner._begin_search = noted
     return began
@@ -167,17 +168,71 @@ def test_what_one_disturbed_search_found_runs_when_the_next_one_finds_it_faster_
 
 def test_while_others_need_the_cpus_a_search_is_repeated_ever_more_seldom():
     """Ten minutes: not at every look, but the plan that was the fastest may not be it for ever."""
-    machine = Machine({"rule:2": 1e-3, "one:1": 0.5e-3})
-    began = searches(machine)
+    machine = Machine({"rule:2": 1e-3, "one:1": 0.5e-3, "other:2": 0.6e-3})
+    comparisons = []
+    began = searches(machine, comparisons)
     machine.crowd = True
     while machine.now < 700:
         machine.call()
         machine.now += 0.01
-    assert 5 < len(began) < 14
-    machine.times["rule:2"] = 0.3e-3
+    assert machine.plan == "one:1"
+    assert 5 < len(began) < 14 and 50 < len(comparisons) < 80
+    machine.times["other:2"] = 0.3e-3
     machine.now += 300
-    machine.call(30)
-    assert machine.plan == "rule:2" and machine.kept == []
+    machine.call(100)
+    assert machine.plan == "other:2" and machine.kept == []
+
+
+def test_what_runs_while_nothing_is_settled_is_compared_with_the_rules_plan_every_ten_seconds():
+    machine = Machine({"rule:2": 1e-3, "one:1": 0.5e-3, "other:2": 0.6e-3})
+    machine.crowd = True
+    while machine.now < 400:  # the next whole search is minutes away
+        machine.call()
+        machine.now += 0.01
+    assert machine.plan == "one:1"
+    machine.times["rule:2"] = 0.4e-3
+    began = searches(machine, comparisons := [])
+    while machine.plan != "rule:2":
+        machine.call()
+        machine.now += 0.01
+    assert machine.now < 400 + 12 and began == [] and len(comparisons) == 1
+    assert machine.tuner.monitor.limit == pytest.approx(1.4 * 0.4e-3)
+    machine.call(500)
+    assert machine.plan == "rule:2" and len(comparisons) == 1  # which is nothing to be compared
+    machine.crowd = False
+    machine.now += 10
+    machine.call(100)
+    assert len(began) == 1 and [known.plan for known in machine.kept] == ["rule:2"]
+
+
+def test_a_comparison_alone_settles_nothing():
+    """It was quiet, but of two plans; a third one may be the fastest."""
+    machine = Machine({"rule:2": 1e-3, "one:1": 0.3e-3, "other:2": 0.4e-3}, noise=1.0)
+    while machine.now < 200:
+        machine.call()
+        machine.now += 0.01
+    assert machine.plan != "rule:2"
+    machine.noise = 0.0
+    began = searches(machine, comparisons := [])
+    while not comparisons:
+        machine.call()
+    machine.call(60)
+    assert began == [] and machine.kept == [] and machine.tuner.state() == "busy"
+    machine.now += 300
+    machine.call(100)
+    assert len(began) == 1 and [known.plan for known in machine.kept] == ["one:1"]
+
+
+def test_machine_code_that_a_search_had_to_wait_for_does_not_put_off_the_next():
+    """A first search that loads or compiles for seconds is the one that is most often disturbed."""
+    machine = Machine({"rule:2": 1e-3, "one:1": 0.5e-3}, compiles=5.0)
+    machine.crowd = True
+    machine.call(60)
+    assert machine.now > 5.0 and machine.plan == "one:1"
+    machine.times["rule:2"] = 0.3e-3
+    machine.now += 1.0
+    machine.call(60)
+    assert machine.plan == "rule:2"
 
 
 def test_a_search_on_a_busy_machine_is_repeated_ever_more_seldom():

@@ -38,10 +38,15 @@ class Machine:
         Seconds of a call by the candidate's name, the rule's first; names end in ``:threads``.
     noise : float
         By which share of itself a time is lengthened at most.
+    compiles : float
+        Seconds that the first run on one thread takes more, and the first one on several.
     """
 
-    def __init__(self, times: Mapping[str, float], noise: float = 0.0, **about: Any) -> None:
+    def __init__(
+        self, times: Mapping[str, float], noise: float = 0.0, compiles: float = 0.0, **about: Any
+    ) -> None:
         self.times, self.noise = dict(times), noise
+        self._compile = {True: compiles, False: compiles}
         self.rng = np.random.default_rng(0)
         self.now = 100.0
         self.kept: list[Any] = []
@@ -62,6 +67,7 @@ class Machine:
             plan, trial = self.way.begin()
             name = self.names[plan]
             seconds = self.times[name] * (1 + self.noise * self.rng.random())
+            seconds += self._compile.pop(plan.schedule.nt > 1, 0.0)
             self.now += seconds
             self.way.end(trial, seconds)
             self.ran.append(name)
