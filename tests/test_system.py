@@ -143,6 +143,19 @@ def test_others_that_run_are_those_that_are_not_this_process_s(tmp_path):
     assert system.others_running(proc(tmp_path / "a", 5, "RSRS")) == 3
     assert system.others_running(proc(tmp_path / "b", 1, "RRR")) == 0
     assert system.others_running(tmp_path / "absent") is None
+    (tmp_path / "a" / "self" / "task" / "0" / "stat").unlink()  # a thread that has just ended
+    assert system.others_running(tmp_path / "a") == 4
+
+
+@pytest.mark.parametrize("own, others", [((2, 1, 1), 1), ((2, 2), 0), ((2, 1, 2, 1), 0)])
+def test_a_worker_that_goes_to_sleep_meanwhile_is_no_other_process(
+    monkeypatch, tmp_path, own, others
+):
+    """Its counts, one after the other; where they go on changing the larger one holds."""
+    counts = iter(own)
+    monkeypatch.setattr(system, "_own_running", lambda folder: next(counts))
+    assert system.others_running(proc(tmp_path / "a", 2, "RR")) == others
+    assert next(counts, None) is None
 
 
 def test_a_machine_is_crowded_where_there_are_fewer_cpus_than_threads_want(monkeypatch):
