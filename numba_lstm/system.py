@@ -210,9 +210,9 @@ def memory(folder: Path | None = None) -> int:
 def others_running(folder: Path = Path("/proc")) -> int | None:
     """How many threads of other processes run or wait for a CPU at this moment; Linux only.
 
-    It takes about 100 µs with four threads in this process, and 20 more for each further one. Ours are counted
-    before all are and after, and again if that differs: a worker goes to sleep soon after a call,
-    and would be taken for another process in two of three looks.
+    It takes about 100 µs with four threads in this process, and 20 more for each further one. Ours
+    are counted before all are and after, and again if that differs: a worker goes to sleep soon
+    after a call, and would be taken for another process in two of three looks.
     """
     try:
         own = _own_running(folder)
