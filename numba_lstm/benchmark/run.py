@@ -71,10 +71,7 @@ def run(
             warn(warning)
     peak = max(engine.peaks)
     unheld = [peer.name for peer in there if not held(isa, peer)]
-    found = [
-        records.record(one, peak, same, unheld)
-        for one, same in zip(records.pooled(runs), zip(*runs, strict=True))
-    ]
+    found = [records.record(same, peak, unheld) for same in zip(*runs, strict=True)]
     ours = engine.about[OURS.name]
     return {
         "machine": describe(ours["machine"]),
