@@ -157,6 +157,7 @@ import json
 from collections import defaultdict
 import numpy as np
 from crew_tool import cut_always
+from drivers_tool import watched
 from family_tool import MODULES, draw, ours
 from lstm_tool import assert_same_bits
 from numba_lstm import jit, threads, tuning, workers
@@ -165,15 +166,13 @@ from numba_lstm.recurrent import plan
 
 tuning.MIN_PARALLEL_WORK = 0
 seen = {}
-call = jit.driver.__call__
-def noting(driver, nt, *arguments):
-    if nt > 1:
+def forget():
+    if workers._crew is not None:
         workers._crew.words[workers.PIECES] = 0
-    result = call(driver, nt, *arguments)
-    if nt > 1 and driver.__name__.endswith("ward"):
+def note(driver, arguments, result):
+    if arguments[0] > 1 and driver.__name__.endswith("ward"):
         seen[kind][driver.__name__].add(workers._crew.words[workers.PIECES])
-    return result
-jit.driver.__call__ = noting
+jit.driver.on = watched(note, forget)
 def choose(*about):
     return Schedule(nt, 1)
 plan.choose = choose

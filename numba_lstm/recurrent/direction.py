@@ -83,11 +83,13 @@ class DirectionCall(NamedTuple):
     table: np.ndarray | None = None
 
 
-class Buffers(NamedTuple):
-    """Arrays that a driver writes besides y and the final states.
+class Saved(NamedTuple):
+    """What one direction's backward pass needs: of its `DirectionCall`, and what the driver wrote.
 
     Attributes
     ----------
+    steps, reverse, x, tokens, masks
+        As in `DirectionCall`.
     z : (P, ≥ N, PANEL·V)
         The input's part of the pre-activations before a step, what the cell saves after it.
     u : (N + B, ≥ padded size of h, or I more before it)
@@ -98,16 +100,9 @@ class Buffers(NamedTuple):
         it times a mask of dropout.
     workspace
         Arrays of a cell whose step has several phases; see `workspace`.
+    h_column : int
+        Where h stands in a row of u.
     """
-
-    z: np.ndarray
-    u: np.ndarray
-    gate_state: np.ndarray
-    workspace: Any
-
-
-class Saved(NamedTuple):
-    """What one direction's backward pass needs; see the two tuples above."""
 
     steps: Steps
     reverse: bool
@@ -138,17 +133,15 @@ def _infer(call: DirectionCall, plan: Plan) -> None:
     if plan.source == PROJECTED:
         _infer_in_pieces(call, plan)
         return
-    # Buffers of the right types: without `save` the driver does not touch them.
-    buffers = as_tuple(Buffers, (w.no_gates, y, y, None))
+    # Arrays of the right types: without `save` the driver does not touch them.
+    z = w.no_gates
     if w.cell.form == PLAIN:
-        _run_loop(call, plan, buffers, False)
+        _run_loop(call, plan, (z, y, y, None), False)
         return
     lease = Lease()
-    buffers = buffers._replace(workspace=workspace_forward(w, steps.batch, lease))
     if w.cell.form in (RESET_BEFORE, NORMALISED):
         z = lease.array((w.panels, steps.batch, PANEL * w.lanes), y.dtype)
-        buffers = buffers._replace(z=z)
-    _run_loop(call, plan, buffers, False)
+    _run_loop(call, plan, (z, y, y, workspace_forward(w, steps.batch, lease)), False)
     lease.release()
 
 
@@ -159,7 +152,7 @@ def _infer_in_pieces(call: DirectionCall, plan: Plan) -> None:
     pieces = steps.pieces(tuning.INFER_ROWS)
     most = max(piece.rows for piece in pieces)
     z = lease.array((w.panels, most, PANEL * w.lanes), y.dtype)
-    buffers = Buffers(z, y, y, workspace_forward(w, steps.batch, lease))
+    buffers = z, y, y, workspace_forward(w, steps.batch, lease)
     initial = call.initial
     for piece in reversed(pieces) if call.reverse else pieces:
         rows = piece.within(steps)
@@ -189,15 +182,23 @@ def forward(call: DirectionCall, lease: Lease) -> Saved:
     if masks is not None and len(masks.zone_c) and w.w_unit is not None:
         masks = masks._replace(fresh=lease.array((steps.rows, w.padded), dtype))
         call = call._replace(masks=masks)
-    _run_loop(call, plan, as_tuple(Buffers, arrays), True)
+    _run_loop(call, plan, arrays, True)
     way.end(trial, perf_counter() - began)
     return as_tuple(
         Saved, (steps, call.reverse, call.x, call.tokens, masks, *arrays, plan.h_column)
     )
 
 
-def _run_loop(call: DirectionCall, plan: Plan, buffers: Buffers, save: bool) -> None:
-    """Run the driver, after the projection of all inputs where the plan has one."""
+def _run_loop(
+    call: DirectionCall,
+    plan: Plan,
+    buffers: tuple[np.ndarray, np.ndarray, np.ndarray, Any],
+    save: bool,
+) -> None:
+    """Run the driver, after the projection of all inputs where the plan has one.
+
+    `buffers` are z, u, gate_state and the workspace of `Saved`.
+    """
     w, steps, reverse, x, initial, y, y_column, final, masks, tokens, table = call
     z, u, gate_state, workspace = buffers
     _, packed, bias, constants = operands(w)
@@ -207,8 +208,9 @@ def _run_loop(call: DirectionCall, plan: Plan, buffers: Buffers, save: bool) -> 
     nt, columns, team = plan.schedule
     h0, c0 = final if initial is None else initial
     # The driver that `kernels.loops.forward` made for this cell.
-    w.cell.forward(
-        nt, columns, team, plan.source, save, reverse, w.inputs, steps.offsets,
+    run, crew = w.cell.forward.on(nt)
+    run(
+        crew, nt, columns, team, plan.source, save, reverse, w.inputs, steps.offsets,
         steps.shares(nt // columns), x, packed, bias, given, z, tokens, initial is not None, h0,
         c0, u, gate_state, y, y_column, final[0], final[1], w.hidden, w.padded_h, masks,
         workspace, constants,

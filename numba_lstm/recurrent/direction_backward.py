@@ -192,8 +192,9 @@ def _run_loop(
     steps, reverse, _, _, _, z, u, gate_state, _, h_column = saved
     dy, y_column = cotangents[:2]
     shares = steps.shares(schedule.nt // schedule.columns)
-    w.cell.backward(
-        *schedule, reverse, begin, end, steps.offsets, shares, dy is not None,
+    run, crew = w.cell.backward.on(schedule.nt)
+    run(
+        crew, *schedule, reverse, begin, end, steps.offsets, shares, dy is not None,
         u if dy is None else dy, y_column, loop.w_hh, z, loop.dz, u, h_column, gate_state,
         loop.dh, loop.d_gate_state, w.size, w.hidden, loop.masks, loop.carry,
         loop.dcells, loop.workspace, operands(w).constants,

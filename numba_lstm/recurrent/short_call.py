@@ -98,20 +98,20 @@ def infer(
 ) -> tuple[np.ndarray, Any]:
     """Run all layers of `module` (an `nn.rnn_base.RNNBase`) over x and keep nothing."""
     stack = _stack_of(module)
+    shape: tuple[int, ...] = x.shape if type(x) is np.ndarray else ()
     if (
-        type(x) is not np.ndarray
+        len(shape) != 3
         or x.dtype != stack.dtype
-        or x.ndim != 3
         or not x.flags.carray
-        or x.shape[2] != stack.inputs
-        or not x.shape[0]
+        or shape[2] != stack.inputs
+        or not shape[0]
         or lengths is not None
         or reset is not None
         or not stack.time_first
         or not stack.plain
     ):
         return new_call(module, hx, x=x, lengths=lengths, reset=reset).infer()
-    return _infer_rows(stack, x, hx, x.shape)
+    return _infer_rows(stack, x, hx, shape)
 
 
 def step(module: Any, x: np.ndarray, hx: Any) -> tuple[np.ndarray, Any]:
@@ -153,17 +153,21 @@ def _infer_rows(
             for name, wide, state in zip(names, sizes, pair_or_one("hx", names, hx))
         ]
     finals = [np.empty((len(weights), batch, wide), dtype) for wide in sizes]
-    steps = whole(count, batch)
-    x = x.reshape(-1, inputs)
+    hn, cn = finals[0], finals[-1]
+    steps, rows = whole(count, batch), count * batch
+    x = x.reshape(rows, inputs)
+    initial, reverse = None, False
     for at, w in enumerate(weights):
-        reverse = bidirectional and at % 2 == 1
+        if bidirectional:
+            reverse = at % 2 == 1
         if not reverse:
-            y = np.empty((count * batch, width), dtype)
-        initial = None
+            y = np.empty((rows, width), dtype)
         if initial_states is not None:
             initial = initial_states[0][at], initial_states[-1][at]
-        final = finals[0][at], finals[-1][at]
-        call = w, steps, reverse, x, initial, y, sizes[0] * reverse, final, None, NO_TOKENS, None
+        call = (
+            w, steps, reverse, x, initial, y, sizes[0] * reverse, (hn[at], cn[at]), None, NO_TOKENS,
+            None,
+        )  # fmt: skip
         direction.infer(direction.as_tuple(direction.DirectionCall, call))
         if reverse or not bidirectional:
             x = y

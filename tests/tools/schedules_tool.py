@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from crew_tool import patient_teams
+from drivers_tool import watched
 from family_tool import MODULES, assert_references, draw, ours
 from lstm_tool import assert_same_bits
 from masks_tool import draw_masks, fix
@@ -93,7 +94,7 @@ def _forced_bits(
                             patch.setattr(plan, "choose", lambda *a, c=choice: c)
                             patch.setattr(plan, "input_source", lambda *a, s=source: s)
                             patch.setattr(threads, "threads_for", lambda w, n=nt: n)
-                            patch.setattr(jit.driver, "__call__", noting(met))
+                            patch.setattr(jit.driver, "on", noting(met))
                             if wanted:
                                 fix(patch, module, case.lengths, masks)
                             found = ours(module, case, bool(wanted))
@@ -106,13 +107,10 @@ def _forced_bits(
 
 
 def noting(met: list[bool]) -> Any:
-    """A driver's call that notes whether there was a team, where there should be one."""
-    call = jit.driver.__call__
+    """A driver's `on` that notes whether there was a team, where there should be one."""
 
-    def noted(self: Any, nt: int, *args: Any) -> Any:
-        result = call(self, nt, *args)
-        if self.__name__.endswith("ward") and args[1] is True:
+    def note(driver: Any, arguments: tuple[Any, ...], result: Any) -> None:
+        if driver.__name__.endswith("ward") and arguments[2] is True:
             met.append(result)
-        return result
 
-    return noted
+    return watched(note)
