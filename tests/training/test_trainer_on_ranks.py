@@ -135,5 +135,5 @@ def test_a_signal_during_the_last_validation_ends_the_fit_on_all_ranks(monkeypat
         except KeyboardInterrupt as stopped:
             return str(stopped)
 
-    monkeypatch.setattr(SharedInterrupts, "told", lambda self: (bool(came),))
+    monkeypatch.setattr(SharedInterrupts, "told", lambda self: (bool(came), False, False))
     assert in_threads(2, rank) == ["SIGINT", "SIGINT"]
