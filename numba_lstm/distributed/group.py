@@ -88,7 +88,9 @@ class Group:
     def sum(self, array: np.ndarray) -> None:
         """Replace an array by the sum of all ranks', in place.
 
-        Every rank gets the same bits. Their order of summation is the MPI library's.
+        Every rank gets the same bits: the MPI standard requires identical results on all. It leaves
+        the order of summation to the library, and so whether the next run gets the same bits:
+        `DistributedOptimizer` tells what MPICH and Open MPI do.
 
         Parameters
         ----------

@@ -44,6 +44,7 @@ class Fit(Loop):
         self._told_to_stop = False
         self._at_step = _having(trainer.callbacks, "on_step_end")
         self._at_epoch = _having(trainer.callbacks, "on_epoch_end")
+        self._steps_may_end_it = bool(self._at_step)
         # The last weights that are known to be good.
         self._kept: dict[str, np.ndarray] = {}
 
@@ -100,6 +101,7 @@ class Fit(Loop):
             same["number of batches"] = counts[group.rank]
         for name, value in same.items():
             group.agree(name, str(value))
+        self._steps_may_end_it = group.any(self._steps_may_end_it)  # the callbacks may differ
 
     def _reason(self) -> str:
         if self._told_to_stop:
@@ -126,7 +128,7 @@ class Fit(Loop):
     def _step(self) -> None:
         before = self.counters.step
         super()._step()
-        if self._at_step and self.counters.step > before:
+        if self._steps_may_end_it and self.counters.step > before:
             c = self.counters
             record = {
                 "epoch": self.task.passes + 1,
@@ -135,7 +137,7 @@ class Fit(Loop):
                 "seconds": c.seconds,
                 "lr": _lr(self.optimizer),
             }
-            self._call(self._at_step, record)
+            self._told_to_stop = self._call(self._at_step, record)
 
     def _measure(self, finished: bool) -> None:
         """Write the record of a pass, or of what was done of it."""
@@ -167,7 +169,7 @@ class Fit(Loop):
         self.progress.validated(record, better)
         if ended:
             self._plan(loss)
-        self._call(self._at_epoch, record)
+        self._told_to_stop = self._call(self._at_epoch, record) or self._told_to_stop
 
     def _plan(self, loss: float) -> None:
         """Have the schedules that count passes, or look at losses, do so."""
@@ -176,10 +178,14 @@ class Fit(Loop):
         elif isinstance(self.schedule, optim.ReduceLROnPlateau):
             self.schedule.step(loss)
 
-    def _call(self, functions: Sequence[Any], record: dict[str, Any]) -> None:
-        for function in functions:
-            if function(self._trainer, record):
-                self._told_to_stop = True
+    def _call(self, functions: Sequence[Any], record: dict[str, Any]) -> bool:
+        """Call back, and tell whether to end: on all ranks after the same step, if one asks for it.
+
+        The next step's message could tell, too, but only after that step. This one has 8 bytes: 2
+        µs between two ranks of a machine. A fit without callbacks at steps sends one an epoch.
+        """
+        told = [bool(function(self._trainer, record)) for function in functions]
+        return self.task.group.any(any(told))
 
 
 def _having(callbacks: Sequence[Any], name: str) -> list[Any]:

@@ -24,7 +24,7 @@ class SharedInterrupts(Interrupts):
     Parameters
     ----------
     signals
-        Which ones are heard.
+        Which ones are heard on this rank; what ranks tell each other does not depend on it.
     now
         The clock, in seconds.
     """
@@ -49,11 +49,12 @@ class SharedInterrupts(Interrupts):
 
     def told(self) -> tuple[bool, ...]:
         """Which signals came to this rank: what is to be summed over all of them."""
-        return tuple(self._heard == signum for signum in self._signals)
+        # Of all that can be: ranks that hear others would send messages of another length.
+        return tuple(self._heard == signum for signum in HEARD)
 
     def agree(self, counts: Sequence[float]) -> None:
         """Have `check` raise what any rank heard, from the sums of what they `told`."""
-        for signum, count in zip(self._signals, counts):
+        for signum, count in zip(HEARD, counts, strict=True):
             if count and self._agreed is None:
                 self._agreed = signum
 

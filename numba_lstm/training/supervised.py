@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import optim
+from ..distributed.errors import name_ranks
 from ..nn import Module
 from .shares import Share, Shares
 from .step import Diverged, scaled, update
@@ -88,6 +89,7 @@ class Supervised(Task):
         self.validates = valid is not None
         self.length = len(batches) if isinstance(batches, Sized) else None
         self._iterator: Iterator[Any] | None = None
+        self._validated = 0  # batches of this rank, in the last validation
         self._quick = _takes(loss, "with_gradient")
 
     def next(self) -> Batch | None:
@@ -135,15 +137,28 @@ class Supervised(Task):
         return whole
 
     def evaluate(self, model: Module, check: Callable[[], None]) -> Measured:
-        """Measure a model on what validates; it is left in the mode it was in."""
+        """Measure a model on what validates; it is left in the mode it was in.
+
+        Where ranks have batches of their own some may have none.
+        """
         total = weights = 0.0
-        if self.group.size > 1 and not isinstance(self.valid, Shares):
+        batches = 0
+        own = self.group.size > 1 and not isinstance(self.valid, Shares)
+        if own:
             check = _nothing  # it is a message, and other ranks may have more batches
         with evaluating(model):
-            for batch, _, loss in self.measured("valid", self.valid, model, check):
+            for batch, _, loss in self.measured("valid", self.valid, model, check, or_none=own):
                 weight = _weight_of(batch)
                 total, weights = total + loss * weight, weights + weight
-        total, weights = self.group.sums(total, weights)
+                batches += 1
+        used_up = own and self._validated > 0 and batches == 0
+        self._validated = batches
+        total, weights, found, lost = self.group.sums(total, weights, batches, used_up)
+        if lost:
+            ranks = [rank for rank, one in enumerate(self.group.all_gather(used_up)) if one]
+            raise ValueError(_none_left(f"valid on {name_ranks(ranks)}", 1))
+        if not found:
+            raise ValueError(_none_left("valid on all ranks", 0))
         if weights == 0.0:
             raise ValueError("valid: expected a sample_weight above 0, got none")
         return MeanLoss(total / weights, weights)
@@ -154,11 +169,14 @@ class Supervised(Task):
         source: Iterable[Any] | None,
         model: Module,
         check: Callable[[], None] = _nothing,
+        *,
+        or_none: bool = False,
     ) -> Iterator[tuple[Batch, Any, float]]:
         """Yield batches, the outputs for them of a model in evaluation mode, and the losses.
 
         Where a rank's share of a batch is empty, there is nothing to yield. ``name`` is what
-        messages call the source; ``check`` is called before each batch.
+        messages call the source; ``check`` is called before each batch; ``or_none`` says that a
+        source may have no batches.
         """
         assert source is not None
         more = {"with_gradient": False} if self._quick else {}
@@ -173,7 +191,7 @@ class Supervised(Task):
             if not math.isfinite(loss):
                 _refuse_nan(name, "targets", batch.targets, number)
             yield batch, outputs, loss
-        if number == 0:
+        if number == 0 and not or_none:
             raise ValueError(_none_left(name, self.passes - 1))
 
     def _loss(self, outputs: Any, batch: Batch, **more: Any) -> tuple[float, Any]:

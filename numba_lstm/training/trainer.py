@@ -57,14 +57,16 @@ class Trainer:
         during it.
     callbacks : sequence of object
         With any of ``on_epoch_end(trainer, record)`` and ``on_step_end(trainer, record)``. One that
-        returns True ends the fit. The record of an epoch is that of the history; a step's has
-        epoch, step, train_loss (the mean of the epoch so far), seconds and lr.
+        returns True ends the fit, on all ranks where there are several. The record of an epoch is
+        that of the history; a step's has epoch, step, train_loss (the mean of the epoch so far),
+        seconds and lr.
     progress : bool or Progress, optional
         True shows a line on standard error, that is rewritten on a terminal.
     seed : None, int or numpy.random.Generator
         Puts the module's random generators, those of dropout, where this seed has them, at the
-        start of each fit. None leaves them where they are. The order of batches is theirs
-        (`training.batches` has a seed of its own).
+        start of each fit. None leaves them where they are. Of several ranks that give the same seed
+        each has random numbers of its own; those of rank 0 are those of one process. The order of
+        batches is theirs (`training.batches` has a seed of its own).
 
     Attributes
     ----------
@@ -179,8 +181,10 @@ class Trainer:
         -----
         Several ranks of a `distributed.DistributedOptimizer` give batches of their own, equally
         many on each; made with ``average=True`` where the loss is a mean over a batch. They give
-        data of their own to validate on, however many; Ctrl-C waits for the end of that. Losses and
-        the time are the same on all, and so must be what callbacks return. Rank 0 alone shows the
+        data of their own to validate on, however many, also none on some of them; Ctrl-C waits for
+        the end of that. Losses and the time are the same on all. Callbacks may differ: where one
+        returns True on one rank, all ranks end after the same step. Where a rank has
+        ``on_step_end`` that takes one more message of 8 bytes a step. Rank 0 alone shows the
         progress.
         """
         if epochs is None and minutes is None and steps is None:
@@ -207,20 +211,22 @@ class Trainer:
             progress=self.progress if task.group.rank == 0 else None,
         )
         self.history = fit.history
-        self._seed_module()
+        self._seed_module(task.group.rank)
         with modes_kept(self.module):
             if not self.module.training:
                 self.module.train()
             fit.run()
         return fit.history
 
-    def _seed_module(self) -> None:
+    def _seed_module(self, rank: int) -> None:
         if self.seed is None:
             return
         found = [rng for _, rng in self.module._generators()]
         seeds = checks.generator(self.seed).integers(2**63, size=len(found))
+        child = (rank,) if rank else ()  # else all ranks would drop the same units of their samples
         for rng, seed in zip(found, seeds.tolist(), strict=True):
-            rng.bit_generator.state = type(rng.bit_generator)(seed).state
+            own = np.random.SeedSequence(seed, spawn_key=child)
+            rng.bit_generator.state = type(rng.bit_generator)(own).state
 
 
 def _having(name: str, value: Any, methods: Sequence[str], what: str) -> Any:

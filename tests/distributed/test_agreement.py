@@ -22,10 +22,13 @@ def frozen(rank):
     return module
 
 
-def with_nan(rank):
-    module = linear()
-    if rank == 2:
-        module.bias[1] = np.nan
+def holding(value, ranks=(2,)):
+    def module(rank):
+        found = linear()
+        if rank in ranks:
+            found.bias[1] = value
+        return found
+
     return module
 
 
@@ -52,7 +55,17 @@ def with_nan(rank):
             "parameter 1 (bias): expected the same on all ranks, got shape (2,) of float32 on "
             "ranks 0, 2 and shape (2,) of float32, frozen, on rank 1",
         ),
-        (with_nan, "parameters: expected no NaN, got some on rank 2: parameter 1 (bias)"),
+        *(
+            (
+                holding(value),
+                "parameters: expected finite numbers, got others on rank 2: parameter 1 (bias)",
+            )
+            for value in (np.nan, np.inf, -np.inf)
+        ),
+        (
+            holding(np.nan, (0, 1)),
+            "parameters: expected finite numbers, got others on ranks 0-1: parameter 1 (bias)",
+        ),
     ],
 )
 def test_ranks_whose_parameters_differ_are_refused_on_every_rank_by_name(module, words):
@@ -64,6 +77,19 @@ def test_another_optimizer_on_a_rank_is_refused():
     outcomes = in_threads(2, lambda group: made(lambda rank: linear(), kinds[group.rank])(group))
     words = "optimizer: expected the same on all ranks, got SGD on rank 0 and Adam on rank 1"
     assert errors(outcomes) == [f"DistributedError: {words}"] * 2
+
+
+@pytest.mark.parametrize(("name", "values"), [("average", (True, False)), ("check_every", (9, 0))])
+def test_another_argument_on_a_rank_is_refused_at_the_start(name, values):
+    def run(group):
+        inner = optim.SGD(linear().parameters(), lr=0.1)
+        DistributedOptimizer(inner, group, **{name: values[group.rank]})
+
+    words = (
+        f"{name}: expected the same on all ranks, got {values[0]} on rank 0 and {values[1]} on "
+        "rank 1"
+    )
+    assert errors(in_threads(2, run)) == [f"DistributedError: {words}"] * 2
 
 
 def test_another_version_on_a_rank_is_refused(monkeypatch):

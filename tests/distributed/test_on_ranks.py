@@ -99,6 +99,16 @@ def test_what_one_rank_is_refused_for_is_refused_on_all_by_name(launch):
         "NonFiniteGradientError: gradients: expected finite numbers, got others on "
         "rank 3: parameter 5 (weight)"
     }
+    for value in ("nan", "infinity"):
+        assert {one[f"{value} at the start"] for one in ranks} == {
+            "DistributedError: parameters: expected finite numbers, got others on "
+            "rank 3: parameter 5 (weight)"
+        }
+    (words,) = {one["other bits"] for one in ranks}
+    assert words.startswith(
+        "DistributedError: parameters: expected the same bits on all ranks, got others than on "
+        "rank 0 on ranks 2-3: parameter 5 (weight); after one rank changed its own, call broadcast"
+    )
 
 
 def test_an_uncaught_exception_of_one_rank_is_printed_once_and_ends_the_others():

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 from ranks_tool import errors, in_threads
 
 from numba_lstm import losses, nn, optim
-from numba_lstm.distributed import Alone, DistributedOptimizer, NonFiniteGradientError
+from numba_lstm.distributed import (
+    Alone,
+    DistributedError,
+    DistributedOptimizer,
+    NonFiniteGradientError,
+)
 
 BATCH = 6
 
@@ -293,6 +300,100 @@ def test_another_learning_rate_on_a_rank_is_refused_on_all():
     first, second = errors(in_threads(2, run))
     assert first == second and first.startswith("DistributedError: options: expected the same")
     assert "'lr': 0.1, " in first and "'lr': 0.2, " in first
+
+
+def stepped(optimizer, *scales):
+    """Step once for each grad_scale, with gradients of ones."""
+    for scale in scales:
+        optimizer.zero_grad()
+        for p in optimizer.param_groups[0]["params"]:
+            p.add_grad(np.ones(p.shape))
+        optimizer.step(scale)
+
+
+def test_another_average_or_grad_scale_on_a_rank_is_refused_at_the_next_sum_by_name():
+    def run(group, name):
+        p = nn.Parameter([0.0])
+        optimizer = DistributedOptimizer(optim.SGD([p], lr=0.1), group)
+        if name == "average":
+            optimizer.average = group.rank == 1
+        else:
+            stepped(optimizer, 1.0 - 0.5 * group.rank)
+        before = p.numpy().tolist()
+        try:
+            stepped(optimizer, 1.0)
+        finally:
+            assert p.numpy().tolist() == before and p.grad is None
+
+    for name, values in (
+        ("average", ("False", "True")),
+        ("grad_scale of the last step", ("1.0", "0.5")),
+    ):
+        words = (
+            f"DistributedError: {name}: expected the same on all ranks, got {values[0]} on rank 0 "
+            f"and {values[1]} on rank 1"
+        )
+        assert errors(in_threads(2, functools.partial(run, name=name))) == [words] * 2
+
+
+def test_parameters_that_become_others_on_a_rank_are_refused_by_name_and_changed_no_more():
+    def run(group, steps, every):
+        """Change a parameter on ranks 1 and 2 after so many steps, and step until it is seen."""
+        module = nn.Linear(3, 2, seed=0)
+        optimizer = DistributedOptimizer(
+            optim.SGD(module.parameters(), lr=0.1), group, check_every=every
+        )
+        stepped(optimizer, *[1.0] * steps)
+        if group.rank:
+            module.bias[1] += 0.5
+        for more in range(8):
+            before = module.bias.numpy().copy()
+            try:
+                stepped(optimizer, 1.0)
+            except DistributedError as error:
+                assert np.array_equal(before, module.bias.numpy()) and module.bias.grad is None
+                optimizer.broadcast()
+                stepped(optimizer, *[1.0] * 8)  # they are alike again
+                return more, str(error)
+        return None
+
+    words = (
+        "parameters: expected the same bits on all ranks, got others than on rank 0 on ranks 1-2: "
+        "parameter 1 (bias); after one rank changed its own, call broadcast() on all; where ranks "
+        "have CPUs of different kinds make the optimizer with check_every=0 and call broadcast() "
+        "from time to time"
+    )
+    for steps, every, more in ((0, 100, 0), (1, 4, 3), (4, 4, 0), (5, 1, 0)):
+        outcomes = in_threads(3, functools.partial(run, steps=steps, every=every))
+        assert outcomes == [(more, words)] * 3, (steps, every)
+    assert in_threads(3, functools.partial(run, steps=1, every=0)) == [None] * 3
+
+
+def test_broadcast_mends_what_a_rank_stepped_otherwise_and_the_next_sum_compares():
+    def run(group):
+        p = nn.Parameter([0.0])
+        optimizer = DistributedOptimizer(optim.SGD([p], lr=0.1), group)
+        stepped(optimizer, 1.0, 1.0, 1.0 - 0.5 * group.rank)
+        optimizer.broadcast()
+        stepped(optimizer, 1.0, 1.0)
+        optimizer.broadcast()
+        p[0] += 1.0 * group.rank
+        with pytest.raises(DistributedError, match=r"others than on rank 0 on rank 1: parameter 0"):
+            stepped(optimizer, 1.0)
+        return True
+
+    assert in_threads(2, run) == [True] * 2
+
+
+def test_of_check_every_0_ranks_may_clip_by_norms_that_were_rounded_otherwise():
+    def run(group):
+        p = nn.Parameter([0.0])
+        optimizer = DistributedOptimizer(optim.SGD([p], lr=1.0), group, check_every=0)
+        stepped(optimizer, 0.5 + 1e-9 * group.rank, 0.5)
+        return p.numpy()
+
+    for value in in_threads(2, run):
+        np.testing.assert_allclose(value, [-2.0], rtol=1e-8)
 
 
 def test_step_does_not_sum_what_reduce_has_summed():

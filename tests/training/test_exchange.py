@@ -9,7 +9,7 @@ import pytest
 from ranks_tool import in_threads
 
 from numba_lstm.training.exchange import Exchange
-from numba_lstm.training.interrupt import Interrupted, Interrupts
+from numba_lstm.training.interrupt import HEARD, Interrupted, Interrupts
 from numba_lstm.training.shared_interrupts import SharedInterrupts
 from numba_lstm.training.step import Diverged
 
@@ -59,3 +59,18 @@ def test_a_signal_at_one_rank_ends_all_of_them_at_the_same_place(when):
         return caught.value.signum, caught.value.between_steps
 
     assert in_threads(3, rank) == [(signal.SIGTERM, True)] * 3
+
+
+def test_ranks_that_hear_other_signals_send_messages_of_one_length():
+    def rank(group):
+        interrupts = SharedInterrupts(((), (signal.SIGINT,), HEARD)[group.rank])
+        exchange = Exchange(group, interrupts)
+        exchange.check()
+        if group.rank == 1:
+            interrupts._hear(signal.SIGINT, None)
+        found = exchange.step(1, 1.0, 2.0, 3)
+        with pytest.raises(Interrupted) as caught:
+            interrupts.check()
+        return found, caught.value.signum
+
+    assert in_threads(3, rank) == [((3.0, 6.0, 9), signal.SIGINT)] * 3

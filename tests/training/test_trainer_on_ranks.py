@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 
 import numpy as np
 import pytest
 from ranks_tool import errors, in_threads
+from trainer_tool import weights as weights_of
 
-from numba_lstm import losses, models, optim
+from numba_lstm import losses, models, nn, optim
 from numba_lstm.distributed import DistributedOptimizer
+from numba_lstm.dropout_masks import draw_mask
 from numba_lstm.training import Diverged, Trainer
 from numba_lstm.training.progress import Progress
 from numba_lstm.training.shared_interrupts import SharedInterrupts
@@ -76,10 +79,52 @@ def test_a_loss_that_is_nan_on_one_rank_ends_the_fit_on_all():
         assert str(error) == "the loss at step 3 is nan on rank 1"
 
 
-def trainer_on(group):
+def trainer_on(group, **more):
     model = models.SequenceClassifier(2, 5, 2, dtype=np.float64, seed=0)
     optimizer = DistributedOptimizer(optim.SGD(model.parameters(), lr=0.1), group, average=True)
-    return Trainer(model, losses.cross_entropy, optimizer)
+    return Trainer(model, losses.cross_entropy, optimizer, **more)
+
+
+class OnlyAtSteps:
+    """Looks at steps alone."""
+
+    def __init__(self, last):
+        self.last = last
+
+    def on_step_end(self, trainer, record):
+        return record["step"] == self.last
+
+
+class OnlyAtEpochs:
+    """Looks at epochs alone."""
+
+    def __init__(self, last):
+        self.last = last
+
+    def on_epoch_end(self, trainer, record):
+        return record["epoch"] == self.last
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "steps"),
+    [
+        ([[], [OnlyAtSteps(6)], []], 6),
+        ([[OnlyAtSteps(0)], [OnlyAtSteps(3), OnlyAtSteps(0)], [OnlyAtSteps(9)]], 3),
+        ([[OnlyAtEpochs(2)], [], [OnlyAtSteps(0)]], 8),
+        ([[OnlyAtEpochs(4)], [OnlyAtEpochs(3), OnlyAtEpochs(0)], [OnlyAtSteps(10)]], 10),
+    ],
+)
+def test_a_callback_that_asks_for_the_end_on_one_rank_ends_the_fit_on_all_after_that_step(
+    callbacks, steps
+):
+    def rank(group):
+        trainer = trainer_on(group, callbacks=callbacks[group.rank])
+        history = trainer.fit(batches(group, 0, 32), batches(group, 32, 48), epochs=5)
+        return history.stopped, history.epochs[-1]["step"], weights_of(trainer.module)
+
+    first, *others = in_threads(3, rank)
+    assert first[:2] == ("callback", steps)
+    assert others == [first] * 2
 
 
 def test_rank_0_alone_shows_the_progress():
@@ -102,6 +147,69 @@ def test_ranks_may_validate_on_other_numbers_of_batches():
 
     first, second = in_threads(2, rank)
     assert first == second and len(first) == 2
+
+
+def test_a_rank_may_have_nothing_to_validate_on():
+    def rank(group):
+        valid = [] if group.rank == 1 else [(X[:, 32:40], Y[32:40]), (X[:, 40:48], Y[40:48])]
+        return trainer_on(group).fit(batches(group, 0, 32), valid, epochs=2).val_curve
+
+    def whole(group):
+        valid = [(X[:, 32:48], Y[32:48])] if group.rank == 0 else iter(())
+        return trainer_on(group).fit(batches(group, 0, 32), valid, epochs=2).val_curve
+
+    (first, second), (expected, _) = in_threads(2, rank), in_threads(2, whole)
+    assert first == second and len(first) == 2
+    np.testing.assert_allclose(first, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("valid", "words"),
+    [
+        (lambda rank: [], "valid on all ranks: expected at least one batch, got none"),
+        (
+            lambda rank: iter([(X[:, 32:], Y[32:])]) if rank else [(X[:, 32:], Y[32:])],
+            "valid on ranks 1-2: expected an iterable that can be iterated again, as a list can, "
+            "got one that is used up (a generator can be iterated once)",
+        ),
+    ],
+)
+def test_what_cannot_validate_is_refused_on_all_ranks_by_name(valid, words):
+    def rank(group):
+        trainer_on(group).fit(batches(group, 0, 30, 6), valid(group.rank), epochs=2)
+
+    assert errors(in_threads(3, rank)) == [f"ValueError: {words}"] * 3
+
+
+def test_a_seed_gives_each_rank_masks_of_its_own_and_rank_0_those_of_one_process():
+    x, target = np.ones((4, 64)), np.zeros((4, 64))
+
+    def masks(group, seed):
+        found = []
+
+        def loss(outputs, targets):
+            found.append((outputs != 0).tolist())
+            return losses.mse(outputs, targets)
+
+        linear = nn.Linear(64, 64, seed=0)
+        linear.bias[...] = 100.0  # no output is zero by itself
+        module = nn.Sequential(linear, nn.Dropout(0.5, seed=3))
+        optimizer = optim.SGD(module.parameters(), lr=1e-9)
+        if group is not None:
+            optimizer = DistributedOptimizer(optimizer, group, average=True)
+        Trainer(module, loss, optimizer, seed=seed).fit([(x, target)], steps=2)
+        return found
+
+    child = np.random.default_rng(np.random.default_rng(7).integers(2**63))
+    alone = [(draw_mask(child, (4, 64), 0.5, np.float32) != 0).tolist() for _ in range(2)]
+    assert masks(None, 7) == alone  # what a seed has always given
+    ranks = in_threads(3, functools.partial(masks, seed=7))
+    assert ranks[0] == alone
+    different = {str(mask) for found in ranks for mask in found}
+    assert len(different) == 6  # of three ranks at two steps
+    assert in_threads(3, functools.partial(masks, seed=7)) == ranks
+    left, *others = in_threads(3, functools.partial(masks, seed=None))
+    assert others == [left] * 2 and left not in ranks
 
 
 @pytest.mark.parametrize(
@@ -135,5 +243,5 @@ def test_a_signal_during_the_last_validation_ends_the_fit_on_all_ranks(monkeypat
         except KeyboardInterrupt as stopped:
             return str(stopped)
 
-    monkeypatch.setattr(SharedInterrupts, "told", lambda self: (bool(came),))
+    monkeypatch.setattr(SharedInterrupts, "told", lambda self: (bool(came), False, False))
     assert in_threads(2, rank) == ["SIGINT", "SIGINT"]

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..._version import __version__
+from ...distributed.agreement import digest
 from ...distributed.group import Group
 from ...nn import Module
 from ...parameters import random_state
@@ -81,12 +81,7 @@ def _each(function: Callable[..., np.ndarray], *states: State) -> State:
 
 def alike(group: Group, model: Module) -> bool:
     """Whether all ranks have the same parameters, to the bit."""
-    if group.size == 1:
-        return True
-    digest = 0
-    for p in model.parameters():
-        digest = zlib.crc32(np.ascontiguousarray(p.numpy()).data.cast("B"), digest)
-    return len(set(group.all_gather(digest))) == 1
+    return group.size == 1 or len(set(group.all_gather(digest(list(model.parameters()))))) == 1
 
 
 def load_random_states(
@@ -121,7 +116,7 @@ def load_random_states(
 
 def _own(state: Any, rank: int) -> dict[str, Any]:
     """A random state that follows from rank 0's, independent of it and of other ranks'."""
-    digest = hashlib.sha256(json.dumps(state, sort_keys=True).encode()).digest()
-    seed = np.random.SeedSequence([rank, *np.frombuffer(digest, "<u4").tolist()])
+    words = hashlib.sha256(json.dumps(state, sort_keys=True).encode()).digest()
+    seed = np.random.SeedSequence([rank, *np.frombuffer(words, "<u4").tolist()])
     bits = getattr(np.random, state["bit_generator"])(seed)
     return random_state.get(np.random.Generator(bits))

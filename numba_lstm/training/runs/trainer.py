@@ -76,7 +76,8 @@ class RunTrainer(Loop):
         task.group.agree("data", f"what has the fingerprint {digest:.16}")
         optimizer = make_optimizer(config, task.model)
         if task.group.size > 1:
-            optimizer = DistributedOptimizer(optimizer, task.group)
+            # Each save compares the parameters, and makes them alike.
+            optimizer = DistributedOptimizer(optimizer, task.group, check_every=0)
         super().__init__(
             task,
             optimizer,

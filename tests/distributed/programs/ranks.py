@@ -112,9 +112,20 @@ def refusals(group: Group) -> dict[str, str]:
             module.decoder.weight.grad[0, 0] = np.nan
         optimizer.step()
 
+    def start(value: float) -> None:
+        module = model("float32", seed=0)
+        if group.rank == group.size - 1:
+            module.decoder.weight[0, 0] = value
+        optimizer = DistributedOptimizer(optim.SGD(module.parameters(), lr=0.1), group)
+        module.decoder.weight[0, 0] = group.rank // 2  # without broadcast
+        optimizer.step()
+
     refused("agree", lambda: group.agree("data", f"digest {group.rank // 2}"))
     refused("together", fail)
     refused("nan", nan)
+    refused("nan at the start", lambda: start(np.nan))
+    refused("infinity at the start", lambda: start(np.inf))
+    refused("other bits", lambda: start(0.0))
     assert issubclass(OtherRankError, DistributedError)
     return words
 
