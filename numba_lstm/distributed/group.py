@@ -88,7 +88,8 @@ class Group:
     def sum(self, array: np.ndarray) -> None:
         """Replace an array by the sum of all ranks', in place.
 
-        Every rank gets the same bits. Their order of summation is the MPI library's.
+        Every rank gets the same bits, as MPI's standard requires. Their order of summation is the
+        MPI library's.
 
         Parameters
         ----------

@@ -67,10 +67,11 @@ class DistributedOptimizer(optim.Optimizer):
     A parameter that has no gradient on some ranks adds nothing there, and one that has none on any
     rank has none after the sum. Freeze and unfreeze parameters on all ranks alike.
 
-    The same number of ranks gives the same bits, run after run, as MPI's order of summation depends
-    on that number and on nothing else. Different numbers agree to rounding. An order that does not
-    depend on it needs the gradients of a fixed number of parts of a batch: 1.2 times the time of a
-    step for 4 parts of 16 samples, 1.5 for 8.
+    The same number of ranks gives the same bits, run after run, where MPI sums in the same order
+    each time. Its standard recommends that and does not require it: MPICH on one machine does so,
+    and the order may depend on how ranks are placed and on settings. Different numbers agree to
+    rounding. An order that does not depend on it needs the gradients of a fixed number of parts of
+    a batch: 1.2 times the time of a step for 4 parts of 16 samples, 1.5 for 8.
 
     Examples
     --------
