@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from statistics import geometric_mean
 
 import pytest
 
@@ -30,6 +32,16 @@ def test_the_pages_are_as_recorded():
     command = [sys.executable, str(BENCH / "ranks_report.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_two_ranks_train_nearly_as_fast_as_two_threads_and_as_well(report):
+    """As recorded: no time is measured here."""
+    page = (BENCH.parent / "docs" / "scale.md").read_text(encoding="utf-8")
+    (machine,) = set(re.findall(r"python bench/ranks_report.py, (\S+) -->", page))
+    record = json.loads((BENCH / "results" / f"{machine}-distributed.json").read_text())
+    assert geometric_mean(report.ratios(record, "2 x 1")) >= 0.85
+    for one, alone in zip(record["runs"]["2 x 1"], record["runs"]["1 x 2"]):
+        assert abs(one["val_loss"] - alone["val_loss"]) < 0.01
 
 
 def test_what_is_lost_adds_up(report):
