@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 __all__ = [
     "BATCH",
+    "CACHED",
     "NETWORKS",
     "NODES",
     "Compute",
+    "Curve",
     "Network",
     "Scale",
     "allreduce",
@@ -21,12 +23,17 @@ __all__ = [
     "fit_allreduce",
     "fit_line",
     "halving",
+    "hidden",
     "ring",
 ]
 
 NODES = tuple(2**k for k in range(11))
 # Rows of the batch that all nodes share out, where it stays the same (strong scaling).
 BATCH = 1024
+# Bytes up to which messages between ranks of one machine pass through its caches; longer ones are
+# two to four times as slow by the byte, and one alpha and beta fit not both.
+CACHED = 2**22
+_FEW = 32  # bytes of the message of a few numbers
 
 
 @dataclass(frozen=True)
@@ -133,11 +140,64 @@ def fit_line(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
 
 def fit_allreduce(
     p: int, sizes: Sequence[float], seconds: Sequence[float], gamma: float
-) -> tuple[float, float]:
-    """(alpha, beta) with which `halving` comes closest to measured times, p a power of two."""
-    start, slope = fit_line(sizes, seconds)
+) -> tuple[float, float, float]:
+    """The alpha and beta with which `halving` comes closest to measured times, p a power of two.
+
+    Of the sizes those count that pass through caches, up to `CACHED`. The third number is the
+    factor by which the worst of these points is off.
+    """
+    points = [(size, time) for size, time in zip(sizes, seconds) if size <= CACHED]
+    start, slope = fit_line(*zip(*points))
     part = (p - 1) / p
-    return start / (2 * math.log2(p)), (slope - part * gamma) / (2 * part)
+    alpha, beta = start / (2 * math.log2(p)), (slope - part * gamma) / (2 * part)
+    off = [halving(p, size, alpha, beta, gamma) / time for size, time in points]
+    return alpha, beta, max(max(one, 1 / one) for one in off)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Measured times of Allreduce between some ranks.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+        Bytes, increasing.
+    seconds : tuple of float
+    """
+
+    sizes: tuple[int, ...]
+    seconds: tuple[float, ...]
+
+    def of(self, size: float) -> float:
+        """Seconds for so many bytes.
+
+        Between points on a straight line, beyond the last one at its bytes a second.
+        """
+        if size >= self.sizes[-1]:
+            return self.seconds[-1] * size / self.sizes[-1]
+        k = next(k for k, measured in enumerate(self.sizes) if measured > size)
+        if k == 0:
+            return self.seconds[0]
+        share = (size - self.sizes[k - 1]) / (self.sizes[k] - self.sizes[k - 1])
+        return (1 - share) * self.seconds[k - 1] + share * self.seconds[k]
+
+
+def hidden(layers: Sequence[tuple[float, float]], total: float) -> float:
+    """How much of a sum can pass at most while the backward pass still runs.
+
+    Parameters
+    ----------
+    layers : sequence of (float, float)
+        When each layer's gradients are there, and how many bytes they are; the last one at the
+        end of the backward pass.
+    total : float
+        How long the sum of all takes. Each layer takes its share of it by bytes, one after the
+        other, and slows nothing down.
+    """
+    size, end = sum(some for _, some in layers), 0.0
+    for ready, some in layers:
+        end = max(end, ready) + total * some / size
+    return total - (end - layers[-1][0])
 
 
 @dataclass(frozen=True)
@@ -162,21 +222,21 @@ class Compute:
     def of(self, rows: int) -> float:
         """Seconds of the gradients of so many rows.
 
-        Between measured numbers on a straight line; more rows than were measured take their turns
-        in parts, of the measured number that is the fastest.
+        Between measured numbers on a straight line, or in parts of a measured number that take
+        turns, where that is faster; more rows than were measured always in parts.
         """
         if rows == 0:
             return 0.0
-        if rows > self.rows[-1]:
-            return min(
-                rows // part * time + self.of(rows % part)
-                for part, time in zip(self.rows, self.gradients)
-            )
-        k = next(k for k, measured in enumerate(self.rows) if measured >= rows)
-        if k == 0:
-            return self.gradients[0]
-        share = (rows - self.rows[k - 1]) / (self.rows[k] - self.rows[k - 1])
-        return (1 - share) * self.gradients[k - 1] + share * self.gradients[k]
+        times = [
+            rows // part * time + self.of(rows % part)
+            for part, time in zip(self.rows, self.gradients)
+            if part <= rows
+        ]
+        if 1 < rows <= self.rows[-1]:
+            k = next(k for k, measured in enumerate(self.rows) if measured >= rows)
+            share = (rows - self.rows[k - 1]) / (self.rows[k] - self.rows[k - 1])
+            times.append((1 - share) * self.gradients[k - 1] + share * self.gradients[k])
+        return min(times)
 
     def faster(self, factor: float) -> Compute:
         """That of a node so many times as fast."""
@@ -197,12 +257,15 @@ class Scale:
     network : Network
     gamma : float
         Seconds to add a byte's worth of numbers.
+    measured : Curve, optional
+        Allreduce between all nodes, where it was measured: it stands for network and gamma.
     """
 
     compute: Compute
     parameters: int
     network: Network
     gamma: float = 0.0
+    measured: Curve | None = None
 
     def communication(self, nodes: int) -> float:
         """Seconds that one node alone does not need.
@@ -212,8 +275,11 @@ class Scale:
         """
         if nodes == 1:
             return 0.0
+        size = 4.0 * self.parameters
+        if self.measured is not None:
+            return self.compute.norm + self.measured.of(size) + self.measured.of(_FEW)
         small = math.ceil(math.log2(nodes)) * self.network.alpha
-        summing = allreduce(nodes, 4.0 * self.parameters, self.network, self.gamma)
+        summing = allreduce(nodes, size, self.network, self.gamma)
         return self.compute.norm + summing + small
 
     def step(self, nodes: int, batch: int) -> float:

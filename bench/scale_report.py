@@ -7,9 +7,19 @@ from dataclasses import replace
 from statistics import median
 from typing import Any
 
-from scale_cost import BATCH, NETWORKS, NODES, Compute, Network, Scale
+from scale_cost import (
+    BATCH,
+    CACHED,
+    NETWORKS,
+    NODES,
+    Compute,
+    Curve,
+    Scale,
+    fit_allreduce,
+    halving,
+)
 
-__all__ = ["SECTIONS", "compute_of", "draw", "predict", "scales"]
+__all__ = ["SECTIONS", "compute_of", "draw", "markdown", "milliseconds", "predict", "scales"]
 
 Record = dict[str, Any]
 # Rows of each node where the batch grows with the nodes (weak scaling).
@@ -29,9 +39,16 @@ def compute_of(told: Record) -> Compute:
     )
 
 
-def gamma_of(record: Record) -> float:
-    """Seconds to add a byte's worth of numbers, by one rank of the fewest."""
-    return 1e-9 * record["allreduce"][min(record["allreduce"], key=int)]["gamma_ns"]
+def gamma_of(record: Record, ranks: int | None = None) -> float:
+    """Seconds to add a byte's worth of numbers, by one of so many ranks; of the fewest if None."""
+    of = min(record["allreduce"], key=int) if ranks is None else str(ranks)
+    return 1e-9 * record["allreduce"][of]["gamma_ns"]
+
+
+def curve_of(record: Record, ranks: int) -> Curve:
+    """Allreduce between so many ranks of the machine, as it was measured."""
+    told = record["allreduce"][str(ranks)]
+    return Curve(tuple(told["sizes"]), tuple(1e-6 * us for us in told["allreduce_us"]))
 
 
 def scales(record: Record, factor: float = 1.0) -> dict[tuple[str, str], Scale]:
@@ -51,7 +68,8 @@ def scales(record: Record, factor: float = 1.0) -> dict[tuple[str, str], Scale]:
 def predict(record: Record, name: str, ranks: int, rows: int) -> dict[str, float]:
     """Milliseconds of the parts of a step on ranks of one machine, one thread each.
 
-    Where there are more ranks than cores they take turns.
+    Allreduce is on the measured curve, as no alpha and beta fit all of it. Where there are more
+    ranks than cores they take turns.
     """
     told = record["steps"][name]["node" if ranks == 1 else "rank"]
     compute = compute_of(told)
@@ -59,9 +77,7 @@ def predict(record: Record, name: str, ranks: int, rows: int) -> dict[str, float
     turns = max(1.0, ranks / cores) if ranks > 1 else 1.0
     scale = Scale(compute.faster(1.0 / turns), told["parameters"], NETWORKS[0])
     if ranks > 1:
-        fit = record["allreduce"][str(ranks)]
-        here = Network("", 1e-6 * fit["alpha_us"], 1e-9 * fit["beta_ns"])
-        scale = replace(scale, network=here, gamma=1e-9 * fit["gamma_ns"])
+        scale = replace(scale, measured=curve_of(record, ranks))
     parts = {
         "gradients": scale.compute.of(-(-rows // ranks)),
         "allreduce": scale.communication(ranks),
@@ -72,13 +88,13 @@ def predict(record: Record, name: str, ranks: int, rows: int) -> dict[str, float
     return {part: 1e3 * time for part, time in parts.items()}
 
 
-def _table(head: Iterable[str], lines: Iterable[Iterable[Any]]) -> str:
+def markdown(head: Iterable[str], lines: Iterable[Iterable[Any]]) -> str:
     head = list(head)
     rows = [head, ["---"] * len(head), *lines]
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
 
 
-def _ms(time: float) -> str:
+def milliseconds(time: float) -> str:
     return f"{time:.3g}" if time < 100 else f"{time:.0f}"
 
 
@@ -95,28 +111,38 @@ def steps_table(record: Record) -> str:
     lines = []
     for name, kinds in record["steps"].items():
         for told in kinds.values():
-            by_rows = {f["rows"]: _ms(f["gradients"]) for f in told["figures"]}
+            by_rows = {f["rows"]: milliseconds(f["gradients"]) for f in told["figures"]}
             millions = f"{told['parameters'] / 1e6:.3g} M"
             cells = [by_rows.get(n, "") for n in columns]
             compute = compute_of(told)
-            rest = [_ms(1e3 * compute.norm), _ms(1e3 * compute.update)]
+            rest = [milliseconds(1e3 * compute.norm), milliseconds(1e3 * compute.update)]
             lines.append([name, millions, told["threads"], *cells, *rest])
-    return _table(head, lines)
+    return markdown(head, lines)
 
 
 def networks_table(record: Record) -> str:
     """alpha and beta of each network, and of this machine's memory between ranks."""
-    lines = [
-        [f"this machine, {ranks} ranks", f"{fit['alpha_us']:.3g}", f"{1 / fit['beta_ns']:.3g}",
-         f"fitted to Allreduce from {min(fit['sizes'])} to {max(fit['sizes']):,} bytes; no "
-         f"point is off by more than a factor of {fit['worst']:.2g}"]
-        for ranks, fit in record["allreduce"].items()
-    ]  # fmt: skip
+    lines = [_memory(record, int(ranks)) for ranks in record["allreduce"]]
     lines += [
         [net.name, f"{1e6 * net.alpha:.3g}", f"{1e-9 / net.beta:.3g}", net.source]
         for net in NETWORKS
     ]
-    return _table(["network", "α, µs", "1/β, GB/s", "from"], lines)
+    return markdown(["network", "α, µs", "1/β, GB/s", "from"], lines)
+
+
+def _memory(record: Record, ranks: int) -> list[str]:
+    """The line of this machine's memory: what fits short messages, and what the longest take."""
+    curve, gamma = curve_of(record, ranks), gamma_of(record, ranks)
+    alpha, beta, worst = fit_allreduce(ranks, curve.sizes, curve.seconds, gamma)
+    fitted = [size for size in curve.sizes if size <= CACHED]
+    source = (
+        f"fitted to Allreduce from {fitted[0]} to {fitted[-1]:,} bytes; no point is off by more "
+        f"than a factor of {worst:.2g}"
+    )
+    if (longest := curve.sizes[-1]) > CACHED:
+        times = curve.seconds[-1] / halving(ranks, longest, alpha, beta, gamma)
+        source += f"; {longest:,} bytes take {times:.1f} times as long as that"
+    return [f"this machine, {ranks} ranks", f"{1e6 * alpha:.3g}", f"{1e-9 / beta:.3g}", source]
 
 
 def strong_table(record: Record, factor: float) -> str:
@@ -127,12 +153,12 @@ def strong_table(record: Record, factor: float) -> str:
     for (model, network), scale in scales(record, factor).items():
         fastest = scale.fastest()
         lines.append(
-            [model, network, _ms(1e3 * scale.step(1, BATCH))]
+            [model, network, milliseconds(1e3 * scale.step(1, BATCH))]
             + [_percent(scale.strong(n)) for n in _SHOWN]
             + [scale.last_above_half(scale.strong), fastest]
             + [f"{scale.step(1, BATCH) / scale.step(fastest, BATCH):.0f}"]
         )
-    return _table(head, lines)
+    return markdown(head, lines)
 
 
 def weak_table(record: Record) -> str:
@@ -144,7 +170,7 @@ def weak_table(record: Record) -> str:
     for key, scale in scales(record).items():
         cells = [_percent(scale.weak(n, ROWS)) for n in _SHOWN]
         lines.append([*key, *cells, rows_for(scale, 0.8), rows_for(fast[key], 0.8)])
-    return _table(head, lines)
+    return markdown(head, lines)
 
 
 def rows_for(scale: Scale, efficiency: float, nodes: int = NODES[-1]) -> int:
@@ -164,11 +190,13 @@ def ranks_table(record: Record) -> str:
         for ranks, told in by_ranks.items():
             (figure,) = told["figures"]
             predicted = predict(record, name, int(ranks), figure["rows"])
-            cells = [f"{_ms(predicted[part])} / {_ms(figure[part])}" for part in parts]
+            cells = [
+                f"{milliseconds(predicted[part])} / {milliseconds(figure[part])}" for part in parts
+            ]
             ratio = f"{figure['step'] / predicted['step']:.2f}"
             kind = f"{ranks} × {told['threads']}"
-            lines.append([name, kind, *cells, _ms(figure["waiting"]), ratio])
-    return _table(head, lines)
+            lines.append([name, kind, *cells, milliseconds(figure["waiting"]), ratio])
+    return markdown(head, lines)
 
 
 SECTIONS = {

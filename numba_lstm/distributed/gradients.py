@@ -1,7 +1,7 @@
 """The gradients of many parameters in one array, which a single message sums over all ranks.
 
 The message is sent after the backward pass. Several, each begun when a layer's gradients are there,
-were slower on one machine: docs/howto/distributed.md has the measurement.
+are measured by bench/overlap.py: docs/howto/distributed.md has the table.
 """
 
 from __future__ import annotations

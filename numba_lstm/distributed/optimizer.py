@@ -91,9 +91,9 @@ class DistributedOptimizer(optim.Optimizer):
     standard only recommends. MPICH and Open MPI choose the order of summation by the message's
     size, the number of ranks and where these run: the same library with the same settings gives the
     same bits, run after run, for as many ranks that are placed alike. A network that sums by itself
-    may not. Different numbers of ranks agree to rounding. An order that does not
-    depend on it needs the gradients of a fixed number of parts of a batch: 1.2 times the time of a
-    step for 4 parts of 16 samples, 1.5 for 8.
+    may not. Different numbers of ranks agree to rounding. An order that does not depend on it needs
+    the gradients of a fixed number of parts of a batch: 1.2 times the time of a step for 4 parts of
+    16 samples, 1.5 for 8.
 
     Examples
     --------

@@ -108,7 +108,31 @@ def test_short_messages_double_and_long_ones_halve(cost):
 def test_the_fit_finds_the_alpha_and_beta_that_times_were_made_with(cost, p):
     sizes = [4, 4096, 2**20, 2**26]
     times = [cost.halving(p, size, 3e-6, 2e-10, 1e-10) for size in sizes]
-    assert cost.fit_allreduce(p, sizes, times, 1e-10) == pytest.approx((3e-6, 2e-10))
+    times[-1] *= 4.0  # memory is slower than caches, and has no say
+    assert cost.fit_allreduce(p, sizes, times, 1e-10) == pytest.approx((3e-6, 2e-10, 1.0))
+    times[1] *= 1.5
+    assert 1.1 < cost.fit_allreduce(p, sizes, times, 1e-10)[2] < 1.5
+
+
+def test_a_measured_curve_stands_for_the_network(cost):
+    curve = cost.Curve((4, 100, 200), (1.0, 2.0, 6.0))
+    assert [curve.of(size) for size in (1, 4, 52, 100, 150, 200, 300)] == [
+        1.0, 1.0, 1.5, 2.0, 4.0, 6.0, 9.0,
+    ]  # fmt: skip
+    compute = cost.Compute((1, 2), (2.0, 3.0), 0.25, 0.75)
+    scale = cost.Scale(compute, 50, cost.Network("", 0.125, 0.0), measured=curve)
+    # A look at the gradients, their 200 bytes, and a message of a few numbers.
+    assert scale.communication(2) == pytest.approx(0.25 + 6.0 + curve.of(32))
+    assert scale.communication(1) == 0.0
+
+
+def test_a_sum_is_hidden_where_layers_are_ready_early(cost):
+    # Nothing is ready before the end; all but a tenth is; the sum is longer than what is left.
+    assert cost.hidden([(5.0, 100)], 2.0) == pytest.approx(0.0)
+    assert cost.hidden([(1.0, 90), (5.0, 10)], 2.0) == pytest.approx(1.8)
+    assert cost.hidden([(1.0, 90), (5.0, 10)], 40.0) == pytest.approx(4.0)
+    # The second waits for the first.
+    assert cost.hidden([(1.0, 50), (2.0, 50), (4.0, 0)], 4.0) == pytest.approx(3.0)
 
 
 def test_rows_that_were_not_measured_are_between_their_neighbours_or_in_parts(cost):
@@ -118,8 +142,9 @@ def test_rows_that_were_not_measured_are_between_their_neighbours_or_in_parts(co
     assert compute.of(32) == 12.0 and compute.of(36) == 14.0
     twice = compute.faster(2)
     assert (twice.of(36), twice.norm, twice.update) == (7.0, 0.25, 0.375)
-    # Sixteen rows at once are slower here than four by four.
-    assert cost.Compute((1, 4, 16), (1.0, 2.0, 9.0), 0.0, 0.0).of(32) == 16.0
+    # Sixteen rows at once are slower here than four by four, for sixteen rows, too.
+    slow = cost.Compute((1, 4, 16), (1.0, 2.0, 9.0), 0.0, 0.0)
+    assert (slow.of(32), slow.of(16), slow.of(13)) == (16.0, 8.0, 7.0)
 
 
 def test_efficiencies_by_hand(cost):
