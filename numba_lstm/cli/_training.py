@@ -18,12 +18,13 @@ from ._errors import DIVERGED, bad_input
 from ._kernels import announce_compiling, set_threads
 from ._output import json_option, print_json, print_notes
 from ._paths import FILE, FOLDER
-from ._ranks import RanksCommand, in_words, of_launch
+from ._ranks import EndOfRank, RanksCommand, in_words, of_launch
 
 if TYPE_CHECKING:
     from ..distributed.group import Group
     from ..training.runs.checkpoint import Run
     from ..training.runs.trainer import RunTrainer
+    from ._rank_warnings import RankWarnings
 
 __all__ = ["Layers", "config_options", "stopped_early", "train_command"]
 
@@ -140,9 +141,10 @@ def train_command(
         as_json: bool,
         **options: Any,
     ) -> None:
-        with of_launch() as ctx.obj:
+        with of_launch() as (ctx.obj, warned):
             _train_run(
                 ctx,
+                warned,
                 merged or all_layers,
                 finish,
                 config_files=config_files,
@@ -160,6 +162,7 @@ def train_command(
 
 def _train_run(
     ctx: click.Context,
+    warned: RankWarnings,
     merged: Callable[[Layers], TrainingOptions],
     finish: Callable[[RunTrainer, Run], tuple[dict[str, Any], list[str]]],
     *,
@@ -177,6 +180,8 @@ def _train_run(
     ----------
     ctx
         The command's; its object is the group of the ranks that train together.
+    warned
+        What these have warned of.
     merged
         Makes the options of layers of them.
     finish
@@ -215,6 +220,7 @@ def _train_run(
         else:
             trainer, run = session.start(config, out, progress, group)
     ranks = in_words(group) if group.size > 1 else ""
+    warned.tell()  # now, for a training may take days
     if not quiet:
         click.echo(f"run: {run.path}", err=True)
         if ranks:
@@ -230,6 +236,8 @@ def _train_run(
         lines.extend(told)
 
     status, code, words = _train(trainer, run, end)
+    if code == DIVERGED and group.rank > 0:
+        raise EndOfRank(words.removeprefix("error: "), code)  # processors may differ
     if words and group.rank == 0:
         click.echo(words, err=True)
     summary = {"run": str(run.path), "status": status, **trainer.summary(), **more}
