@@ -141,18 +141,18 @@ def train_command(
         as_json: bool,
         **options: Any,
     ) -> None:
-        with of_launch() as (ctx.obj, warned):
+        with of_launch() as ctx.obj:
+            rank = ctx.obj[0].rank
             _train_run(
                 ctx,
-                warned,
                 merged or all_layers,
                 finish,
                 config_files=config_files,
                 out=out,
                 resumed=resumed,
                 # Rank 0 speaks for all.
-                quiet=quiet or ctx.obj.rank > 0,
-                as_json=as_json and ctx.obj.rank == 0,
+                quiet=quiet or rank > 0,
+                as_json=as_json and rank == 0,
                 options=options,
                 unit=unit,
             )
@@ -162,7 +162,6 @@ def train_command(
 
 def _train_run(
     ctx: click.Context,
-    warned: RankWarnings,
     merged: Callable[[Layers], TrainingOptions],
     finish: Callable[[RunTrainer, Run], tuple[dict[str, Any], list[str]]],
     *,
@@ -179,9 +178,7 @@ def _train_run(
     Parameters
     ----------
     ctx
-        The command's; its object is the group of the ranks that train together.
-    warned
-        What these have warned of.
+        The command's; its object is what `of_launch` gives.
     merged
         Makes the options of layers of them.
     finish
@@ -194,7 +191,8 @@ def _train_run(
     unit
         What a token is, for the progress.
     """
-    group: Group = ctx.obj
+    launch: tuple[Group, RankWarnings] = ctx.obj
+    group, warned = launch
     flags = {name: value for name, value in options.items() if value not in (None, ())}
     with bad_input():
         excluded = {"out": out, "config": config_files, "init": flags.get("init")}
