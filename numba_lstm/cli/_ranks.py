@@ -3,54 +3,123 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from ._errors import FAILED, BadInput, exit_code, one_line
+from ._rank_warnings import RankWarnings, Warned
 
 if TYPE_CHECKING:
     from ..distributed.ending import Ending
     from ..distributed.group import Group
 
-__all__ = ["RanksCommand", "in_words", "of_launch"]
+__all__ = ["EndOfRank", "RanksCommand", "in_words", "of_launch"]
 
 # How long a rank that failed waits for others to fail, too, before it ends them. What goes wrong on
 # all of them, such as a wrong option, does so within less.
 _PATIENCE = 2.0
+# Seconds in which MPICH's launcher passes on what was printed, before it is told to end the job.
+_LAST_WORDS = 0.2
+
+
+class EndOfRank(click.ClickException):
+    """How a rank ends whose words are said only if no other rank says them.
+
+    Parameters
+    ----------
+    words
+        What is printed behind ``error:``.
+    code
+        The exit code; not 0.
+    """
+
+    def __init__(self, words: str, code: int) -> None:
+        super().__init__(words)
+        self.exit_code = code  # type: ignore[misc]
+
+
+class _End(NamedTuple):
+    """What a rank tells the others at its end.
+
+    Attributes
+    ----------
+    code
+        Its exit code; where it is not 0, this rank has something to say, or has said it.
+    own
+        Whether the failure is this rank's own, rather than the news of another rank's.
+    warned
+        The warnings that it has kept for itself.
+    """
+
+    code: int
+    own: bool
+    warned: list[Warned]
 
 
 @contextlib.contextmanager
-def of_launch() -> Iterator[Group]:
+def of_launch() -> Iterator[tuple[Group, RankWarnings]]:
     """Give the ranks that the launcher started, or this process alone, and have them end together.
 
-    What goes wrong on all ranks is printed once, and each ends with its exit code. What goes wrong
-    on some is printed by one of these, and the others are aborted, which may wait for them.
+    The second that it gives is what they warn of meanwhile.
+
+    What goes wrong on all ranks is printed once. What goes wrong on some is printed by one of
+    these, and the others are aborted, which may wait for them. All end with the same exit code:
+    MPICH's launcher ends with the bits of all codes together, of which 1 and 2 would make 3.
+
+    Python's warnings are shown by rank 0, and by another rank those that rank 0 does not have.
 
     Raises
     ------
     BadInput
-        When there are several ranks, but nothing to talk to each other by.
+        When there are several ranks, but nothing to talk to each other by, or other versions of
+        the package on some.
     """
-    from ..distributed.group import Alone, group_of
+    from ..distributed.group import Alone
     from ..distributed.launcher import launched
 
     if launched() == 1:
-        yield Alone()
+        yield Alone(), RankWarnings(Alone())
         return
+    group = _meet()
     from ..distributed.ending import Ending
 
-    try:
-        group = group_of()
-    except (ImportError, RuntimeError) as error:
-        raise BadInput(str(error)) from None
     ending, failure = Ending(group), None
+    with RankWarnings(group) as warned:
+        try:
+            yield group, warned
+        except BaseException as error:
+            failure = error
+        _end(group, ending, failure, warned)
+
+
+def _meet() -> Group:
+    """Start MPI, and go on only if all ranks come and run this package."""
+    from ..distributed.errors import DistributedError
+    from ..distributed.group import group_of
+    from ..distributed.launcher import end_job
+    from ..distributed.meeting import meet
+    from ..distributed.waiting import waiting_for_ranks
+
+    group = None
     try:
-        yield group
-    except BaseException as error:
-        failure = error
-    _end(group, ending, failure)
+        with waiting_for_ranks():
+            group = group_of()
+            meet(group)
+    except (ImportError, RuntimeError, ValueError) as error:
+        if group is None:
+            # Others may have begun, and would wait for this one.
+            click.echo(f"error: {one_line(BadInput(str(error)))}", err=True)
+            time.sleep(_LAST_WORDS)
+            end_job(BadInput.exit_code)
+        elif isinstance(error, DistributedError) and group.rank == 0:
+            raise BadInput(str(error)) from None
+        elif not isinstance(error, DistributedError):
+            raise
+        raise click.exceptions.Exit(BadInput.exit_code) from None
+    return group
 
 
 class RanksCommand(click.Command):
@@ -68,23 +137,38 @@ class RanksCommand(click.Command):
                 raise error
 
 
-def _end(group: Group, ending: Ending, failure: BaseException | None) -> None:
+def _end(group: Group, ending: Ending, failure: BaseException | None, warned: RankWarnings) -> None:
     """Wait for the other ranks, and raise what this one is to end with."""
-    if failure is None:
-        ending.met("")
-        return
-    code, line = _code_of(failure), ""
-    if not isinstance(failure, click.exceptions.Exit):
-        line = one_line(failure)
-    lines = ending.met(line, None if code == 0 else _PATIENCE)
-    if lines is None:
-        if line:
-            click.echo(f"error: rank {group.rank}: {line}", err=True)
+    code = 0 if failure is None else _code_of(failure)
+    mine = _End(code, not _is_news(failure), warned.kept())
+    ends = ending.met(mine, None if code == 0 else _PATIENCE)
+    if ends is None:
+        warned.show(mine.warned)
+        assert failure is not None
+        if not isinstance(failure, click.exceptions.Exit):
+            click.echo(f"error: rank {group.rank}: {one_line(failure)}", err=True)
         group.abort(code)
-    # The first that has something to say says it for all.
-    if line and any(lines[: group.rank]):
+    warned.show_first([end.warned for end in ends])
+    failed = [end for end in ends if end.code]
+    if not failed:
+        if failure is not None:
+            raise failure
+        return
+    # The first that has something to say says it for all; the code is that of who failed itself.
+    code = next((end.code for end in failed if end.own), failed[0].code)
+    speaks = failed[0] is ends[group.rank]
+    if failure is None or not speaks or isinstance(failure, click.exceptions.Exit):
         raise click.exceptions.Exit(code)
+    if _code_of(failure) != code:
+        raise EndOfRank(one_line(failure), code) from failure
     raise failure
+
+
+def _is_news(failure: BaseException | None) -> bool:
+    """Whether a failure only tells that another rank failed."""
+    from ..distributed.errors import OtherRankError
+
+    return isinstance(getattr(failure, "__cause__", failure) or failure, OtherRankError)
 
 
 def _code_of(failure: BaseException) -> int:

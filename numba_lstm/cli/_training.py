@@ -18,12 +18,13 @@ from ._errors import DIVERGED, bad_input
 from ._kernels import announce_compiling, set_threads
 from ._output import json_option, print_json, print_notes
 from ._paths import FILE, FOLDER
-from ._ranks import RanksCommand, in_words, of_launch
+from ._ranks import EndOfRank, RanksCommand, in_words, of_launch
 
 if TYPE_CHECKING:
     from ..distributed.group import Group
     from ..training.runs.checkpoint import Run
     from ..training.runs.trainer import RunTrainer
+    from ._rank_warnings import RankWarnings
 
 __all__ = ["Layers", "config_options", "stopped_early", "train_command"]
 
@@ -141,6 +142,7 @@ def train_command(
         **options: Any,
     ) -> None:
         with of_launch() as ctx.obj:
+            rank = ctx.obj[0].rank
             _train_run(
                 ctx,
                 merged or all_layers,
@@ -149,8 +151,8 @@ def train_command(
                 out=out,
                 resumed=resumed,
                 # Rank 0 speaks for all.
-                quiet=quiet or ctx.obj.rank > 0,
-                as_json=as_json and ctx.obj.rank == 0,
+                quiet=quiet or rank > 0,
+                as_json=as_json and rank == 0,
                 options=options,
                 unit=unit,
             )
@@ -176,7 +178,7 @@ def _train_run(
     Parameters
     ----------
     ctx
-        The command's; its object is the group of the ranks that train together.
+        The command's; its object is what `of_launch` gives.
     merged
         Makes the options of layers of them.
     finish
@@ -189,7 +191,8 @@ def _train_run(
     unit
         What a token is, for the progress.
     """
-    group: Group = ctx.obj
+    launch: tuple[Group, RankWarnings] = ctx.obj
+    group, warned = launch
     flags = {name: value for name, value in options.items() if value not in (None, ())}
     with bad_input():
         excluded = {"out": out, "config": config_files, "init": flags.get("init")}
@@ -215,6 +218,7 @@ def _train_run(
         else:
             trainer, run = session.start(config, out, progress, group)
     ranks = in_words(group) if group.size > 1 else ""
+    warned.tell()  # now, for a training may take days
     if not quiet:
         click.echo(f"run: {run.path}", err=True)
         if ranks:
@@ -230,6 +234,8 @@ def _train_run(
         lines.extend(told)
 
     status, code, words = _train(trainer, run, end)
+    if code == DIVERGED and group.rank > 0:
+        raise EndOfRank(words.removeprefix("error: "), code)  # processors may differ
     if words and group.rank == 0:
         click.echo(words, err=True)
     summary = {"run": str(run.path), "status": status, **trainer.summary(), **more}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import time
-from typing import Any
+from typing import Any, TypeVar
 
 from .group import Group
 
 __all__ = ["Ending"]
 
+T = TypeVar("T")
 _LOOK_SECONDS = 0.005
 
 
@@ -28,21 +29,21 @@ class Ending:
     def __init__(self, group: Group) -> None:
         self._comm: Any = group._comm.Dup()
 
-    def met(self, words: str, seconds: float | None = None) -> list[str] | None:
-        """Wait until all ranks are here, and give what each has to say.
+    def met(self, told: T, seconds: float | None = None) -> list[T] | None:
+        """Wait until all ranks are here, and give what each has to tell.
 
         Ctrl-C is not heard meanwhile: it is for those that still work.
 
         Parameters
         ----------
-        words : str
-            What this rank has to say.
+        told : object
+            What this rank has to tell: anything that can be pickled.
         seconds : float, optional
             How long to wait; for ever if None.
 
         Returns
         -------
-        list of str, or None
+        list or None
             By rank; None if another rank was still not here after so long.
         """
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -52,7 +53,7 @@ class Ending:
                 if seconds is not None and time.monotonic() - began > seconds:
                     return None
                 time.sleep(_LOOK_SECONDS)
-            found: list[str] = self._comm.allgather(words)
+            found: list[T] = self._comm.allgather(told)
             return found
         finally:
             signal.signal(signal.SIGINT, before)

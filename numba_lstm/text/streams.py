@@ -55,16 +55,19 @@ class Streams:
     Parameters
     ----------
     tokens
-        (N,) integers; copied only if they are neither int64 nor unsigned.
+        (N,) integers; copied only if they are neither int64 nor unsigned, or for a `part`.
     batch
         B, the number of streams.
     seq_len
         T, the length of a window.
     part
         Which of the streams are given, where others are read elsewhere; windows are (T, so many).
+        Only these streams' tokens are kept, as a copy: the whole text may go.
 
     Attributes
     ----------
+    tokens : numpy.ndarray
+        What is kept, from the first of the streams to the last one's end.
     position : int
         The number of windows given since the start, over all epochs. Setting it on streams over
         the same tokens, batch and seq_len continues exactly there.
@@ -102,7 +105,18 @@ class Streams:
         last = pairs - self._count * self.seq_len
         starts = np.arange(self.batch, dtype=np.int64) * last // max(self.batch - 1, 1)
         self._starts = starts[part]
+        if self._starts.size < self.batch:
+            self._keep_own()
         self._position = 0
+
+    def _keep_own(self) -> None:
+        """Let go of the tokens that none of the streams reads."""
+        first, end = 0, 0
+        if self._starts.size:
+            first = int(self._starts.min())
+            end = int(self._starts.max()) + self._count * self.seq_len + 1
+        self.tokens = self.tokens[first:end].copy()
+        self._starts = self._starts - first
 
     def __len__(self) -> int:
         """Return the number of windows in an epoch."""

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import re
+import socket
 import subprocess
 import sys
 
@@ -8,7 +10,7 @@ import pytest
 from cli_tool import environment
 
 from numba_lstm.distributed import launched
-from numba_lstm.distributed.launcher import check_launcher
+from numba_lstm.distributed.launcher import check_launcher, end_job, number_of
 
 
 @pytest.mark.parametrize(
@@ -23,6 +25,10 @@ from numba_lstm.distributed.launcher import check_launcher
         ({"SLURM_NTASKS": "8", "SLURM_STEP_NUM_TASKS": "2", "PMI_FD": "7"}, 2),
         ({"PMI_SIZE": "many"}, 1),
         ({"PMI_SIZE": "0"}, 1),
+        ({"PMI_SIZE": "4", "NUMBA_LSTM_MPI": "0"}, 1),  # inherited from a rank of a program
+        ({"PMI_SIZE": "4", "NUMBA_LSTM_MPI": " Off"}, 1),
+        ({"PMI_SIZE": "4", "NUMBA_LSTM_MPI": "1"}, 4),
+        ({"PMI_SIZE": "4", "NUMBA_LSTM_MPI": ""}, 4),
     ],
 )
 def test_the_number_of_ranks_is_what_the_launcher_says(known, size):
@@ -36,9 +42,29 @@ def test_this_process_was_not_launched():
 def test_a_launcher_of_another_mpi_than_the_library_is_found():
     words = check_launcher(1, "MPICH Version:      4.3\nMPICH built", {"OMPI_COMM_WORLD_SIZE": "4"})
     assert words.startswith("the launcher started 4 ranks, but MPICH Version:")
-    assert "MPI4PY_MPIABI=openmpi" in words
+    assert "MPI4PY_MPIABI=openmpi" in words and "NUMBA_LSTM_MPI=0" in words
     assert check_launcher(4, "MPICH", {"PMI_SIZE": "4"}) == ""
     assert check_launcher(1, "MPICH", {}) == ""
+
+
+def test_a_ranks_number_is_what_the_launcher_says():
+    assert number_of({}) == number_of({"PMI_RANK": "-1"}) == 0
+    assert number_of({"PMI_RANK": "3", "SLURM_PROCID": "7"}) == 3
+    assert number_of({"OMPI_COMM_WORLD_RANK": "2"}) == 2
+
+
+def test_only_the_launchers_own_descriptor_is_told_to_end_the_job(monkeypatch, tmp_path):
+    ours, launchers = socket.socketpair()
+    monkeypatch.setenv("PMI_FD", str(ours.fileno()))
+    end_job(2)
+    assert launchers.recv(100) == b"cmd=abort exitcode=2\n"
+    with open(tmp_path / "log", "wb") as file:  # where the variable was inherited
+        monkeypatch.setenv("PMI_FD", str(file.fileno()))
+        end_job(2)
+    assert (tmp_path / "log").read_bytes() == b""
+    for wrong in (str(os.sysconf("SC_OPEN_MAX") - 1), "none", "9" * 30):
+        monkeypatch.setenv("PMI_FD", wrong)
+        end_job(2)
 
 
 PROGRAM = """

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ class TextTask(RunTask):
     config
         The options.
     data
-        The tokens.
+        The tokens. Of those to train on the task keeps its own rank's streams.
     model
         A new LanguageModel, or one that will be restored.
     group
@@ -65,8 +66,15 @@ class TextTask(RunTask):
         from ...text import Streams
 
         super().__init__(config, model, group)
-        self.data, part = data, self.group.share(config.batch)
+        part = self.group.share(config.batch)
+        self._digests = data.digest(), data.valid_digest()
         self.streams = Streams(data.train, config.batch, config.seq_len, part=part)
+        self.data = data
+        if self.group.size > 1:
+            # Of the training text a rank keeps what it trains on. What validates may be a view of
+            # the same array, which would hold all of it.
+            valid = None if data.valid is None else data.valid.copy()
+            self.data = dataclasses.replace(data, train=self.streams.tokens, valid=valid)
         self._columns = part.stop - part.start
         self.validates = data.valid is not None
         self.length = len(self.streams)
@@ -82,8 +90,8 @@ class TextTask(RunTask):
             windows=self.length,
             text_length=self.data.text.length,
             text_digest=self.data.text.digest,
-            digest=self.data.digest(),
-            valid_digest=self.data.valid_digest(),
+            digest=self._digests[0],
+            valid_digest=self._digests[1],
         )
 
     def restore(self, counters: dict[str, Any], state: Any) -> TextCounters:
