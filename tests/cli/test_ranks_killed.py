@@ -47,7 +47,7 @@ class Life:
         self.folder, self.whole, self.rng = folder, whole, random.Random(7)
         self.begun, self.ended = took
         self.rounds = 0
-        self.told = dict.fromkeys((*MOMENTS, "too late"), 0)
+        self.told = dict.fromkeys((*MOMENTS, "too late", "unclear"), 0)
 
     def round(self, moments: tuple[str, ...]) -> None:
         """A run from its first job to its end, with a kill at each of some moments."""
@@ -57,7 +57,8 @@ class Life:
         code, _, err = launch(RANKS, *self.job(), cwd=self.folder)
         assert code == 0, err
         assert_same(self.path, self.whole)
-        assert os.listdir(self.folder / "runs") == [str(n) for n in range(self.rounds + 1)]
+        # What a killed creation has left is gone.
+        assert set(os.listdir(self.folder / "runs")) == {str(n) for n in range(self.rounds + 1)}
         self.rounds += 1
 
     def job(self) -> list[object]:
@@ -87,7 +88,11 @@ class Life:
             assert self.step() == STEPS
             moment = "too late"
         else:
-            assert "illed" in out + err, (out, err)  # mpiexec's word
+            # What was killed is mpiexec's word; on a busy machine MPICH's may only say, once in a
+            # while, that it has lost what it started.
+            clear = "illed" in out + err
+            assert clear or "[mpiexec@" in err, (out, err)
+            self.told["unclear"] += not clear
         self.told[moment] += 1
         wait_until_gone(self.folder)
         assert self.step() >= before
@@ -127,5 +132,5 @@ def test_a_rank_killed_at_any_moment_ends_the_job_and_the_run_goes_on_to_the_sam
     for _ in range(10 if LONG else 1):
         life.round(MOMENTS if LONG else DAILY)
     print({"took": (life.begun, life.ended), **life.told})
-    kills = sum(life.told.values()) - life.told["too late"]
-    assert kills >= (40 if LONG else len(DAILY))
+    kills = sum(life.told[moment] for moment in MOMENTS)
+    assert kills >= (40 if LONG else len(DAILY)) and life.told["unclear"] <= kills // 2
