@@ -24,7 +24,9 @@ pytestmark = [
 ]
 
 RANKS, STEPS = 4, 120 if LONG else 40
-TRAIN = ["train", "lm", "--data", "text.txt", *TINY, "--steps", STEPS, "--valid-every", "4"]
+# With lines of metrics behind each checkpoint, which a run that goes on takes back.
+OFTEN = ["--valid-every", "4", "--log-every", "1"]
+TRAIN = ["train", "lm", "--data", "text.txt", *TINY, "--steps", STEPS, *OFTEN]
 # In a run's life one after the other.
 MOMENTS = ("starting", "making", "resuming", "training", "ending")
 DAILY = ("making", "training")
@@ -39,14 +41,13 @@ class Life:
         Where the jobs work; it has ``text.txt``.
     whole
         A run that nobody disturbed.
-    took
-        How long that took until it had its folder, and to the end.
+    begun
+        How long that took until it had its folder.
     """
 
-    def __init__(self, folder: Path, whole: Path, took: tuple[float, float]) -> None:
+    def __init__(self, folder: Path, whole: Path, begun: float) -> None:
         self.folder, self.whole, self.rng = folder, whole, random.Random(7)
-        self.begun, self.ended = took
-        self.rounds = 0
+        self.begun, self.rounds = begun, 0
         self.told = dict.fromkeys((*MOMENTS, "too late", "unclear"), 0)
 
     def round(self, moments: tuple[str, ...]) -> None:
@@ -65,6 +66,9 @@ class Life:
         relative = self.path.relative_to(self.folder)
         more = ["train", "lm", "--resume"] if self.path.exists() else [*TRAIN, "--out"]
         return [COMMAND[1], *more, relative]
+
+    def kills(self) -> int:
+        return sum(self.told[moment] for moment in MOMENTS)
 
     def step(self) -> int:
         return Run(self.path).load().counters["step"] if self.path.exists() else -1
@@ -102,11 +106,12 @@ class Life:
 
     def wait(self, process, moment: str, before: int) -> None:
         """Until the moment has come, and a while of a random length behind it."""
+        some = max(before, 0) + self.rng.randrange(1, STEPS // 2)
         came, longest = {
             "starting": (lambda: True, self.begun),
             "making": (lambda: self.path.parent.exists() and os.listdir(self.path.parent), 0.02),
             "resuming": (lambda: True, self.begun),
-            "training": (lambda: self.step() > before, 0.5 * (self.ended - self.begun)),
+            "training": (lambda: self.step() >= min(some, STEPS - 4), 0.01),
             "ending": (lambda: self.step() == STEPS, 0.1),
         }[moment]
         while process.poll() is None and not came():
@@ -114,8 +119,8 @@ class Life:
         time.sleep(self.rng.uniform(0.0, longest))
 
 
-def whole(folder: Path) -> tuple[float, float]:
-    """Train a run at once; how long it took until it had its folder, and to the end."""
+def whole(folder: Path) -> float:
+    """Train a run at once; how long it took until it had its folder."""
     began, begun = time.monotonic(), 0.0
     with begin(RANKS, COMMAND[1], *TRAIN, "--out", "whole", cwd=folder) as process:
         while process.poll() is None and not begun:
@@ -123,14 +128,14 @@ def whole(folder: Path) -> tuple[float, float]:
             time.sleep(0.005)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    return begun, time.monotonic() - began
+    return begun
 
 
 def test_a_rank_killed_at_any_moment_ends_the_job_and_the_run_goes_on_to_the_same_bits(tmp_path):
     (tmp_path / "text.txt").write_text(TEXT)
     life = Life(tmp_path, tmp_path / "whole", whole(tmp_path))
-    for _ in range(10 if LONG else 1):
+    while (kills := life.kills()) < (50 if LONG else 2):
+        assert life.rounds < kills + 2  # a busy machine may have missed a moment
         life.round(MOMENTS if LONG else DAILY)
-    print({"took": (life.begun, life.ended), **life.told})
-    kills = sum(life.told[moment] for moment in MOMENTS)
-    assert kills >= (40 if LONG else len(DAILY)) and life.told["unclear"] <= kills // 2
+    print({"rounds": life.rounds, **life.told})
+    assert life.told["unclear"] <= kills // 2
