@@ -13,14 +13,15 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / ".ci" / "long"
 READS = re.compile(r"environ(?:\.get\(|\[)\"(NUMBA_LSTM_\w+)\"")
-OF_THE_PACKAGE = {"NUMBA_LSTM_TUNE", "NUMBA_LSTM_CACHE_DIR"}
+# Those of the package, and what makes no test longer.
+OTHERS = {"NUMBA_LSTM_TUNE", "NUMBA_LSTM_CACHE_DIR", "NUMBA_LSTM_TESTS_NEED_MPI"}
 
 needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="the command is bash's")
 
 
 def asked_by(text: str) -> set[str]:
     """The variables that a file of the tests reads."""
-    return set(READS.findall(text)) - OF_THE_PACKAGE
+    return set(READS.findall(text)) - OTHERS
 
 
 def that_ask() -> set[str]:

@@ -8,12 +8,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_tool import COMPILING, environment
+from cli_tool import COMMAND, COMPILING, environment
 from ranks_tool import MPIEXEC
 
 from numba_lstm._files import locked
@@ -23,11 +23,12 @@ COMMANDS = Path(__file__).with_name("ranks_commands.py")
 
 
 def begin(ranks: int, *args: Any, cwd: Path | None = None, **more: str) -> subprocess.Popen:
-    """Start Python on some ranks and go on."""
+    """Start Python on some ranks and go on. Of variables in ``more`` empty ones are taken away."""
+    variables = environment(**{"NUMBA_NUM_THREADS": "1", **more})
     return subprocess.Popen(
         [str(MPIEXEC), "-n", str(ranks), sys.executable, *map(str, args)],
         cwd=cwd,
-        env=environment(NUMBA_NUM_THREADS="1", **more),
+        env={name: value for name, value in variables.items() if value != ""},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -75,14 +76,28 @@ def locked_and_waiting(folder: Path) -> Iterator[None]:
             time.sleep(0.1)
 
 
-def alive(pids: Sequence[int]) -> list[int]:
-    """Those of some processes that are still there, zombies not counted."""
-    found = []
-    for pid in pids:
+def processes(folder: Path) -> dict[int, list[str]]:
+    """The arguments of all processes that work in a folder, by their ids; zombies work nowhere."""
+    found = {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
         try:
-            with open(f"/proc/{pid}/stat") as file:
-                if file.read().rsplit(")", 1)[1].split()[0] != "Z":
-                    found.append(pid)
-        except FileNotFoundError:
+            if os.path.samefile(f"/proc/{name}/cwd", folder):
+                parts = Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0")
+                found[int(name)] = [os.fsdecode(part) for part in parts]
+        except OSError:
             continue
     return found
+
+
+def ranks_in(folder: Path) -> list[int]:
+    """The processes of a command's ranks in a folder, as far as they have been started."""
+    start = [sys.executable, COMMAND[1]]
+    return [pid for pid, parts in processes(folder).items() if parts[:2] == start]
+
+
+def wait_until_gone(folder: Path) -> None:
+    """Nothing of a job may be left: no rank, and none of what the launcher put above them."""
+    end = time.monotonic() + 5
+    while processes(folder) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert processes(folder) == {}

@@ -21,6 +21,7 @@ from cli_tool import here  # noqa: E402
 from numba_lstm.cli import main  # noqa: E402
 from numba_lstm.distributed import group_of  # noqa: E402
 from numba_lstm.training.lm import data, task  # noqa: E402
+from numba_lstm.training.loop import Loop  # noqa: E402
 from numba_lstm.training.runs import ranks as of_runs  # noqa: E402
 from numba_lstm.training.runs import session  # noqa: E402
 
@@ -125,6 +126,10 @@ def interrupted_early(args: list[str]) -> Any:
         signal.raise_signal(signal.SIGTERM)
 
     return mock.patch.object(task.TextTask, "warm_up", warm_up)
+
+
+def no_time(args: list[str]) -> Any:
+    return mock.patch.object(Loop, "_elapsed", lambda self: 0.0)
 
 
 def error(args: list[str]) -> Any:

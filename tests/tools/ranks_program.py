@@ -17,7 +17,6 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
 import numpy as np  # noqa: E402
 from kills_tool import ABOUT, FINISH, make_data  # noqa: E402
-from long_tool import LONG  # noqa: E402
 
 from numba_lstm.distributed import Alone, Group, group_of, launched  # noqa: E402
 from numba_lstm.training.interrupt import Interrupted  # noqa: E402
@@ -25,8 +24,7 @@ from numba_lstm.training.runs import session  # noqa: E402
 from numba_lstm.training.runs.kinds import KINDS  # noqa: E402
 from numba_lstm.training.runs.options import merge_options  # noqa: E402
 
-# Four on two cores spin against each other and against the other tests.
-MOST = 4 if LONG else 2
+MOST = 4
 # Several ranks share these batches unevenly; with four the last batch of a pass has fewer samples
 # than ranks.
 SIZES = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import shutil
 import subprocess
@@ -36,10 +37,12 @@ __all__ = [
 _SAYS = MPIEXEC and subprocess.run([MPIEXEC, "--version"], capture_output=True, text=True).stdout
 OPEN_MPI = "OpenRTE" in (_SAYS or "") or "Open MPI" in (_SAYS or "")
 
-needs_mpi = pytest.mark.skipif(
-    MPIEXEC is None or find_spec("mpi4py") is None,
-    reason="needs mpi4py and mpiexec: pip install 'numba_lstm[mpi]'",
-)
+_NO_MPI = MPIEXEC is None or find_spec("mpi4py") is None
+_WORDS = "needs mpi4py and mpiexec: pip install 'numba_lstm[mpi]'"
+# Else all tests of ranks could be left out for ever, and nobody would see it.
+if _NO_MPI and os.environ.get("NUMBA_LSTM_TESTS_NEED_MPI", "0") not in ("", "0"):
+    raise ImportError(f"this suite, by NUMBA_LSTM_TESTS_NEED_MPI, {_WORDS}")
+needs_mpi = pytest.mark.skipif(_NO_MPI, reason=_WORDS)
 
 
 def mpiexec(count: int, program: Path, *args: Any, **more: str) -> subprocess.CompletedProcess:
