@@ -70,6 +70,8 @@ def main() -> None:
     options.add_argument("--rows", type=int, default=ROWS, help="of all ranks together")
     options.add_argument("--option", action="append", default=[], help="another of `train lm`")
     given = options.parse_args()
+    if 2 not in given.ranks:
+        options.error("--ranks: expected 2 among them, whose parts are told")
     warn_if_busy()
     log = max(1, given.steps // 20)
     words = ["--steps", given.steps, "--log-every", log, "--seed", 0, *given.option]

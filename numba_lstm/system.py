@@ -212,7 +212,8 @@ def others_running(folder: Path = Path("/proc")) -> int | None:
 
     It takes about 100 µs with four threads in this process, and 20 more for each further one. Ours
     are counted before all are and after, and again if that differs: a worker goes to sleep soon
-    after a call, and would be taken for another process in two of three looks.
+    after a call, and would be taken for another process in two of three looks. While they come and
+    go it takes up to three times as long.
     """
     try:
         own = _own_running(folder)

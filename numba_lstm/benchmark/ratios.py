@@ -39,14 +39,16 @@ def interval(ours: Runs, theirs: Runs) -> tuple[float, float]:
     """The 95 % bootstrap interval of `ratio`.
 
     Both are measured in the same rounds, so rounds are drawn with both of their figures, each run's
-    by themselves. A single round tells nothing of its spread.
+    by themselves. A single round tells nothing of its spread. It tells how rounds scatter within
+    runs, and not by how much another run would differ: for that look at the runs' own ratios.
     """
-    drawn = np.mean([_logs(*run) for run in zip(ours, theirs, strict=True)], axis=0)
+    draws = np.random.default_rng(0)  # one for all runs, of which each would draw the same rounds
+    drawn = np.mean([_logs(*run, draws) for run in zip(ours, theirs, strict=True)], axis=0)
     low, high = np.exp(np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]))
     return float(low), float(high)
 
 
-def _logs(ours: Sequence[float], theirs: Sequence[float]) -> np.ndarray:
+def _logs(ours: Sequence[float], theirs: Sequence[float], draws: np.random.Generator) -> np.ndarray:
     """Logarithms of a run's ratio, of rounds drawn again and again."""
 
     def statistic(a: np.ndarray, b: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -58,7 +60,7 @@ def _logs(ours: Sequence[float], theirs: Sequence[float]) -> np.ndarray:
 
     # The argument got another name in scipy 1.15.
     named = inspect.signature(bootstrap).parameters
-    generator = {"rng" if "rng" in named else "random_state": np.random.default_rng(0)}
+    generator = {"rng" if "rng" in named else "random_state": draws}
     return bootstrap(
         (np.asarray(ours), np.asarray(theirs)),
         statistic,

@@ -35,7 +35,8 @@ class RankWarnings:
 
     def __init__(self, group: Group) -> None:
         self._group = group
-        self._kept: list[Warned] = []
+        self._kept: dict[tuple[str, str], Warned] = {}
+        self._told: set[tuple[str, str]] = set()  # what any rank had when the ranks met
         self._before: Any = None
 
     def __enter__(self) -> RankWarnings:
@@ -64,11 +65,16 @@ class RankWarnings:
             self._before(message, category, filename, lineno, file, line)
         if file is None:
             printed = warnings.formatwarning(message, category, filename, lineno, line)
-            self._kept.append(Warned(category.__name__, str(message), printed))
+            self._add(Warned(category.__name__, str(message), printed))
+
+    def _add(self, one: Warned) -> None:
+        """Keep one of each kind and words: some filters let it come in every step."""
+        if one[:2] not in self._told:
+            self._kept.setdefault(one[:2], one)
 
     def kept(self) -> list[Warned]:
         """The warnings since the ranks met, for `show_first`; of rank 0 they were shown already."""
-        kept, self._kept = self._kept, []
+        kept, self._kept = list(self._kept.values()), {}
         return kept
 
     def tell(self) -> None:
@@ -85,11 +91,12 @@ class RankWarnings:
             What `kept` gave, by rank.
         """
         rank = self._group.rank
+        self._told |= {one[:2] for warned in of_ranks for one in warned}
         before = {one[:2] for warned in of_ranks[:rank] for one in warned}
         self.show([one for one in of_ranks[rank] if one[:2] not in before])
 
     def show(self, warned: Sequence[Warned]) -> None:
-        """Show warnings of this rank's, which rank 0 has done already."""
+        """Show warnings of this rank; rank 0 has shown its own when they came."""
         if self._group.rank and sys.stderr is not None:
             for one in warned:
                 click.echo(f"rank {self._group.rank}: {one.printed}", err=True, nl=False)

@@ -65,7 +65,8 @@ def of_launch() -> Iterator[tuple[Group, RankWarnings]]:
 
     The second that it gives is what they warn of meanwhile.
 
-    What goes wrong on all ranks is printed once. What goes wrong on some is printed by one of
+    What goes wrong on all ranks is printed once, but for what keeps a rank from meeting the others,
+    which it says itself. What goes wrong on some is printed by one of
     these, and the others are aborted, which may wait for them. All end with the same exit code:
     MPICH's launcher ends with the bits of all codes together, of which 1 and 2 would make 3.
 
@@ -108,16 +109,20 @@ def _meet() -> Group:
         with waiting_for_ranks():
             group = group_of()
             meet(group)
-    except (ImportError, RuntimeError, ValueError) as error:
+    except Exception as error:
         if group is None:
+            if not isinstance(error, (ImportError, RuntimeError, ValueError)):
+                raise
             # Others may have begun, and would wait for this one.
             click.echo(f"error: {one_line(BadInput(str(error)))}", err=True)
             time.sleep(_LAST_WORDS)
             end_job(BadInput.exit_code)
-        elif isinstance(error, DistributedError) and group.rank == 0:
-            raise BadInput(str(error)) from None
         elif not isinstance(error, DistributedError):
-            raise
+            # On this rank only, perhaps, for which the others wait.
+            click.echo(f"error: rank {group.rank}: {one_line(error)}", err=True)
+            group.abort(FAILED)
+        elif group.rank == 0:
+            raise BadInput(str(error)) from None
         raise click.exceptions.Exit(BadInput.exit_code) from None
     return group
 

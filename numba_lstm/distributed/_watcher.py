@@ -5,6 +5,7 @@ so many seconds it says the words, and tells MPICH's launcher on FD to end all r
 is no such launcher it kills the process, which other launchers answer in the same way.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -16,19 +17,26 @@ def _ended(seconds: float) -> bool:
     return bool(select.select([0], [], [], seconds)[0])
 
 
+def _tell(fd: int, words: str) -> None:
+    """Write what can be written: a log may be full, a launcher gone."""
+    with contextlib.suppress(OSError):
+        os.write(fd, words.encode("utf-8", "backslashreplace"))
+
+
 def main(seconds: str, pid: str, fd: str, code: str, words: str) -> None:
     """As the module says."""
     if _ended(float(seconds)):
         return
-    os.write(2, f"error: {words}\n".encode("utf-8", "backslashreplace"))
+    _tell(2, f"error: {words}\n")
     # The launcher drops what it has not read when it ends the job.
     if _ended(0.2):
         return
     if int(fd) >= 0:
-        os.write(int(fd), f"cmd=abort exitcode={code}\n".encode())
+        _tell(int(fd), f"cmd=abort exitcode={code}\n")
         if _ended(2.0):
             return
-    os.kill(int(pid), signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int(pid), signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def digest(parameters: Sequence[Parameter]) -> int:
     """A CRC-32 of the bits of parameters: it reads each once and copies none."""
     found = 0
     for p in parameters:
-        found = zlib.crc32(np.ascontiguousarray(p.numpy()).data.cast("B"), found)
+        found = zlib.crc32(np.ascontiguousarray(p.numpy()).data, found)
     return found
 
 

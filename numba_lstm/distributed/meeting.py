@@ -63,8 +63,11 @@ def digest_of_sources(folder: Path = _PACKAGE) -> str:
     """
     made = hashlib.sha256()
     for path in _sources(str(folder)):
-        with open(path, "rb", buffering=0) as file:
-            content = file.read()
+        try:
+            with open(path, "rb", buffering=0) as file:
+                content = file.readall()
+        except OSError:
+            continue  # it is gone, or not to be read, and so cannot be imported either
         made.update(f"{os.path.relpath(path, folder)}\0{len(content)}\0".encode())
         made.update(content)
     return made.hexdigest()[:12]
@@ -77,8 +80,9 @@ def _sources(folder: str) -> Iterator[str]:
         entries = sorted(found, key=lambda entry: entry.name)
     for entry in entries:
         if entry.name.endswith(".py"):
-            yield entry.path
-        elif entry.is_dir():
+            if entry.is_file():  # and no link to nothing, as editors put beside a file
+                yield entry.path
+        elif entry.is_dir(follow_symlinks=False):  # a link may lead back here
             yield from _sources(entry.path)
 
 

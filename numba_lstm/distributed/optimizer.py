@@ -29,6 +29,8 @@ __all__ = ["DistributedOptimizer"]
 # A rank's mark beside its gradients: two flags, and above them a digest of what must be alike.
 _NOT_FINITE, _OTHER_PARAMETERS, _DIGEST = 1, 2, 4
 _DIGESTS = 1 << 22  # so that a mark is less than 2²⁴
+# CPUs that round otherwise give other norms, and so other scales to clip by.
+_GRAD_SCALE = "grad_scale of the last step (check_every=0 is for CPUs of different kinds)"
 
 
 class DistributedOptimizer(optim.Optimizer):
@@ -311,8 +313,8 @@ class DistributedOptimizer(optim.Optimizer):
             "check_every": str(self.check_every),
             "options": str([{name: group[name] for name in names} for group in groups]),
         }
-        if self.check_every:  # else norms, and so what clips, may be rounded otherwise
-            alike["grad_scale of the last step"] = str(self._scale)
+        if self.check_every:
+            alike[_GRAD_SCALE] = str(self._scale)
         return alike
 
     # -- saving and loading -------------------------------------------------------------------

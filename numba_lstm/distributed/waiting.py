@@ -15,11 +15,12 @@ from .launcher import launched, number_of, pmi_file
 __all__ = ["limit_of", "waiting_for_ranks"]
 
 _VARIABLE = "NUMBA_LSTM_MPI_WAIT"
-# Seconds. Ranks begin at once; what differs is how long their machines take to import the package.
-_LIMIT = 60.0
+# Seconds. A thousand ranks that import the package from one shared disk begin minutes apart.
+_LIMIT = 300.0
 # So much later does each rank speak than the one before, so that as a rule one does.
 _LATER = 0.5
 _LATEST = 20 * _LATER
+_WATCHER = Path(__file__).with_name("_watcher.py")
 _LONGEST = 1e6
 _CODE = 1
 
@@ -35,7 +36,7 @@ def limit_of(environment: Mapping[str, str] | None = None) -> float:
     Returns
     -------
     float
-        That of ``NUMBA_LSTM_MPI_WAIT``, or 60; infinity where that is 0, or more than 11 days.
+        That of ``NUMBA_LSTM_MPI_WAIT``, or 300; infinity where that is 0, or more than 11 days.
 
     Raises
     ------
@@ -66,7 +67,8 @@ def waiting_for_ranks() -> Iterator[None]:
     """
     seconds = limit_of()
     started = "mpi4py.MPI" in sys.modules
-    if seconds == math.inf or started or not sys.executable or os.name == "nt":
+    there = sys.executable and _WATCHER.is_file()  # which it is not in a zip
+    if seconds == math.inf or started or not there or os.name == "nt":
         yield
         return
     with contextlib.ExitStack() as held:
@@ -86,7 +88,7 @@ def _watched(seconds: float) -> Iterator[None]:
     after = seconds + min(rank * _LATER, _LATEST)
     watcher = subprocess.Popen(
         # Without site, which takes most of an interpreter's start.
-        [sys.executable, "-I", "-S", str(Path(__file__).with_name("_watcher.py")),
+        [sys.executable, "-I", "-S", str(_WATCHER),
          str(after), str(os.getpid()), str(-1 if fd is None else fd), str(_CODE), words],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,

@@ -10,7 +10,8 @@ again after 0.25 s and 2.25 s later. In STEADY calls are timed, and nothing more
 take twice as long as expected, the machine has become busy, and another plan, on fewer threads
 mostly, may be the fastest meanwhile: that is searched for among all candidates and kept in memory
 only. Where nothing was settled before, the rule's plan runs until a second search agrees with the
-first, unless another one takes two thirds of the time. In BUSY the settled plan is compared with
+first, unless another one takes two thirds of the time; what runs then is compared with the rule's
+plan as a settled one is in BUSY. In BUSY the settled plan is compared with
 that one after 0.25 s, then after twice as long each time up to 10 s, until it is as fast as it was.
 
 A call whose first time says that it is not worth it is SMALL, and runs by the rule for ever.
@@ -50,8 +51,9 @@ _CONFIRM_AFTER = (0.25, 2.25)
 # when the next search finds it faster, too. After one search a step back of 20x8x64x128 had run on
 # one thread for seconds, 1.26 times as long.
 _CLEARLY = 1.5
-# A search is followed by at least so many times the time of its runs without one; but for those
-# that compiled or loaded machine code, after which a first choice would stand for a minute.
+# After a search there is none for so many times the seconds that its timed runs took. Runs that
+# compiled or loaded machine code do not count: they take seconds, and what a disturbed search found
+# after them would run for minutes.
 _REST = 20
 # The settled plan is as fast as it was, if it takes no more than so many times what it took.
 _AS_FAST = 1.5
@@ -133,6 +135,7 @@ class Tuner:
         self._patience, self._search_at = _RETRY, -math.inf
         self._in_vain = 0.0
         self._disturbed = 0  # what the last search found, if that was disturbed
+        self._others = False  # whether by other processes, or a comparison since was
         self._retry_at = self._no_search_before = self._busy_until = -math.inf
         self._rule = self._names[0]
         if known is not None and known.plan in self._names:
@@ -304,7 +307,7 @@ class Tuner:
         is compared, and the whole search is repeated more and more seldom.
         """
         if not self._has_home:
-            free = self._was_crowded() and not self._crowded(self._threads)
+            free = self._others and not self._crowded(self._threads)
             if free or now >= self._search_at:
                 self._search_all()
                 return
@@ -318,7 +321,9 @@ class Tuner:
     def _take(self, verdict: Verdict) -> None:
         """A search is over."""
         best = self._searched[verdict.best]
-        if not self._has_home and not self._checks and len(self._searched) < len(self.candidates):
+        # Of two candidates a comparison is a whole search.
+        comparison = len(self._searched) < len(self.candidates)
+        if not self._has_home and not self._checks and comparison:
             self._compared(best, verdict)
         elif not self._has_home:
             self._settle(best, verdict)
@@ -343,7 +348,7 @@ class Tuner:
             self._search_all()
             return
         if not quiet:
-            time = verdict.time
+            time, self._others = verdict.time, self._was_crowded()
             if self._checks:  # the earlier process knew better
                 self._has_home = True
             else:
@@ -361,6 +366,7 @@ class Tuner:
 
     def _compared(self, best: int, verdict: Verdict) -> None:
         """The plan that runs, of a disturbed search, was compared with the rule's once more."""
+        self._others = self._others or self._was_crowded()
         self._retry_at = self._rest()
         self._search, self._disturbed, self._in_vain = None, best, verdict.time
         self._run(best, verdict.time)

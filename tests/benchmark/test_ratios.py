@@ -54,6 +54,14 @@ def test_runs_are_averaged_and_each_run_s_rounds_are_drawn_by_themselves(rng):
     assert 0.93 < low < 1.0 < high < 1.07
 
 
+def test_two_runs_are_surer_than_one(rng):
+    """And each draws rounds of its own, else equal runs would give the interval of one."""
+    ours, theirs = rng.lognormal(0.0, 0.2, (2, 21))
+    one = np.diff(np.log(ratios.interval([ours], [theirs])))
+    two = np.diff(np.log(ratios.interval([ours, ours], [theirs, theirs])))
+    assert 0.55 * one < two < 0.85 * one
+
+
 def test_the_geometric_mean_of_a_ratio_and_its_inverse_is_1():
     assert ratios.geometric_mean([4.0, 0.25]) == pytest.approx(1.0)
     assert ratios.geometric_mean([2.0, 8.0]) == pytest.approx(4.0)

@@ -81,7 +81,8 @@ class Life:
             while not pids and process.poll() is None:
                 pids = ranks_in(self.folder)
             try:
-                os.kill(self.rng.choice(pids or [process.pid]), signal.SIGKILL)
+                if pids:
+                    os.kill(self.rng.choice(pids), signal.SIGKILL)
             except ProcessLookupError:
                 pids = []
             began = time.monotonic()
@@ -138,4 +139,4 @@ def test_a_rank_killed_at_any_moment_ends_the_job_and_the_run_goes_on_to_the_sam
         assert life.rounds < kills + 2  # a busy machine may have missed a moment
         life.round(MOMENTS if LONG else DAILY)
     print({"rounds": life.rounds, **life.told})
-    assert life.told["unclear"] <= kills // 2
+    assert life.told["unclear"] <= max(2, kills // 2)

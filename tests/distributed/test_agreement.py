@@ -103,3 +103,11 @@ def test_another_version_on_a_rank_is_refused(monkeypatch):
         "got 1.2.0 on rank 0 and 1.2.1 on rank 1"
     )
     assert errors(in_threads(2, run)) == [f"DistributedError: {words}"] * 2
+
+
+def test_a_digest_is_of_the_bits_and_a_parameter_may_have_no_elements():
+    some = [nn.Parameter(np.zeros((0, 3), np.float32)), nn.Parameter([1.0, 2.0])]
+    before = agreement.digest(some)
+    assert agreement.digest(some) == before
+    some[1][1] = np.nextafter(np.float32(2.0), np.float32(3.0))
+    assert agreement.digest(some) != before

@@ -66,6 +66,9 @@ def test_the_digest_follows_from_names_and_contents_of_python_files(tmp_path):
     (tmp_path / "b.py").unlink()
     seen.append(digest())
     assert len(set(seen)) == 4
+    (tmp_path / "room" / ".#c.py").symlink_to("nobody@nowhere")  # as Emacs leaves
+    (tmp_path / "room" / "again").symlink_to(tmp_path)
+    assert digest() == seen[-1]
     assert len(meeting.digest_of_sources(tmp_path / "none")) == 12
     meeting.digest_of_sources.cache_clear()
 

@@ -19,11 +19,18 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="there it has no limit")
 
 @pytest.mark.parametrize(
     "text, seconds",
-    [("", 60.0), ("5", 5.0), (" 0.5 ", 0.5), ("0", math.inf), ("inf", math.inf), ("1e9", math.inf)],
+    [
+        ("", 300.0),
+        ("5", 5.0),
+        (" 0.5 ", 0.5),
+        ("0", math.inf),
+        ("inf", math.inf),
+        ("1e9", math.inf),
+    ],
 )
 def test_the_limit_is_what_the_environment_says(text, seconds):
     assert limit_of({"NUMBA_LSTM_MPI_WAIT": text}) == seconds
-    assert limit_of({}) == 60.0
+    assert limit_of({}) == 300.0
 
 
 @pytest.mark.parametrize("text", ["-1", "nan", "a minute"])
@@ -74,3 +81,13 @@ def test_without_a_launcher_that_listens_the_waiting_rank_is_killed_with_a_word(
     assert done.returncode == -signal.SIGKILL
     assert done.stderr.startswith("error: rank 1: waited 0.3 s for the other ranks of 4, of which ")
     assert done.stderr.count("\n") == 1 and "NUMBA_LSTM_MPI_WAIT=SECONDS" in done.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device")
+def test_a_limit_holds_where_nothing_can_be_written():
+    about = {"OMPI_COMM_WORLD_SIZE": "2", "OMPI_COMM_WORLD_RANK": "0", "NUMBA_LSTM_MPI_WAIT": "0.3"}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM], stderr=full, env=environment(**about), timeout=30
+        )
+    assert done.returncode == -signal.SIGKILL

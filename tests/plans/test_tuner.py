@@ -205,6 +205,26 @@ def test_what_runs_while_nothing_is_settled_is_compared_with_the_rules_plan_ever
     assert len(began) == 1 and [known.plan for known in machine.kept] == ["rule:2"]
 
 
+def test_once_others_leave_the_cpus_all_is_searched_though_a_comparison_was_quiet():
+    machine = Machine({"rule:2": 1e-3, "one:1": 0.5e-3, "other:2": 0.6e-3})
+    began = searches(machine, comparisons := [])
+    machine.crowd = True
+    while machine.now < 400:  # the next whole search is minutes away
+        machine.call()
+        machine.now += 0.01
+    crowded = len(comparisons)
+    del began[:]
+    looks, machine.tuner._crowded = iter([True]), lambda threads: next(looks, False)
+    while len(comparisons) == crowded:  # which sees them for the last time before it begins
+        machine.call()
+        machine.now += 0.01
+    machine.call(100)
+    assert machine.plan == "one:1" and began == []
+    machine.now += 11
+    machine.call(100)
+    assert len(began) == 1 and machine.kept
+
+
 def test_a_comparison_alone_settles_nothing():
     """It was quiet, but of two plans; a third one may be the fastest."""
     machine = Machine({"rule:2": 1e-3, "one:1": 0.3e-3, "other:2": 0.4e-3}, noise=1.0)
