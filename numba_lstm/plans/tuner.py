@@ -255,7 +255,8 @@ class Tuner:
 
     def _begin_search(self, chosen: list[int], keep_first: bool = True) -> None:
         entrants = [_entrant(self.candidates[index].plan) for index in chosen]
-        careful = self.busy and not self._has_home
+        # One thread of two is late there as often as not: three rounds say little.
+        careful = self.busy and (not self._has_home or len(chosen) == 2)
         self._searched = chosen
         self._search = Search(entrants, keep_first, self._warmed, careful)
         self._looks = self._crowded_looks = 0

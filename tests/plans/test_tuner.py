@@ -299,6 +299,22 @@ def test_busy_for_a_minute_it_costs_little_more_than_one_thread_and_then_it_find
     assert machine.call(1000) == pytest.approx(1000 * QUIET["rule:2"])
 
 
+def test_on_a_busy_machine_a_comparison_takes_nine_rounds():
+    """There a plan on two threads takes now half of one thread's time and now twice as long."""
+    machine = Machine(QUIET)
+    machine.call(60)
+    machine.times = {"rule:2": 3e-3, "other:2": 3e-3, "one:1": 2e-3, "single:1": 2.1e-3}
+    while machine.plan != "one:1":
+        machine.call()
+    machine.times["rule:2"] = 2e-3
+    searches(machine, comparisons := [])
+    while not comparisons:
+        machine.call()
+    machine.ran.clear()
+    machine.call(30)
+    assert machine.plan == "rule:2" and machine.ran.count("one:1") >= 8  # and the first one before
+
+
 def test_after_a_short_disturbance_it_finds_back_soon():
     machine = Machine(QUIET)
     machine.call(60)
