@@ -8,7 +8,6 @@ A page's marks say which machine's record stands between them.
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import sys
@@ -19,7 +18,7 @@ from typing import Any
 
 from scale_cost import NETWORKS, allreduce, hidden
 from scale_report import markdown, milliseconds
-from table import with_table
+from table import with_table, write_pages
 
 __all__ = ["beside_table", "lost_table", "overlap_table", "with_tables"]
 
@@ -130,23 +129,10 @@ def with_tables(page: str, tables: dict[str, Any], results: Path) -> str:
 
 
 def main() -> None:
-    """Write the pages, or compare them."""
-    options = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    results = ROOT / "bench" / "results"
+    write_pages(
+        __doc__, "ranks_report.py", PAGES, lambda page, tables: with_tables(page, tables, results)
     )
-    options.add_argument("--check", action="store_true", help="write nothing")
-    given = options.parse_args()
-    old = []
-    for name, tables in PAGES.items():
-        page = (ROOT / name).read_text(encoding="utf-8")
-        new = with_tables(page, tables, ROOT / "bench" / "results")
-        if new != page:
-            old.append(name)
-            if not given.check:
-                (ROOT / name).write_text(new, encoding="utf-8")
-    if given.check and old:
-        sys.exit(f"not as recorded: {', '.join(old)}; run python bench/ranks_report.py")
-    print(f"wrote {', '.join(old)}" if old else "all is as recorded")
 
 
 if __name__ == "__main__":

@@ -163,29 +163,41 @@ def with_table(page: str, text: str, begin: str, end: str = END) -> str:
     return f"{before}{begin}\n\n{text}\n\n{end}{after}"
 
 
-def main() -> None:
-    """Write the pages, or compare them."""
+def _of_machines(page: str, wanted: Any) -> str:
+    machines, rows = wanted
+    for machine in machines:
+        records = records_of(machine, ROOT / "bench" / "results")
+        page = with_table(page, table(records, filter(rows, ROWS)), BEGIN.format(machine=machine))
+    return page
+
+
+def write_pages(
+    about: str | None, program: str, pages: dict[str, Any], new: Callable[[str, Any], str]
+) -> None:
+    """The command line of a program that writes pages, or with --check compares them.
+
+    `new` gives the page, as it is to be, of a page and what stands beside its name in `pages`.
+    """
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--check", action="store_true", help="write nothing")
     options = parser.parse_args()
     old = []
-    for name, (machines, wanted) in PAGES.items():
-        new = page = (ROOT / name).read_text(encoding="utf-8")
-        for machine in machines:
-            records = records_of(machine, ROOT / "bench" / "results")
-            new = with_table(
-                new, table(records, filter(wanted, ROWS)), BEGIN.format(machine=machine)
-            )
-        if new == page:
+    for name, wanted in pages.items():
+        page = (ROOT / name).read_text(encoding="utf-8")
+        if (written := new(page, wanted)) == page:
             continue
         old.append(name)
         if not options.check:
-            (ROOT / name).write_text(new, encoding="utf-8")
+            (ROOT / name).write_text(written, encoding="utf-8")
     if options.check and old:
-        sys.exit(f"not as recorded: {', '.join(old)}; run python bench/table.py")
+        sys.exit(f"not as recorded: {', '.join(old)}; run python bench/{program}")
     print(f"wrote {', '.join(old)}" if old else "all is as recorded")
+
+
+def main() -> None:
+    write_pages(__doc__, "table.py", PAGES, _of_machines)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,6 @@ __all__ = ["EndOfRank", "RanksCommand", "in_words", "of_launch"]
 # How long a rank that failed waits for others to fail, too, before it ends them. What goes wrong on
 # all of them, such as a wrong option, does so within less.
 _PATIENCE = 2.0
-# Seconds in which MPICH's launcher passes on what was printed, before it is told to end the job.
-_LAST_WORDS = 0.2
 
 
 class EndOfRank(click.ClickException):
@@ -100,7 +98,7 @@ def _meet() -> Group:
     """Start MPI, and go on only if all ranks come and run this package."""
     from ..distributed.errors import DistributedError
     from ..distributed.group import group_of
-    from ..distributed.launcher import end_job
+    from ..distributed.launcher import LAST_WORDS, end_job
     from ..distributed.meeting import meet
     from ..distributed.waiting import waiting_for_ranks
 
@@ -115,7 +113,7 @@ def _meet() -> Group:
                 raise
             # Others may have begun, and would wait for this one.
             click.echo(f"error: {one_line(BadInput(str(error)))}", err=True)
-            time.sleep(_LAST_WORDS)
+            time.sleep(LAST_WORDS)
             end_job(BadInput.exit_code)
         elif not isinstance(error, DistributedError):
             # On this rank only, perhaps, for which the others wait.

@@ -28,7 +28,7 @@ def main(seconds: str, pid: str, fd: str, code: str, words: str) -> None:
     if _ended(float(seconds)):
         return
     _tell(2, f"error: {words}\n")
-    # The launcher drops what it has not read when it ends the job.
+    # As `launcher.LAST_WORDS`, which a program that runs alone cannot import.
     if _ended(0.2):
         return
     if int(fd) >= 0:

@@ -12,15 +12,12 @@ import numpy as np
 
 from .. import checks
 from .errors import DistributedError, OtherRankError, refuse_other
-from .launcher import check_launcher, mpi
+from .launcher import LAST_WORDS, check_launcher, mpi
 from .uncaught import abort_on_uncaught
 
 __all__ = ["Alone", "Group", "group_of"]
 
 T = TypeVar("T")
-# Seconds. MPICH's launcher passes on what ranks print; on an abort it kills them, and drops what it
-# has not read yet: without a wait the message of the error was lost in one run of six.
-_LAST_WORDS = 0.2
 _SUMMED = tuple(map(np.dtype, (np.float32, np.float64, np.int64)))
 
 
@@ -326,7 +323,7 @@ class Group:
         """
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
-        time.sleep(_LAST_WORDS)
+        time.sleep(LAST_WORDS)
         self._comm.Abort(code)
         raise SystemExit(code)  # MPI_Abort does not return
 

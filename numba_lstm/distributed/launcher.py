@@ -11,7 +11,11 @@ from typing import Any
 
 from .errors import DistributedError
 
-__all__ = ["end_job", "launched", "mpi", "number_of", "pmi_file"]
+__all__ = ["LAST_WORDS", "end_job", "launched", "mpi", "number_of", "pmi_file"]
+
+#: Seconds. MPICH's launcher passes on what ranks print; when it is to end a job it kills them, and
+#: drops what it has not read yet: without a wait the message was lost in one run of six.
+LAST_WORDS = 0.2
 
 # How many ranks there are, by launcher: MPICH's, Intel's and Cray's (PMI), Open MPI's, MVAPICH's.
 _SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
